@@ -1,0 +1,67 @@
+# router: see README.md. `make check` and `make demo` need nothing but make and
+# root or sudo: they install what is missing, build a private copy with -Werror
+# and run it in a private cluster. PG_CONFIG=... chooses another PostgreSQL.
+
+EXTENSION  = router
+MODULE_big = router
+OBJS       = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+DATA_built = router--1.0.sql
+PGFILEDESC = "router - routed tables"
+
+PG_CONFIG ?= pg_config
+PGXS      := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+
+# These run scripts, which find or install a PostgreSQL by themselves. PGXS is
+# left out for them: it may not be there yet, and it has a `check` of its own.
+SCRIPTED        = check check-all installcheck demo lint bench bench-insert
+NO_INSTALLCHECK = 1
+
+all:
+
+ifneq ($(filter-out $(SCRIPTED),$(or $(MAKECMDGOALS),all)),)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+else
+all install uninstall:
+	@echo "No server headers found by $(PG_CONFIG): apt-get install postgresql-server-dev-15, or set PG_CONFIG." >&2
+	@false
+clean:
+	rm -f src/*.o src/*.bc *.so router--1.0.sql
+endif
+endif
+
+router--1.0.sql: sql/router.sql
+	cp $< $@
+
+$(OBJS): $(wildcard src/*.h)
+
+# Only a PG_CONFIG that was asked for binds the scripts.
+ifneq ($(origin PG_CONFIG),file)
+export PG_CONFIG
+endif
+
+.PHONY: $(SCRIPTED)
+
+# TESTS='insert isolation' runs what has one of the words in its name, KEEP=1 keeps the cluster's files.
+ifneq ($(filter check,$(MAKECMDGOALS)),)
+check:
+	@test/run
+endif
+
+# check with every other PostgreSQL that Debian's layout or PG_CONFIGS names.
+check-all:
+	@for pg in $(or $(PG_CONFIGS),$(wildcard /usr/lib/postgresql/*/bin/pg_config)); do \
+		echo "== $$pg" && PG_CONFIG=$$pg test/run || exit 1; done
+
+# The pgTAP files on a running server (PGHOST, PGPORT, PGUSER) with router installed.
+installcheck:
+	@test/run --installcheck
+
+demo:
+	@test/demo/run
+
+lint:
+	@test/lib/lint.sh
+
+bench bench-insert:
+	@bench/run $(filter-out bench,$(@:bench-%=%))

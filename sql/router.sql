@@ -1,0 +1,268 @@
+-- router: the SQL objects of the extension. Source of router--1.0.sql.
+--
+-- What a function does, its arguments, errors and locks stand in docs/reference.md;
+-- the COMMENT ON each object says it in a sentence.
+
+\echo Use "CREATE EXTENSION router" to load this file. \quit
+
+GRANT USAGE ON SCHEMA router TO PUBLIC;
+
+-- ---------------------------------------------------------------- catalog
+-- Written by src/catalog.c and nobody else. Tables are named by regclass, so
+-- that a rename or SET SCHEMA needs no work and pg_dump writes names.
+
+CREATE TABLE router.route_def (
+    base             regclass NOT NULL PRIMARY KEY,
+    time_zone        text     NOT NULL,
+    template         text,
+    on_missing       text     NOT NULL,
+    on_reject        text     NOT NULL,
+    horizon          interval NOT NULL,
+    max_new_children integer  NOT NULL
+);
+COMMENT ON TABLE router.route_def IS 'one row for each routed table: its settings';
+
+CREATE TABLE router.key_def (
+    base        regclass NOT NULL,
+    level       int2     NOT NULL,
+    kind        text     NOT NULL,
+    column_name name     NOT NULL,
+    attnum      int2     NOT NULL,   -- of column_name; follows it after a restore
+    every       text,                -- date: interval; integer: width
+    modulus     integer,             -- hash: buckets; prefix, suffix: characters
+    groups      text[],              -- list: array literals of values that share a child
+    pivot       text,                -- date, integer: the first child holds what is below
+    label       text,                -- query that names a child from $1, a value it holds
+    PRIMARY KEY (base, level)
+);
+COMMENT ON TABLE router.key_def IS 'the keys of each routed table, outermost first';
+
+CREATE TABLE router.child_def (
+    child  regclass NOT NULL PRIMARY KEY,
+    base   regclass NOT NULL,
+    bounds text[]   NOT NULL         -- one a level; grammar in src/key.c
+);
+CREATE INDEX child_def_base_idx ON router.child_def (base);
+COMMENT ON TABLE router.child_def IS 'the children of each routed table and what each of them holds';
+
+SELECT pg_catalog.pg_extension_config_dump('router.route_def', '');
+SELECT pg_catalog.pg_extension_config_dump('router.key_def', '');
+SELECT pg_catalog.pg_extension_config_dump('router.child_def', '');
+
+GRANT SELECT ON router.route_def, router.key_def, router.child_def TO PUBLIC;
+
+CREATE FUNCTION router.config_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_config_changed';
+COMMENT ON FUNCTION router.config_changed() IS 'internal: tells every session that a route changed, and fills attnum from the column name';
+
+CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.route_def
+    FOR EACH ROW EXECUTE FUNCTION router.config_changed();
+CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.key_def
+    FOR EACH ROW EXECUTE FUNCTION router.config_changed();
+CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.child_def
+    FOR EACH ROW EXECUTE FUNCTION router.config_changed();
+ALTER TABLE router.route_def ENABLE ALWAYS TRIGGER config_changed;
+ALTER TABLE router.key_def   ENABLE ALWAYS TRIGGER config_changed;
+ALTER TABLE router.child_def ENABLE ALWAYS TRIGGER config_changed;
+
+-- ---------------------------------------------------------------- keys
+
+CREATE TYPE router.key AS (
+    kind        text,
+    column_name name,
+    every       text,
+    modulus     integer,
+    groups      text[],
+    pivot       text,
+    label       text
+);
+COMMENT ON TYPE router.key IS 'one level of routing; made by router.by_list, by_date, by_integer, by_prefix, by_suffix, by_hash';
+
+CREATE FUNCTION router.by_list(column_name name, groups text[] DEFAULT NULL, label text DEFAULT NULL)
+    RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
+    RETURN ROW('list', column_name, NULL, NULL, groups, NULL, label)::router.key;
+COMMENT ON FUNCTION router.by_list(name, text[], text)
+    IS 'key: one child for each value, or for each group of values given as array literals';
+
+CREATE FUNCTION router.by_date(column_name name, every text DEFAULT NULL, pivot text DEFAULT NULL, label text DEFAULT NULL)
+    RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
+    RETURN ROW('date', column_name, every, NULL, NULL, pivot, label)::router.key;
+COMMENT ON FUNCTION router.by_date(name, text, text, text)
+    IS 'key: one child for each hour, day, week, month, year or interval of a date, timestamp or timestamptz column; every NULL: only the ranges you create';
+
+CREATE FUNCTION router.by_integer(column_name name, every bigint DEFAULT NULL, pivot bigint DEFAULT NULL, label text DEFAULT NULL)
+    RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
+    RETURN ROW('integer', column_name, every::text, NULL, NULL, pivot::text, label)::router.key;
+COMMENT ON FUNCTION router.by_integer(name, bigint, bigint, text)
+    IS 'key: one child for each so many values of a smallint, integer or bigint column; every NULL: only the ranges you create';
+
+CREATE FUNCTION router.by_prefix(column_name name, length integer, label text DEFAULT NULL)
+    RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
+    RETURN ROW('prefix', column_name, NULL, length, NULL, NULL, label)::router.key;
+COMMENT ON FUNCTION router.by_prefix(name, integer, text)
+    IS 'key: one child for each value of lower(substr(column, 1, length))';
+
+CREATE FUNCTION router.by_suffix(column_name name, length integer, label text DEFAULT NULL)
+    RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
+    RETURN ROW('suffix', column_name, NULL, length, NULL, NULL, label)::router.key;
+COMMENT ON FUNCTION router.by_suffix(name, integer, text)
+    IS 'key: one child for each value of lower(right(column, length))';
+
+CREATE FUNCTION router.by_hash(column_name name, modulus integer)
+    RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
+    RETURN ROW('hash', column_name, NULL, modulus, NULL, NULL, NULL)::router.key;
+COMMENT ON FUNCTION router.by_hash(name, integer)
+    IS 'key: modulus children of even size, by the hash of the column';
+
+-- ---------------------------------------------------------------- routes
+-- A setting left NULL means its default in create_route on a new route, and
+-- "as it is" in alter_route or on a route that exists.
+
+CREATE FUNCTION router.create_route(
+        base regclass,
+        keys router.key[],
+        template text DEFAULT NULL,
+        time_zone text DEFAULT NULL,
+        default_child boolean DEFAULT NULL,
+        on_missing text DEFAULT NULL,
+        on_reject text DEFAULT NULL,
+        horizon interval DEFAULT NULL,
+        max_new_children integer DEFAULT NULL,
+        move_rows boolean DEFAULT false,
+        dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_create_route';
+COMMENT ON FUNCTION router.create_route(regclass, router.key[], text, text, boolean, text, text, interval, integer, boolean, boolean)
+    IS 'makes an ordinary table a routed table; returns a line for each thing done (or, with dry_run, that would be done)';
+
+CREATE FUNCTION router.create_route(
+        base regclass,
+        key router.key,
+        template text DEFAULT NULL,
+        time_zone text DEFAULT NULL,
+        default_child boolean DEFAULT NULL,
+        on_missing text DEFAULT NULL,
+        on_reject text DEFAULT NULL,
+        horizon interval DEFAULT NULL,
+        max_new_children integer DEFAULT NULL,
+        move_rows boolean DEFAULT false,
+        dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE sql AS $$
+        SELECT router.create_route(base, ARRAY[key], template, time_zone, default_child, on_missing,
+                                   on_reject, horizon, max_new_children, move_rows, dry_run)
+    $$;
+COMMENT ON FUNCTION router.create_route(regclass, router.key, text, text, boolean, text, text, interval, integer, boolean, boolean)
+    IS 'makes an ordinary table a routed table with one key; see the other create_route';
+
+CREATE FUNCTION router.alter_route(
+        base regclass,
+        template text DEFAULT NULL,
+        time_zone text DEFAULT NULL,
+        default_child boolean DEFAULT NULL,
+        on_missing text DEFAULT NULL,
+        on_reject text DEFAULT NULL,
+        horizon interval DEFAULT NULL,
+        max_new_children integer DEFAULT NULL,
+        dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_alter_route';
+COMMENT ON FUNCTION router.alter_route(regclass, text, text, boolean, text, text, interval, integer, boolean)
+    IS 'changes settings of a route; what is NULL stays as it is';
+
+CREATE FUNCTION router.drop_route(base regclass, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_drop_route';
+COMMENT ON FUNCTION router.drop_route(regclass, boolean)
+    IS 'ends the routing of a table; its children stay, as ordinary inheritance children with their CHECKs';
+
+-- ---------------------------------------------------------------- children
+
+CREATE FUNCTION router.create_child(base regclass, bounds text[], child_name name DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_create_child';
+COMMENT ON FUNCTION router.create_child(regclass, text[], name, boolean)
+    IS 'creates the child with these bounds, one a level: a value it shall hold, a range [lo,hi), a group {a,b}, null or default';
+
+CREATE FUNCTION router.create_child(base regclass, VARIADIC "values" text[])
+    RETURNS SETOF text VOLATILE LANGUAGE sql AS $$
+        SELECT router.create_child(base, "values", NULL::name, false)
+    $$;
+COMMENT ON FUNCTION router.create_child(regclass, text[])
+    IS 'creates the child that holds these key values, one a level';
+
+CREATE FUNCTION router.attach_child(base regclass, child regclass, bounds text[], dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_attach_child';
+COMMENT ON FUNCTION router.attach_child(regclass, regclass, text[], boolean)
+    IS 'makes an existing table or foreign table a child with these bounds';
+
+CREATE FUNCTION router.detach_child(child regclass, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_detach_child';
+COMMENT ON FUNCTION router.detach_child(regclass, boolean)
+    IS 'makes a child a table of its own again';
+
+CREATE FUNCTION router.premake(base regclass, n integer DEFAULT 1, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_premake';
+COMMENT ON FUNCTION router.premake(regclass, integer, boolean)
+    IS 'creates the children of now and of the n steps to come (date), the next n (integer), all groups (list) or buckets (hash), under every outer child there is';
+
+CREATE PROCEDURE router.redistribute(base regclass, dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_redistribute';
+COMMENT ON PROCEDURE router.redistribute(regclass, boolean)
+    IS 'empties the default child into children of their own, one transaction a child';
+
+-- ---------------------------------------------------------------- triggers
+
+CREATE FUNCTION router.route_row() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_route_row';
+COMMENT ON FUNCTION router.route_row() IS 'internal: BEFORE ROW trigger of every routed table';
+
+CREATE FUNCTION router.settle_row() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_settle_row';
+COMMENT ON FUNCTION router.settle_row() IS 'internal: AFTER ROW trigger of every routed table';
+
+CREATE FUNCTION router.flush_rows() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_flush_rows';
+COMMENT ON FUNCTION router.flush_rows() IS 'internal: AFTER STATEMENT trigger of every routed table';
+
+CREATE FUNCTION router.on_sql_drop() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_sql_drop';
+COMMENT ON FUNCTION router.on_sql_drop() IS 'internal: forgets dropped tables and guards key columns';
+
+CREATE FUNCTION router.on_ddl_end() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_ddl_end';
+COMMENT ON FUNCTION router.on_ddl_end() IS 'internal: follows renamed key columns and children that no longer inherit';
+
+CREATE EVENT TRIGGER router_on_sql_drop ON sql_drop EXECUTE FUNCTION router.on_sql_drop();
+CREATE EVENT TRIGGER router_on_ddl_end ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
+    EXECUTE FUNCTION router.on_ddl_end();
+COMMENT ON EVENT TRIGGER router_on_sql_drop IS 'router: forgets dropped tables';
+COMMENT ON EVENT TRIGGER router_on_ddl_end IS 'router: follows renames';
+
+-- ---------------------------------------------------------------- views
+
+CREATE VIEW router.routes AS
+    SELECT r.base,
+           (SELECT array_agg(k.kind || '(' || quote_ident(k.column_name)
+                             || coalesce(', ' || k.every, '') || coalesce(', ' || k.modulus, '') || ')'
+                             ORDER BY k.level)
+              FROM router.key_def k WHERE k.base = r.base) AS keys,
+           r.time_zone, r.template, r.on_missing, r.on_reject, r.horizon, r.max_new_children,
+           (SELECT count(*) FROM router.child_def c WHERE c.base = r.base) AS children
+      FROM router.route_def r;
+COMMENT ON VIEW router.routes IS 'the routed tables of this database';
+
+CREATE VIEW router.children AS
+    SELECT d.base, d.child, d.bounds,
+           (SELECT pg_catalog.pg_get_expr(con.conbin, con.conrelid)
+              FROM pg_catalog.pg_constraint con
+             WHERE con.conrelid = d.child AND con.conname = 'router_home') AS condition,
+           CASE WHEN c.reltuples < 0 THEN NULL ELSE c.reltuples::bigint END AS rows,
+           CASE WHEN c.relkind = 'f' THEN NULL ELSE pg_catalog.pg_total_relation_size(d.child) END AS bytes,
+           coalesce(t.spcname, (SELECT dt.spcname FROM pg_catalog.pg_database db
+                                  JOIN pg_catalog.pg_tablespace dt ON dt.oid = db.dattablespace
+                                 WHERE db.datname = pg_catalog.current_database())) AS tablespace,
+           CASE WHEN c.relkind = 'f' THEN 'foreign'
+                WHEN 'default' = ANY (d.bounds) THEN 'default'
+                ELSE 'online' END AS state
+      FROM router.child_def d
+      JOIN pg_catalog.pg_class c ON c.oid = d.child
+      LEFT JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace;
+COMMENT ON VIEW router.children IS 'the children of every route: bounds, condition in SQL, rows as last analyzed (NULL: never), bytes, tablespace, state';
+
+GRANT SELECT ON router.routes, router.children TO PUBLIC;

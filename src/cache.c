@@ -1,0 +1,555 @@
+/*
+ * cache.c
+ *		The routes that this backend has met, with the bounds of their children
+ *		arranged for search: ranges sorted, values hashed, one node a level.
+ *
+ * An entry is made for every table that a statement inserts into, routed or
+ * not, is never freed, and may be kept by pointer. Its route is rebuilt when
+ * the relcache entry of the base was invalidated: pointers into a route are
+ * good until the next lock is taken or catalog read. Callbacks only mark.
+ *
+ * Memory: a context "router route" a route, below CacheMemoryContext, built
+ * under the current context and re-parented when complete, as partcache.c does.
+ */
+#include "compat.h"
+#include "cache.h"
+
+#include "access/table.h"
+#include "common/hashfn.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/typcache.h"
+
+struct RouterEntry
+{
+	Oid			base;			/* hash key */
+	bool		valid;
+	RouterRoute *route;			/* NULL: not a routed table */
+};
+
+static HTAB *entries = NULL;
+static uint64 generations = 0;
+
+/* ------------------------------------------------------------- building */
+
+static RouterRange *
+add_range(RouterNode *node, const RouterBound *bound)
+{
+	RouterRange *range;
+
+	if (node->nranges == node->maxranges)
+	{
+		node->maxranges = Max(8, node->maxranges * 2);
+		node->ranges = node->ranges ?
+			repalloc(node->ranges, node->maxranges * sizeof(RouterRange)) :
+			palloc(node->maxranges * sizeof(RouterRange));
+	}
+	if (node->nranges > 0 && node->ranges[node->nranges - 1].lo > bound->lo)
+		node->sorted = false;
+	range = &node->ranges[node->nranges++];
+	memset(range, 0, sizeof(*range));
+	range->lo = bound->lo;
+	range->hi = bound->hi;
+	return range;
+}
+
+static int
+compare_ranges(const void *a, const void *b)
+{
+	int64		left = ((const RouterRange *) a)->lo;
+	int64		right = ((const RouterRange *) b)->lo;
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
+static void
+sort_ranges(RouterNode *node)
+{
+	if (!node->sorted)
+		qsort(node->ranges, node->nranges, sizeof(RouterRange), compare_ranges);
+	node->sorted = true;
+}
+
+static uint32
+hash_value(RouterKey *key, Datum value)
+{
+	if (key->is_int)
+		return murmurhash32((uint32) value ^ (uint32) (value >> 32));
+	return DatumGetUInt32(FunctionCall1Coll(&key->hash, key->collation, value));
+}
+
+static bool
+values_equal(RouterKey *key, Datum a, Datum b)
+{
+	return DatumGetBool(FunctionCall2Coll(&key->eq, key->collation, a, b));
+}
+
+static inline RouterValue *
+probe(RouterKey *key, const RouterNode *node, Datum value, uint32 hash)
+{
+	uint32		mask = node->maxvalues - 1;
+	uint32		i;
+
+	if (node->maxvalues == 0)
+		return NULL;
+	for (i = hash & mask; node->values[i].target.child != InvalidOid || node->values[i].target.node; i = (i + 1) & mask)
+		if (node->values[i].hash == hash &&
+			(key->is_int ? node->values[i].value == value : values_equal(key, node->values[i].value, value)))
+			return &node->values[i];
+	return NULL;
+}
+
+static void
+place_value(RouterNode *node, RouterValue entry)
+{
+	uint32		mask = node->maxvalues - 1;
+	uint32		i = entry.hash & mask;
+
+	while (node->values[i].target.child != InvalidOid || node->values[i].target.node)
+		i = (i + 1) & mask;
+	node->values[i] = entry;
+}
+
+static void
+add_value(RouterKey *key, RouterNode *node, Datum value, RouterTarget target)
+{
+	Oid			type = key->kind == ROUTER_LIST ? key->typid : TEXTOID;
+	RouterValue entry;
+	int16		len;
+	bool		byval;
+
+	if ((node->nvalues + 1) * 2 > node->maxvalues)
+	{
+		RouterValue *old = node->values;
+		uint32		oldmax = node->maxvalues;
+
+		node->maxvalues = Max(8, oldmax * 2);
+		node->values = palloc0(node->maxvalues * sizeof(RouterValue));
+		for (uint32 i = 0; i < oldmax; i++)
+			if (old[i].target.child != InvalidOid || old[i].target.node)
+				place_value(node, old[i]);
+		if (old)
+			pfree(old);
+	}
+	get_typlenbyval(type, &len, &byval);
+	entry.value = datumCopy(value, byval, len);
+	entry.hash = hash_value(key, value);
+	entry.target = target;
+	place_value(node, entry);
+	node->nvalues++;
+}
+
+static void
+add_bucket(RouterNode *node, const RouterBound *bound, RouterTarget target)
+{
+	RouterBucket *bucket;
+
+	node->buckets = node->buckets ?
+		repalloc(node->buckets, (node->nbuckets + 1) * sizeof(RouterBucket)) :
+		palloc(sizeof(RouterBucket));
+	bucket = &node->buckets[node->nbuckets++];
+	bucket->modulus = bound->modulus;
+	bucket->remainder = bound->remainder;
+	bucket->target = target;
+}
+
+/* The target of a bound that a node has already; NULL if it has not. */
+static RouterTarget *
+find_bound(RouterKey *key, RouterNode *node, const RouterBound *bound)
+{
+	RouterValue *value;
+
+	switch (bound->form)
+	{
+		case ROUTER_BOUND_RANGE:
+			for (int i = 0; i < node->nranges; i++)
+				if (node->ranges[i].lo == bound->lo && node->ranges[i].hi == bound->hi)
+					return &node->ranges[i].target;
+			return NULL;
+		case ROUTER_BOUND_VALUES:
+			value = probe(key, node, bound->values[0], hash_value(key, bound->values[0]));
+			return value ? &value->target : NULL;
+		case ROUTER_BOUND_HASH:
+			for (int i = 0; i < node->nbuckets; i++)
+				if (node->buckets[i].modulus == bound->modulus && node->buckets[i].remainder == bound->remainder)
+					return &node->buckets[i].target;
+			return NULL;
+		default:
+			return node->null.node || OidIsValid(node->null.child) ? &node->null : NULL;
+	}
+}
+
+static void
+add_bound(RouterKey *key, RouterNode *node, const RouterBound *bound, RouterTarget target)
+{
+	switch (bound->form)
+	{
+		case ROUTER_BOUND_RANGE:
+			add_range(node, bound)->target = target;
+			break;
+		case ROUTER_BOUND_VALUES:
+			for (int i = 0; i < bound->nvalues; i++)
+				add_value(key, node, bound->values[i], target);
+			if (bound->with_null)
+				node->null = target;
+			break;
+		case ROUTER_BOUND_HASH:
+			add_bucket(node, bound, target);
+			break;
+		default:
+			node->null = target;
+			break;
+	}
+}
+
+/* Adds a child to a route. CurrentMemoryContext is the route's. */
+static void
+add_child(RouterRoute *route, Oid child, RouterBound **bounds, char **texts)
+{
+	RouterNode *node = &route->root;
+	int			last = route->config.nkeys - 1;
+
+	route->nchildren++;
+	if (bounds[0]->form == ROUTER_BOUND_DEFAULT)
+	{
+		route->default_child = child;
+		return;
+	}
+	for (int i = 0; i < last; i++)
+	{
+		RouterTarget *known = find_bound(&route->config.keys[i], node, bounds[i]);
+		RouterTarget next = {InvalidOid, NULL};
+
+		if (known)
+		{
+			node = known->node;
+			continue;
+		}
+		next.node = palloc0(sizeof(RouterNode));
+		next.node->sorted = true;
+		next.node->bound = pstrdup(texts[i]);
+		add_bound(&route->config.keys[i], node, bounds[i], next);
+		node = next.node;
+	}
+	add_bound(&route->config.keys[last], node, bounds[last], (RouterTarget) {child, NULL});
+}
+
+static void
+sort_node(RouterNode *node)
+{
+	sort_ranges(node);
+	for (int i = 0; i < node->nranges; i++)
+		if (node->ranges[i].target.node)
+			sort_node(node->ranges[i].target.node);
+	for (uint32 i = 0; i < node->maxvalues; i++)
+		if (node->values[i].target.node)
+			sort_node(node->values[i].target.node);
+	for (int i = 0; i < node->nbuckets; i++)
+		if (node->buckets[i].target.node)
+			sort_node(node->buckets[i].target.node);
+	if (node->null.node)
+		sort_node(node->null.node);
+}
+
+static void
+add_children(RouterRoute *route, List *children)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "router bounds", ALLOCSET_SMALL_SIZES);
+	ListCell   *lc;
+
+	foreach(lc, children)
+	{
+		RouterChildDef *def = lfirst(lc);
+		RouterBound *bounds[ROUTER_MAX_LEVELS];
+		MemoryContext old;
+
+		if (def->nbounds != route->config.nkeys)
+			elog(ERROR, "child %u of routed table %u has %d bounds for %d keys",
+				 def->child, def->base, def->nbounds, route->config.nkeys);
+		old = MemoryContextSwitchTo(scratch);
+		for (int i = 0; i < def->nbounds; i++)
+			bounds[i] = router_bound_parse(&route->config.keys[i], def->bounds[i]);
+		MemoryContextSwitchTo(route->cxt);
+		add_child(route, def->child, bounds, def->bounds);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
+	}
+	MemoryContextDelete(scratch);
+	sort_node(&route->root);
+}
+
+static char *
+copy_text(const char *text)
+{
+	return text ? pstrdup(text) : NULL;
+}
+
+/* Copies what a search or a creation needs of a configuration; label and groups included. */
+static void
+copy_config(RouterConfig *to, const RouterConfig *from)
+{
+	*to = *from;
+	to->time_zone = pstrdup(from->time_zone);
+	to->template = copy_text(from->template);
+	for (int i = 0; i < from->nkeys; i++)
+	{
+		RouterKey  *key = &to->keys[i];
+
+		key->column = pstrdup(key->column);
+		key->every = copy_text(key->every);
+		key->pivot = copy_text(key->pivot);
+		key->label = copy_text(key->label);
+		if (key->groups)
+		{
+			char	  **groups = palloc(key->ngroups * sizeof(char *));
+
+			for (int j = 0; j < key->ngroups; j++)
+				groups[j] = pstrdup(key->groups[j]);
+			key->groups = groups;
+		}
+	}
+}
+
+/* Reads a route from the catalog. Leaves nothing behind on error. */
+static RouterRoute *
+build_route(Oid base)
+{
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router build", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(work);
+	RouterRoute *route = NULL;
+	RouterConfig *config = router_catalog_exists() ? router_catalog_route(base) : NULL;
+	Relation	rel = config ? try_table_open(base, AccessShareLock) : NULL;
+
+	if (rel)
+	{
+		MemoryContext cxt = AllocSetContextCreate(work, "router route", ALLOCSET_SMALL_SIZES);
+		int			guc_level = router_pin_settings(config->time_zone);
+
+		MemoryContextSwitchTo(cxt);
+		route = palloc0(sizeof(RouterRoute));
+		route->cxt = cxt;
+		route->generation = ++generations;
+		route->root.sorted = true;
+		copy_config(&route->config, config);
+		for (int i = 0; i < config->nkeys; i++)
+			router_key_resolve(&route->config.keys[i], rel, config->time_zone);
+		MemoryContextSwitchTo(work);
+		add_children(route, router_catalog_children(base));
+		AtEOXact_GUC(false, guc_level);
+		table_close(rel, AccessShareLock);
+		MemoryContextSetParent(cxt, CacheMemoryContext);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+	return route;
+}
+
+/* -------------------------------------------------------------- the entries */
+
+static void
+invalidate(Datum arg, Oid relid)
+{
+	RouterEntry *entry;
+	HASH_SEQ_STATUS status;
+
+	if (OidIsValid(relid))
+	{
+		entry = hash_search(entries, &relid, HASH_FIND, NULL);
+		if (entry)
+			entry->valid = false;
+		return;
+	}
+	hash_seq_init(&status, entries);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		entry->valid = false;
+}
+
+void
+router_cache_init(void)
+{
+	HASHCTL		ctl;
+
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = sizeof(RouterEntry);
+	ctl.hcxt = CacheMemoryContext ? CacheMemoryContext : TopMemoryContext;
+	entries = hash_create("router routes", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+}
+
+/* The entry of a table, to be kept as long as one likes. */
+RouterEntry *
+router_cache_entry(Oid base)
+{
+	bool		found;
+	RouterEntry *entry = hash_search(entries, &base, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		entry->valid = false;
+		entry->route = NULL;
+	}
+	return entry;
+}
+
+/* The route of an entry as of now, or NULL for an ordinary table. Takes AccessShareLock to rebuild. */
+RouterRoute *
+router_cache_route(RouterEntry *entry)
+{
+	while (unlikely(!entry->valid))
+	{
+		RouterRoute *old = entry->route;
+		RouterRoute *route;
+
+		entry->valid = true;	/* an invalidation while we read clears it again */
+		PG_TRY();
+		{
+			route = build_route(entry->base);
+		}
+		PG_CATCH();
+		{
+			entry->valid = false;
+			PG_RE_THROW();
+		}
+		PG_END_TRY();
+		entry->route = route;
+		if (old)
+			MemoryContextDelete(old->cxt);
+	}
+	return entry->route;
+}
+
+/* False: the next router_cache_route will read the catalog. */
+bool
+router_cache_is_current(const RouterEntry *entry)
+{
+	return entry->valid;
+}
+
+/*
+ * Adds a child that this session just created to the route it looked at, known
+ * by its generation. The caller has held ShareUpdateExclusiveLock on the base
+ * since then, so that nobody else can have changed the route: the only
+ * invalidations of it are those of our own commands, and reading thousands of
+ * children again for each new one is saved. If the route was rebuilt in the
+ * meantime (a trigger on DDL inserted into it), the catalog is read once more.
+ * An abort invalidates again.
+ */
+void
+router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds, char **texts)
+{
+	MemoryContext old;
+
+	if (entry->route == NULL || entry->route->generation != generation)
+	{
+		entry->valid = false;
+		return;
+	}
+	entry->valid = false;		/* stays so on error */
+	old = MemoryContextSwitchTo(entry->route->cxt);
+	add_child(entry->route, child, bounds, texts);
+	sort_node(&entry->route->root);
+	MemoryContextSwitchTo(old);
+	entry->valid = true;
+}
+
+/* ------------------------------------------------------------------- search */
+
+static inline RouterTarget *
+search_ranges(RouterNode *node, int64 value)
+{
+	int			lo = 0;
+	int			hi = node->nranges;
+
+	while (lo < hi)
+	{
+		int			mid = (lo + hi) / 2;
+
+		if (node->ranges[mid].hi < value)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < node->nranges && node->ranges[lo].lo <= value ? &node->ranges[lo].target : NULL;
+}
+
+static RouterTarget *
+search_values(RouterKey *key, RouterNode *node, Datum value)
+{
+	RouterValue *entry;
+
+	value = router_key_fold(key, value);
+	entry = probe(key, node, value, hash_value(key, value));
+	return entry ? &entry->target : NULL;
+}
+
+static RouterTarget *
+search_buckets(RouterKey *key, RouterNode *node, Datum value)
+{
+	uint64		hash = router_key_hash(key, value);
+
+	/* almost always all buckets have one modulus and stand in order */
+	if (node->nbuckets > 0)
+	{
+		RouterBucket *guess = &node->buckets[hash % node->buckets[0].modulus % node->nbuckets];
+
+		if (hash % guess->modulus == guess->remainder)
+			return &guess->target;
+	}
+	for (int i = 0; i < node->nbuckets; i++)
+		if (hash % node->buckets[i].modulus == node->buckets[i].remainder)
+			return &node->buckets[i].target;
+	return NULL;
+}
+
+/*
+ * The child that holds rows with these key values (one a level), or InvalidOid
+ * and in *miss how far the search came. The default child does not count.
+ */
+Oid
+router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss)
+{
+	RouterNode *node = &route->root;
+
+	for (int level = 0;; level++)
+	{
+		RouterKey  *key = &route->config.keys[level];
+		RouterTarget *target;
+
+		miss->path[level] = node;
+		miss->level = level;
+		if (isnull[level])
+			target = &node->null;
+		else if (router_key_is_range(key))
+			target = search_ranges(node, router_key_int(key, values[level]));
+		else if (key->kind == ROUTER_HASH)
+			target = search_buckets(key, node, values[level]);
+		else
+			target = search_values(key, node, values[level]);
+		if (target == NULL || (target->node == NULL && !OidIsValid(target->child)))
+			return InvalidOid;
+		if (target->node == NULL)
+			return target->child;
+		node = target->node;
+	}
+}
+
+/* Narrows a range around a value that no range of the node holds to the gap it lies in. */
+void
+router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi)
+{
+	for (int i = 0; i < node->nranges; i++)
+	{
+		const RouterRange *range = &node->ranges[i];
+
+		if (range->hi < value)
+			*lo = Max(*lo, range->hi + 1);
+		else
+			*hi = Min(*hi, range->lo - 1);
+	}
+}

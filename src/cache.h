@@ -1,0 +1,83 @@
+/*
+ * cache.h
+ *		Base -> route, with sorted bounds. See cache.c.
+ */
+#ifndef ROUTER_CACHE_H
+#define ROUTER_CACHE_H
+
+#include "catalog.h"
+
+typedef struct RouterEntry RouterEntry;
+typedef struct RouterNode RouterNode;
+
+/* What a level leads to: a child at the last one, else the node of the next. */
+typedef struct RouterTarget
+{
+	Oid			child;
+	RouterNode *node;
+} RouterTarget;
+
+typedef struct RouterRange
+{
+	int64		lo;
+	int64		hi;
+	RouterTarget target;
+} RouterRange;
+
+typedef struct RouterValue
+{
+	Datum		value;
+	uint32		hash;
+	RouterTarget target;
+} RouterValue;
+
+typedef struct RouterBucket
+{
+	int			modulus;
+	int			remainder;
+	RouterTarget target;
+} RouterBucket;
+
+/* The bounds of one level below one outer child. */
+struct RouterNode
+{
+	char	   *bound;			/* text of the bound that leads here; NULL at the top */
+	RouterRange *ranges;		/* range keys: sorted, disjoint */
+	int			nranges;
+	int			maxranges;
+	bool		sorted;
+	RouterValue *values;		/* list, prefix, suffix: open addressing */
+	uint32		nvalues;
+	uint32		maxvalues;		/* a power of two, or 0 */
+	RouterBucket *buckets;		/* hash */
+	int			nbuckets;
+	RouterTarget null;
+};
+
+typedef struct RouterRoute
+{
+	MemoryContext cxt;
+	uint64		generation;		/* of the building; never the same twice in a session */
+	RouterConfig config;
+	RouterNode	root;
+	Oid			default_child;
+	int			nchildren;
+} RouterRoute;
+
+/* Where a search ended that found no child. */
+typedef struct RouterMiss
+{
+	int			level;
+	RouterNode *path[ROUTER_MAX_LEVELS];	/* path[level] is where it ended */
+} RouterMiss;
+
+extern void router_cache_init(void);
+extern RouterEntry *router_cache_entry(Oid base);
+extern RouterRoute *router_cache_route(RouterEntry *entry);
+extern bool router_cache_is_current(const RouterEntry *entry);
+extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
+extern void router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi);
+extern void router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds,
+								   char **texts);
+
+#endif

@@ -1,0 +1,680 @@
+/*
+ * child.c
+ *		Creates children: name, CHECK, table, catalog row, rows from the default
+ *		child. For a statement that needs one and for the admin functions alike.
+ *
+ * Lock order, for everything that creates children:
+ *	1. the creation lock: one a database, ShareUpdateExclusive on the extension
+ *	   object. All creators pass here first, so that two of them cannot each
+ *	   hold what the other wants, whatever bases they work on in whatever order;
+ *	2. the base, ShareUpdateExclusive: conflicts with no reader or writer. DDL
+ *	   and VACUUM on the base wait for us or we for them;
+ *	3. the default child, if any, ShareRowExclusive: taken only if free when a
+ *	   statement creates (its row goes to the default child if not);
+ *	4. tables that foreign keys refer to, ShareRowExclusive, by oid.
+ * All are kept until the transaction ends. A waiter looks again when it gets
+ * the lock, and finds the child that the other session made.
+ *
+ * Rights: everything runs as the owner of the base in a security-restricted
+ * operation, with search_path pinned to pg_catalog.
+ */
+#include "compat.h"
+#include "child.h"
+
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "commands/tablespace.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "mirror.h"
+#include "move.h"
+
+/* -------------------------------------------------------------------- locks */
+
+/* Takes locks 1 and 2 of the order above. */
+void
+router_lock_creation(Oid base)
+{
+	LockDatabaseObject(ExtensionRelationId, get_extension_oid("router", false), 0, ShareUpdateExclusiveLock);
+	LockRelationOid(base, ShareUpdateExclusiveLock);
+}
+
+/* The route of a base whose creation locks are held; an error if it is gone. */
+RouterRoute *
+router_route_locked(RouterEntry *entry)
+{
+	RouterRoute *route = router_cache_route(entry);
+
+	if (route == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the route was dropped while the statement waited"),
+				 errhint("Run the statement again.")));
+	return route;
+}
+
+/*
+ * Takes locks 1 to 3, for the admin functions. The default child may be held by
+ * a writer that waits for lock 1: so it is only waited for without that.
+ */
+RouterRoute *
+router_lock_children(RouterEntry *entry, Oid base)
+{
+	for (;;)
+	{
+		RouterRoute *route;
+		Oid			default_child;
+
+		router_lock_creation(base);
+		route = router_route_locked(entry);
+		default_child = route->default_child;
+		if (!OidIsValid(default_child) || ConditionalLockRelationOid(default_child, ShareRowExclusiveLock))
+			return router_route_locked(entry);
+		router_unlock_creation(base);
+		LockRelationOid(default_child, ShareRowExclusiveLock);
+		UnlockRelationOid(default_child, ShareRowExclusiveLock);
+	}
+}
+
+/* Gives them back when nothing was changed under them. */
+void
+router_unlock_creation(Oid base)
+{
+	UnlockRelationOid(base, ShareUpdateExclusiveLock);
+	UnlockDatabaseObject(ExtensionRelationId, get_extension_oid("router", false), 0, ShareUpdateExclusiveLock);
+}
+
+Oid
+router_relation_owner(Oid relid)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tup))->relowner;
+	ReleaseSysCache(tup);
+	return owner;
+}
+
+void
+router_become_owner(RouterAsOwner *saved, Oid owner, bool temp, const char *time_zone)
+{
+	GetUserIdAndSecContext(&saved->user, &saved->context);
+	/* temporary tables cannot be made in a restricted operation; they are the user's own */
+	SetUserIdAndSecContext(owner, saved->context | SECURITY_LOCAL_USERID_CHANGE |
+						   (temp ? 0 : SECURITY_RESTRICTED_OPERATION));
+	saved->guc_level = router_pin_settings(time_zone);
+	(void) set_config_option("default_tablespace", "", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+void
+router_become_user(const RouterAsOwner *saved)
+{
+	AtEOXact_GUC(false, saved->guc_level);
+	SetUserIdAndSecContext(saved->user, saved->context);
+}
+
+/* --------------------------------------------------------------------- text */
+
+/* "(a, b) = (1, 2)": the key values of a row, for messages. */
+char *
+router_row_display(RouterRoute *route, const Datum *values, const bool *isnull)
+{
+	StringInfoData buf;
+	int			nkeys = route->config.nkeys;
+	int			guc_level = router_pin_settings(route->config.time_zone);
+
+	initStringInfo(&buf);
+	for (int i = 0; i < nkeys; i++)
+		appendStringInfo(&buf, "%s%s", i == 0 ? "(" : ", ", route->config.keys[i].column);
+	appendStringInfoString(&buf, ") = ");
+	for (int i = 0; i < nkeys; i++)
+	{
+		Oid			output;
+		bool		varlena;
+
+		getTypeOutputInfo(route->config.keys[i].typid, &output, &varlena);
+		appendStringInfo(&buf, "%s%s", i == 0 ? "(" : ", ",
+						 isnull[i] ? "null" : OidOutputFunctionCall(output, values[i]));
+	}
+	appendStringInfoChar(&buf, ')');
+	AtEOXact_GUC(false, guc_level);
+	return buf.data;
+}
+
+/* The bounds as they stand in router.children. */
+char *
+router_bounds_display(RouterRoute *route, RouterBound **bounds)
+{
+	StringInfoData buf;
+	int			guc_level = router_pin_settings(route->config.time_zone);
+
+	initStringInfo(&buf);
+	for (int i = 0; i < route->config.nkeys; i++)
+		appendStringInfo(&buf, "%s%s", i > 0 ? " " : "", router_bound_text(&route->config.keys[i], bounds[i]));
+	AtEOXact_GUC(false, guc_level);
+	return buf.data;
+}
+
+/* The condition of the CHECK, or "" for a default child. Settings are pinned. */
+char *
+router_child_condition(RouterRoute *route, RouterBound **bounds)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < route->config.nkeys; i++)
+		router_bound_condition(&buf, &route->config.keys[i], bounds[i]);
+	return buf.data;
+}
+
+/* -------------------------------------------------------------------- names */
+
+static SPIPlanPtr
+prepare_label(RouterKey *key)
+{
+	SPIPlanPtr	plan = SPI_prepare(key->label, 1, &key->typid);
+
+	if (plan == NULL || SPI_plan_get_cached_plan(plan) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the label of key \"%s\" is not one query", key->column)));
+	return plan;
+}
+
+/* Checks a label query when it is configured, as the role that will run it. */
+void
+router_check_label(RouterKey *key, Oid owner, const char *time_zone)
+{
+	RouterAsOwner saved;
+
+	if (key->label == NULL)
+		return;
+	router_become_owner(&saved, owner, false, time_zone);
+	SPI_connect();
+	(void) prepare_label(key);
+	SPI_finish();
+	router_become_user(&saved);
+}
+
+/* The name part that the label query gives for a bound, or NULL. SPI is not connected. */
+static char *
+label_part(RouterKey *key, const RouterBound *bound)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	bool		isnull;
+	Datum		sample;
+	char		null;
+	char	   *label = NULL;
+
+	if (key->label == NULL || (bound->form != ROUTER_BOUND_VALUES && bound->form != ROUTER_BOUND_RANGE))
+		return NULL;
+	sample = router_bound_sample(key, bound, &isnull);
+	null = isnull ? 'n' : ' ';
+	SPI_connect();
+	if (SPI_execute_plan(prepare_label(key), &sample, &null, false, 1) > 0 && SPI_processed > 0)
+	{
+		label = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		if (label)
+			label = MemoryContextStrdup(caller, label);
+	}
+	SPI_finish();
+	return label;
+}
+
+static char *
+name_suffix(RouterRoute *route, RouterBound **bounds)
+{
+	char	   *text = router_bounds_display(route, bounds);
+
+	return psprintf("_%08x", DatumGetUInt32(hash_any((unsigned char *) text, strlen(text))));
+}
+
+/* Cuts a name so that the suffix fits behind it, never inside a character. */
+static char *
+cut_name(const char *name, const char *suffix)
+{
+	int			len = strlen(name);
+
+	if (len + strlen(suffix) >= NAMEDATALEN)
+		len = pg_mbcliplen(name, len, NAMEDATALEN - 1 - strlen(suffix));
+	return psprintf("%.*s%s", len, name, suffix);
+}
+
+/* Replaces control characters; true if there were any. */
+static bool
+clean_name(char *name)
+{
+	bool		changed = false;
+
+	for (; *name; name++)
+		if ((unsigned char) *name < 0x20 || *name == 0x7f)
+		{
+			*name = '_';
+			changed = true;
+		}
+	return changed;
+}
+
+static char *
+expand_template(const char *template, const char *base, char **parts, int nparts)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (const char *p = template; *p; p++)
+	{
+		if (strncmp(p, "{base}", 6) == 0)
+		{
+			appendStringInfoString(&buf, base);
+			p += 5;
+		}
+		else if (p[0] == '{' && p[1] >= '1' && p[1] < '1' + nparts && p[2] == '}')
+		{
+			appendStringInfoString(&buf, parts[p[1] - '1']);
+			p += 2;
+		}
+		else
+			appendStringInfoChar(&buf, *p);
+	}
+	return buf.data;
+}
+
+/*
+ * The name of a new child: template, labels, then made to fit and not taken.
+ * Deterministic but for what names are taken. Runs as the owner.
+ */
+char *
+router_child_name(RouterRoute *route, RouterBound **bounds)
+{
+	int			nkeys = route->config.nkeys;
+	const char *base = get_rel_name(route->config.base);
+	char	   *parts[ROUTER_MAX_LEVELS];
+	char	   *name;
+	bool		cleaned;
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		parts[i] = label_part(&route->config.keys[i], bounds[i]);
+		if (parts[i] == NULL)
+			parts[i] = router_bound_part(&route->config.keys[i], bounds[i]);
+	}
+	if (bounds[0]->form == ROUTER_BOUND_DEFAULT)
+		name = psprintf("%s_default", base);
+	else if (route->config.template)
+		name = expand_template(route->config.template, base, parts, nkeys);
+	else
+	{
+		name = pstrdup(base);
+		for (int i = 0; i < nkeys; i++)
+			name = psprintf("%s_%s", name, parts[i]);
+	}
+	cleaned = clean_name(name);
+	if (!cleaned && strlen(name) < NAMEDATALEN &&
+		!OidIsValid(get_relname_relid(name, get_rel_namespace(route->config.base))))
+		return name;
+	return cut_name(name, name_suffix(route, bounds));
+}
+
+/* ------------------------------------------------------------------- bounds */
+
+/* The configured group that holds a value of a list key, or the value by itself. */
+static RouterBound *
+group_of(RouterKey *key, Datum value, bool isnull)
+{
+	RouterBound *bound;
+
+	for (int i = 0; i < key->ngroups; i++)
+	{
+		bound = router_bound_parse(key, key->groups[i]);
+		if (router_bound_has(key, bound, value, isnull))
+			return bound;
+	}
+	bound = palloc0(sizeof(RouterBound));
+	if (isnull)
+	{
+		bound->form = ROUTER_BOUND_NULL;
+		return bound;
+	}
+	bound->form = ROUTER_BOUND_VALUES;
+	bound->nvalues = 1;
+	bound->values = palloc(sizeof(Datum));
+	bound->values[0] = router_key_fold(key, value);
+	return bound;
+}
+
+static bool
+fill_bounds(RouterRoute *route, const Datum *values, const bool *isnull, const RouterMiss *miss, RouterBound **bounds)
+{
+	for (int i = 0; i < route->config.nkeys; i++)
+	{
+		RouterKey  *key = &route->config.keys[i];
+		RouterBound *bound;
+
+		if (i < miss->level)
+		{
+			bounds[i] = router_bound_parse(key, miss->path[i + 1]->bound);
+			continue;
+		}
+		if (!router_key_is_range(key) && key->kind != ROUTER_HASH)
+		{
+			bounds[i] = group_of(key, values[i], isnull[i]);
+			continue;
+		}
+		bounds[i] = bound = palloc0(sizeof(RouterBound));
+		if (isnull[i])
+			bound->form = ROUTER_BOUND_NULL;
+		else if (router_key_is_range(key))
+		{
+			int64		value = router_key_int(key, values[i]);
+
+			bound->form = ROUTER_BOUND_RANGE;
+			if (!router_key_bucket(key, value, &bound->lo, &bound->hi))
+				return false;
+			if (i == miss->level)
+				router_route_clip(miss->path[i], value, &bound->lo, &bound->hi);
+		}
+		else
+		{
+			bound->form = ROUTER_BOUND_HASH;
+			bound->modulus = key->modulus;
+			bound->remainder = router_key_hash(key, values[i]) % key->modulus;
+		}
+	}
+	return true;
+}
+
+/* Fills bounds with those of the child that a row needs; false if there can be none. */
+bool
+router_child_bounds(RouterRoute *route, const Datum *values, const bool *isnull, const RouterMiss *miss,
+					RouterBound **bounds)
+{
+	int			guc_level = router_pin_settings(route->config.time_zone);
+	bool		found = fill_bounds(route, values, isnull, miss, bounds);
+
+	AtEOXact_GUC(false, guc_level);
+	return found;
+}
+/* Refuses bounds that overlap those of a child there is, or share an outer bound only in part. */
+void
+router_child_check_bounds(RouterEntry *entry, RouterBound **bounds, Oid ignore)
+{
+	RouterRoute *route = router_route_locked(entry);
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_children(route->config.base))
+	{
+		RouterChildDef *def = lfirst(lc);
+		bool		overlap = def->child != ignore;
+
+		for (int i = 0; overlap && i < route->config.nkeys; i++)
+		{
+			RouterBound *other = router_bound_parse(&route->config.keys[i], def->bounds[i]);
+
+			overlap = router_bounds_overlap(&route->config.keys[i], other, bounds[i]);
+			/* the same outer bound leads on to the next level */
+			if (overlap && i + 1 < route->config.nkeys &&
+				strcmp(def->bounds[i], router_bound_text(&route->config.keys[i], bounds[i])) != 0)
+				break;
+		}
+		if (overlap)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("bounds %s overlap those of child \"%s\"",
+							router_bounds_display(route, bounds), get_rel_name(def->child)),
+					 errhint("See router.children for the bounds there are.")));
+	}
+}
+
+/* ----------------------------------------------------------------- creation */
+
+static void
+append_options(StringInfo buf, Datum options, const char *prefix, bool *any)
+{
+	ListCell   *lc;
+
+	foreach(lc, untransformRelOptions(options))
+	{
+		DefElem    *option = lfirst(lc);
+
+		appendStringInfo(buf, "%s%s%s = %s", *any ? ", " : " WITH (", prefix, quote_identifier(option->defname),
+						 quote_literal_cstr(defGetString(option)));
+		*any = true;
+	}
+}
+
+static void
+append_relation_options(StringInfo buf, Oid relid, const char *prefix, bool *any)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		isnull;
+	Datum		options;
+
+	if (!HeapTupleIsValid(tup))
+		return;
+	options = SysCacheGetAttr(RELOID, tup, Anum_pg_class_reloptions, &isnull);
+	if (!isnull)
+		append_options(buf, options, prefix, any);
+	ReleaseSysCache(tup);
+}
+
+static char *
+create_statement(Relation base, const char *name, const char *condition)
+{
+	StringInfoData buf;
+	bool		any = false;
+	char		persistence = base->rd_rel->relpersistence;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "CREATE %sTABLE %s (",
+					 persistence == RELPERSISTENCE_UNLOGGED ? "UNLOGGED " :
+					 persistence == RELPERSISTENCE_TEMP ? "TEMPORARY " : "",
+					 quote_qualified_identifier(persistence == RELPERSISTENCE_TEMP ? "pg_temp" :
+												get_namespace_name(RelationGetNamespace(base)), name));
+	if (condition[0] != '\0')
+		appendStringInfo(&buf, "CONSTRAINT %s CHECK (%s)", ROUTER_CHECK_NAME, condition);
+	appendStringInfo(&buf, ") INHERITS (%s)", router_qualified_name(RelationGetRelid(base)));
+	if (OidIsValid(base->rd_rel->relam))
+		appendStringInfo(&buf, " USING %s", quote_identifier(get_am_name(base->rd_rel->relam)));
+	append_relation_options(&buf, RelationGetRelid(base), "", &any);
+	if (OidIsValid(base->rd_rel->reltoastrelid))
+		append_relation_options(&buf, base->rd_rel->reltoastrelid, "toast.", &any);
+	if (any)
+		appendStringInfoChar(&buf, ')');
+	if (OidIsValid(base->rd_rel->reltablespace))
+		appendStringInfo(&buf, " TABLESPACE %s", quote_identifier(get_tablespace_name(base->rd_rel->reltablespace)));
+	return buf.data;
+}
+
+/* Enters a child in the catalog and in this session's cache. Creation locks are held, settings pinned. */
+void
+router_register_child(RouterEntry *entry, Oid child, RouterBound **bounds)
+{
+	RouterRoute *route = router_route_locked(entry);
+	uint64		generation = route->generation;
+	int			nkeys = route->config.nkeys;
+	char	   *texts[ROUTER_MAX_LEVELS];
+
+	for (int i = 0; i < nkeys; i++)
+		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
+	router_catalog_add_child(child, route->config.base, texts, nkeys);
+	router_cache_add_child(entry, generation, child, bounds, texts);
+}
+
+/*
+ * Creates the child with these bounds; name NULL: the one it gets by itself.
+ * The creation locks are held, the route was looked at under them, and no
+ * child holds any of this. Returns its oid.
+ */
+Oid
+router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
+{
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router create", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(work);
+	RouterRoute *route = router_route_locked(entry);
+	uint64		generation = route->generation;
+	int			nkeys = route->config.nkeys;
+	Relation	base = table_open(route->config.base, NoLock);
+	bool		temp = base->rd_rel->relpersistence == RELPERSISTENCE_TEMP;
+	char	   *texts[ROUTER_MAX_LEVELS];
+	char	   *create;
+	RouterAsOwner saved;
+	Oid			child;
+
+	router_become_owner(&saved, base->rd_rel->relowner, temp, route->config.time_zone);
+	for (int i = 0; i < nkeys; i++)
+		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
+	if (name == NULL)
+		name = router_child_name(route, bounds);
+	if (OidIsValid(get_relname_relid(name, RelationGetNamespace(base))))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("relation \"%s\" already exists, so it cannot become a child of \"%s\"",
+						name, RelationGetRelationName(base)),
+				 errhint("Rename it, or make it the child with router.attach_child.")));
+	create = create_statement(base, name, router_child_condition(route, bounds));
+
+	/* our own DDL invalidates the route: it is not looked at from here on */
+	SPI_connect();
+	router_run("%s", create);
+	child = get_relname_relid(name, RelationGetNamespace(base));
+	router_mirror(RelationGetRelid(base), child);
+	SPI_finish();
+	router_catalog_add_child(child, RelationGetRelid(base), texts, nkeys);
+	router_cache_add_child(entry, generation, child, bounds, texts);
+
+	router_become_user(&saved);
+	table_close(base, NoLock);
+	router_child_fill(entry, child, bounds);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+	return child;
+}
+
+/* -------------------------------------------- rows waiting in the default child */
+
+static bool
+row_belongs(RouterRoute *route, RouterBound **bounds, const AttrMap *map, TupleTableSlot *slot)
+{
+	for (int i = 0; i < route->config.nkeys; i++)
+	{
+		RouterKey  *key = &route->config.keys[i];
+		bool		isnull;
+		Datum		value = slot_getattr(slot, map->attnums[key->attnum - 1], &isnull);
+
+		if (!router_bound_has(key, bounds[i], value, isnull))
+			return false;
+	}
+	return true;
+}
+
+static void
+move_matching(RouterRoute *route, RouterBound **bounds, Relation base, Relation from, Relation to)
+{
+	EState	   *estate = router_make_estate(base, NULL);
+	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(from), RelationGetDescr(base));
+	RouterDest *dest = router_dest_open(estate, to, RelationGetDescr(from), NULL, false);
+	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};
+	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
+
+	PushActiveSnapshot(snapshot);
+	router_dest_mute(dest);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		ResetPerTupleExprContext(estate);
+		if (!row_belongs(route, bounds, map, slot))
+			continue;
+		router_delete_row(from, &slot->tts_tid, GetCurrentCommandId(true));
+		router_batch_add(&batch, dest, slot);
+	}
+	router_batch_flush(&batch);
+	table_endscan(scan);
+	PopActiveSnapshot();
+	UnregisterSnapshot(snapshot);
+	router_dest_close(dest);
+	router_free_estate(estate);
+	CommandCounterIncrement();
+}
+
+/* Moves the rows that a new child now holds out of the default child, which is locked. */
+void
+router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds)
+{
+	RouterRoute *route = router_route_locked(entry);
+	Oid			default_child = route->default_child;
+	Relation	base,
+				from,
+				to;
+
+	if (!OidIsValid(default_child) || default_child == child)
+		return;
+	from = table_open(default_child, ShareRowExclusiveLock);
+	if (from->rd_rel->relkind == RELKIND_RELATION && RelationGetNumberOfBlocks(from) > 0)
+	{
+		base = table_open(route->config.base, NoLock);
+		to = table_open(child, RowExclusiveLock);
+		route = router_route_locked(entry);
+		move_matching(route, bounds, base, from, to);
+		table_close(to, NoLock);
+		table_close(base, NoLock);
+	}
+	table_close(from, NoLock);
+}
+
+/*
+ * Creates the child that a row of a running statement needs, or finds that
+ * another session just did. InvalidOid: the default child is in use by others,
+ * so that nothing can be taken out of it now; the row goes there.
+ */
+Oid
+router_child_create_home(RouterEntry *entry, const Datum *values, const bool *isnull, const RouterMiss *miss)
+{
+	Oid			base = router_cache_route(entry)->config.base;
+	RouterBound *bounds[ROUTER_MAX_LEVELS];
+	RouterMiss	again;
+	RouterRoute *route;
+	Oid			child;
+
+	router_lock_creation(base);
+	route = router_route_locked(entry);
+	child = router_route_find(route, values, isnull, &again);
+	if (OidIsValid(child))
+	{
+		router_unlock_creation(base);
+		return child;
+	}
+	if (OidIsValid(route->default_child) &&
+		!ConditionalLockRelationOid(route->default_child, ShareRowExclusiveLock))
+	{
+		router_unlock_creation(base);
+		return InvalidOid;
+	}
+	route = router_route_locked(entry);
+	if (!router_child_bounds(route, values, isnull, &again, bounds))
+		elog(ERROR, "row has no bounds");
+	return router_child_create(entry, bounds, NULL);
+}

@@ -1,0 +1,40 @@
+/*
+ * child.h
+ *		Creating children. See child.c.
+ */
+#ifndef ROUTER_CHILD_H
+#define ROUTER_CHILD_H
+
+#include "cache.h"
+
+extern void router_lock_creation(Oid base);
+extern void router_unlock_creation(Oid base);
+extern RouterRoute *router_lock_children(RouterEntry *entry, Oid base);
+extern RouterRoute *router_route_locked(RouterEntry *entry);
+extern Oid	router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name);
+extern Oid	router_child_create_home(RouterEntry *entry, const Datum *values, const bool *isnull,
+									 const RouterMiss *miss);
+extern bool router_child_bounds(RouterRoute *route, const Datum *values, const bool *isnull,
+								const RouterMiss *miss, RouterBound **bounds);
+extern void router_child_check_bounds(RouterEntry *entry, RouterBound **bounds, Oid ignore);
+extern char *router_child_name(RouterRoute *route, RouterBound **bounds);
+extern char *router_child_condition(RouterRoute *route, RouterBound **bounds);
+extern char *router_bounds_display(RouterRoute *route, RouterBound **bounds);
+extern char *router_row_display(RouterRoute *route, const Datum *values, const bool *isnull);
+extern void router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds);
+extern void router_check_label(RouterKey *key, Oid owner, const char *time_zone);
+extern void router_register_child(RouterEntry *entry, Oid child, RouterBound **bounds);
+
+/* Running as the owner of a base, restricted, with pinned settings. */
+typedef struct RouterAsOwner
+{
+	Oid			user;
+	int			context;
+	int			guc_level;
+} RouterAsOwner;
+
+extern Oid	router_relation_owner(Oid relid);
+extern void router_become_owner(RouterAsOwner *saved, Oid owner, bool temp, const char *time_zone);
+extern void router_become_user(const RouterAsOwner *saved);
+
+#endif

@@ -1,0 +1,271 @@
+/*
+ * home.c
+ *		Finds the home of a row, creates it when it is missing and may be, and
+ *		keeps the children opened that one statement needs.
+ *
+ * Locking: a child is opened RowExclusive, and kept locked to the end of the
+ * transaction as any table written to. After waiting for a lock the route is
+ * looked at again: the child may have been dropped, or the row's home changed.
+ * Memory: everything lives in es_query_cxt of the statement's EState.
+ */
+#include "compat.h"
+#include "home.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "child.h"
+
+typedef struct OpenedHome
+{
+	Oid			child;			/* hash key */
+	RouterDest *dest;
+} OpenedHome;
+
+/* Why no child is made for a row. */
+typedef enum Refusal
+{
+	REFUSED_NOT,
+	REFUSED_BOUNDS,				/* no step holds the value: manual ranges, infinity */
+	REFUSED_HORIZON,
+	REFUSED_COUNT,
+} Refusal;
+
+void
+router_homes_init(RouterHomes *homes, RouterEntry *entry, Relation base, EState *estate, ResultRelInfo *root)
+{
+	memset(homes, 0, sizeof(*homes));
+	homes->entry = entry;
+	homes->base = RelationGetRelid(base);
+	homes->source = RelationGetDescr(base);
+	homes->estate = estate;
+	homes->root = root;
+}
+
+/* -------------------------------------------------------------- guard rails */
+
+static bool
+beyond_horizon(RouterRoute *route, const RouterKey *key, Datum value)
+{
+	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	Datum		span = IntervalPGetDatum(&route->config.horizon);
+	int64		number = router_key_int(key, value);
+	int64		first = router_key_now(key, DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval, now, span)));
+	int64		last = router_key_now(key, DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, now, span)));
+
+	return (number < first && number >= key->pivot_value) || number > last;
+}
+
+/* Is one of the dates that would name a new child beyond the horizon? */
+bool
+router_home_is_beyond_horizon(RouterRoute *route, const Datum *values, const bool *isnull, const RouterMiss *miss)
+{
+	for (int i = miss->level; i < route->config.nkeys; i++)
+		if (route->config.keys[i].kind == ROUTER_DATE && !isnull[i] && route->config.keys[i].every &&
+			beyond_horizon(route, &route->config.keys[i], values[i]))
+			return true;
+	return false;
+}
+
+static Refusal
+check_rails(RouterHomes *homes, RouterRoute *route, const Datum *values, const bool *isnull, const RouterMiss *miss)
+{
+	RouterBound *bounds[ROUTER_MAX_LEVELS];
+
+	if (router_home_is_beyond_horizon(route, values, isnull, miss))
+		return REFUSED_HORIZON;
+	if (!router_child_bounds(route, values, isnull, miss, bounds))
+		return REFUSED_BOUNDS;
+	if (homes->created >= route->config.max_new_children)
+		return REFUSED_COUNT;
+	return REFUSED_NOT;
+}
+
+static void
+refuse(RouterHomes *homes, RouterRoute *route, Refusal why, const Datum *values, const bool *isnull)
+{
+	const char *base = get_rel_name(homes->base);
+	const char *row = router_row_display(route, values, isnull);
+
+	if (why == REFUSED_HORIZON)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
+				 errmsg("row for routed table \"%s\" is beyond its horizon", base),
+				 errdetail("The row has %s; no child is made for a date so far from today.", row),
+				 errhint("Correct the date, create the child with router.create_child, or change horizon or on_reject with router.alter_route.")));
+	if (why == REFUSED_COUNT)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("statement needs more than %d new children of routed table \"%s\"",
+						route->config.max_new_children, base),
+				 errdetail("The row in hand has %s.", row),
+				 errhint("If that is meant, raise max_new_children with router.alter_route, or create the children beforehand.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("no child of routed table \"%s\" for the row", base),
+			 errdetail("The row has %s.", row),
+			 errhint("Create a child with router.create_child, or set on_missing or on_reject with router.alter_route."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, base)));
+}
+
+/* The child of a row that no child holds: a new one or the default one, or an error. */
+static Oid
+missing_home(RouterHomes *homes, RouterRoute *route, const Datum *values, const bool *isnull, const RouterMiss *miss)
+{
+	Refusal		why;
+	Oid			child;
+
+	if (route->config.on_missing != ROUTER_POLICY_CREATE)
+	{
+		if (route->config.on_missing == ROUTER_POLICY_DEFAULT && OidIsValid(route->default_child))
+			return route->default_child;
+		refuse(homes, route, REFUSED_BOUNDS, values, isnull);
+	}
+	why = check_rails(homes, route, values, isnull, miss);
+	if (why != REFUSED_NOT)
+	{
+		if (route->config.on_reject == ROUTER_POLICY_DEFAULT && OidIsValid(route->default_child))
+			return route->default_child;
+		refuse(homes, route, why, values, isnull);
+	}
+	child = router_child_create_home(homes->entry, values, isnull, miss);
+	if (OidIsValid(child))
+	{
+		homes->created++;
+		return child;
+	}
+	return router_cache_route(homes->entry)->default_child;
+}
+
+/* -------------------------------------------------------------------- homes */
+
+static void
+remember(RouterHomes *homes, Oid child, RouterDest *dest)
+{
+	OpenedHome *opened;
+
+	if (homes->dests == NULL)
+	{
+		HASHCTL		ctl;
+
+		memset(&ctl, 0, sizeof(ctl));
+		ctl.keysize = sizeof(Oid);
+		ctl.entrysize = sizeof(OpenedHome);
+		ctl.hcxt = homes->estate->es_query_cxt;
+		homes->dests = hash_create("router homes", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	opened = hash_search(homes->dests, &child, HASH_ENTER, NULL);
+	opened->dest = dest;
+}
+
+static RouterDest *
+recall(RouterHomes *homes, Oid child)
+{
+	OpenedHome *opened = homes->dests ? hash_search(homes->dests, &child, HASH_FIND, NULL) : NULL;
+
+	return opened ? opened->dest : NULL;
+}
+
+static Oid
+find_home(RouterHomes *homes, const Datum *values, const bool *isnull)
+{
+	RouterRoute *route = router_cache_route(homes->entry);
+	RouterMiss	miss;
+	Oid			child;
+
+	if (unlikely(route == NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the route of table %u was dropped during the statement", homes->base)));
+	child = router_route_find(route, values, isnull, &miss);
+	return OidIsValid(child) ? child : missing_home(homes, route, values, isnull, &miss);
+}
+
+/* Opens a child; NULL: look for the home again. */
+static RouterDest *
+open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull)
+{
+	Relation	rel = try_table_open(child, RowExclusiveLock);
+	RouterDest *dest;
+
+	if (rel == NULL)
+	{
+		if (router_cache_is_current(homes->entry))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("a child of routed table \"%s\" is missing", get_rel_name(homes->base)),
+					 errdetail("router.child_def names relation %u, which does not exist.", child)));
+		return NULL;
+	}
+	if (!router_cache_is_current(homes->entry) && find_home(homes, values, isnull) != child)
+	{
+		table_close(rel, NoLock);
+		return NULL;
+	}
+	dest = router_dest_open(homes->estate, rel, homes->source, homes->root, homes->speculative);
+	dest->owns_rel = true;
+	router_dest_prepare(dest, homes->estate, homes->root->ri_TrigDesc, homes->mtstate);
+	remember(homes, child, dest);
+	if (homes->opened)
+		homes->opened(homes, dest);
+	return dest;
+}
+
+/*
+ * The home of a row, opened. The slot has the base's layout.
+ *
+ * Errors: check_violation, datetime_field_overflow, program_limit_exceeded by
+ * the route's policies, and whatever creating a child may raise.
+ */
+RouterDest *
+router_home(RouterHomes *homes, TupleTableSlot *slot)
+{
+	RouterRoute *route = router_cache_route(homes->entry);
+	Datum		values[ROUTER_MAX_LEVELS];
+	bool		isnull[ROUTER_MAX_LEVELS];
+	int			nkeys = route ? route->config.nkeys : 0;
+
+	for (int i = 0; i < nkeys; i++)
+		values[i] = slot_getattr(slot, route->config.keys[i].attnum, &isnull[i]);
+	for (;;)
+	{
+		Oid			child = find_home(homes, values, isnull);
+		RouterDest *dest;
+
+		if (child == homes->last_child)
+			return homes->last_dest;
+		dest = recall(homes, child);
+		if (dest == NULL)
+			dest = open_home(homes, child, values, isnull);
+		if (dest != NULL)
+		{
+			homes->last_child = child;
+			homes->last_dest = dest;
+			return dest;
+		}
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* Closes what was opened; locks stay. */
+void
+router_homes_close(RouterHomes *homes)
+{
+	HASH_SEQ_STATUS status;
+	OpenedHome *opened;
+
+	if (homes->dests == NULL)
+		return;
+	hash_seq_init(&status, homes->dests);
+	while ((opened = hash_seq_search(&status)) != NULL)
+		router_dest_close(opened->dest);
+	homes->dests = NULL;
+	homes->last_child = InvalidOid;
+	homes->last_dest = NULL;
+}

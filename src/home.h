@@ -1,0 +1,37 @@
+/*
+ * home.h
+ *		From a row to the opened child it belongs to. See home.c.
+ */
+#ifndef ROUTER_HOME_H
+#define ROUTER_HOME_H
+
+#include "cache.h"
+#include "move.h"
+
+/* The homes that one statement has met. */
+typedef struct RouterHomes
+{
+	RouterEntry *entry;
+	Oid			base;
+	TupleDesc	source;			/* layout of the rows: the base's */
+	EState	   *estate;
+	ResultRelInfo *root;
+	ModifyTableState *mtstate;	/* the node that inserts, or NULL */
+	bool		speculative;	/* for ON CONFLICT */
+	void		(*opened) (struct RouterHomes *homes, RouterDest *dest);	/* called for each new one; or NULL */
+	void	   *arg;			/* for opened */
+
+	HTAB	   *dests;			/* child oid -> RouterDest */
+	Oid			last_child;
+	RouterDest *last_dest;
+	int			created;
+} RouterHomes;
+
+extern void router_homes_init(RouterHomes *homes, RouterEntry *entry, Relation base, EState *estate,
+							  ResultRelInfo *root);
+extern RouterDest *router_home(RouterHomes *homes, TupleTableSlot *slot);
+extern bool router_home_is_beyond_horizon(RouterRoute *route, const Datum *values, const bool *isnull,
+										  const RouterMiss *miss);
+extern void router_homes_close(RouterHomes *homes);
+
+#endif

@@ -1,0 +1,420 @@
+/*
+ * insert.c
+ *		INSERT into a base, when the library is loaded before the statement
+ *		starts: the ModifyTable node inserts into the row's child as if the
+ *		statement had named it.
+ *
+ * An ExecutorStart hook finds each INSERT node on a base and wraps its subplan.
+ * The wrapper fetches a row, finds its home, and puts the contents of the
+ * child's ResultRelInfo into the node's own: the node "wears" the child. Core
+ * then does everything natively: constraints, indexes, ON CONFLICT, AFTER
+ * triggers, RETURNING, counts. Before another child is worn, what core built
+ * into the struct goes back to its owner; when the subplan ends, the base's
+ * contents come back, for statement triggers and the executor's shutdown.
+ *
+ * A long statement without RETURNING, ON CONFLICT and row triggers is not
+ * handed over row by row: the wrapper batches rows by child (move.c), adds to
+ * es_processed, and lets the node see the end only.
+ *
+ * router's own triggers are masked in the statement's private copy of the
+ * base's trigger descriptor. BEFORE ROW triggers of the base are fired here,
+ * since they may change the key; their clones on children are masked.
+ *
+ * Memory: a Wear lives in es_query_cxt; a reset callback takes it off the list
+ * when an error frees that. Children are closed at ExecutorEnd.
+ */
+#include "compat.h"
+#include "insert.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "executor/execdesc.h"
+#include "executor/executor.h"
+#include "lib/ilist.h"
+#include "nodes/makefuncs.h"
+#include "nodes/plannodes.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "home.h"
+#include "mirror.h"
+
+/* rows a statement inserts one by one before batching begins */
+#define ROWS_BEFORE_BATCH 8
+
+typedef struct Wear
+{
+	dlist_node	link;
+	PlanState  *subplan;
+	ExecProcNodeMtd fetch;		/* what the subplan did before */
+	ModifyTableState *mtstate;
+	ResultRelInfo *worn;		/* the node's own struct */
+	ResultRelInfo base;			/* the base's contents while a child is worn */
+	RouterDest *wearing;		/* NULL: the base */
+	RouterHomes homes;
+	RouterBatch batch;
+	bool		may_batch;
+	int			nrows;
+	TupleTableSlot *trigger_slot;	/* for BEFORE ROW triggers of the base, or NULL */
+	MemoryContextCallback forget;
+} Wear;
+
+static dlist_head wears = DLIST_STATIC_INIT(wears);
+
+static ExecutorStart_hook_type previous_start = NULL;
+static ExecutorEnd_hook_type previous_end = NULL;
+
+/* ----------------------------------------------------------------- triggers */
+
+static void
+mask_own_triggers(TriggerDesc *triggers)
+{
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		if (router_is_own_trigger(&triggers->triggers[i]))
+			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
+	if (triggers)
+		router_recount_insert_triggers(triggers);
+}
+
+/* ---------------------------------------------------- a child's clothes */
+
+/* The child's index that corresponds to an arbiter index of the base. */
+static Oid
+child_arbiter(Oid base_index, RouterDest *dest, AttrMap *map)
+{
+	Relation	index = index_open(base_index, AccessShareLock);
+	IndexInfo  *info = BuildIndexInfo(index);
+	Oid			found = InvalidOid;
+
+	for (int i = 0; i < dest->rri->ri_NumIndices && !OidIsValid(found); i++)
+	{
+		Relation	other = dest->rri->ri_IndexRelationDescs[i];
+
+		if (other->rd_index->indisvalid && other->rd_index->indimmediate == index->rd_index->indimmediate &&
+			CompareIndexInfo(dest->rri->ri_IndexRelationInfo[i], info, other->rd_indcollation, index->rd_indcollation,
+							 other->rd_opfamily, index->rd_opfamily, map))
+			found = RelationGetRelid(other);
+	}
+	index_close(index, AccessShareLock);
+	if (!OidIsValid(found))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
+				 errmsg("child \"%s\" has no unique index or constraint like \"%s\" of its base",
+						RelationGetRelationName(dest->rel), get_rel_name(base_index)),
+				 errhint("Create it on the child: ON CONFLICT needs it there.")));
+	return found;
+}
+
+static Node *
+map_expr(Node *expr, int varno, RouterDest *dest, AttrMap *map)
+{
+	bool		whole_row;
+
+	return map_variable_attnos(expr, varno, 0, map, dest->rel->rd_rel->reltype, &whole_row);
+}
+
+static void
+set_on_conflict_update(Wear *wear, RouterDest *dest, AttrMap *map, int varno)
+{
+	ModifyTableState *mtstate = wear->mtstate;
+	ModifyTable *node = (ModifyTable *) mtstate->ps.plan;
+	OnConflictSetState *base = wear->base.ri_onConflict;
+	OnConflictSetState *own = makeNode(OnConflictSetState);
+	List	   *set,
+			   *columns = NIL;
+	ListCell   *lc;
+
+	own->oc_Existing = table_slot_create(dest->rel, &mtstate->ps.state->es_tupleTable);
+	dest->rri->ri_onConflict = own;
+	if (dest->map == NULL)
+	{
+		own->oc_ProjSlot = base->oc_ProjSlot;
+		own->oc_ProjInfo = base->oc_ProjInfo;
+		own->oc_WhereClause = base->oc_WhereClause;
+		return;
+	}
+	/* EXCLUDED first, then the target, as execPartition.c does */
+	set = (List *) map_expr(copyObject((Node *) node->onConflictSet), INNER_VAR, dest, map);
+	set = (List *) map_expr((Node *) set, varno, dest, map);
+	foreach(lc, node->onConflictCols)
+		columns = lappend_int(columns, map->attnums[lfirst_int(lc) - 1]);
+	own->oc_ProjSlot = table_slot_create(dest->rel, &mtstate->ps.state->es_tupleTable);
+	own->oc_ProjInfo = ExecBuildUpdateProjection(set, true, columns, RelationGetDescr(dest->rel),
+												 mtstate->ps.ps_ExprContext, own->oc_ProjSlot, &mtstate->ps);
+	if (node->onConflictWhere)
+	{
+		Node	   *where = map_expr(copyObject(node->onConflictWhere), INNER_VAR, dest, map);
+
+		where = map_expr(where, varno, dest, map);
+		own->oc_WhereClause = ExecInitQual((List *) where, &mtstate->ps);
+	}
+}
+
+static void
+set_check_options(Wear *wear, RouterDest *dest, AttrMap *map, int varno)
+{
+	List	   *exprs = NIL;
+	List	   *options;
+	ListCell   *lc;
+
+	if (wear->base.ri_WithCheckOptions == NIL)
+		return;
+	if (dest->map == NULL)
+	{
+		dest->rri->ri_WithCheckOptions = wear->base.ri_WithCheckOptions;
+		dest->rri->ri_WithCheckOptionExprs = wear->base.ri_WithCheckOptionExprs;
+		return;
+	}
+	options = (List *) map_expr((Node *) wear->base.ri_WithCheckOptions, varno, dest, map);
+	foreach(lc, options)
+		exprs = lappend(exprs, ExecInitQual((List *) lfirst_node(WithCheckOption, lc)->qual, &wear->mtstate->ps));
+	dest->rri->ri_WithCheckOptions = options;
+	dest->rri->ri_WithCheckOptionExprs = exprs;
+}
+
+static void
+set_returning(Wear *wear, RouterDest *dest, AttrMap *map, int varno)
+{
+	PlanState  *ps = &wear->mtstate->ps;
+
+	if (wear->base.ri_projectReturning == NULL)
+		return;
+	dest->rri->ri_returningList = wear->base.ri_returningList;
+	dest->rri->ri_projectReturning = wear->base.ri_projectReturning;
+	if (dest->map == NULL)
+		return;
+	dest->rri->ri_returningList = (List *) map_expr((Node *) wear->base.ri_returningList, varno, dest, map);
+	dest->rri->ri_projectReturning =
+		ExecBuildProjectionInfo(dest->rri->ri_returningList, ps->ps_ExprContext, ps->ps_ResultTupleSlot, ps,
+								RelationGetDescr(dest->rel));
+}
+
+/* Gives a child, just opened, what the statement asks of its target. */
+static void
+dress_up(RouterHomes *homes, RouterDest *dest)
+{
+	Wear	   *wear = homes->arg;
+	ModifyTable *node = (ModifyTable *) wear->mtstate->ps.plan;
+	MemoryContext old = MemoryContextSwitchTo(homes->estate->es_query_cxt);
+	int			varno = wear->base.ri_RangeTableIndex;
+	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(dest->rel), homes->source);
+	ListCell   *lc;
+
+	if (dest->rri->ri_FdwRoutine && node->onConflictAction == ONCONFLICT_UPDATE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("ON CONFLICT DO UPDATE cannot reach foreign child \"%s\"", RelationGetRelationName(dest->rel))));
+
+	set_check_options(wear, dest, map, varno);
+	set_returning(wear, dest, map, varno);
+	foreach(lc, wear->base.ri_onConflictArbiterIndexes)
+		dest->rri->ri_onConflictArbiterIndexes =
+			lappend_oid(dest->rri->ri_onConflictArbiterIndexes, child_arbiter(lfirst_oid(lc), dest, map));
+	if (node->onConflictAction == ONCONFLICT_UPDATE)
+		set_on_conflict_update(wear, dest, map, varno);
+	MemoryContextSwitchTo(old);
+}
+
+/* Makes the node insert into dest, or into the base again when dest is NULL. */
+static inline void
+put_on(Wear *wear, RouterDest *dest)
+{
+	if (wear->wearing == dest)
+		return;
+	*(wear->wearing ? wear->wearing->rri : &wear->base) = *wear->worn;
+	*wear->worn = dest ? *dest->rri : wear->base;
+	wear->wearing = dest;
+}
+
+/* -------------------------------------------------------------- the wrapper */
+
+static inline Wear *
+find_wear(PlanState *subplan)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &wears)
+	{
+		Wear	   *wear = dlist_container(Wear, link, iter.cur);
+
+		if (wear->subplan == subplan)
+			return wear;
+	}
+	elog(ERROR, "statement on a routed table has lost its state");
+}
+
+/* Fires the base's BEFORE ROW triggers; NULL: they want no insert. */
+static TupleTableSlot *
+fire_before_triggers(Wear *wear, TupleTableSlot *slot)
+{
+	ResultRelInfo *base = wear->wearing ? &wear->base : wear->worn;
+
+	ExecCopySlot(wear->trigger_slot, slot);
+	wear->trigger_slot->tts_tableOid = wear->homes.base;
+	return ExecBRInsertTriggers(wear->homes.estate, base, wear->trigger_slot) ? wear->trigger_slot : NULL;
+}
+
+/* The subplan's ExecProcNode: its next row, with the node wearing the row's home. */
+static TupleTableSlot *
+fetch_and_wear(PlanState *subplan)
+{
+	Wear	   *wear = find_wear(subplan);
+	EState	   *estate = wear->homes.estate;
+
+	for (;;)
+	{
+		TupleTableSlot *slot = wear->fetch(subplan);
+		RouterDest *dest;
+
+		if (TupIsNull(slot))
+		{
+			if (wear->may_batch)
+				router_batch_flush(&wear->batch);
+			put_on(wear, NULL);
+			return slot;
+		}
+		if (wear->trigger_slot && (slot = fire_before_triggers(wear, slot)) == NULL)
+		{
+			ResetPerTupleExprContext(estate);
+			continue;
+		}
+		dest = router_home(&wear->homes, slot);
+		if (wear->may_batch && !dest->by_row && wear->nrows++ >= ROWS_BEFORE_BATCH)
+		{
+			router_batch_add(&wear->batch, dest, slot);
+			if (wear->mtstate->canSetTag)
+				estate->es_processed++;
+			ResetPerTupleExprContext(estate);
+			continue;
+		}
+		put_on(wear, dest);
+		return dest->map ? execute_attr_map_slot(dest->map->attrMap, slot, dest->rri->ri_newTupleSlot) : slot;
+	}
+}
+
+/* -------------------------------------------------------------------- hooks */
+
+static void
+forget_wear(void *arg)
+{
+	dlist_delete(&((Wear *) arg)->link);
+}
+
+/*
+ * May rows be held back? Not when somebody could tell: RETURNING and ON
+ * CONFLICT, row triggers, EXPLAIN ANALYZE, or functions that are not built in
+ * and might look into the table while the statement runs. A plan that calls
+ * such functions, or checks a domain, depends on their catalog entries.
+ */
+static bool
+may_batch(ModifyTableState *mtstate)
+{
+	ModifyTable *node = (ModifyTable *) mtstate->ps.plan;
+	TriggerDesc *triggers = mtstate->resultRelInfo->ri_TrigDesc;
+	ListCell   *lc;
+
+	if (node->returningLists != NIL || node->onConflictAction != ONCONFLICT_NONE ||
+		mtstate->ps.state->es_instrument != 0 ||
+		router_has_row_triggers(triggers, TRIGGER_TYPE_BEFORE) || router_has_row_triggers(triggers, TRIGGER_TYPE_AFTER))
+		return false;
+	foreach(lc, mtstate->ps.state->es_plannedstmt->invalItems)
+		if (lfirst_node(PlanInvalItem, lc)->cacheId == PROCOID || lfirst_node(PlanInvalItem, lc)->cacheId == TYPEOID)
+			return false;
+	return true;
+}
+
+static void
+take_over(ModifyTableState *mtstate)
+{
+	EState	   *estate = mtstate->ps.state;
+	ResultRelInfo *rri = mtstate->resultRelInfo;
+	Relation	base = rri->ri_RelationDesc;
+	RouterEntry *entry;
+	Wear	   *wear;
+	MemoryContext old;
+
+	/* a base has triggers, the others need no look into the cache */
+	if (mtstate->operation != CMD_INSERT || rri->ri_TrigDesc == NULL || !rri->ri_TrigDesc->trig_insert_before_row)
+		return;
+	entry = router_cache_entry(RelationGetRelid(base));
+	if (router_cache_route(entry) == NULL)
+		return;
+
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	wear = palloc0(sizeof(Wear));
+	mask_own_triggers(rri->ri_TrigDesc);
+	wear->mtstate = mtstate;
+	wear->worn = rri;
+	wear->base = *rri;
+	router_homes_init(&wear->homes, entry, base, estate, &wear->base);
+	wear->homes.speculative = ((ModifyTable *) mtstate->ps.plan)->onConflictAction != ONCONFLICT_NONE;
+	wear->homes.mtstate = mtstate;
+	wear->homes.opened = dress_up;
+	wear->homes.arg = wear;
+	wear->may_batch = may_batch(mtstate);
+	wear->batch.estate = estate;
+	wear->batch.cid = estate->es_output_cid;
+	wear->batch.capture = mtstate->mt_transition_capture;
+	if (rri->ri_TrigDesc->trig_insert_before_row)
+		wear->trigger_slot = table_slot_create(base, &estate->es_tupleTable);
+	wear->subplan = outerPlanState(mtstate);
+	wear->fetch = wear->subplan->ExecProcNodeReal;
+	wear->forget.func = forget_wear;
+	wear->forget.arg = wear;
+	dlist_push_head(&wears, &wear->link);
+	MemoryContextRegisterResetCallback(estate->es_query_cxt, &wear->forget);
+	ExecSetExecProcNode(wear->subplan, fetch_and_wear);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+executor_start(QueryDesc *queryDesc, int eflags)
+{
+	ListCell   *lc;
+
+	if (previous_start)
+		previous_start(queryDesc, eflags);
+	else
+		standard_ExecutorStart(queryDesc, eflags);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	if (queryDesc->planstate && IsA(queryDesc->planstate, ModifyTableState))
+		take_over((ModifyTableState *) queryDesc->planstate);
+	foreach(lc, queryDesc->estate->es_auxmodifytables)
+		take_over((ModifyTableState *) lfirst(lc));
+}
+
+static void
+executor_end(QueryDesc *queryDesc)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &wears)
+	{
+		Wear	   *wear = dlist_container(Wear, link, iter.cur);
+
+		if (wear->homes.estate != queryDesc->estate)
+			continue;
+		put_on(wear, NULL);
+		router_homes_close(&wear->homes);
+	}
+	if (previous_end)
+		previous_end(queryDesc);
+	else
+		standard_ExecutorEnd(queryDesc);
+}
+
+void
+router_insert_init(void)
+{
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
+	previous_end = ExecutorEnd_hook;
+	ExecutorEnd_hook = executor_end;
+}

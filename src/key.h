@@ -1,0 +1,102 @@
+/*
+ * key.h
+ *		Kinds of keys, bounds and their arithmetic. See key.c.
+ */
+#ifndef ROUTER_KEY_H
+#define ROUTER_KEY_H
+
+#include "compat.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "pgtime.h"
+#include "utils/rel.h"
+
+#define ROUTER_MAX_LEVELS 8
+#define ROUTER_CHECK_NAME "router_home"
+
+typedef enum RouterKeyKind
+{
+	ROUTER_LIST,
+	ROUTER_DATE,
+	ROUTER_INTEGER,
+	ROUTER_PREFIX,
+	ROUTER_SUFFIX,
+	ROUTER_HASH,
+} RouterKeyKind;
+
+/* One level of routing: as configured, then as derived by router_key_resolve. */
+typedef struct RouterKey
+{
+	RouterKeyKind kind;
+	char	   *column;
+	AttrNumber	attnum;
+	char	   *every;			/* date, integer; NULL: only ranges made by hand */
+	int			modulus;		/* hash: buckets; prefix, suffix: characters */
+	char	  **groups;			/* list: array literals */
+	int			ngroups;
+	char	   *pivot;			/* date, integer; NULL: none */
+	char	   *label;			/* query text or NULL */
+
+	Oid			typid;			/* of the column, domains removed */
+	Oid			collation;
+	Oid			eq_opr;
+	FmgrInfo	eq;				/* list, prefix, suffix */
+	FmgrInfo	hash;
+	FmgrInfo	hash_extended;	/* hash */
+	bool		is_int;			/* list over smallint, integer or bigint */
+	pg_tz	   *tz;				/* zone of the route */
+	int64		pivot_value;	/* PG_INT64_MIN: no pivot */
+	int64		width;			/* integer: values; date below a day: microseconds */
+	int			months;			/* date: months a child, or 0 */
+	int			days;			/* date: 1 or 7, or 0 */
+} RouterKey;
+
+typedef enum RouterBoundForm
+{
+	ROUTER_BOUND_RANGE,
+	ROUTER_BOUND_VALUES,
+	ROUTER_BOUND_HASH,
+	ROUTER_BOUND_NULL,
+	ROUTER_BOUND_DEFAULT,
+} RouterBoundForm;
+
+/*
+ * What one child holds at one level. Ranges are inclusive at both ends and
+ * count days, microseconds or integers; PG_INT64_MIN and _MAX mean "open".
+ */
+typedef struct RouterBound
+{
+	RouterBoundForm form;
+	int64		lo;
+	int64		hi;
+	Datum	   *values;
+	int			nvalues;
+	bool		with_null;		/* a group that holds NULL as well */
+	int			modulus;
+	int			remainder;
+} RouterBound;
+
+extern RouterKeyKind router_kind_from_text(const char *kind);
+extern const char *router_kind_name(RouterKeyKind kind);
+extern void router_key_resolve(RouterKey *key, Relation base, const char *time_zone);
+extern bool router_key_is_range(const RouterKey *key);
+
+extern int64 router_key_int(const RouterKey *key, Datum value);
+extern Datum router_key_fold(RouterKey *key, Datum value);
+extern uint64 router_key_hash(RouterKey *key, Datum value);
+extern bool router_key_bucket(const RouterKey *key, int64 value, int64 *lo, int64 *hi);
+extern int64 router_key_now(const RouterKey *key, TimestampTz at);
+
+extern RouterBound *router_bound_parse(RouterKey *key, const char *text);
+extern RouterBound *router_bound_copy(RouterKey *key, const RouterBound *bound);
+extern char *router_bound_text(RouterKey *key, const RouterBound *bound);
+extern bool router_bound_has(RouterKey *key, const RouterBound *bound, Datum value, bool isnull);
+extern bool router_bounds_overlap(RouterKey *key, const RouterBound *a, const RouterBound *b);
+extern void router_bound_condition(StringInfo buf, RouterKey *key, const RouterBound *bound);
+extern char *router_bound_part(RouterKey *key, const RouterBound *bound);
+extern char *router_value_text(RouterKey *key, Datum value);
+extern Datum router_bound_sample(RouterKey *key, const RouterBound *bound, bool *isnull);
+extern int	router_pin_settings(const char *time_zone);
+
+#endif

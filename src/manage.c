@@ -1,0 +1,536 @@
+/*
+ * manage.c
+ *		create_child, attach_child, detach_child, premake, redistribute: the
+ *		functions by which children come and go other than by an INSERT.
+ *
+ * Locking: the creation locks and the default child, in the order of child.c.
+ * attach_child and detach_child take AccessExclusiveLock on the child, as
+ * ALTER TABLE … INHERIT does.
+ */
+#include "compat.h"
+#include "route.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "home.h"
+#include "mirror.h"
+#include "move.h"
+
+#define MAX_PREMAKE 10000
+
+PG_FUNCTION_INFO_V1(router_create_child);
+PG_FUNCTION_INFO_V1(router_attach_child);
+PG_FUNCTION_INFO_V1(router_detach_child);
+PG_FUNCTION_INFO_V1(router_premake);
+PG_FUNCTION_INFO_V1(router_redistribute);
+
+/* ----------------------------------------------------------------- helpers */
+
+/* Reads bounds given as text[]: one a level; a null element means rows with NULL. */
+static RouterBound **
+parse_bounds(RouterRoute *route, ArrayType *array)
+{
+	RouterBound **bounds = palloc(ROUTER_MAX_LEVELS * sizeof(RouterBound *));
+	int			guc_level = router_pin_settings(route->config.time_zone);
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+	int			ndefaults = 0;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+	if (n == 1 && !nulls[0] && strcmp(TextDatumGetCString(elements[0]), "default") == 0)
+	{
+		AtEOXact_GUC(false, guc_level);
+		return router_default_bounds(route);
+	}
+	if (n != route->config.nkeys)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%d bounds given for a route of %d keys", n, route->config.nkeys),
+				 errhint("Give one bound a key, outermost first, or 'default' alone.")));
+	for (int i = 0; i < n; i++)
+	{
+		bounds[i] = router_bound_parse(&route->config.keys[i], nulls[i] ? "null" : TextDatumGetCString(elements[i]));
+		ndefaults += bounds[i]->form == ROUTER_BOUND_DEFAULT;
+	}
+	AtEOXact_GUC(false, guc_level);
+	if (ndefaults > 0 && ndefaults < n)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a default child is default at every level"),
+				 errhint("Give 'default' alone.")));
+	return bounds;
+}
+
+/* The child that has exactly these bounds, or InvalidOid. */
+static Oid
+find_exact(RouterRoute *route, RouterBound **bounds)
+{
+	int			guc_level = router_pin_settings(route->config.time_zone);
+	Oid			found = InvalidOid;
+	char	   *texts[ROUTER_MAX_LEVELS];
+	ListCell   *lc;
+
+	for (int i = 0; i < route->config.nkeys; i++)
+		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
+	foreach(lc, router_catalog_children(route->config.base))
+	{
+		RouterChildDef *def = lfirst(lc);
+		bool		same = true;
+
+		for (int i = 0; same && i < route->config.nkeys; i++)
+			same = strcmp(def->bounds[i], texts[i]) == 0;
+		if (same)
+			found = def->child;
+	}
+	AtEOXact_GUC(false, guc_level);
+	return found;
+}
+
+static void
+check_bounds(RouterEntry *entry, RouterBound **bounds)
+{
+	RouterRoute *route = router_route_locked(entry);
+	int			guc_level = router_pin_settings(route->config.time_zone);
+
+	router_child_check_bounds(entry, bounds, InvalidOid);
+	AtEOXact_GUC(false, guc_level);
+}
+
+static void
+require(FunctionCallInfo fcinfo, int nargs, const char *what)
+{
+	for (int i = 0; i < nargs; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("arguments of %s cannot be null", what)));
+}
+
+/* ------------------------------------------------------------ create_child */
+
+/* router.create_child(base, bounds, child_name, dry_run). Nothing happens if the child is there. */
+Datum
+router_create_child(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	RouterEntry *entry;
+	RouterRoute *route;
+	RouterBound **bounds;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
+	require(fcinfo, 2, "router.create_child");
+	entry = router_owned_route(PG_GETARG_OID(0));
+	route = router_lock_children(entry, PG_GETARG_OID(0));
+	bounds = parse_bounds(route, PG_GETARG_ARRAYTYPE_P(1));
+	if (OidIsValid(find_exact(route, bounds)))
+		return (Datum) 0;
+	check_bounds(entry, bounds);
+	router_create_reported(&report, entry, bounds, PG_ARGISNULL(2) ? NULL : NameStr(*PG_GETARG_NAME(2)));
+	return (Datum) 0;
+}
+
+/* ---------------------------------------------------------- attach, detach */
+
+static bool
+inherits_from(Oid child, Oid base)
+{
+	return list_member_oid(find_inheritance_children(base, NoLock), child);
+}
+
+static const char *
+alter_word(Oid relid)
+{
+	return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE ? "FOREIGN TABLE" : "TABLE";
+}
+
+static void
+check_attachable(Oid child, Oid base)
+{
+	char		relkind = get_rel_relkind(child);
+	RouterChildDef *def;
+
+	if (relkind != '\0')
+		router_check_owner(child);
+	if ((relkind != RELKIND_RELATION && relkind != RELKIND_FOREIGN_TABLE) || get_rel_relispartition(child) ||
+		child == base)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("relation cannot become a child of \"%s\"", get_rel_name(base)),
+				 errhint("A child is an ordinary table or a foreign table of its own.")));
+	def = router_catalog_child(child);
+	if (def || router_catalog_route(child))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("\"%s\" %s", get_rel_name(child), def ? "is a child already" : "is a routed table itself"),
+				 errhint("%s it first.", def ? "Detach" : "End the routing of")));
+}
+
+/* Makes the table inherit and gives it the CHECK, which reads all its rows. Runs as the caller, who owns it. */
+static void
+alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
+{
+	Oid			base = route->config.base;
+	char	   *name = router_qualified_name(child);
+	char	   *base_name = router_qualified_name(base);
+	int			guc_level = router_pin_settings(route->config.time_zone);
+	char	   *condition = router_child_condition(route, bounds);
+
+	SPI_connect();
+	router_run("ALTER %s %s DROP CONSTRAINT IF EXISTS %s", alter_word(child), name, ROUTER_CHECK_NAME);
+	if (condition[0] != '\0')
+		router_run("ALTER %s %s ADD CONSTRAINT %s CHECK (%s)", alter_word(child), name, ROUTER_CHECK_NAME, condition);
+	if (!inherits_from(child, base))
+		router_run("ALTER %s %s INHERIT %s", alter_word(child), name, base_name);
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
+}
+
+/* router.attach_child(base, child, bounds, dry_run) */
+Datum
+router_attach_child(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	RouterEntry *entry;
+	RouterRoute *route;
+	RouterBound **bounds;
+	Oid			base,
+				child;
+	int			guc_level;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
+	require(fcinfo, 3, "router.attach_child");
+	base = PG_GETARG_OID(0);
+	child = PG_GETARG_OID(1);
+	entry = router_owned_route(base);
+	check_attachable(child, base);
+	route = router_lock_children(entry, base);
+	bounds = parse_bounds(route, PG_GETARG_ARRAYTYPE_P(2));
+	check_bounds(entry, bounds);
+	router_report(&report, "attach %s for %s", router_qualified_name(child), router_bounds_display(route, bounds));
+	if (report.dry_run)
+		return (Datum) 0;
+	alter_attached(route, child, bounds);
+	route = router_route_locked(entry);
+	guc_level = router_pin_settings(route->config.time_zone);
+	router_register_child(entry, child, bounds);
+	AtEOXact_GUC(false, guc_level);
+	router_child_fill(entry, child, bounds);
+	return (Datum) 0;
+}
+
+/* router.detach_child(child, dry_run): the CHECK stays with the table. */
+Datum
+router_detach_child(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	RouterChildDef *def;
+	int			guc_level;
+	Oid			child;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
+	require(fcinfo, 1, "router.detach_child");
+	child = PG_GETARG_OID(0);
+	def = router_catalog_child(child);
+	if (def == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s\" is not a child of a routed table", get_rel_name(child) ? get_rel_name(child) : "?"),
+				 errhint("See router.children.")));
+	(void) router_owned_route(def->base);
+	router_lock_creation(def->base);
+	router_report(&report, "detach %s from %s", router_qualified_name(child), router_qualified_name(def->base));
+	if (report.dry_run)
+		return (Datum) 0;
+	guc_level = router_pin_settings(NULL);
+	SPI_connect();
+	router_run("ALTER %s %s NO INHERIT %s", alter_word(child), router_qualified_name(child),
+			   router_qualified_name(def->base));
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
+	router_catalog_remove_child(child);
+	return (Datum) 0;
+}
+
+/* ----------------------------------------------------------------- premake */
+
+typedef struct Premake
+{
+	RouterRoute *route;
+	int			n;
+	RouterBound *path[ROUTER_MAX_LEVELS];
+	List	   *wanted;			/* of RouterBound *[nkeys] */
+} Premake;
+
+static void premake_level(Premake *pm, RouterNode *node, int level);
+
+/* Wants a bound at a level; target: where it leads already, or NULL. */
+static void
+premake_bound(Premake *pm, RouterBound *bound, const RouterTarget *target, int level)
+{
+	RouterBound **copy;
+
+	pm->path[level] = bound;
+	if (level + 1 < pm->route->config.nkeys)
+	{
+		premake_level(pm, target ? target->node : NULL, level + 1);
+		return;
+	}
+	if (target)
+		return;
+	copy = palloc(ROUTER_MAX_LEVELS * sizeof(RouterBound *));
+	memcpy(copy, pm->path, sizeof(pm->path));
+	pm->wanted = lappend(pm->wanted, copy);
+	if (list_length(pm->wanted) > MAX_PREMAKE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("premake would create more than %d children", MAX_PREMAKE),
+				 errhint("Ask for fewer.")));
+}
+
+static RouterTarget *
+range_at(RouterNode *node, int64 value)
+{
+	for (int i = 0; node && i < node->nranges; i++)
+		if (node->ranges[i].lo <= value && value <= node->ranges[i].hi)
+			return &node->ranges[i].target;
+	return NULL;
+}
+
+/* The steps of a range key from value on: the first and n more. */
+static void
+premake_steps(Premake *pm, RouterNode *node, int level, int64 value, int steps)
+{
+	RouterKey  *key = &pm->route->config.keys[level];
+
+	for (int i = 0; i < steps; i++)
+	{
+		RouterBound *bound = palloc0(sizeof(RouterBound));
+		RouterTarget *target = range_at(node, value);
+
+		bound->form = ROUTER_BOUND_RANGE;
+		if (!router_key_bucket(key, value, &bound->lo, &bound->hi))
+			return;
+		value = bound->hi;
+		if (target == NULL && node)
+			router_route_clip(node, bound->lo, &bound->lo, &bound->hi);
+		if (target && level + 1 < pm->route->config.nkeys)
+			bound = router_bound_parse(key, target->node->bound);
+		premake_bound(pm, bound, target, level);
+		if (value == PG_INT64_MAX)
+			return;
+		value++;
+	}
+}
+
+static void
+premake_ranges(Premake *pm, RouterNode *node, int level)
+{
+	RouterKey  *key = &pm->route->config.keys[level];
+	bool		any = node && node->nranges > 0;
+
+	if (key->every == NULL)
+		return;
+	if (key->kind == ROUTER_DATE)
+		premake_steps(pm, node, level, router_key_now(key, GetCurrentTransactionStartTimestamp()), pm->n + 1);
+	else if (!any || node->ranges[node->nranges - 1].hi < PG_INT64_MAX)
+		premake_steps(pm, node, level, any ? node->ranges[node->nranges - 1].hi + 1 : 1, pm->n);
+}
+
+/* The outer bounds there are, other than the steps that were just wanted. */
+static void
+premake_existing(Premake *pm, RouterNode *node, int level)
+{
+	RouterKey  *key = &pm->route->config.keys[level];
+
+	if (node == NULL || level + 1 == pm->route->config.nkeys)
+		return;
+	for (uint32 i = 0; i < node->maxvalues; i++)
+	{
+		RouterNode *next = node->values[i].target.node;
+		RouterBound *bound;
+
+		/* a group is met once, at its first value */
+		if (next == NULL)
+			continue;
+		bound = router_bound_parse(key, next->bound);
+		if (DatumGetBool(FunctionCall2Coll(&key->eq, key->collation, bound->values[0], node->values[i].value)))
+			premake_bound(pm, bound, &node->values[i].target, level);
+	}
+	if (node->null.node && strcmp(node->null.node->bound, "null") == 0)
+		premake_bound(pm, router_bound_parse(key, "null"), &node->null, level);
+}
+
+static void
+premake_level(Premake *pm, RouterNode *node, int level)
+{
+	RouterKey  *key = &pm->route->config.keys[level];
+
+	if (router_key_is_range(key))
+		premake_ranges(pm, node, level);
+	else if (key->kind == ROUTER_HASH)
+	{
+		for (int i = 0; i < key->modulus; i++)
+		{
+			RouterBound *bound = palloc0(sizeof(RouterBound));
+			RouterTarget *target = NULL;
+
+			bound->form = ROUTER_BOUND_HASH;
+			bound->modulus = key->modulus;
+			bound->remainder = i;
+			for (int j = 0; node && j < node->nbuckets; j++)
+				if (node->buckets[j].remainder % key->modulus == i % node->buckets[j].modulus)
+					target = &node->buckets[j].target;
+			premake_bound(pm, bound, target, level);
+		}
+	}
+	else
+	{
+		premake_existing(pm, node, level);
+		for (int i = 0; i < key->ngroups; i++)
+		{
+			RouterBound *bound = router_bound_parse(key, key->groups[i]);
+			bool		there = false;
+
+			for (uint32 j = 0; node && j < node->maxvalues && !there; j++)
+				there = (node->values[j].target.node || OidIsValid(node->values[j].target.child)) &&
+					router_bound_has(key, bound, node->values[j].value, false);
+			if (!there)
+				premake_bound(pm, bound, NULL, level);
+		}
+	}
+}
+
+/* router.premake(base, n, dry_run): see docs/reference.md for what it creates for which key. */
+Datum
+router_premake(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	RouterEntry *entry;
+	Premake		pm = {0};
+	int			guc_level;
+	ListCell   *lc;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
+	require(fcinfo, 2, "router.premake");
+	pm.n = PG_GETARG_INT32(1);
+	if (pm.n < 0 || pm.n > MAX_PREMAKE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid number of steps %d", pm.n),
+				 errhint("Give 0 to %d.", MAX_PREMAKE)));
+	entry = router_owned_route(PG_GETARG_OID(0));
+	pm.route = router_lock_children(entry, PG_GETARG_OID(0));
+	guc_level = router_pin_settings(pm.route->config.time_zone);
+	premake_level(&pm, &pm.route->root, 0);
+	AtEOXact_GUC(false, guc_level);
+	foreach(lc, pm.wanted)
+		router_create_reported(&report, entry, lfirst(lc), NULL);
+	return (Datum) 0;
+}
+
+/* ------------------------------------------------------------ redistribute */
+
+/* The bounds of the child that some row in the default child could have; false if there is no such row. */
+static bool
+next_waiting(RouterEntry *entry, RouterBound **bounds)
+{
+	RouterRoute *route = router_route_locked(entry);
+	Relation	from = table_open(route->default_child, NoLock);
+	Relation	base = table_open(route->config.base, NoLock);
+	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(from), RelationGetDescr(base));
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(from, NULL);
+	bool		found = false;
+
+	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		Datum		values[ROUTER_MAX_LEVELS];
+		bool		isnull[ROUTER_MAX_LEVELS];
+		RouterMiss	miss;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < route->config.nkeys; i++)
+			values[i] = slot_getattr(slot, map->attnums[route->config.keys[i].attnum - 1], &isnull[i]);
+		found = !OidIsValid(router_route_find(route, values, isnull, &miss)) &&
+			!router_home_is_beyond_horizon(route, values, isnull, &miss) &&
+			router_child_bounds(route, values, isnull, &miss, bounds);
+		/* values of this row outlive it in the bounds */
+		if (found)
+			for (int i = 0; i < route->config.nkeys; i++)
+				bounds[i] = router_bound_copy(&route->config.keys[i], bounds[i]);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(base, NoLock);
+	table_close(from, NoLock);
+	return found;
+}
+
+/* Makes one child for rows that wait in the default child; false: none can be made. */
+static bool
+redistribute_once(Oid base, bool dry_run)
+{
+	RouterEntry *entry = router_owned_route(base);
+	RouterRoute *route = router_lock_children(entry, base);
+	RouterBound *bounds[ROUTER_MAX_LEVELS];
+	char	   *display;
+
+	if (!OidIsValid(route->default_child))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("routed table \"%s\" has no default child", get_rel_name(base)),
+				 errhint("There is nothing to redistribute.")));
+	if (get_rel_relkind(route->default_child) != RELKIND_RELATION || !next_waiting(entry, bounds))
+		return false;
+	display = router_bounds_display(router_route_locked(entry), bounds);
+	if (dry_run)
+	{
+		ereport(NOTICE, (errmsg("rows wait in the default child, the first for a child of %s", display)));
+		return false;
+	}
+	ereport(NOTICE, (errmsg("created child %s for %s",
+							router_qualified_name(router_child_create(entry, bounds, NULL)), display)));
+	return true;
+}
+
+/*
+ * CALL router.redistribute(base, dry_run): one transaction a child, or all in
+ * the caller's when there is one. Rows beyond the horizon stay.
+ */
+Datum
+router_redistribute(PG_FUNCTION_ARGS)
+{
+	bool		atomic = fcinfo->context && IsA(fcinfo->context, CallContext) &&
+		castNode(CallContext, fcinfo->context)->atomic;
+	bool		dry_run = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	Oid			base;
+
+	require(fcinfo, 1, "router.redistribute");
+	base = PG_GETARG_OID(0);
+	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
+	while (redistribute_once(base, dry_run))
+		if (!atomic)
+			SPI_commit();
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,463 @@
+/*
+ * move.c
+ *		The one engine that puts rows into children: opened destinations, and
+ *		batches that are inserted with table_multi_insert.
+ *
+ * Modelled on CopyMultiInsertBuffer in src/backend/commands/copyfrom.c. A row
+ * is copied into a slot of its destination, checked there and then (so that an
+ * error comes with the row's own context), and inserted when its destination
+ * or the whole batch is full.
+ *
+ * Locking: the caller opened the relations RowExclusive.
+ * Memory: slots and destinations live in es_query_cxt of the EState; a batch
+ * holds at most MAX_ROWS rows and about MAX_BYTES.
+ */
+#include "compat.h"
+#include "move.h"
+
+#include "access/heapam.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_trigger.h"
+#include "commands/copyfrom_internal.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
+#include "foreign/fdwapi.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_relation.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "key.h"
+#include "mirror.h"
+
+#define MAX_DEST_ROWS 1000
+#define MAX_ROWS 16384
+#define MAX_BYTES (8 * 1024 * 1024)
+
+/* ------------------------------------------------------------- destinations */
+
+/*
+ * Prepares a relation for inserts. source: layout of the rows that will come;
+ * root: the base's ResultRelInfo, for error messages and transition tables;
+ * speculative: indexes shall be ready for ON CONFLICT. Closing rel is the
+ * caller's business unless owns_rel is set.
+ */
+RouterDest *
+router_dest_open(EState *estate, Relation rel, TupleDesc source, ResultRelInfo *root, bool speculative)
+{
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	RouterDest *dest = palloc0(sizeof(RouterDest));
+
+	dest->rel = rel;
+	dest->rri = makeNode(ResultRelInfo);
+	InitResultRelInfo(dest->rri, rel, 0, root, estate->es_instrument);
+	dest->map = convert_tuples_by_name(source, RelationGetDescr(rel));
+	if (rel->rd_rel->relhasindex)
+		ExecOpenIndices(dest->rri, speculative);
+	dest->rri->ri_newTupleSlot = table_slot_create(rel, &estate->es_tupleTable);
+	dest->rri->ri_projectNewInfoValid = true;
+	dest->rri->ri_BatchSize = 1;
+	MemoryContextSwitchTo(old);
+	return dest;
+}
+
+void
+router_dest_close(RouterDest *dest)
+{
+	for (int i = 0; i < dest->nslots; i++)
+		ExecDropSingleTupleTableSlot(dest->slots[i]);
+	dest->nslots = 0;
+	if (dest->estate && dest->rri->ri_FdwRoutine->EndForeignInsert)
+		dest->rri->ri_FdwRoutine->EndForeignInsert(dest->estate, dest->rri);
+	ExecCloseIndices(dest->rri);
+	if (dest->owns_rel)
+		table_close(dest->rel, NoLock);
+}
+
+/* Sets the summary flags for INSERT anew, after tgtype of some triggers was changed. */
+void
+router_recount_insert_triggers(TriggerDesc *triggers)
+{
+	triggers->trig_insert_before_row = false;
+	triggers->trig_insert_after_row = false;
+	triggers->trig_insert_after_statement = false;
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		int16		type = triggers->triggers[i].tgtype;
+
+		triggers->trig_insert_before_row |=
+			TRIGGER_TYPE_MATCHES(type, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT);
+		triggers->trig_insert_after_row |=
+			TRIGGER_TYPE_MATCHES(type, TRIGGER_TYPE_ROW, TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT);
+		triggers->trig_insert_after_statement |=
+			TRIGGER_TYPE_MATCHES(type, TRIGGER_TYPE_STATEMENT, TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT);
+	}
+}
+
+/* Are there ROW INSERT triggers of users with this timing? */
+bool
+router_has_row_triggers(const TriggerDesc *triggers, int timing)
+{
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (!trigger->tgisinternal && !router_is_own_trigger(trigger) &&
+			TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, timing, TRIGGER_TYPE_INSERT))
+			return true;
+	}
+	return false;
+}
+
+/* Masks a child's BEFORE ROW INSERT triggers that stand on the base as well, where they were fired. */
+static void
+mask_clones(TriggerDesc *triggers, const TriggerDesc *base)
+{
+	if (triggers == NULL || base == NULL || !triggers->trig_insert_before_row)
+		return;
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (!TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT))
+			continue;
+		for (int j = 0; j < base->numtriggers; j++)
+			if (base->triggers[j].tgfoid == trigger->tgfoid &&
+				strcmp(base->triggers[j].tgname, trigger->tgname) == 0)
+				trigger->tgtype &= ~TRIGGER_TYPE_INSERT;
+	}
+	router_recount_insert_triggers(triggers);
+}
+
+/*
+ * Spares the evaluation of router's own CHECK for rows that router placed, by
+ * filling the cache of constraint expressions with none for it. Not to be used
+ * when BEFORE ROW triggers of the destination may still change the row.
+ */
+static void
+skip_check(RouterDest *dest, EState *estate)
+{
+	TupleConstr *constr = RelationGetDescr(dest->rel)->constr;
+	MemoryContext old;
+	ExprState **exprs;
+	bool		found = false;
+
+	for (int i = 0; constr && i < constr->num_check; i++)
+		found |= strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) == 0;
+	if (!found || constr->num_check != dest->rel->rd_rel->relchecks)
+		return;
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	exprs = palloc0(constr->num_check * sizeof(ExprState *));
+	for (int i = 0; i < constr->num_check; i++)
+		if (strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) != 0)
+		{
+			Expr	   *expr = router_check_expr(dest->rel, &constr->check[i]);
+
+			if (expr)
+				exprs[i] = ExecPrepareExpr(expr, estate);
+		}
+	router_check_exprs(dest->rri) = exprs;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Gets a foreign destination ready. mtstate: the node that inserts, or NULL
+ * for one as COPY makes it.
+ */
+static void
+begin_foreign(RouterDest *dest, EState *estate, ModifyTableState *mtstate)
+{
+	FdwRoutine *fdw = dest->rri->ri_FdwRoutine;
+	MemoryContext old;
+
+	if (fdw == NULL)
+		return;
+	if (fdw->ExecForeignInsert == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot insert into foreign table \"%s\"", RelationGetRelationName(dest->rel))));
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	if (mtstate == NULL)
+	{
+		mtstate = makeNode(ModifyTableState);
+		mtstate->ps.state = estate;
+		mtstate->operation = CMD_INSERT;
+		mtstate->mt_nrels = 1;
+		mtstate->resultRelInfo = dest->rri;
+		mtstate->rootResultRelInfo = dest->rri->ri_RootResultRelInfo ? dest->rri->ri_RootResultRelInfo : dest->rri;
+	}
+	if (fdw->BeginForeignInsert)
+		fdw->BeginForeignInsert(mtstate, dest->rri);
+	dest->estate = estate;
+	MemoryContextSwitchTo(old);
+}
+
+/* Keeps only what deferrable unique constraints need of the AFTER ROW triggers: the row is moved, not new. */
+void
+router_dest_mute(RouterDest *dest)
+{
+	TriggerDesc *triggers = dest->rri->ri_TrigDesc;
+
+	if (triggers == NULL)
+		return;
+	for (int i = 0; i < triggers->numtriggers; i++)
+		if (triggers->triggers[i].tgfoid != F_UNIQUE_KEY_RECHECK)
+			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
+	router_recount_insert_triggers(triggers);
+}
+
+/*
+ * Gets a destination ready for rows that router sends home. base: the triggers
+ * of the base; mtstate: the node that inserts, or NULL.
+ */
+void
+router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base, ModifyTableState *mtstate)
+{
+	TriggerDesc *triggers;
+
+	begin_foreign(dest, estate, mtstate);
+	mask_clones(dest->rri->ri_TrigDesc, base);
+	triggers = dest->rri->ri_TrigDesc;
+	if (triggers == NULL || !triggers->trig_insert_before_row)
+		skip_check(dest, estate);
+	dest->by_row = dest->rri->ri_FdwRoutine != NULL || router_has_row_triggers(triggers, TRIGGER_TYPE_BEFORE) ||
+		router_has_row_triggers(triggers, TRIGGER_TYPE_AFTER);
+}
+
+/* ------------------------------------------------------------------ batches */
+
+static TupleTableSlot *
+next_slot(RouterBatch *batch, RouterDest *dest)
+{
+	MemoryContext old;
+
+	if (dest->nused < dest->nslots)
+		return dest->slots[dest->nused];
+
+	old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
+	if (dest->slot_desc == NULL)
+		dest->slot_desc = CreateTupleDescCopy(RelationGetDescr(dest->rel));
+	if ((dest->nslots & (dest->nslots - 1)) == 0)	/* 0 and powers of two */
+	{
+		int			room = Max(8, dest->nslots * 2);
+
+		dest->slots = dest->slots ? repalloc(dest->slots, room * sizeof(TupleTableSlot *)) :
+			palloc(room * sizeof(TupleTableSlot *));
+		dest->lines = dest->lines ? repalloc(dest->lines, room * sizeof(uint64)) :
+			palloc(room * sizeof(uint64));
+	}
+	dest->slots[dest->nslots++] = MakeSingleTupleTableSlot(dest->slot_desc, table_slot_callbacks(dest->rel));
+	MemoryContextSwitchTo(old);
+	return dest->slots[dest->nused];
+}
+
+static Size
+row_size(TupleTableSlot *slot)
+{
+	bool		should_free;
+	HeapTuple	tup;
+
+	if (!TTS_IS_BUFFERTUPLE(slot) && !TTS_IS_HEAPTUPLE(slot))
+		return 128;				/* another table access method: a guess */
+	tup = ExecFetchSlotHeapTuple(slot, false, &should_free);
+	return tup->t_len + HEAPTUPLESIZE;
+}
+
+/* Enters a row that is in its table into the indexes, and queues its AFTER ROW triggers. */
+static void
+finish_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	ResultRelInfo *rri = dest->rri;
+	List	   *recheck = NIL;
+
+	if (rri->ri_NumIndices > 0)
+		recheck = router_insert_index_tuples(rri, slot, batch->estate);
+	if (batch->capture || (rri->ri_TrigDesc && rri->ri_TrigDesc->trig_insert_after_row))
+		ExecARInsertTriggers(batch->estate, rri, slot, recheck, batch->capture);
+	list_free(recheck);
+}
+
+static void
+flush_dest(RouterBatch *batch, RouterDest *dest)
+{
+	CopyFromState copy = batch->copy;
+	bool		line_valid = copy ? copy->line_buf_valid : false;
+	uint64		line = copy ? copy->cur_lineno : 0;
+	int			nused = dest->nused;
+	CommandId	cid = batch->cid == InvalidCommandId ? GetCurrentCommandId(true) : batch->cid;
+	MemoryContext old;
+
+	if (copy)
+		copy->line_buf_valid = false;	/* the line in hand is not the one at fault */
+
+	/* table_multi_insert may leak */
+	old = MemoryContextSwitchTo(GetPerTupleMemoryContext(batch->estate));
+	table_multi_insert(dest->rel, dest->slots, nused, cid, 0, NULL);
+	MemoryContextSwitchTo(old);
+
+	for (int i = 0; i < nused; i++)
+	{
+		if (copy)
+			copy->cur_lineno = dest->lines[i];
+		finish_row(batch, dest, dest->slots[i]);
+		ExecClearTuple(dest->slots[i]);
+	}
+	dest->nused = 0;
+	batch->nrows -= nused;
+	batch->nbytes -= dest->nbytes;
+	dest->nbytes = 0;
+	if (copy)
+	{
+		copy->line_buf_valid = line_valid;
+		copy->cur_lineno = line;
+	}
+}
+
+/* Inserts all rows that wait. */
+void
+router_batch_flush(RouterBatch *batch)
+{
+	RouterDest *dest;
+
+	while ((dest = batch->pending) != NULL)
+	{
+		batch->pending = dest->next_pending;
+		dest->next_pending = NULL;
+		dest->is_pending = false;
+		if (dest->nused > 0)
+			flush_dest(batch, dest);
+	}
+	ResetPerTupleExprContext(batch->estate);
+}
+
+static void
+insert_foreign(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	slot = dest->rri->ri_FdwRoutine->ExecForeignInsert(batch->estate, dest->rri, slot, slot);
+	if (slot == NULL)
+		return;
+	slot->tts_tableOid = RelationGetRelid(dest->rel);
+	ExecARInsertTriggers(batch->estate, dest->rri, slot, NIL, batch->capture);
+}
+
+/*
+ * Takes a row, in the base's layout, to its destination: fires what BEFORE ROW
+ * triggers it has, computes generated columns, checks constraints, keeps a
+ * copy, and flushes when enough are there. The slot may be reused when this
+ * returns. False: a trigger wants no insert.
+ */
+bool
+router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	ResultRelInfo *rri = dest->rri;
+	TupleConstr *constr = RelationGetDescr(dest->rel)->constr;
+	TupleTableSlot *copy = rri->ri_FdwRoutine ? rri->ri_newTupleSlot : next_slot(batch, dest);
+
+	if (dest->map)
+	{
+		execute_attr_map_slot(dest->map->attrMap, slot, copy);
+		ExecMaterializeSlot(copy);
+	}
+	else
+		ExecCopySlot(copy, slot);
+	copy->tts_tableOid = RelationGetRelid(dest->rel);
+	if (rri->ri_TrigDesc && rri->ri_TrigDesc->trig_insert_before_row)
+	{
+		router_batch_flush(batch);
+		if (!ExecBRInsertTriggers(batch->estate, rri, copy))
+			return false;
+		copy->tts_tableOid = RelationGetRelid(dest->rel);
+	}
+	if (constr && constr->has_generated_stored)
+		ExecComputeStoredGenerated(rri, batch->estate, copy, CMD_INSERT);
+	if (rri->ri_FdwRoutine == NULL && rri->ri_WithCheckOptions != NIL)
+		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, rri, copy, batch->estate);
+	if (constr)
+		ExecConstraints(rri, copy, batch->estate);
+	if (rri->ri_FdwRoutine)
+	{
+		insert_foreign(batch, dest, copy);
+		return true;
+	}
+	ExecMaterializeSlot(copy);
+
+	if (batch->copy)
+		dest->lines[dest->nused] = batch->copy->cur_lineno;
+	dest->nused++;
+	dest->nbytes += row_size(copy);
+	batch->nrows++;
+	batch->nbytes += row_size(copy);
+	if (!dest->is_pending)
+	{
+		dest->is_pending = true;
+		dest->next_pending = batch->pending;
+		batch->pending = dest;
+	}
+	if (dest->nused >= MAX_DEST_ROWS)
+		flush_dest(batch, dest);
+	if (batch->nrows >= MAX_ROWS || batch->nbytes >= MAX_BYTES)
+		router_batch_flush(batch);
+	return true;
+}
+
+/* -------------------------------------------------------- states of our own */
+
+/*
+ * An EState for rows that no executor brings: its range table has the base
+ * only. copy: take the range table of that COPY, which says what columns the
+ * user may see in an error message.
+ */
+EState *
+router_make_estate(Relation base, CopyFromState copy)
+{
+	EState	   *estate = CreateExecutorState();
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+
+	router_init_range_table(estate, base, copy);
+	estate->es_output_cid = GetCurrentCommandId(true);
+	MemoryContextSwitchTo(old);
+	return estate;
+}
+
+void
+router_free_estate(EState *estate)
+{
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	estate->es_tupleTable = NIL;
+	FreeExecutorState(estate);
+}
+
+/* The base as root of the destinations in an EState of router_make_estate. */
+ResultRelInfo *
+router_make_root(EState *estate, Relation base)
+{
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	ResultRelInfo *root = makeNode(ResultRelInfo);
+
+	InitResultRelInfo(root, base, 1, NULL, 0);
+	MemoryContextSwitchTo(old);
+	return root;
+}
+
+/* Deletes a row that is ours to move: no trigger, no referential action, marked as moved. */
+void
+router_delete_row(Relation rel, ItemPointer tid, CommandId cid)
+{
+	TM_FailureData failure;
+	TM_Result	result = table_tuple_delete(rel, tid, cid, GetActiveSnapshot(), InvalidSnapshot, true, &failure, true);
+
+	if (result == TM_Ok)
+		return;
+	if (result == TM_SelfModified)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("row of \"%s\" was changed by a trigger before it was moved to its child",
+						RelationGetRelationName(rel)),
+				 errhint("Change the row in a BEFORE trigger instead.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent update")));
+}

@@ -1,0 +1,65 @@
+/*
+ * move.h
+ *		Destinations of rows, and batches of rows on their way. See move.c.
+ */
+#ifndef ROUTER_MOVE_H
+#define ROUTER_MOVE_H
+
+#include "compat.h"
+
+#include "access/tupconvert.h"
+#include "nodes/execnodes.h"
+#include "utils/reltrigger.h"
+
+struct CopyFromStateData;
+
+/* A table that rows go to, opened for one statement. */
+typedef struct RouterDest
+{
+	Relation	rel;
+	ResultRelInfo *rri;
+	TupleConversionMap *map;	/* base layout -> its own; NULL when they are alike */
+	bool		owns_rel;		/* close the relation at the end */
+	EState	   *estate;			/* of a foreign table made ready; else NULL */
+	bool		by_row;			/* its triggers want to see the rows one by one */
+
+	TupleDesc	slot_desc;		/* of the slots; not counted, so that slots need no pin */
+	TupleTableSlot **slots;		/* rows waiting to be inserted */
+	uint64	   *lines;			/* COPY: where each of them came from */
+	int			nslots;
+	int			nused;
+	Size		nbytes;
+	bool		is_pending;
+	struct RouterDest *next_pending;
+} RouterDest;
+
+/* Rows on their way into several destinations. */
+typedef struct RouterBatch
+{
+	EState	   *estate;
+	CommandId	cid;			/* InvalidCommandId: the current one at each flush */
+	TransitionCaptureState *capture;
+	struct CopyFromStateData *copy; /* for line numbers in error messages, or NULL */
+	RouterDest *pending;
+	int			nrows;
+	Size		nbytes;
+} RouterBatch;
+
+extern RouterDest *router_dest_open(EState *estate, Relation rel, TupleDesc source, ResultRelInfo *root,
+									bool speculative);
+extern void router_dest_close(RouterDest *dest);
+extern void router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base,
+								ModifyTableState *mtstate);
+extern void router_dest_mute(RouterDest *dest);
+extern void router_recount_insert_triggers(TriggerDesc *triggers);
+extern bool router_has_row_triggers(const TriggerDesc *triggers, int timing);
+
+extern bool router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot);
+extern void router_batch_flush(RouterBatch *batch);
+
+extern EState *router_make_estate(Relation base, struct CopyFromStateData *copy);
+extern void router_free_estate(EState *estate);
+extern ResultRelInfo *router_make_root(EState *estate, Relation base);
+extern void router_delete_row(Relation rel, ItemPointer tid, CommandId cid);
+
+#endif

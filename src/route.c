@@ -1,0 +1,751 @@
+/*
+ * route.c
+ *		create_route, alter_route, drop_route: a table becomes a routed table,
+ *		its settings change, it becomes an ordinary table again.
+ *
+ * Locking: the creation locks of child.c, and ShareRowExclusiveLock on the
+ * base to add or drop its triggers, which waits for running writers and holds
+ * up new ones for the length of the transaction. Readers are not held up.
+ */
+#include "compat.h"
+#include "route.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "home.h"
+#include "mirror.h"
+
+#define DEFAULT_HORIZON_MONTHS (100 * 12)
+#define DEFAULT_MAX_NEW_CHILDREN 1000
+
+PG_FUNCTION_INFO_V1(router_create_route);
+PG_FUNCTION_INFO_V1(router_alter_route);
+PG_FUNCTION_INFO_V1(router_drop_route);
+
+/* What both create_route and alter_route can set; NULL or -1: not given. */
+typedef struct Settings
+{
+	char	   *template;
+	char	   *time_zone;
+	int			default_child;
+	char	   *on_missing;
+	char	   *on_reject;
+	Interval   *horizon;
+	int			max_new_children;
+} Settings;
+
+/* ------------------------------------------------------------------ checks */
+
+void
+router_check_owner(Oid relid)
+{
+	if (!router_owns_relation(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+}
+
+/* The cache entry of a routed table that the user owns. */
+RouterEntry *
+router_owned_route(Oid base)
+{
+	RouterEntry *entry;
+
+	if (!OidIsValid(base) || get_rel_name(base) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", base)));
+	router_check_owner(base);
+	entry = router_cache_entry(base);
+	if (router_cache_route(entry) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is not a routed table", get_rel_name(base)),
+				 errhint("Make it one with router.create_route.")));
+	return entry;
+}
+
+static void
+refuse_relation(Relation rel, int code, const char *why, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(code),
+			 errmsg("table \"%s\" cannot be a routed table", RelationGetRelationName(rel)),
+			 errdetail("%s", why),
+			 errhint("%s", hint)));
+}
+
+/* Is there a foreign key that refers to the table? */
+static bool
+is_referenced(Relation rel)
+{
+	TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		if (triggers->triggers[i].tgisinternal && RI_FKey_trigger_type(triggers->triggers[i].tgfoid) == RI_TRIGGER_PK)
+			return true;
+	return false;
+}
+
+static bool
+has_row_transition_tables(Relation rel)
+{
+	TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		if (TRIGGER_FOR_ROW(triggers->triggers[i].tgtype) &&
+			(triggers->triggers[i].tgnewtable || triggers->triggers[i].tgoldtable))
+			return true;
+	return false;
+}
+
+static void
+check_base(Relation rel)
+{
+	RouterChildDef *def;
+	ListCell   *lc;
+
+	router_check_owner(RelationGetRelid(rel));
+	if (rel->rd_rel->relkind != RELKIND_RELATION || rel->rd_rel->relispartition)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not an ordinary table", RelationGetRelationName(rel)),
+				 errhint("Only an ordinary table can become a routed table, not a view, a foreign table, a partitioned table or a partition.")));
+	if (IsCatalogRelation(rel))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(rel));
+	def = router_catalog_child(RelationGetRelid(rel));
+	if (def)
+		refuse_relation(rel, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It is a child of a routed table.",
+						"Give the routed table more keys instead.");
+	if (is_referenced(rel))
+		refuse_relation(rel, ERRCODE_FEATURE_NOT_SUPPORTED,
+						"A foreign key refers to it, and would not find the rows that live in children.",
+						"Drop that foreign key first.");
+	if (has_row_transition_tables(rel))
+		refuse_relation(rel, ERRCODE_FEATURE_NOT_SUPPORTED,
+						"It has a row trigger with transition tables, which children cannot have.",
+						"Use a statement trigger.");
+	foreach(lc, find_inheritance_children(RelationGetRelid(rel), NoLock))
+	{
+		def = router_catalog_child(lfirst_oid(lc));
+		if (def == NULL || def->base != RelationGetRelid(rel))
+			refuse_relation(rel, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+							psprintf("It has the inheritance child \"%s\" already.", get_rel_name(lfirst_oid(lc))),
+							"Detach it with ALTER TABLE … NO INHERIT, and make it a child with router.attach_child afterwards.");
+	}
+}
+
+static void
+bad_setting(const char *name, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for %s", name),
+			 errhint("%s", hint)));
+}
+
+static void
+check_template(const char *template, int nkeys)
+{
+	for (int i = 0; i < nkeys; i++)
+		if (strstr(template, psprintf("{%d}", i + 1)) == NULL)
+			bad_setting("template", psprintf("The template must hold {1} to {%d}, one for each key, and may hold {base}.", nkeys));
+}
+
+/* Groups must be disjoint; a pivot must be readable. Settings are pinned. */
+static void
+check_groups(RouterKey *key)
+{
+	for (int i = 0; i < key->ngroups; i++)
+	{
+		RouterBound *group;
+
+		if (key->groups[i][0] != '{')
+			bad_setting("groups", "Each group is an array literal, such as {1,2,3}.");
+		group = router_bound_parse(key, key->groups[i]);
+		for (int j = 0; j < i; j++)
+			if (router_bounds_overlap(key, group, router_bound_parse(key, key->groups[j])))
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("groups %s and %s of key \"%s\" overlap", key->groups[j], key->groups[i], key->column),
+						 errhint("A value can be in one group only.")));
+	}
+}
+
+/* --------------------------------------------------------------- arguments */
+
+static char *
+text_argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/* Reads the settings, which stand in the same order from argument n on. */
+static void
+read_settings(FunctionCallInfo fcinfo, int n, Settings *settings)
+{
+	settings->template = text_argument(fcinfo, n);
+	settings->time_zone = text_argument(fcinfo, n + 1);
+	settings->default_child = PG_ARGISNULL(n + 2) ? -1 : PG_GETARG_BOOL(n + 2);
+	settings->on_missing = text_argument(fcinfo, n + 3);
+	settings->on_reject = text_argument(fcinfo, n + 4);
+	settings->horizon = PG_ARGISNULL(n + 5) ? NULL : PG_GETARG_INTERVAL_P(n + 5);
+	settings->max_new_children = PG_ARGISNULL(n + 6) ? -1 : PG_GETARG_INT32(n + 6);
+	if (!PG_ARGISNULL(n + 6) && settings->max_new_children < 0)
+		bad_setting("max_new_children", "It is the number of children that one statement may create: 0 or more.");
+}
+
+static void
+apply_settings(RouterConfig *config, const Settings *settings, bool has_default_child)
+{
+	Interval	zero = {0};
+
+	if (settings->template)
+	{
+		check_template(settings->template, config->nkeys);
+		config->template = settings->template;
+	}
+	if (settings->time_zone)
+	{
+		if (pg_tzset(settings->time_zone) == NULL)
+			bad_setting("time_zone", "See pg_timezone_names for the names there are.");
+		config->time_zone = settings->time_zone;
+	}
+	if (settings->on_missing)
+		config->on_missing = router_policy_from_text("on_missing", settings->on_missing, true);
+	if (settings->on_reject)
+		config->on_reject = router_policy_from_text("on_reject", settings->on_reject, false);
+	if (settings->horizon)
+	{
+		if (DatumGetBool(DirectFunctionCall2(interval_le, IntervalPGetDatum(settings->horizon), IntervalPGetDatum(&zero))))
+			bad_setting("horizon", "It is how far from now a date may be for a child to be made: an interval above zero.");
+		config->horizon = *settings->horizon;
+	}
+	if (settings->max_new_children >= 0)
+		config->max_new_children = settings->max_new_children;
+	if ((config->on_missing == ROUTER_POLICY_DEFAULT || config->on_reject == ROUTER_POLICY_DEFAULT) &&
+		!has_default_child && settings->default_child != 1)
+		bad_setting(config->on_missing == ROUTER_POLICY_DEFAULT ? "on_missing" : "on_reject",
+					"'default' needs a default child: say default_child => true.");
+}
+
+static char *
+attribute_text(HeapTupleHeader tup, const char *name)
+{
+	bool		isnull;
+	Datum		value = GetAttributeByName(tup, name, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static void
+read_groups(RouterKey *key, Datum array)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &key->ngroups);
+	key->groups = palloc(Max(key->ngroups, 1) * sizeof(char *));
+	for (int i = 0; i < key->ngroups; i++)
+	{
+		if (nulls[i])
+			bad_setting("groups", "A group is an array literal, such as {1,2,3}.");
+		key->groups[i] = TextDatumGetCString(elements[i]);
+	}
+}
+
+static void
+read_key(RouterKey *key, HeapTupleHeader tup)
+{
+	bool		isnull;
+	Datum		value;
+	char	   *kind = attribute_text(tup, "kind");
+
+	if (kind == NULL)
+		bad_setting("keys", "Make keys with router.by_list, by_date, by_integer, by_prefix, by_suffix or by_hash.");
+	key->kind = router_kind_from_text(kind);
+	value = GetAttributeByName(tup, "column_name", &isnull);
+	if (isnull)
+		bad_setting("keys", "A key needs a column.");
+	key->column = pstrdup(NameStr(*DatumGetName(value)));
+	key->every = attribute_text(tup, "every");
+	value = GetAttributeByName(tup, "modulus", &isnull);
+	key->modulus = isnull ? 0 : DatumGetInt32(value);
+	value = GetAttributeByName(tup, "groups", &isnull);
+	if (!isnull)
+		read_groups(key, value);
+	key->pivot = attribute_text(tup, "pivot");
+	key->label = attribute_text(tup, "label");
+}
+
+static void
+read_keys(RouterConfig *config, ArrayType *array)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int16		len;
+	bool		byval;
+	char		align;
+
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &byval, &align);
+	deconstruct_array(array, ARR_ELEMTYPE(array), len, byval, align, &elements, &nulls, &config->nkeys);
+	if (config->nkeys < 1 || config->nkeys > ROUTER_MAX_LEVELS)
+		bad_setting("keys", psprintf("Give 1 to %d keys, outermost first.", ROUTER_MAX_LEVELS));
+	for (int i = 0; i < config->nkeys; i++)
+	{
+		if (nulls[i])
+			bad_setting("keys", "A key cannot be null.");
+		read_key(&config->keys[i], DatumGetHeapTupleHeader(elements[i]));
+	}
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return (a == NULL && b == NULL) || (a && b && strcmp(a, b) == 0);
+}
+
+/* Do two configurations route rows alike? Labels only name children. */
+static bool
+same_keys(const RouterConfig *a, const RouterConfig *b)
+{
+	if (a->nkeys != b->nkeys)
+		return false;
+	for (int i = 0; i < a->nkeys; i++)
+	{
+		const RouterKey *x = &a->keys[i];
+		const RouterKey *y = &b->keys[i];
+
+		if (x->kind != y->kind || strcmp(x->column, y->column) != 0 || !same_text(x->every, y->every) ||
+			x->modulus != y->modulus || x->ngroups != y->ngroups || !same_text(x->pivot, y->pivot))
+			return false;
+		for (int j = 0; j < x->ngroups; j++)
+			if (strcmp(x->groups[j], y->groups[j]) != 0)
+				return false;
+	}
+	return true;
+}
+
+static bool
+same_labels(const RouterConfig *a, const RouterConfig *b)
+{
+	for (int i = 0; i < a->nkeys; i++)
+		if (!same_text(a->keys[i].label, b->keys[i].label))
+			return false;
+	return true;
+}
+
+static bool
+same_settings(const RouterConfig *a, const RouterConfig *b)
+{
+	return same_text(a->template, b->template) && strcmp(a->time_zone, b->time_zone) == 0 &&
+		a->on_missing == b->on_missing && a->on_reject == b->on_reject &&
+		memcmp(&a->horizon, &b->horizon, sizeof(Interval)) == 0 && a->max_new_children == b->max_new_children;
+}
+
+/* ---------------------------------------------------------------- children */
+
+/* The bounds of a default child. */
+RouterBound **
+router_default_bounds(RouterRoute *route)
+{
+	RouterBound **bounds = palloc(ROUTER_MAX_LEVELS * sizeof(RouterBound *));
+
+	for (int i = 0; i < route->config.nkeys; i++)
+	{
+		bounds[i] = palloc0(sizeof(RouterBound));
+		bounds[i]->form = ROUTER_BOUND_DEFAULT;
+	}
+	return bounds;
+}
+
+/* Creates a child, or says so in a dry run. */
+void
+router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **bounds, const char *name)
+{
+	RouterRoute *route = router_route_locked(entry);
+	char	   *display = router_bounds_display(route, bounds);
+	const char *schema = get_namespace_name(get_rel_namespace(route->config.base));
+
+	if (report->dry_run)
+	{
+		RouterAsOwner saved;
+		char	   *given;
+
+		router_become_owner(&saved, router_relation_owner(route->config.base), false, route->config.time_zone);
+		given = name ? pstrdup(name) : router_child_name(route, bounds);
+		router_become_user(&saved);
+		router_report(report, "create child %s for %s", quote_qualified_identifier(schema, given), display);
+		return;
+	}
+	router_report(report, "create child %s for %s",
+				  router_qualified_name(router_child_create(entry, bounds, name)), display);
+}
+
+/* The children that a single key knows beforehand: below its pivot, its groups. */
+static void
+create_known_children(RouterReport *report, RouterEntry *entry)
+{
+	RouterRoute *route = router_route_locked(entry);
+	RouterKey	key = route->config.keys[0];
+	int			ngroups = route->config.nkeys == 1 ? key.ngroups : 0;
+	RouterBound *bound;
+	int			guc_level = router_pin_settings(route->config.time_zone);
+	List	   *bounds = NIL;
+	ListCell   *lc;
+
+	for (int i = 0; i < ngroups; i++)
+		bounds = lappend(bounds, router_bound_parse(&key, key.groups[i]));
+	if (route->config.nkeys == 1 && key.pivot)
+	{
+		bound = palloc0(sizeof(RouterBound));
+		bound->form = ROUTER_BOUND_RANGE;
+		bound->lo = PG_INT64_MIN;
+		bound->hi = key.pivot_value - 1;
+		bounds = lappend(bounds, bound);
+	}
+	AtEOXact_GUC(false, guc_level);
+	foreach(lc, bounds)
+	{
+		bound = lfirst(lc);
+		router_create_reported(report, entry, &bound, NULL);
+	}
+}
+
+static void
+create_default_child(RouterReport *report, RouterEntry *entry)
+{
+	RouterRoute *route = router_route_locked(entry);
+
+	if (!OidIsValid(route->default_child))
+		router_create_reported(report, entry, router_default_bounds(route), NULL);
+}
+
+/* ------------------------------------------------------- rows there already */
+
+static bool
+has_rows(Relation rel)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	bool		found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	return found;
+}
+
+/* Moves all rows of a base, which nobody else can write to now, into their homes. */
+static uint64
+move_base_rows(RouterEntry *entry, Relation base)
+{
+	EState	   *estate = router_make_estate(base, NULL);
+	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};
+	TupleTableSlot *slot = table_slot_create(base, &estate->es_tupleTable);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(base, snapshot, 0, NULL);
+	RouterHomes homes;
+	uint64		moved = 0;
+
+	PushActiveSnapshot(snapshot);
+	router_homes_init(&homes, entry, base, estate, router_make_root(estate, base));
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		RouterDest *dest;
+
+		CHECK_FOR_INTERRUPTS();
+		ResetPerTupleExprContext(estate);
+		dest = router_home(&homes, slot);
+		if (dest->nused == 0)
+			router_dest_mute(dest);
+		router_delete_row(base, &slot->tts_tid, GetCurrentCommandId(true));
+		router_batch_add(&batch, dest, slot);
+		moved++;
+	}
+	router_batch_flush(&batch);
+	table_endscan(scan);
+	PopActiveSnapshot();
+	UnregisterSnapshot(snapshot);
+	router_homes_close(&homes);
+	router_free_estate(estate);
+	return moved;
+}
+
+/* ---------------------------------------------------------------- triggers */
+
+static void
+create_triggers(Relation base)
+{
+	static const struct
+	{
+		const char *name;
+		const char *when;
+		const char *each;
+		const char *function;
+	}			triggers[] = {
+		{ROUTER_TRIGGER_ROUTE, "BEFORE", "ROW", "route_row"},
+		{ROUTER_TRIGGER_SETTLE, "AFTER", "ROW", "settle_row"},
+		{ROUTER_TRIGGER_FLUSH, "AFTER", "STATEMENT", "flush_rows"},
+	};
+	char	   *table = router_qualified_name(RelationGetRelid(base));
+
+	SPI_connect();
+	for (int i = 0; i < lengthof(triggers); i++)
+	{
+		router_run("CREATE TRIGGER %s %s INSERT ON %s FOR EACH %s EXECUTE FUNCTION router.%s()",
+				   quote_identifier(triggers[i].name), triggers[i].when, table, triggers[i].each,
+				   triggers[i].function);
+		router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, quote_identifier(triggers[i].name));
+	}
+	SPI_finish();
+}
+
+static void
+drop_triggers(Oid base)
+{
+	static const char *const names[] = {ROUTER_TRIGGER_ROUTE, ROUTER_TRIGGER_SETTLE, ROUTER_TRIGGER_FLUSH};
+
+	SPI_connect();
+	for (int i = 0; i < lengthof(names); i++)
+		router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(names[i]), router_qualified_name(base));
+	SPI_finish();
+}
+
+/* -------------------------------------------------------------- create_route */
+
+static char *
+keys_display(const RouterConfig *config)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < config->nkeys; i++)
+		appendStringInfo(&buf, "%s%s(%s)", i > 0 ? ", " : "", router_kind_name(config->keys[i].kind),
+						 quote_identifier(config->keys[i].column));
+	return buf.data;
+}
+
+/* Checks keys and settings of a wanted configuration against the table. */
+static void
+check_config(RouterConfig *config, Relation base)
+{
+	int			guc_level = router_pin_settings(config->time_zone);
+
+	for (int i = 0; i < config->nkeys; i++)
+	{
+		router_key_resolve(&config->keys[i], base, config->time_zone);
+		check_groups(&config->keys[i]);
+		router_check_label(&config->keys[i], base->rd_rel->relowner, config->time_zone);
+	}
+	AtEOXact_GUC(false, guc_level);
+}
+
+/* What shall be, from what is, if anything, and what was asked for. */
+static RouterConfig *
+wanted_config(Oid base, const RouterConfig *there, ArrayType *keys, const Settings *settings, bool has_default_child)
+{
+	RouterConfig *config = palloc0(sizeof(RouterConfig));
+
+	if (there)
+		*config = *there;
+	else
+	{
+		config->time_zone = pstrdup(pg_get_timezone_name(session_timezone));
+		config->on_missing = ROUTER_POLICY_CREATE;
+		config->on_reject = ROUTER_POLICY_ERROR;
+		config->horizon.month = DEFAULT_HORIZON_MONTHS;
+		config->max_new_children = DEFAULT_MAX_NEW_CHILDREN;
+	}
+	config->base = base;
+	if (keys)
+	{
+		memset(config->keys, 0, sizeof(config->keys));
+		read_keys(config, keys);
+	}
+	apply_settings(config, settings, has_default_child);
+	return config;
+}
+
+/* Writes a route and, if it is new, its triggers. */
+static void
+put_route(const RouterConfig *config, Relation base, bool is_new)
+{
+	RouterAsOwner saved;
+
+	router_become_owner(&saved, base->rd_rel->relowner, base->rd_rel->relpersistence == RELPERSISTENCE_TEMP,
+						config->time_zone);
+	if (is_new)
+		create_triggers(base);
+	router_catalog_put_route(config);
+	router_become_user(&saved);
+}
+
+static void
+report_route(RouterReport *report, const RouterConfig *there, const RouterConfig *config)
+{
+	char	   *table = router_qualified_name(config->base);
+
+	if (there == NULL)
+		router_report(report, "route %s by %s", table, keys_display(config));
+	else if (!same_keys(there, config))
+		router_report(report, "route %s by %s instead", table, keys_display(config));
+	else if (!same_settings(there, config) || !same_labels(there, config))
+		router_report(report, "change the settings of %s", table);
+}
+
+/*
+ * router.create_route(base, keys, settings …, move_rows, dry_run).
+ *
+ * Errors: wrong_object_type, insufficient_privilege, undefined_column,
+ * datatype_mismatch, invalid_parameter_value, feature_not_supported,
+ * object_not_in_prerequisite_state (rows or other children are in the way).
+ */
+Datum
+router_create_route(PG_FUNCTION_ARGS)
+{
+	Settings	settings;
+	RouterReport report;
+	RouterConfig *there,
+			   *config;
+	RouterEntry *entry;
+	Relation	base;
+	Oid			relid;
+	bool		move_rows = !PG_ARGISNULL(9) && PG_GETARG_BOOL(9);
+	bool		rows;
+	bool		has_default;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(10) && PG_GETARG_BOOL(10));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		bad_setting(PG_ARGISNULL(0) ? "base" : "keys", "It cannot be null.");
+	relid = PG_GETARG_OID(0);
+	read_settings(fcinfo, 2, &settings);
+	if (get_rel_relkind(relid) != '\0')
+		router_check_owner(relid);
+	if (get_rel_relkind(relid) == RELKIND_RELATION)
+	{
+		router_lock_creation(relid);
+		LockRelationOid(relid, ShareRowExclusiveLock);
+	}
+	base = relation_open(relid, AccessShareLock);
+	check_base(base);
+
+	entry = router_cache_entry(relid);
+	there = router_catalog_route(relid);
+	has_default = there && router_cache_route(entry) && OidIsValid(router_cache_route(entry)->default_child);
+	config = wanted_config(relid, there, PG_GETARG_ARRAYTYPE_P(1), &settings, has_default);
+	check_config(config, base);
+	if (there && !same_keys(there, config) && router_catalog_children(relid) != NIL)
+		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+						"It is routed by other keys and has children.",
+						"Drop the route with router.drop_route, and its children, or keep the keys.");
+	rows = has_rows(base);
+	if (rows && !move_rows)
+		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It has rows.",
+						"Say move_rows => true to move them into children in this transaction.");
+
+	report_route(&report, there, config);
+	if (!report.dry_run)
+	{
+		put_route(config, base, there == NULL);
+		if (settings.default_child == 1)
+			create_default_child(&report, entry);
+		if (there == NULL || !same_keys(there, config))
+			create_known_children(&report, entry);
+		if (rows)
+			router_report(&report, "move " UINT64_FORMAT " rows", move_base_rows(entry, base));
+	}
+	else if (rows)
+		router_report(&report, "move the rows of %s", router_qualified_name(relid));
+	relation_close(base, NoLock);
+	return (Datum) 0;
+}
+
+/* -------------------------------------------------- alter_route, drop_route */
+
+/* router.alter_route(base, settings …, dry_run): see Settings. */
+Datum
+router_alter_route(PG_FUNCTION_ARGS)
+{
+	Settings	settings;
+	RouterReport report;
+	RouterConfig *there,
+			   *config;
+	RouterEntry *entry;
+	RouterRoute *route;
+	Relation	base;
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(8) && PG_GETARG_BOOL(8));
+	read_settings(fcinfo, 1, &settings);
+	entry = router_owned_route(relid);
+	route = router_lock_children(entry, relid);
+	if (settings.default_child == 0 && OidIsValid(route->default_child))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("routed table \"%s\" has a default child", get_rel_name(relid)),
+				 errhint("Empty it with router.redistribute, then detach or drop it.")));
+	base = table_open(relid, NoLock);
+	there = router_catalog_route(relid);
+	config = wanted_config(relid, there, NULL, &settings, OidIsValid(route->default_child));
+	check_config(config, base);
+	report_route(&report, there, config);
+	if (!report.dry_run && !same_settings(there, config))
+		put_route(config, base, false);
+	if (settings.default_child == 1)
+		create_default_child(&report, entry);
+	table_close(base, NoLock);
+	return (Datum) 0;
+}
+
+/* router.drop_route(base, dry_run): takes ShareRowExclusiveLock on the base. */
+Datum
+router_drop_route(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	RouterAsOwner saved;
+	RouterRoute *route;
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	RouterEntry *entry;
+	ListCell   *lc;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
+	entry = router_owned_route(relid);
+	router_lock_creation(relid);
+	LockRelationOid(relid, ShareRowExclusiveLock);
+	route = router_route_locked(entry);
+	router_report(&report, "end the routing of %s, whose %d children stay", router_qualified_name(relid),
+				  route->nchildren);
+	if (report.dry_run)
+		return (Datum) 0;
+	router_become_owner(&saved, GetUserId(), true, route->config.time_zone);
+	drop_triggers(relid);
+	foreach(lc, router_catalog_children(relid))
+		router_catalog_remove_child(((RouterChildDef *) lfirst(lc))->child);
+	router_catalog_remove_route(relid);
+	router_become_user(&saved);
+	return (Datum) 0;
+}

@@ -1,0 +1,16 @@
+/*
+ * route.h
+ *		What the admin functions share. See route.c.
+ */
+#ifndef ROUTER_ROUTE_H
+#define ROUTER_ROUTE_H
+
+#include "child.h"
+#include "report.h"
+
+extern RouterEntry *router_owned_route(Oid base);
+extern void router_check_owner(Oid relid);
+extern void router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **bounds, const char *name);
+extern RouterBound **router_default_bounds(RouterRoute *route);
+
+#endif

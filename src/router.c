@@ -1,0 +1,23 @@
+/*
+ * router.c
+ *		The module: calls the parts' inits in order, nothing else.
+ */
+#include "compat.h"
+
+#include "fmgr.h"
+
+#include "cache.h"
+#include "copy.h"
+#include "insert.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	router_cache_init();
+	router_insert_init();
+	router_copy_init();
+}

@@ -1,0 +1,102 @@
+#!/bin/bash
+# install-deps.sh check|demo|lint: installs what is missing for it, with apt-get
+# (and sudo where not root), and prints the path of the pg_config to use. Where
+# nothing is missing it does nothing and needs no network. Honours PG_CONFIG.
+set -eu
+
+role=${1:-check}
+major=15
+missing=()
+die() { echo "install-deps: $*" >&2; exit 1; }
+
+# A PostgreSQL to build with and to run: server, headers and PGXS.
+complete() {
+	[ -x "$("$1" --bindir 2>/dev/null)/postgres" ] && [ -f "$("$1" --pgxs)" ] &&
+		[ -f "$("$1" --includedir-server)/postgres.h" ]
+} 2>/dev/null
+
+version() { dpkg-query -W -f '${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed -n 's/^installed //p'; }
+
+find_postgres() {
+	debian=/usr/lib/postgresql/$major/bin/pg_config
+	if [ -n "${PG_CONFIG:-}" ]; then
+		pg_config=$PG_CONFIG
+		complete "$pg_config" && return
+		[[ $pg_config =~ ^/usr/lib/postgresql/([0-9]+)/ ]] || die "$pg_config: no server, no headers or no PGXS there"
+		major=${BASH_REMATCH[1]}
+	else
+		pg_config=$(command -v pg_config || true)
+		[ -n "$pg_config" ] && complete "$pg_config" && return
+		pg_config=$debian
+		complete "$pg_config" && return
+	fi
+	missing+=("postgresql-$major" "postgresql-server-dev-$major")
+}
+
+find_missing() {
+	if [ "$role" = lint ]; then
+		command -v clang-format-14 clang-format >/dev/null || missing+=(clang-format)
+		return
+	fi
+	find_postgres
+	command -v gcc >/dev/null || missing+=(gcc)
+	[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+	/usr/bin/python3 -c 'import psycopg2' 2>/dev/null || missing+=(python3-psycopg2)
+	[ "$role" = check ] || return 0
+	command -v prove >/dev/null || missing+=(perl)
+	perl -MIPC::Run -e1 2>/dev/null || missing+=(libipc-run-perl)
+	perl -MTAP::Parser::SourceHandler::pgTAP -e1 2>/dev/null || missing+=(libtap-parser-sourcehandler-pgtap-perl)
+	# plain SQL: the files of any major will do
+	compgen -G "/usr/share/postgresql/*/extension/pgtap.control" >/dev/null ||
+		compgen -G "$("$pg_config" --sharedir 2>/dev/null)/extension/pgtap.control" >/dev/null ||
+		missing+=("postgresql-$major-pgtap")
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then env "$@"; else sudo env "$@"; fi; }
+apt() { as_root DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" >&2; }
+install() { apt --no-install-recommends install "$@"; }
+
+# A new server package would make and start a cluster "main", which nobody asked for.
+install_server() {
+	local conf=/etc/postgresql-common/createcluster.conf
+	install postgresql-common
+	as_root cp -p $conf $conf.router-saved
+	trap "as_root mv $conf.router-saved $conf" EXIT
+	as_root sh -c "echo 'create_main_cluster = false' >>$conf"
+	install "$@"
+	as_root mv $conf.router-saved $conf
+	trap - EXIT
+}
+
+install_missing() {
+	command -v apt-get >/dev/null || die "missing, and no apt-get to install them: ${missing[*]}"
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null || die "neither root nor sudo, to install: ${missing[*]}"
+	echo "installing ${missing[*]}" >&2
+	apt update || echo "install-deps: no new package lists, trying with the old ones" >&2
+	local server installed
+	server=$(version "postgresql-$major")
+	case " ${missing[*]} " in
+		*" postgresql-server-dev-$major "*)
+			if [ -z "$server" ]; then
+				install_server "${missing[@]}"
+				return
+			fi
+			# Headers of the same version as the server. Where they are no longer to be
+			# had the server is upgraded too, but never under somebody's running cluster.
+			installed=("${missing[@]/#postgresql-server-dev-$major/postgresql-server-dev-$major=$server}")
+			install "${installed[@]}" && return
+			pg_lsclusters -h | grep -q "^$major .* online" &&
+				die "postgresql-$major $server has no headers of its version, and an upgrade would restart its clusters"
+			;;
+	esac
+	install "${missing[@]}"
+}
+
+find_missing
+if [ ${#missing[@]} -gt 0 ]; then
+	install_missing
+	missing=()
+	find_missing
+	[ ${#missing[@]} -eq 0 ] || die "still missing after the installation: ${missing[*]}"
+fi
+[ "$role" = lint ] || echo "$pg_config"

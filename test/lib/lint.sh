@@ -1,0 +1,39 @@
+#!/bin/bash
+# make lint: the style of src/, and rules that no compiler checks.
+set -u
+cd "$(dirname "$0")/../.."
+fail=0
+complain() { echo "lint: $*" >&2; fail=1; }
+
+format=$(command -v clang-format-14 || command -v clang-format) || {
+	test/lib/install-deps.sh lint || exit 1
+	format=$(command -v clang-format-14 || command -v clang-format)
+}
+
+# Takes away what pgindent lays out and clang-format cannot: columns of
+# declarations and comments, and where a long statement is broken.
+normal() {
+	perl -0pe 's/(?<=\S)[ \t]+/ /g;
+		s/([^;{}:\/\n]| :)\n[ \t]+(?!\{)/$1 /g; s/\n(?=")/ /g;
+		s/(?<=\S)[ \t]+/ /g; s/,\.\.\.\)/, ...)/g; s/\) \{/){/g'
+}
+
+shopt -s nullglob
+for file in src/*.[ch]; do
+	diff -u --label "$file" --label "$file, formatted" <(normal <"$file") \
+		<("$format" --style=file "$file" | normal) || complain "$file: layout, see above"
+	grep -nH '[[:blank:]]$' "$file" && complain "$file: blanks at the end of a line"
+	# 120 columns, tabs of 4; a long message is one line, for grep to find it
+	expand -t4 "$file" | awk -v f="$file" 'length > 120 && !/"/ { print f ":" NR ": " length " columns"; bad = 1 }
+		END { exit bad }' || complain "$file: long lines"
+done
+
+grep -nH 'PG_VERSION_NUM' src/*.[ch] sql/* /dev/null | grep -v '^src/compat\.h:' &&
+	complain "only src/compat.h may know the version"
+grep -nHE '^[[:blank:]]*(PG_)?(printf|fprintf|malloc|free|strtok|sprintf|strcpy|strcat)\(' src/*.[ch] /dev/null &&
+	complain "use PostgreSQL's own: ereport, palloc, psprintf, strlcpy"
+for file in test/run test/demo/run test/lib/*.sh .ci/run; do
+	bash -n "$file" || complain "$file: syntax"
+done
+
+exit $fail

@@ -1,0 +1,124 @@
+# Sourced by test/run and test/demo/run: a private PostgreSQL in a temporary
+# directory, with router in it and a cluster on a unix socket, gone at the end.
+#
+# PostgreSQL finds its files relative to its own program, so a copy of the
+# programs, with links to all else, is an installation of its own. Installing
+# router there touches no shared directory, needs no setting, works the same for
+# every version, and any number of runs go side by side.
+#
+# Sets: work (the directory), repo (copy of the sources there), bindir, pgxs_test.
+
+set -u
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+say() { echo "$*" >&2; }
+die() { say "$(basename "$0"): $*"; exit 1; }
+
+# Servers refuse to run as root: what serves, builds or tests runs as this user.
+server_user=$(id -un)
+as_server() { "$@"; }
+if [ "$(id -u)" = 0 ]; then
+	server_user=nobody
+	! id postgres >/dev/null 2>&1 || server_user=postgres
+	as_server() {
+		setpriv --reuid="$server_user" --regid="$(id -g "$server_user")" --init-groups \
+			env HOME="$work" USER="$server_user" LOGNAME="$server_user" "$@"
+	}
+fi
+
+sandbox_open() { # check|demo
+	pg_config=$("$root/test/lib/install-deps.sh" "$1") || exit 1
+	# nothing of the caller's: neither its servers nor its make's flags
+	unset "${!PG@}" MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+	export LC_ALL=C.UTF-8 TZ=UTC
+
+	work=$(mktemp -d "${TMPDIR:-/tmp}/router.XXXXXX") || exit 1
+	trap sandbox_close EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	chmod 711 "$work"
+	repo=$work/repo
+	mkdir "$repo" "$work/s"
+	cp -R "$root"/{Makefile,router.control,sql,src,test} "$repo"
+	rm -f "$repo"/src/*.{o,bc}
+	[ "$(id -u)" != 0 ] || chown -R "$server_user" "$work"
+	as_server test -w "$repo" || die "user $server_user cannot write to $work: set TMPDIR"
+	cd "$work" || exit 1
+}
+
+# Everything under the directory is ours, also the servers that a test left behind.
+sandbox_close() {
+	local status=$?
+	trap - EXIT
+	trap '' HUP INT TERM
+	stop_group
+	find "$work" -name postmaster.pid -printf '%h\n' 2>/dev/null | while read -r data; do
+		as_server "$bindir/pg_ctl" -D "$data" -m immediate -w stop >/dev/null 2>&1
+	done
+	if [ -n "${KEEP:-}" ]; then say "kept: $work"; else rm -rf "$work"; fi
+	exit $status
+}
+
+# Runs as the server's user, in a process group of its own, so that a signal to
+# this script ends all of it at once.
+supervised() {
+	set -m
+	as_server "$@" </dev/null &
+	group=$!
+	set +m
+	wait "$group"
+	local status=$?
+	group=
+	return $status
+}
+
+stop_group() {
+	[ -n "${group:-}" ] || return 0
+	kill -TERM -- "-$group" 2>/dev/null
+	wait "$group"
+}
+
+sandbox_build() { # make variables
+	local dir inst=$work/inst
+	bindir=$inst$("$pg_config" --bindir)
+	pgxs_test=$(dirname "$("$pg_config" --pgxs)")/../test
+	for dir in $("$pg_config" --pkglibdir) $("$pg_config" --sharedir); do
+		mkdir -p "$inst$dir"
+		cp -Rs "$dir/." "$inst$dir"
+	done
+	mkdir -p "$bindir"
+	cp -RL "$("$pg_config" --bindir)/." "$bindir"
+	rm -f "$inst$("$pg_config" --pkglibdir)"/router.* "$inst$("$pg_config" --sharedir)"/extension/router[.-]*
+	[ "$(id -u)" != 0 ] || chown -R -h "$server_user" "$inst"
+	[ -e "$inst$("$pg_config" --sharedir)/extension/pgtap.control" ] ||
+		cp -s /usr/share/postgresql/*/extension/pgtap* "$inst$("$pg_config" --sharedir)/extension" 2>/dev/null
+
+	supervised make -s -j2 -C "$repo" install PG_CONFIG="$pg_config" DESTDIR="$inst" with_llvm=no "$@" >"$work/build.log" 2>&1 || {
+		cat "$work/build.log" >&2
+		die "the build failed"
+	}
+	export PATH=$bindir:$PATH
+}
+
+cluster_start() { # lines for postgresql.conf
+	export PGHOST=$work/s PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+	as_server "$bindir/initdb" -D "$work/data" -U postgres -A trust --no-sync --encoding=UTF8 --locale=C.UTF-8 \
+		>"$work/initdb.log" 2>&1 || { cat "$work/initdb.log" >&2; die "initdb failed"; }
+	as_server tee -a "$work/data/postgresql.conf" >/dev/null <<-EOF
+		listen_addresses = ''
+		unix_socket_directories = '$work/s'
+		timezone = 'UTC'
+		log_timezone = 'UTC'
+		lc_messages = 'C'
+		log_line_prefix = '%m [%p] %q%d '
+		fsync = off
+		log_checkpoints = off
+		$(printf '%s\n' "$@")
+	EOF
+	as_server "$bindir/pg_ctl" -D "$work/data" -l "$work/server.log" -w start >"$work/start.log" 2>&1 || {
+		cat "$work/start.log" "$work/server.log" >&2
+		die "the server does not start"
+	}
+}
+
+sql() { "$bindir/psql" -XqAt -v ON_ERROR_STOP=1 "$@"; }
