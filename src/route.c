@@ -461,8 +461,9 @@ has_rows(Relation rel)
 
 /* Moves all rows of a base, which nobody else can write to now, into their homes. */
 static uint64
-move_base_rows(RouterEntry *entry, Relation base)
+move_base_rows(RouterEntry *entry, Oid relid)
 {
+	Relation	base = table_open(relid, NoLock);
 	EState	   *estate = router_make_estate(base, NULL);
 	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};
 	TupleTableSlot *slot = table_slot_create(base, &estate->es_tupleTable);
@@ -492,13 +493,14 @@ move_base_rows(RouterEntry *entry, Relation base)
 	UnregisterSnapshot(snapshot);
 	router_homes_close(&homes);
 	router_free_estate(estate);
+	table_close(base, NoLock);
 	return moved;
 }
 
 /* ---------------------------------------------------------------- triggers */
 
 static void
-create_triggers(Relation base)
+create_triggers(Oid base)
 {
 	static const struct
 	{
@@ -511,7 +513,7 @@ create_triggers(Relation base)
 		{ROUTER_TRIGGER_SETTLE, "AFTER", "ROW", "settle_row"},
 		{ROUTER_TRIGGER_FLUSH, "AFTER", "STATEMENT", "flush_rows"},
 	};
-	char	   *table = router_qualified_name(RelationGetRelid(base));
+	char	   *table = router_qualified_name(base);
 
 	SPI_connect();
 	for (int i = 0; i < lengthof(triggers); i++)
@@ -590,16 +592,16 @@ wanted_config(Oid base, const RouterConfig *there, ArrayType *keys, const Settin
 	return config;
 }
 
-/* Writes a route and, if it is new, its triggers. */
+/* Writes a route and, if it is new, its triggers. The base is locked, not open. */
 static void
-put_route(const RouterConfig *config, Relation base, bool is_new)
+put_route(const RouterConfig *config, bool is_new)
 {
 	RouterAsOwner saved;
 
-	router_become_owner(&saved, base->rd_rel->relowner, base->rd_rel->relpersistence == RELPERSISTENCE_TEMP,
-						config->time_zone);
+	router_become_owner(&saved, router_relation_owner(config->base),
+						get_rel_persistence(config->base) == RELPERSISTENCE_TEMP, config->time_zone);
 	if (is_new)
-		create_triggers(base);
+		create_triggers(config->base);
 	router_catalog_put_route(config);
 	router_become_user(&saved);
 }
@@ -667,20 +669,20 @@ router_create_route(PG_FUNCTION_ARGS)
 		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It has rows.",
 						"Say move_rows => true to move them into children in this transaction.");
 
+	relation_close(base, NoLock);
 	report_route(&report, there, config);
 	if (!report.dry_run)
 	{
-		put_route(config, base, there == NULL);
+		put_route(config, there == NULL);
 		if (settings.default_child == 1)
 			create_default_child(&report, entry);
 		if (there == NULL || !same_keys(there, config))
 			create_known_children(&report, entry);
 		if (rows)
-			router_report(&report, "move " UINT64_FORMAT " rows", move_base_rows(entry, base));
+			router_report(&report, "move " UINT64_FORMAT " rows", move_base_rows(entry, relid));
 	}
 	else if (rows)
 		router_report(&report, "move the rows of %s", router_qualified_name(relid));
-	relation_close(base, NoLock);
 	return (Datum) 0;
 }
 
@@ -712,12 +714,12 @@ router_alter_route(PG_FUNCTION_ARGS)
 	there = router_catalog_route(relid);
 	config = wanted_config(relid, there, NULL, &settings, OidIsValid(route->default_child));
 	check_config(config, base);
+	table_close(base, NoLock);
 	report_route(&report, there, config);
 	if (!report.dry_run && !same_settings(there, config))
-		put_route(config, base, false);
+		put_route(config, false);
 	if (settings.default_child == 1)
 		create_default_child(&report, entry);
-	table_close(base, NoLock);
 	return (Datum) 0;
 }
 

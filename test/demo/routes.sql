@@ -23,6 +23,6 @@ CREATE TABLE humidity (
     PRIMARY KEY (id, read_at)
 );
 
-SELECT router.create_route('consumption', router.by_list('residence_id', label => 'SELECT code FROM residence WHERE id = $1'));
+SELECT router.create_route('consumption', router.by_list('residence_id', label => 'SELECT code FROM public.residence WHERE id = $1'));
 SELECT router.create_route('temperature', ARRAY[router.by_list('residence_id'), router.by_date('read_at', 'year')]);
 SELECT router.create_route('humidity', router.by_date('read_at', 'month'));

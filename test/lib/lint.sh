@@ -15,7 +15,7 @@ format=$(command -v clang-format-14 || command -v clang-format) || {
 normal() {
 	perl -0pe 's/(?<=\S)[ \t]+/ /g;
 		s/([^;{}:\/\n]| :)\n[ \t]+(?!\{)/$1 /g; s/\n(?=")/ /g;
-		s/(?<=\S)[ \t]+/ /g; s/,\.\.\.\)/, ...)/g; s/\) \{/){/g'
+		s/(?<=\S)[ \t]+/ /g; s/,(\.+)/, $1/g; s/(\(\*\w+\)) \(/$1(/g; s/\) \{/){/g'
 }
 
 shopt -s nullglob
