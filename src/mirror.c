@@ -52,7 +52,8 @@
 typedef struct Mirror
 {
 	Relation	base;
-	Relation	child;
+	Oid			child;			/* not kept open: ALTER TABLE would refuse */
+	Oid			rowtype;		/* of the child */
 	AttrMap    *map;			/* base attnum -> child attnum */
 } Mirror;
 
@@ -109,7 +110,7 @@ child_expr(const Mirror *m, Node *expr, int varno)
 {
 	bool		whole_row;
 
-	return map_variable_attnos(expr, varno, 0, m->map, m->child->rd_rel->reltype, &whole_row);
+	return map_variable_attnos(expr, varno, 0, m->map, m->rowtype, &whole_row);
 }
 
 /* ------------------------------------------------------------------- grants */
@@ -141,7 +142,7 @@ copy_acl(Oid catalog, HeapTuple base, HeapTuple child, AttrNumber attno, Oid rel
 static void
 copy_grants(const Mirror *m)
 {
-	Oid			relid = RelationGetRelid(m->child);
+	Oid			relid = m->child;
 	Oid			owner = m->base->rd_rel->relowner;
 	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(m->base)));
 	HeapTuple	to = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relid));
@@ -194,18 +195,18 @@ copy_index(const Mirror *m, Oid from)
 	if (index->rd_index->indisvalid)
 	{
 		stmt = generateClonedIndexStmt(NULL, index, m->map, &constraint);
-		to = router_define_index(RelationGetRelid(m->child), stmt, InvalidOid);
+		to = router_define_index(m->child, stmt, InvalidOid);
 		CommandCounterIncrement();
 		comment = GetComment(from, RelationRelationId, 0);
 		if (comment)
 			CreateComments(to.objectId, RelationRelationId, 0, comment);
 		copy_index_statistics(from, to.objectId);
 		if (index->rd_index->indisclustered)
-			router_run("ALTER TABLE %s CLUSTER ON %s", router_qualified_name(RelationGetRelid(m->child)),
+			router_run("ALTER TABLE %s CLUSTER ON %s", router_qualified_name(m->child),
 					   quote_identifier(get_rel_name(to.objectId)));
 		if (index->rd_index->indisreplident)
 			router_run("ALTER TABLE %s REPLICA IDENTITY USING INDEX %s",
-					   router_qualified_name(RelationGetRelid(m->child)),
+					   router_qualified_name(m->child),
 					   quote_identifier(get_rel_name(to.objectId)));
 	}
 	index_close(index, AccessShareLock);
@@ -248,7 +249,7 @@ copy_trigger(const Mirror *m, const Trigger *trigger)
 		when = child_expr(m, stringToNode(trigger->tgqual), PRS2_OLD_VARNO);
 		when = child_expr(m, when, PRS2_NEW_VARNO);
 	}
-	CreateTriggerFiringOn(stmt, NULL, RelationGetRelid(m->child), trigger->tgconstrrelid, InvalidOid,
+	CreateTriggerFiringOn(stmt, NULL, m->child, trigger->tgconstrrelid, InvalidOid,
 						  InvalidOid, trigger->tgfoid, InvalidOid, when, false, false, trigger->tgenabled);
 	CommandCounterIncrement();
 }
@@ -280,8 +281,8 @@ policy_expr(const Mirror *m, HeapTuple tup, AttrNumber attno, TupleDesc desc)
 	if (isnull)
 		return NULL;
 	expr = child_expr(m, stringToNode(TextDatumGetCString(datum)), 1);
-	return deparse_expression(expr, deparse_context_for(RelationGetRelationName(m->child),
-														RelationGetRelid(m->child)), false, false);
+	return deparse_expression(expr, deparse_context_for(get_rel_name(m->child),
+														m->child), false, false);
 }
 
 static char *
@@ -311,7 +312,7 @@ copy_policy(const Mirror *m, HeapTuple tup, TupleDesc desc)
 
 	router_run("CREATE POLICY %s ON %s AS %s FOR %s TO %s%s%s%s%s%s%s",
 			   quote_identifier(NameStr(policy->polname)),
-			   router_qualified_name(RelationGetRelid(m->child)),
+			   router_qualified_name(m->child),
 			   policy->polpermissive ? "PERMISSIVE" : "RESTRICTIVE",
 			   policy->polcmd == '*' ? "ALL" : policy->polcmd == 'r' ? "SELECT" :
 			   policy->polcmd == 'a' ? "INSERT" : policy->polcmd == 'w' ? "UPDATE" : "DELETE",
@@ -327,7 +328,7 @@ copy_row_security(const Mirror *m)
 	ScanKeyData skey;
 	SysScanDesc scan;
 	HeapTuple	tup;
-	char	   *child = router_qualified_name(RelationGetRelid(m->child));
+	char	   *child = router_qualified_name(m->child);
 
 	ScanKeyInit(&skey, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(RelationGetRelid(m->base)));
@@ -355,7 +356,7 @@ copy_publication(const Mirror *m, Oid pubid)
 
 	if (!HeapTupleIsValid(tup))
 		return;
-	info.relation = m->child;
+	info.relation = table_open(m->child, ShareUpdateExclusiveLock);
 	datum = SysCacheGetAttr(PUBLICATIONRELMAP, tup, Anum_pg_publication_rel_prqual, &isnull);
 	if (!isnull)
 		info.whereClause = child_expr(m, stringToNode(TextDatumGetCString(datum)), 1);
@@ -370,6 +371,7 @@ copy_publication(const Mirror *m, Oid pubid)
 	}
 	ReleaseSysCache(tup);
 	publication_add_relation(pubid, &info, true);
+	table_close(info.relation, NoLock);
 	CommandCounterIncrement();
 }
 
@@ -392,7 +394,7 @@ copy_comments(const Mirror *m)
 		char	   *comment = GetComment(RelationGetRelid(m->base), RelationRelationId, i);
 
 		if (comment && (i == 0 || child_attnum(m, i) != 0))
-			CreateComments(RelationGetRelid(m->child), RelationRelationId, child_attnum(m, i), comment);
+			CreateComments(m->child, RelationRelationId, child_attnum(m, i), comment);
 	}
 }
 
@@ -450,7 +452,7 @@ run_commands(const Mirror *m)
 		plan = fresh;
 	}
 	args[0] = ObjectIdGetDatum(RelationGetRelid(m->base));
-	args[1] = CStringGetTextDatum(router_qualified_name(RelationGetRelid(m->child)));
+	args[1] = CStringGetTextDatum(router_qualified_name(m->child));
 	if (SPI_execute_plan(plan, args, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the base's properties");
 	found = SPI_tuptable;
@@ -464,11 +466,14 @@ run_commands(const Mirror *m)
 void
 router_mirror(Oid base, Oid child)
 {
+	Relation	rel = table_open(child, NoLock);
 	Mirror		m;
 
 	m.base = table_open(base, NoLock);
-	m.child = table_open(child, NoLock);
-	m.map = router_attrmap_by_name(RelationGetDescr(m.child), RelationGetDescr(m.base));
+	m.child = child;
+	m.rowtype = rel->rd_rel->reltype;
+	m.map = router_attrmap_by_name(RelationGetDescr(rel), RelationGetDescr(m.base));
+	table_close(rel, NoLock);
 	copy_indexes(&m);
 	run_commands(&m);
 	copy_triggers(&m);
@@ -476,6 +481,5 @@ router_mirror(Oid base, Oid child)
 	copy_publications(&m);
 	copy_comments(&m);
 	copy_grants(&m);
-	table_close(m.child, NoLock);
 	table_close(m.base, NoLock);
 }
