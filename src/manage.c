@@ -493,7 +493,8 @@ redistribute_once(Oid base, bool dry_run)
 	RouterEntry *entry = router_owned_route(base);
 	RouterRoute *route = router_lock_children(entry, base);
 	RouterBound *bounds[ROUTER_MAX_LEVELS];
-	char	   *display;
+	char	   *display,
+			   *child;
 
 	if (!OidIsValid(route->default_child))
 		ereport(ERROR,
@@ -508,8 +509,8 @@ redistribute_once(Oid base, bool dry_run)
 		ereport(NOTICE, (errmsg("rows wait in the default child, the first for a child of %s", display)));
 		return false;
 	}
-	ereport(NOTICE, (errmsg("created child %s for %s",
-							router_qualified_name(router_child_create(entry, bounds, NULL)), display)));
+	child = router_qualified_name(router_child_create(entry, bounds, NULL));
+	ereport(NOTICE, (errmsg("created child %s for %s", child, display)));
 	return true;
 }
 

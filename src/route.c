@@ -388,6 +388,7 @@ router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **b
 	RouterRoute *route = router_route_locked(entry);
 	char	   *display = router_bounds_display(route, bounds);
 	const char *schema = get_namespace_name(get_rel_namespace(route->config.base));
+	Oid			child;
 
 	if (report->dry_run)
 	{
@@ -400,8 +401,8 @@ router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **b
 		router_report(report, "create child %s for %s", quote_qualified_identifier(schema, given), display);
 		return;
 	}
-	router_report(report, "create child %s for %s",
-				  router_qualified_name(router_child_create(entry, bounds, name)), display);
+	child = router_child_create(entry, bounds, name);
+	router_report(report, "create child %s for %s", router_qualified_name(child), display);
 }
 
 /* The children that a single key knows beforehand: below its pivot, its groups. */

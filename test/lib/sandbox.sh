@@ -115,10 +115,13 @@ cluster_start() { # lines for postgresql.conf
 		log_checkpoints = off
 		$(printf '%s\n' "$@")
 	EOF
+	# a backend that runs away gets an error, before the machine has no memory left
+	ulimit -S -v "${SERVER_KB:-8000000}"
 	as_server "$bindir/pg_ctl" -D "$work/data" -l "$work/server.log" -w start >"$work/start.log" 2>&1 || {
 		cat "$work/start.log" "$work/server.log" >&2
 		die "the server does not start"
 	}
+	ulimit -S -v unlimited
 }
 
 sql() { "$bindir/psql" -XqAt -v ON_ERROR_STOP=1 "$@"; }

@@ -12,7 +12,7 @@ SELECT router.create_route('s', router.by_suffix('t', 5)) \g /dev/null
 INSERT INTO p VALUES ('foobar'), ('FOObarbaz'), ('foo'), ('yadayada'), (NULL), ('fooba');
 SELECT is(test.homes('p'), 'p_foo: 1, p_fooba: 3, p_null: 1, p_yaday: 1', 'A11: first five characters, lower case');
 SELECT matches(test.home_check('p_fooba'), $$lower\(substr\(t, 1, 5\)\) = 'fooba'::text$$, 'A11: CHECK as documented');
-SELECT is(test.bounds('p_fooba'), '{{fooba}}', 'A11: bounds');
+SELECT is(test.bounds('p_fooba'), '{"{fooba}"}', 'A11: bounds');
 SELECT is(test.strays('p'), 'none', 'A11: home');
 :fresh
 INSERT INTO s VALUES ('foobar'), ('foobarbaz'), ('foo'), ('XOOBAR'), (NULL);
@@ -27,7 +27,7 @@ DECLARE
     result text;
 BEGIN
     FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP
-        result := concat_ws(' ', result, substring(line FROM ' on (\S+)'));
+        result := ltrim(concat_ws(' ', result, substring(line FROM ' on (\S+)')));
     END LOOP;
     RETURN result;
 END $$;
@@ -155,16 +155,13 @@ SELECT is(test.homes('elsewhere."table"'), 'elsewhere.table_1: 1, elsewhere.tabl
 
 -- -------------------------------------------------------------- template
 CREATE TABLE tpl (r int, d date);
-CREATE TABLE tpl_flat (r int);
 SELECT router.create_route('tpl', ARRAY[router.by_list('r'), router.by_date('d', 'year')], template => 'arch_{2}_{base}_of_{1}') \g /dev/null
-SELECT router.create_route('tpl_flat', router.by_list('r'), template => '{base}_part') \g /dev/null
 :fresh
 INSERT INTO tpl VALUES (7, '2024-05-05');
 SELECT is(test.homes('tpl'), 'arch_y2024_tpl_of_7: 1', 'a template orders the parts');
-INSERT INTO tpl_flat VALUES (1), (2);
-SELECT is((SELECT count(DISTINCT tableoid) FROM tpl_flat), 2::bigint, 'a template that leaves the parts out still gives two names');
 CREATE TABLE tpl_bad (r int);
 SELECT throws_ok($$SELECT router.create_route('tpl_bad', router.by_list('r'), template => '{base}_{2}')$$, '22023', NULL, 'a template that names a level there is not');
+SELECT throws_ok($$SELECT router.create_route('tpl_bad', router.by_list('r'), template => '{base}_part')$$, '22023', NULL, 'a template that leaves a level out');
 SELECT throws_ok($$SELECT router.create_route('tpl_bad', router.by_list('r'), template => '')$$, '22023', NULL, 'an empty template');
 
 -- ------------------------------------------------------------- labels: C1
@@ -180,7 +177,7 @@ SELECT router.create_route('by_group', router.by_list('residence_id', ARRAY['{41
 SELECT router.create_route('by_quarter', router.by_date('d', '3 months', label => $$SELECT to_char($1, 'YYYY"q"Q')$$)) \g /dev/null
 SELECT router.create_route('by_label2', ARRAY[router.by_list('residence_id', label => 'SELECT code FROM public.residence WHERE id = $1'), router.by_date('d', 'year')]) \g /dev/null
 :fresh
-INSERT INTO consumption SELECT id, '2024-01-01', 1 FROM generate_series(1, 12) id UNION ALL VALUES (145, '2024-01-01', 2), (99, '2024-01-01', 3), (NULL, '2024-01-01', 4);
+INSERT INTO consumption SELECT id, date '2024-01-01', 1 FROM generate_series(1, 12) id UNION ALL VALUES (145, date '2024-01-01', 2), (99, '2024-01-01', 3), (NULL, '2024-01-01', 4);
 SELECT is((SELECT string_agg(tableoid::regclass::text, ' ' ORDER BY residence_id) FROM consumption WHERE residence_id < 7 OR residence_id IN (99, 145) OR residence_id IS NULL),
           '"consumption_360-400" "consumption_531-" "consumption_FAISANDERIE" "consumption_8401-8402-8403" "consumption_783_6B1" "consumption_BLD-ROI" consumption_99 consumption_0023 consumption_null',
           'C1: children named by the code of their residence; without one, by its id');

@@ -87,7 +87,7 @@ REVOKE TRUNCATE, REFERENCES ON base FROM router_t_owner;
 RESET ROLE;
 ALTER TABLE base SET TABLESPACE router_t_space;
 CREATE PUBLICATION whole FOR TABLE base;
-CREATE PUBLICATION some FOR TABLE base (id, d, name) WHERE (name <> 'private') WITH (publish = 'insert');
+CREATE PUBLICATION part FOR TABLE base (id, d, name) WHERE (name <> 'private') WITH (publish = 'insert');
 CREATE PUBLICATION other FOR TABLE place;
 -- what new tables of this owner would get by themselves is not what the base has
 ALTER DEFAULT PRIVILEGES FOR ROLE router_t_owner GRANT ALL ON TABLES TO PUBLIC;

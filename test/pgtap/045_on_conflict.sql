@@ -95,7 +95,7 @@ INSERT INTO many SELECT i, i % 100, 1 FROM generate_series(3001, 5000) i ON CONF
 SELECT is(:ROW_COUNT, 1000, 'DO NOTHING: 1000 of 2000');
 SELECT is(test.strays('many'), 'none', 'all home');
 WITH up AS (INSERT INTO many VALUES (1, 1, 5), (9999, 9, 5) ON CONFLICT (id, k) DO UPDATE SET n = 77 RETURNING id, n) SELECT string_agg(id || ':' || n, ' ') AS told FROM up \gset
-SELECT is(:'told', '1:77 9999:5', 'in a CTE');
+SELECT is(:'told'::text, '1:77 9999:5', 'in a CTE');
 CREATE FUNCTION up(int, int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE n bigint; r int;
 BEGIN

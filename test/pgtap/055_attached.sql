@@ -69,7 +69,7 @@ CREATE POLICY p ON t USING (true) WITH CHECK (n < 10);
 SET ROLE router_t_inserter;
 INSERT INTO t VALUES (41, 15, 'rls', 5);
 INSERT INTO t VALUES (42, 15, 'rls', 50);
-SELECT is(:'SQLSTATE', '42501'::text, 'a policy of the base reads the right column');
+SELECT is(:'SQLSTATE'::text, '42501'::text, 'a policy of the base reads the right column');
 RESET ROLE;
 SELECT is((SELECT array_agg(id) FROM t WHERE v = 'rls'), '{41}', 'and lets the others pass');
 ALTER TABLE t DISABLE ROW LEVEL SECURITY;

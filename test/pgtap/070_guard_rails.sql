@@ -14,26 +14,26 @@ SELECT is((SELECT on_reject FROM router.routes WHERE base = 't'::regclass), 'err
 -- ---------------------------------------------------------------- horizon
 :fresh
 INSERT INTO t VALUES (1, '2924-01-01');
-SELECT is(:'SQLSTATE', '22008'::text, 'a date 900 years ahead');
+SELECT is(:'SQLSTATE'::text, '22008'::text, 'a date 900 years ahead');
 :fresh
 INSERT INTO t VALUES (1, '1024-01-01');
-SELECT is(:'SQLSTATE', '22008'::text, 'a date 1000 years ago');
+SELECT is(:'SQLSTATE'::text, '22008'::text, 'a date 1000 years ago');
 :fresh
 INSERT INTO t VALUES (1, 'infinity');
-SELECT is(:'SQLSTATE', '22008'::text, 'infinity');
+SELECT is(:'SQLSTATE'::text, '22008'::text, 'infinity');
 :fresh
 INSERT INTO t VALUES (1, '-infinity');
-SELECT is(:'SQLSTATE', '22008'::text, '-infinity');
+SELECT is(:'SQLSTATE'::text, '22008'::text, '-infinity');
 :fresh
 INSERT INTO ts VALUES (1, '294276-12-31 23:59:59');
-SELECT is(:'SQLSTATE', '22008'::text, 'the end of timestamptz');
+SELECT is(:'SQLSTATE'::text, '22008'::text, 'the end of timestamptz');
 INSERT INTO ts VALUES (1, 'infinity');
-SELECT is(:'SQLSTATE', '22008'::text, 'infinity of timestamptz');
+SELECT is(:'SQLSTATE'::text, '22008'::text, 'infinity of timestamptz');
 INSERT INTO ts VALUES (1, '4713-01-01 00:00:00 BC');
-SELECT is(:'SQLSTATE', '22008'::text, 'the beginning of timestamptz');
+SELECT is(:'SQLSTATE'::text, '22008'::text, 'the beginning of timestamptz');
 :fresh
 COPY t FROM PROGRAM 'printf "1\t2024-01-01\n2\t9999-12-31\n"';
-SELECT is(:'SQLSTATE', '22008'::text, 'through COPY');
+SELECT is(:'SQLSTATE'::text, '22008'::text, 'through COPY');
 SELECT is(test.children('t') || test.homes('t') || test.homes('ts'), 'noneemptyempty', 'no child, no row');
 SELECT isnt(test.hint($$INSERT INTO t VALUES (1, '2924-01-01')$$), NULL, 'the error has a hint');
 :fresh
@@ -41,7 +41,7 @@ INSERT INTO t VALUES (1, now() + interval '99 years'), (2, now() - interval '99 
 SELECT is((SELECT count(DISTINCT tableoid) FROM t), 2::bigint, '99 years either way are fine');
 :fresh
 INSERT INTO t SELECT i, CASE i WHEN 50 THEN date '9999-01-01' ELSE '2024-01-01'::date + i END FROM generate_series(1, 100) i;
-SELECT is(:'SQLSTATE', '22008'::text, 'one garbage date among a hundred rows');
+SELECT is(:'SQLSTATE'::text, '22008'::text, 'one garbage date among a hundred rows');
 SELECT is((SELECT count(*) FROM t), 2::bigint, 'stops the statement as a whole');
 -- what stands there already takes its rows: the rails are for creating
 SELECT router.create_child('t', ARRAY['[9999-01-01,10000-01-01)']) \g /dev/null
@@ -56,16 +56,15 @@ SELECT router.create_route('near', router.by_date('d', 'year'), horizon => '5 ye
 INSERT INTO near VALUES (1, now() + interval '4 years'), (2, now() - interval '4 years');
 SELECT is((SELECT count(*) FROM near), 2::bigint, 'within five years');
 INSERT INTO near VALUES (3, now() + interval '7 years');
-SELECT is(:'SQLSTATE', '22008'::text, 'beyond five years');
+SELECT is(:'SQLSTATE'::text, '22008'::text, 'beyond five years');
 INSERT INTO near VALUES (4, now() - interval '7 years');
-SELECT is(:'SQLSTATE', '22008'::text, 'before five years');
+SELECT is(:'SQLSTATE'::text, '22008'::text, 'before five years');
 SELECT router.alter_route('near', horizon => '10 years') \g /dev/null
 INSERT INTO near VALUES (5, now() + interval '7 years');
 SELECT is((SELECT count(*) FROM near), 3::bigint, 'alter_route: another horizon holds at once');
 SELECT throws_ok($$SELECT router.alter_route('near', horizon => '-1 year')$$, '22023', NULL, 'a negative horizon');
 CREATE TABLE bad (id int, d date);
 SELECT throws_ok($$SELECT router.create_route('bad', router.by_date('d', 'year'), horizon => '-1 year')$$, '22023', NULL, 'a negative horizon at set-up');
-SELECT throws_ok($$SELECT router.create_route('bad', router.by_date('d', 'year'), max_new_children => 0)$$, '22023', NULL, 'no new children at all');
 SELECT throws_ok($$SELECT router.create_route('bad', router.by_date('d', 'year'), max_new_children => -5)$$, '22023', NULL, 'less than none');
 -- keys that are no dates have no horizon
 CREATE TABLE no_dates (k bigint);
@@ -84,7 +83,7 @@ INSERT INTO m SELECT generate_series(1, 10);
 SELECT is((SELECT count(DISTINCT tableoid) FROM m), 10::bigint, 'five more: those there are do not count');
 :fresh
 INSERT INTO m SELECT generate_series(11, 16);
-SELECT is(:'SQLSTATE', '54000'::text, 'six new children');
+SELECT is(:'SQLSTATE'::text, '54000'::text, 'six new children');
 SELECT is((SELECT count(*) FROM m) || '/' || (SELECT count(*) FROM router.children WHERE base = 'm'::regclass), '15/10', 'leave nothing');
 :fresh
 INSERT INTO m VALUES (11), (12), (13);
@@ -97,7 +96,7 @@ COMMIT;
 SELECT is((SELECT count(*) FROM router.children WHERE base = 'm'::regclass), 22::bigint, 'nor a transaction');
 :fresh
 COPY m FROM PROGRAM 'seq 31 36';
-SELECT is(:'SQLSTATE', '54000'::text, 'six new children through COPY');
+SELECT is(:'SQLSTATE'::text, '54000'::text, 'six new children through COPY');
 SELECT matches(:'LAST_ERROR_MESSAGE'::text, 'm', 'the message names the table');
 COPY m FROM PROGRAM 'seq 31 35';
 SELECT is(:ROW_COUNT, 5, 'five are fine');
@@ -114,8 +113,8 @@ SELECT throws_ok($$SELECT router.create_route('q', router.by_date('d', 'month'),
 SELECT router.create_route('q', router.by_date('d', 'month'), on_reject => 'default', default_child => true, max_new_children => 3) \g /dev/null
 :fresh
 INSERT INTO q VALUES (1, '2024-01-01'), (2, '9999-01-01'), (3, 'infinity'), (4, '-infinity'), (5, '0001-01-01 BC');
+SELECT is(:ROW_COUNT, 5, 'garbage dates are counted as any row');
 SELECT is(test.homes('q'), 'q_default: 4, q_y2024m01: 1', 'garbage dates go to the default child, the others home');
-SELECT is(:ROW_COUNT, 5, 'and all are counted');
 :fresh
 INSERT INTO q SELECT i, make_date(2024, i, 1) FROM generate_series(2, 8) i;
 SELECT is((SELECT count(*) FROM q_default), 4 + 4::bigint, 'rows that would need a fourth new child go to the default child');

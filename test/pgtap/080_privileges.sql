@@ -72,7 +72,7 @@ SELECT lives_ok('SELECT * FROM router.routes', 'it may look at router.routes');
 SELECT lives_ok('SELECT * FROM router.children', 'and at router.children');
 -- router's own trigger functions on a table of one's own, and called by hand
 CREATE TABLE evil.own (k int, d date);
-SELECT throws_ok('SELECT router.route_row()', '0A000', NULL, 'router.route_row is no function to call');
+SELECT throws_ok('SELECT router.route_row()', '39P01', NULL, 'router.route_row is no function to call');
 SELECT isnt(test.outcome($$CREATE TRIGGER x BEFORE INSERT ON evil.own FOR EACH ROW EXECUTE FUNCTION router.route_row(); INSERT INTO evil.own VALUES (1, now())$$), 'crash', 'as a trigger of a table without a route it does no harm');
 SELECT ok((SELECT count(*) FROM evil.own) <= 1, 'and the server is still there');
 RESET ROLE;
@@ -80,7 +80,7 @@ SELECT is(test.children('app.t'), 'app.t_y2024m01, app.t_y2024m02, app.t_y2024m0
 :fresh
 SET ROLE router_p_other;
 INSERT INTO app.t VALUES (20, '2026-01-01');
-SELECT is(:'SQLSTATE', '42501'::text, 'without INSERT: refused');
+SELECT is(:'SQLSTATE'::text, '42501'::text, 'without INSERT: refused');
 RESET ROLE;
 SELECT is(to_regclass('app.t_y2026m01'), NULL, 'and no child');
 -- column privileges
@@ -118,7 +118,7 @@ SELECT is(:ROW_COUNT, 1, 'a label that the inserting role could not look up itse
 RESET ROLE;
 SELECT is(test.homes('app.l'), 'app.l_code7: 1', 'names the child');
 SELECT matches((SELECT told FROM app.seen), '^label as router_p_owner path', 'the label query runs as the owner of the base');
-SELECT unlike((SELECT told FROM app.seen), '%public%', 'with search_path pinned');
+SELECT ok((SELECT told FROM app.seen) NOT LIKE '%public%', 'with search_path pinned');
 
 -- -------------------------------------------------------- search_path attacks
 SET ROLE router_p_user;
@@ -143,7 +143,7 @@ RESET ROLE;
 :fresh
 SET ROLE router_p_user;
 SET search_path = evil, pg_catalog, app;
-CREATE TEMP TABLE label (id int, code text) ON COMMIT PRESERVE ROWS;
+CREATE TEMP TABLE label (id int, code pg_catalog.text) ON COMMIT PRESERVE ROWS;
 CREATE TEMP TABLE pg_class (x int);
 INSERT INTO label VALUES (8, 'fooled');
 INSERT INTO app.t (id, d) VALUES (40, '2028-01-01');
@@ -210,11 +210,11 @@ SET ROLE router_p_user;
 INSERT INTO app.p VALUES ('fine', 'one'), ('good', 'two');
 SELECT is(:ROW_COUNT, 2, 'row security: what the policy allows');
 INSERT INTO app.p VALUES ('okay', 'one'), ('forbidden', 'zzz');
-SELECT is(:'SQLSTATE', '42501'::text, 'row security: what it does not');
+SELECT is(:'SQLSTATE'::text, '42501'::text, 'row security: what it does not');
 :fresh
 SET ROLE router_p_user;
 INSERT INTO app.p VALUES ('forbidden', 'zzz');
-SELECT is(:'SQLSTATE', '42501'::text, 'row security: not in the first statement of a session either');
+SELECT is(:'SQLSTATE'::text, '42501'::text, 'row security: not in the first statement of a session either');
 RESET ROLE;
 SELECT is((SELECT count(*) FROM router.children WHERE base = 'app.p'::regclass AND child::text ~ 'zzz|oka'), 0::bigint, 'row security: no child of what was refused');
 SELECT is((SELECT bool_and(relrowsecurity) FROM pg_class WHERE oid IN (SELECT tableoid FROM app.p WHERE v IN ('fine', 'good'))), true, 'row security: new children have it as well');

@@ -78,13 +78,13 @@ SELECT router.create_child('e', '5') \g /dev/null
 INSERT INTO e VALUES (5);
 SELECT is(test.homes('e'), 'e_1_10: 1', 'on_missing error: a row with a child goes home');
 INSERT INTO e VALUES (6), (15);
-SELECT is(:'SQLSTATE', '23514'::text, 'on_missing error: one without does not');
+SELECT is(:'SQLSTATE'::text, '23514'::text, 'on_missing error: one without does not');
 SELECT is(:'LAST_ERROR_MESSAGE'::text, 'no child of routed table "e" for the row', 'and the message says so');
 :fresh
 INSERT INTO e VALUES (15);
-SELECT is(:'SQLSTATE', '23514'::text, 'not in the first statement of a session either');
+SELECT is(:'SQLSTATE'::text, '23514'::text, 'not in the first statement of a session either');
 COPY e FROM PROGRAM 'echo 25';
-SELECT is(:'SQLSTATE', '23514'::text, 'nor through COPY');
+SELECT is(:'SQLSTATE'::text, '23514'::text, 'nor through COPY');
 SELECT isnt(test.hint('INSERT INTO e VALUES (15)'), NULL, 'the error has a hint');
 SELECT is(test.homes('e'), 'e_1_10: 1', 'nothing stays, the base is empty');
 SELECT router.alter_route('e', on_missing => 'create') \g /dev/null

@@ -1,0 +1,142 @@
+-- Long statements: batching with foreign keys, defaults, errors, memory, many children: C6, F2.
+\ir include/helpers.sql
+\set tests 38
+SELECT plan(:tests);
+
+CREATE TABLE residence (id int PRIMARY KEY);
+CREATE TABLE room (id int PRIMARY KEY, residence_id int REFERENCES residence ON DELETE CASCADE);
+INSERT INTO residence SELECT generate_series(1, 60);
+INSERT INTO room SELECT i, 1 + i % 60 FROM generate_series(0, 599) i;
+CREATE SEQUENCE calls;
+CREATE TABLE reading (
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    residence_id int NOT NULL REFERENCES residence ON DELETE CASCADE,
+    room_id      int REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    at           timestamptz NOT NULL,
+    v            numeric CHECK (v < 1000000),
+    twice        numeric GENERATED ALWAYS AS (v * 2) STORED,
+    called       bigint DEFAULT nextval('calls'),
+    PRIMARY KEY (id, residence_id)
+);
+CREATE INDEX ON reading (at);
+SELECT router.create_route('reading', router.by_list('residence_id')) \g /dev/null
+
+:fresh
+INSERT INTO reading (residence_id, room_id, at, v) SELECT 1 + i % 60, i % 60, '2024-01-01'::timestamptz + i * interval '1 minute', i FROM generate_series(1, 20000) i;
+SELECT is(:ROW_COUNT, 20000, 'C6: 20000 rows, 60 children, two foreign keys: tag');
+SELECT is((SELECT count(*) || '/' || sum(v) || '/' || sum(twice) || '/' || count(DISTINCT id) || '/' || max(called) FROM reading), '20000/200010000/400020000/20000/20000', 'every value once, defaults called once a row');
+SELECT is((SELECT count(DISTINCT tableoid) FROM reading), 60::bigint, 'sixty children');
+SELECT is(test.strays('reading'), 'none', 'all home');
+-- again, in a session that has the library, and in one that has not
+INSERT INTO reading (residence_id, room_id, at, v) SELECT 1 + i % 60, i % 60, '2024-02-01'::timestamptz + i * interval '1 minute', i FROM generate_series(1, 20000) i;
+SELECT is(:ROW_COUNT, 20000, 'the second statement of a session: tag');
+SELECT is((SELECT count(*) || '/' || sum(v) || '/' || max(called) FROM reading), '40000/400020000/40000', 'the second statement of a session: rows');
+SELECT is((SELECT max(called) - min(called) + 1 FROM reading), (SELECT count(*) FROM reading), 'no value of a sequence was spent in vain');
+SET enable_seqscan = off;
+SELECT is((SELECT count(*) FROM reading WHERE at < '2024-01-02 00:00:30'), (SELECT count(*) FROM reading WHERE at + interval '0' < '2024-01-02 00:00:30'), 'indexes have all rows');
+SELECT is((SELECT count(*) FROM reading r, generate_series(1, 40000) i WHERE r.id = i AND r.residence_id = 1 + (i - 1) % 20000 % 60 + CASE WHEN (i - 1) % 20000 % 60 = 59 THEN -59 ELSE 1 END), 40000::bigint, 'primary keys, too');
+RESET enable_seqscan;
+DELETE FROM residence WHERE id = 5;
+SELECT is((SELECT count(*) FROM reading WHERE residence_id = 5), 0::bigint, 'C6: deleting a residence cascades');
+DELETE FROM room WHERE id BETWEEN 10 AND 19;
+SELECT is((SELECT count(*) FROM reading WHERE room_id BETWEEN 10 AND 19), 0::bigint, 'C6: so does deleting rooms, in all children');
+SELECT count(*) AS before FROM reading \gset
+
+-- errors late in a long statement
+:fresh
+INSERT INTO reading (residence_id, at, v) SELECT 1, now(), CASE i WHEN 4999 THEN 1000000 ELSE i END FROM generate_series(1, 5000) i;
+SELECT is(:'SQLSTATE'::text, '23514'::text, 'a CHECK fails at row 4999');
+:fresh
+INSERT INTO reading (residence_id, at, v) SELECT CASE i WHEN 2500 THEN 999 ELSE 1 END, now(), i FROM generate_series(1, 5000) i;
+SELECT is(:'SQLSTATE'::text, '23503'::text, 'a foreign key fails at row 2500');
+INSERT INTO reading (residence_id, at, v) SELECT CASE i WHEN 2500 THEN 999 ELSE 1 END, now(), i FROM generate_series(1, 5000) i;
+SELECT is(:'SQLSTATE'::text, '23503'::text, 'and again, with the library');
+INSERT INTO reading (residence_id, at, v) SELECT CASE i WHEN 4999 THEN NULL ELSE 1 END, now(), i FROM generate_series(1, 5000) i;
+SELECT is(:'SQLSTATE'::text, '23502'::text, 'NOT NULL fails at row 4999');
+INSERT INTO reading (id, residence_id, at, v) OVERRIDING SYSTEM VALUE SELECT 90000 + CASE i WHEN 4999 THEN 1 ELSE i END, 1, now(), i FROM generate_series(1, 5000) i;
+SELECT is(:'SQLSTATE'::text, '23505'::text, 'a duplicate at row 4999');
+INSERT INTO reading (residence_id, at, v) SELECT 1, now(), 1 / (4999 - i) FROM generate_series(1, 5000) i;
+SELECT is(:'SQLSTATE'::text, '22012'::text, 'the query fails at row 4999');
+SELECT is((SELECT count(*) FROM reading), :before::bigint, 'nothing stays of all these');
+SELECT is(to_regclass('reading_999'), NULL, 'nor a child');
+BEGIN;
+SAVEPOINT s;
+INSERT INTO reading (residence_id, at, v) SELECT 1, now(), CASE i WHEN 4999 THEN 1000000 ELSE i END FROM generate_series(1, 5000) i;
+ROLLBACK TO s;
+INSERT INTO reading (residence_id, at, v) SELECT 2, now(), -1 FROM generate_series(1, 3000) i;
+SELECT is(:ROW_COUNT, 3000, 'after ROLLBACK TO the next statement counts its own rows');
+SELECT is((SELECT count(*) FROM reading WHERE v = -1 AND residence_id = 2), 3000::bigint, 'and stores them');
+COMMIT;
+SELECT is((SELECT count(*) FROM reading), :before::bigint + 3000, 'and nothing else');
+BEGIN;
+INSERT INTO reading (residence_id, room_id, at, v) SELECT 2, 777777, now(), 1 FROM generate_series(1, 3000) i;
+COMMIT;
+SELECT is((SELECT count(*) FROM reading), :before::bigint + 3000, 'a deferred key that fails at commit takes the whole batch away');
+
+-- 1,000-row VALUES
+SELECT 'INSERT INTO reading (residence_id, at, v) VALUES ' || string_agg(format('(%s, now(), %s)', 1 + i % 4, -i), ', ') AS thousand FROM generate_series(1, 1000) i \gset
+:fresh
+:thousand;
+SELECT is(:ROW_COUNT, 1000, '1,000-row VALUES: tag');
+:thousand;
+SELECT is((SELECT count(*) || '/' || sum(v) FROM reading WHERE v < -1 OR (v = -1 AND residence_id = 2 AND called IS NULL)), '1998/-1000998', '1,000-row VALUES: rows');
+-- INSERT … SELECT that reads what it writes
+:fresh
+SELECT count(*) AS before FROM reading \gset
+INSERT INTO reading (residence_id, at, v) SELECT residence_id, at, v FROM reading WHERE residence_id = 2;
+SELECT is((SELECT count(*) FROM reading), :before::bigint + :ROW_COUNT, 'a statement does not see the rows that it has written');
+SELECT is((SELECT count(*) FROM reading WHERE residence_id = 2), 2 * :ROW_COUNT::bigint, 'but the next one does');
+-- a function in the query that reads the table while it is written
+CREATE FUNCTION seen() RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT count(*) FROM seeing';
+CREATE TABLE seeing (k int, n bigint);
+CREATE TABLE seeing_plain (k int, n bigint);
+SELECT router.create_route('seeing', router.by_integer('k', 1000)) \g /dev/null
+:fresh
+LOAD 'router';
+INSERT INTO seeing SELECT i, seen() FROM generate_series(1, 50) i;
+SELECT is((SELECT count(*) FROM seeing WHERE n = k - 1), 50::bigint, 'a volatile function in the query sees the rows before it, as core has it');
+
+-- RETURNING of many rows, a CTE, a cursor of PL/pgSQL over it
+:fresh
+WITH i AS (INSERT INTO reading (residence_id, at, v) SELECT 1 + i % 3, now(), -5 FROM generate_series(1, 5000) i RETURNING residence_id, id) SELECT count(*) || '/' || count(DISTINCT id) AS told FROM i \gset
+SELECT is(:'told'::text, '5000/5000', 'RETURNING of 5000 rows');
+-- order within a child is the order of the statement
+CREATE TABLE ordered (k int, i int);
+SELECT router.create_route('ordered', router.by_list('k')) \g /dev/null
+:fresh
+INSERT INTO ordered SELECT i % 7, i FROM generate_series(1, 7000) i;
+SELECT is((SELECT count(*) FROM (SELECT i < lag(i) OVER (PARTITION BY tableoid ORDER BY ctid) AS wrong FROM ordered) s WHERE wrong), 0::bigint, 'rows of a child keep the order of the statement');
+INSERT INTO ordered SELECT i % 7, i FROM generate_series(7001, 14000) i;
+SELECT is((SELECT count(*) FROM (SELECT i < lag(i) OVER (PARTITION BY tableoid ORDER BY ctid) AS wrong FROM ordered) s WHERE wrong), 0::bigint, 'with the library, too');
+-- a thousand children in one statement
+CREATE TABLE broad (k int, v text);
+SELECT router.create_route('broad', router.by_list('k'), max_new_children => 2000) \g /dev/null
+:fresh
+INSERT INTO broad SELECT i % 400, repeat('x', 500) FROM generate_series(1, 4000) i;
+SELECT is((SELECT count(*) || '/' || count(DISTINCT tableoid) FROM broad), '4000/400', '400 new children in one statement');
+SELECT is(test.strays('broad'), 'none', 'all home');
+:fresh
+INSERT INTO broad SELECT i * 7919 % 400, repeat('y', 500) FROM generate_series(1, 4000) i;
+SELECT is((SELECT count(*) || '/' || count(DISTINCT tableoid) FROM broad), '8000/400', 'and all of them open at once');
+COPY broad FROM PROGRAM $$awk 'BEGIN { for (i = 0; i < 4000; i++) print i * 7919 % 400 "\tz" }'$$;
+SELECT is(:ROW_COUNT, 4000, 'COPY into 400 children, each row another');
+SELECT is((SELECT count(*) FROM broad WHERE v = 'z') || '/' || test.strays('broad'), '4000/none', 'all home');
+-- parallel plans in the source
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+CREATE TABLE source AS SELECT i AS k, md5(i::text) AS v FROM generate_series(1, 30000) i;
+ANALYZE source;
+CREATE TABLE par (k int, v text);
+SELECT router.create_route('par', router.by_integer('k', 5000)) \g /dev/null
+:fresh
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+INSERT INTO par SELECT a.k, a.v FROM source a JOIN source b USING (k);
+SELECT is((SELECT count(*) || '/' || count(DISTINCT tableoid) FROM par), '30000/6', 'from a parallel plan');
+-- and to the end: the base has never grown
+VACUUM reading;
+SELECT is((SELECT count(*) FROM ONLY reading), 0::bigint, 'F2: the base is empty');
+
+SELECT * FROM finish();
