@@ -408,6 +408,14 @@ router_catalog_remove_child(Oid child)
 		CacheInvalidateRelcacheByRelid(def->base);
 }
 
+/* Forgets a route with its keys and children. */
+void
+router_catalog_remove_all(Oid base)
+{
+	delete_rows("child_def", "child_def_base_idx", CHILD_BASE, base);
+	router_catalog_remove_route(base);
+}
+
 /* ----------------------------------------------- changes that come with SQL */
 
 /* A restored row of key_def names its column; its number may be another one now. */

@@ -50,6 +50,7 @@ extern RouterChildDef *router_catalog_child(Oid child);
 
 extern void router_catalog_put_route(const RouterConfig *config);
 extern void router_catalog_remove_route(Oid base);
+extern void router_catalog_remove_all(Oid base);
 extern void router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds);
 extern void router_catalog_remove_child(Oid child);
 extern void router_catalog_rename_key(Oid base, AttrNumber attnum, const char *column);

@@ -196,7 +196,7 @@ prepare_label(RouterKey *key)
 {
 	SPIPlanPtr	plan = SPI_prepare(key->label, 1, &key->typid);
 
-	if (plan == NULL || SPI_plan_get_cached_plan(plan) == NULL)
+	if (plan == NULL || !SPI_is_cursor_plan(plan))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the label of key \"%s\" is not one query", key->column)));
@@ -309,6 +309,7 @@ char *
 router_child_name(RouterRoute *route, RouterBound **bounds)
 {
 	int			nkeys = route->config.nkeys;
+	Oid			schema = get_rel_namespace(route->config.base);
 	const char *base = get_rel_name(route->config.base);
 	char	   *parts[ROUTER_MAX_LEVELS];
 	char	   *name;
@@ -331,8 +332,10 @@ router_child_name(RouterRoute *route, RouterBound **bounds)
 			name = psprintf("%s_%s", name, parts[i]);
 	}
 	cleaned = clean_name(name);
+	/* the row type needs the name as well */
 	if (!cleaned && strlen(name) < NAMEDATALEN &&
-		!OidIsValid(get_relname_relid(name, get_rel_namespace(route->config.base))))
+		!OidIsValid(get_relname_relid(name, schema)) &&
+		!SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name), ObjectIdGetDatum(schema)))
 		return name;
 	return cut_name(name, name_suffix(route, bounds));
 }
@@ -507,6 +510,23 @@ create_statement(Relation base, const char *name, const char *condition)
 	return buf.data;
 }
 
+/* Children stand in the base's schema and belong to its owner, who must be allowed to create tables there. */
+static void
+check_schema(Relation base)
+{
+	Oid			schema = RelationGetNamespace(base);
+
+	if (isTempNamespace(schema) || router_may_create_in(schema, base->rd_rel->relowner))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for schema %s", get_namespace_name(schema)),
+			 errdetail("Routed table \"%s\" needs a new child, which its owner %s may not create there.",
+					   RelationGetRelationName(base), GetUserNameFromId(base->rd_rel->relowner, false)),
+			 errhint("GRANT CREATE ON SCHEMA %s TO %s.", quote_identifier(get_namespace_name(schema)),
+					 quote_identifier(GetUserNameFromId(base->rd_rel->relowner, false)))));
+}
+
 /* Enters a child in the catalog and in this session's cache. Creation locks are held, settings pinned. */
 void
 router_register_child(RouterEntry *entry, Oid child, RouterBound **bounds)
@@ -553,6 +573,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 				 errmsg("relation \"%s\" already exists, so it cannot become a child of \"%s\"",
 						name, RelationGetRelationName(base)),
 				 errhint("Rename it, or make it the child with router.attach_child.")));
+	check_schema(base);
 	create = create_statement(base, name, router_child_condition(route, bounds));
 
 	/* our own DDL invalidates the route: it is not looked at from here on */

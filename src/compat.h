@@ -21,6 +21,8 @@
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_namespace.h"
 #define router_owns_relation(relid, role) object_ownercheck(RelationRelationId, (relid), (role))
+#define router_may_create_in(schema, role) \
+	(object_aclcheck(NamespaceRelationId, (schema), (role), ACL_CREATE) == ACLCHECK_OK)
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out), false)
 #define router_insert_index_tuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL, false)
@@ -28,6 +30,8 @@
 	DefineIndex((relid), (stmt), InvalidOid, InvalidOid, (constr), -1, false, false, false, false, true)
 #else
 #define router_owns_relation(relid, role) pg_class_ownercheck((relid), (role))
+#define router_may_create_in(schema, role) \
+	(pg_namespace_aclcheck((schema), (role), ACL_CREATE) == ACLCHECK_OK)
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out))
 #define router_insert_index_tuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL)

@@ -157,11 +157,17 @@ void
 router_copy_flush(Relation base)
 {
 	CopyRun    *run = running;
+	ErrorContextCallback context;
 
-	if (run == NULL || run->base != RelationGetRelid(base))
+	if (run == NULL || run->base != RelationGetRelid(base) || run->batch.nrows == 0)
 		return;
-	run->batch.copy = NULL;		/* COPY has left its error context */
+	/* COPY has left its error context, but its state is still there */
+	context.callback = CopyFromErrorCallback;
+	context.arg = run->batch.copy;
+	context.previous = error_context_stack;
+	error_context_stack = &context;
 	router_batch_flush(&run->batch);
+	error_context_stack = context.previous;
 }
 
 static void

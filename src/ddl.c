@@ -59,7 +59,6 @@ static void
 forget_dropped(Oid relid, AttrNumber attnum)
 {
 	RouterConfig *route = router_catalog_route(relid);
-	ListCell   *lc;
 
 	if (attnum == 0)
 		router_catalog_remove_child(relid);
@@ -76,9 +75,7 @@ forget_dropped(Oid relid, AttrNumber attnum)
 						 errhint("End the routing first, with router.drop_route.")));
 		return;
 	}
-	foreach(lc, router_catalog_children(relid))
-		router_catalog_remove_child(((RouterChildDef *) lfirst(lc))->child);
-	router_catalog_remove_route(relid);
+	router_catalog_remove_all(relid);
 }
 
 /* Keys follow a renamed column, and must still fit its type. */

@@ -50,16 +50,29 @@ router_homes_init(RouterHomes *homes, RouterEntry *entry, Relation base, EState 
 
 /* -------------------------------------------------------------- guard rails */
 
+/* now moved by the horizon; an infinity where the calendar ends before. */
+static TimestampTz
+horizon_end(const Interval *horizon, int direction)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	double		span = (horizon->month * 31.0 + horizon->day) * USECS_PER_DAY + horizon->time;
+
+	if (direction < 0 ? now - span <= MIN_TIMESTAMP : now + span >= END_TIMESTAMP)
+		return direction < 0 ? DT_NOBEGIN : DT_NOEND;
+	return DatumGetTimestampTz(DirectFunctionCall2(direction < 0 ? timestamptz_mi_interval : timestamptz_pl_interval,
+												   TimestampTzGetDatum(now), IntervalPGetDatum(horizon)));
+}
+
 static bool
 beyond_horizon(RouterRoute *route, const RouterKey *key, Datum value)
 {
-	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-	Datum		span = IntervalPGetDatum(&route->config.horizon);
+	const Interval *horizon = &route->config.horizon;
 	int64		number = router_key_int(key, value);
-	int64		first = router_key_now(key, DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval, now, span)));
-	int64		last = router_key_now(key, DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, now, span)));
 
-	return (number < first && number >= key->pivot_value) || number > last;
+	if (number == PG_INT64_MIN || number == PG_INT64_MAX)
+		return number >= key->pivot_value;
+	return number > router_key_now(key, horizon_end(horizon, 1)) ||
+		(number < router_key_now(key, horizon_end(horizon, -1)) && number >= key->pivot_value);
 }
 
 /* Is one of the dates that would name a new child beyond the horizon? */

@@ -84,6 +84,26 @@ mask_own_triggers(TriggerDesc *triggers)
 
 /* ---------------------------------------------------- a child's clothes */
 
+static bool
+same_index(Relation a, IndexInfo *a_info, Relation b, IndexInfo *b_info, AttrMap *map)
+{
+	IndexInfo	a_plain = *a_info;
+	IndexInfo	b_plain = *b_info;
+
+	if (a->rd_index->indimmediate != b->rd_index->indimmediate)
+		return false;
+	/* CompareIndexInfo declines exclusion constraints: their operators are compared here */
+	if ((a_info->ii_ExclusionOps == NULL) != (b_info->ii_ExclusionOps == NULL))
+		return false;
+	if (a_info->ii_ExclusionOps &&
+		(a_info->ii_NumIndexKeyAttrs != b_info->ii_NumIndexKeyAttrs ||
+		 memcmp(a_info->ii_ExclusionOps, b_info->ii_ExclusionOps, a_info->ii_NumIndexKeyAttrs * sizeof(Oid)) != 0))
+		return false;
+	a_plain.ii_ExclusionOps = b_plain.ii_ExclusionOps = NULL;
+	return CompareIndexInfo(&a_plain, &b_plain, a->rd_indcollation, b->rd_indcollation, a->rd_opfamily, b->rd_opfamily,
+							map);
+}
+
 /* The child's index that corresponds to an arbiter index of the base. */
 static Oid
 child_arbiter(Oid base_index, RouterDest *dest, AttrMap *map)
@@ -96,9 +116,8 @@ child_arbiter(Oid base_index, RouterDest *dest, AttrMap *map)
 	{
 		Relation	other = dest->rri->ri_IndexRelationDescs[i];
 
-		if (other->rd_index->indisvalid && other->rd_index->indimmediate == index->rd_index->indimmediate &&
-			CompareIndexInfo(dest->rri->ri_IndexRelationInfo[i], info, other->rd_indcollation, index->rd_indcollation,
-							 other->rd_opfamily, index->rd_opfamily, map))
+		if (other->rd_index->indisvalid &&
+			same_index(other, dest->rri->ri_IndexRelationInfo[i], index, info, map))
 			found = RelationGetRelid(other);
 	}
 	index_close(index, AccessShareLock);
@@ -217,7 +236,10 @@ dress_up(RouterHomes *homes, RouterDest *dest)
 		dest->rri->ri_onConflictArbiterIndexes =
 			lappend_oid(dest->rri->ri_onConflictArbiterIndexes, child_arbiter(lfirst_oid(lc), dest, map));
 	if (node->onConflictAction == ONCONFLICT_UPDATE)
+	{
 		set_on_conflict_update(wear, dest, map, varno);
+		router_check_exprs(dest->rri) = NULL;	/* the row may be changed: router's CHECK counts */
+	}
 	MemoryContextSwitchTo(old);
 }
 

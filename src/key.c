@@ -23,6 +23,7 @@
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -193,6 +194,18 @@ bad_number(const char *what, const char *allowed)
 			 errhint("%s", allowed)));
 }
 
+/* The hash function must be callable in a CHECK: types that borrow another type's are left out, but for date. */
+static void
+check_hash_argument(RouterKey *key, Oid function)
+{
+	Oid		   *types;
+	int			n;
+
+	(void) get_func_signature(function, &types, &n);
+	if (key->typid != DATEOID && !can_coerce_type(1, &key->typid, types, COERCION_IMPLICIT))
+		wrong_type(key, "whose hash function can be called by name, such as integer, text, uuid or timestamp");
+}
+
 /*
  * Checks a key against its table and fills the derived members. The caller
  * has pinned the settings.
@@ -272,6 +285,8 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 							 TYPECACHE_HASH_EXTENDED_PROC_FINFO);
 	if (!OidIsValid(type->eq_opr) || !OidIsValid(type->hash_proc) || !OidIsValid(type->hash_extended_proc))
 		wrong_type(key, "that has an equality operator and a hash function");
+	if (key->kind == ROUTER_HASH)
+		check_hash_argument(key, type->hash_extended_proc);
 	key->eq_opr = type->eq_opr;
 	fmgr_info_copy(&key->eq, &type->eq_opr_finfo, CurrentMemoryContext);
 	fmgr_info_copy(&key->hash, &type->hash_proc_finfo, CurrentMemoryContext);
@@ -333,8 +348,8 @@ router_key_now(const RouterKey *key, TimestampTz at)
 	int			tz;
 	Timestamp	local;
 
-	if (key->typid == TIMESTAMPTZOID)
-		return at;
+	if (key->typid == TIMESTAMPTZOID || TIMESTAMP_NOT_FINITE(at))
+		return at;				/* the infinities are the ends of int64 */
 	if (timestamp2tm(at, &tz, &tm, &fsec, NULL, key->tz) != 0)
 		return at < 0 ? PG_INT64_MIN : PG_INT64_MAX;
 	if (key->typid == DATEOID)
@@ -362,27 +377,27 @@ julian_day(const RouterKey *key, int64 value)
 	return date2j(tm.tm_year, tm.tm_mon, tm.tm_mday);
 }
 
-/* The first value of a Julian day; false when the type cannot hold it. */
-static bool
-day_start(const RouterKey *key, int julian, int64 *value)
+/* The first value of a Julian day; an end of int64 when the type cannot hold it. */
+static int64
+day_start(const RouterKey *key, int julian)
 {
 	struct pg_tm tm;
 	int64		day = (int64) julian - POSTGRES_EPOCH_JDATE;
+	int64		value;
 
+	if (julian < 0)
+		return PG_INT64_MIN;
 	if (key->typid == DATEOID)
-	{
-		*value = day;
-		return day < (int64) DATE_END_JULIAN - POSTGRES_EPOCH_JDATE;
-	}
-	if (pg_mul_s64_overflow(day, USECS_PER_DAY, value) || !IS_VALID_TIMESTAMP(*value))
-		return false;
+		return day < (int64) DATE_END_JULIAN - POSTGRES_EPOCH_JDATE ? day : PG_INT64_MAX;
+	if (pg_mul_s64_overflow(day, USECS_PER_DAY, &value) || !IS_VALID_TIMESTAMP(value))
+		return day < 0 ? PG_INT64_MIN : PG_INT64_MAX;
 	if (key->typid == TIMESTAMPTZOID)
 	{
 		memset(&tm, 0, sizeof(tm));
 		j2date(julian, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
-		*value += (int64) DetermineTimeZoneOffset(&tm, key->tz) * USECS_PER_SEC;
+		value += (int64) DetermineTimeZoneOffset(&tm, key->tz) * USECS_PER_SEC;
 	}
-	return true;
+	return value;
 }
 
 /* The first Julian day of the step that holds this one. */
@@ -439,8 +454,8 @@ date_bucket(const RouterKey *key, int64 value, int64 *lo, int64 *hi)
 	first = step_start(key, julian_day(key, value));
 	for (;;)
 	{
-		if (!day_start(key, first, lo) || !day_start(key, step_next(key, first), &next))
-			return false;
+		*lo = day_start(key, first);
+		next = day_start(key, step_next(key, first));
 		/* where clocks change at midnight a local date can be off by one step */
 		if (value < *lo)
 			first = step_start(key, first - 1);
@@ -449,7 +464,7 @@ date_bucket(const RouterKey *key, int64 value, int64 *lo, int64 *hi)
 		else
 			break;
 	}
-	*hi = next - 1;
+	*hi = next == PG_INT64_MAX ? next : next - 1;
 	return true;
 }
 
@@ -857,7 +872,9 @@ router_bound_sample(RouterKey *key, const RouterBound *bound, bool *isnull)
 static void
 append_literal(StringInfo buf, const char *text, Oid type)
 {
-	appendStringInfo(buf, "%s::%s", quote_literal_cstr(text), format_type_be_qualified(type));
+	/* bpchar, not character, which would cut the value to one */
+	appendStringInfo(buf, "%s::%s", quote_literal_cstr(text),
+					 format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
 }
 
 static void
@@ -933,6 +950,17 @@ append_values(StringInfo buf, RouterKey *key, const RouterBound *bound, const ch
 	appendStringInfoString(buf, "])");
 }
 
+/* Before PostgreSQL 18 dates are hashed as the integers they are stored as. */
+static bool
+hash_takes_integer(Oid function)
+{
+	Oid		   *types;
+	int			n;
+
+	(void) get_func_signature(function, &types, &n);
+	return n > 0 && types[0] == INT4OID;
+}
+
 /*
  * Appends the SQL condition that holds for exactly the rows of a child, in
  * terms of core only, so that it outlives the extension. Nothing for default.
@@ -954,6 +982,8 @@ router_bound_condition(StringInfo buf, RouterKey *key, const RouterBound *bound)
 	}
 	/* a CHECK that is null passes: say that the column is not, or that it may be */
 	appendStringInfo(buf, bound->with_null ? "(%s IS NULL OR " : "%s IS NOT NULL AND ", column);
+	if (bound->form == ROUTER_BOUND_HASH && key->typid == DATEOID && hash_takes_integer(hash))
+		column = psprintf("(%s OPERATOR(pg_catalog.-) '2000-01-01'::pg_catalog.date)", column);
 	if (bound->form == ROUTER_BOUND_RANGE)
 		append_range(buf, key, bound, column);
 	else if (bound->form == ROUTER_BOUND_HASH)
@@ -1069,7 +1099,11 @@ router_bound_part(RouterKey *key, const RouterBound *bound)
 	}
 	initStringInfo(&buf);
 	for (int i = 0; i < bound->nvalues; i++)
+	{
 		appendStringInfo(&buf, "%s%s", i > 0 ? "_" : "", router_value_text(key, bound->values[i]));
+		while (key->typid == BPCHAROID && buf.len > 0 && buf.data[buf.len - 1] == ' ')
+			buf.data[--buf.len] = '\0';
+	}
 	if (bound->with_null)
 		appendStringInfoString(&buf, "_null");
 	return buf.data;

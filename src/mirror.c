@@ -401,7 +401,7 @@ copy_comments(const Mirror *m)
 /*
  * What the catalogs can say as SQL: foreign keys, statistics targets and
  * options of columns, extended statistics, identity columns (whose sequence
- * the child shares), replica identity. $1 is the base, $2 the child's name.
+ * the child shares), replica identity. $1 is the base, $3 the child, $2 its name.
  */
 static const char *const commands_query =
 "SELECT cmd FROM ("
@@ -414,15 +414,21 @@ static const char *const commands_query =
 "   FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0"
 " UNION ALL"
 " SELECT 3, a.attnum, '', format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', $2, a.attname,"
-"               array_to_string(a.attoptions, ', '))"
-"   FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attoptions IS NOT NULL"
+"               (SELECT string_agg(o, ', ') FROM unnest(a.attoptions) o WHERE o LIKE 'n\\_distinct%'))"
+"   FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped"
+"    AND array_to_string(a.attoptions, ',') LIKE '%n\\_distinct%'"
 " UNION ALL"
-" SELECT 4, s.oid::int8, '', format('CREATE STATISTICS %sON %s FROM %s',"
+" SELECT 4, s.oid::int8, '', format('CREATE STATISTICS %I.%I %sON %s FROM %s', n.nspname, t.name,"
 "               CASE WHEN s.stxkind <> '{e}' THEN format('(%s) ', (SELECT string_agg(CASE k WHEN 'd' THEN 'ndistinct'"
 "                    WHEN 'f' THEN 'dependencies' WHEN 'm' THEN 'mcv' END, ', ')"
 "                    FROM unnest(s.stxkind) k WHERE k <> 'e')) ELSE '' END,"
 "               pg_get_statisticsobjdef_columns(s.oid), $2)"
-"   FROM pg_statistic_ext s WHERE s.stxrelid = $1"
+"               || CASE WHEN s.stxstattarget >= 0 THEN format('; ALTER STATISTICS %I.%I SET STATISTICS %s',"
+"                    n.nspname, t.name, s.stxstattarget) ELSE '' END"
+"   FROM pg_statistic_ext s, pg_class c, pg_namespace n,"
+"        LATERAL (SELECT CASE WHEN octet_length(c.relname || '_' || s.stxname) < 64 THEN c.relname || '_' || s.stxname"
+"                             ELSE 'stats_' || md5(c.relname || '_' || s.stxname) END AS name) t"
+"  WHERE s.stxrelid = $1 AND c.oid = $3 AND n.oid = c.relnamespace"
 " UNION ALL"
 " SELECT 5, a.attnum, '', format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT nextval(%L::regclass)', $2, a.attname,"
 "               pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname))"
@@ -438,14 +444,14 @@ static void
 run_commands(const Mirror *m)
 {
 	static SPIPlanPtr plan = NULL;
-	Datum		args[2];
+	Datum		args[3];
 	SPITupleTable *found;
 	uint64		n;
 
 	if (plan == NULL)
 	{
-		Oid			types[2] = {OIDOID, TEXTOID};
-		SPIPlanPtr	fresh = SPI_prepare(commands_query, 2, types);
+		Oid			types[3] = {OIDOID, TEXTOID, OIDOID};
+		SPIPlanPtr	fresh = SPI_prepare(commands_query, 3, types);
 
 		if (fresh == NULL || SPI_keepplan(fresh) != 0)
 			elog(ERROR, "could not prepare the query for a child's properties");
@@ -453,6 +459,7 @@ run_commands(const Mirror *m)
 	}
 	args[0] = ObjectIdGetDatum(RelationGetRelid(m->base));
 	args[1] = CStringGetTextDatum(router_qualified_name(m->child));
+	args[2] = ObjectIdGetDatum(m->child);
 	if (SPI_execute_plan(plan, args, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the base's properties");
 	found = SPI_tuptable;

@@ -25,12 +25,14 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -45,6 +47,9 @@
 PG_FUNCTION_INFO_V1(router_create_route);
 PG_FUNCTION_INFO_V1(router_alter_route);
 PG_FUNCTION_INFO_V1(router_drop_route);
+
+/* bases that are temporary tables of this session */
+static List *temporary_bases = NIL;
 
 /* What both create_route and alter_route can set; NULL or -1: not given. */
 typedef struct Settings
@@ -593,6 +598,34 @@ wanted_config(Oid base, const RouterConfig *there, ArrayType *keys, const Settin
 	return config;
 }
 
+/* Temporary tables go when the session ends, without an event trigger: their rows in the catalog are taken away here. */
+static void
+forget_temporary_routes(int code, Datum arg)
+{
+	ListCell   *lc;
+
+	AbortOutOfAnyTransaction();
+	StartTransactionCommand();
+	foreach(lc, temporary_bases)
+		if (router_catalog_exists())
+			router_catalog_remove_all(lfirst_oid(lc));
+	CommitTransactionCommand();
+}
+
+static void
+note_temporary(Oid base)
+{
+	MemoryContext old;
+
+	if (get_rel_persistence(base) != RELPERSISTENCE_TEMP)
+		return;
+	if (temporary_bases == NIL)
+		before_shmem_exit(forget_temporary_routes, (Datum) 0);
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	temporary_bases = list_append_unique_oid(temporary_bases, base);
+	MemoryContextSwitchTo(old);
+}
+
 /* Writes a route and, if it is new, its triggers. The base is locked, not open. */
 static void
 put_route(const RouterConfig *config, bool is_new)
@@ -602,7 +635,10 @@ put_route(const RouterConfig *config, bool is_new)
 	router_become_owner(&saved, router_relation_owner(config->base),
 						get_rel_persistence(config->base) == RELPERSISTENCE_TEMP, config->time_zone);
 	if (is_new)
+	{
 		create_triggers(config->base);
+		note_temporary(config->base);
+	}
 	router_catalog_put_route(config);
 	router_become_user(&saved);
 }
@@ -733,7 +769,6 @@ router_drop_route(PG_FUNCTION_ARGS)
 	RouterRoute *route;
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	RouterEntry *entry;
-	ListCell   *lc;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
 	entry = router_owned_route(relid);
@@ -746,9 +781,7 @@ router_drop_route(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	router_become_owner(&saved, GetUserId(), true, route->config.time_zone);
 	drop_triggers(relid);
-	foreach(lc, router_catalog_children(relid))
-		router_catalog_remove_child(((RouterChildDef *) lfirst(lc))->child);
-	router_catalog_remove_route(relid);
+	router_catalog_remove_all(relid);
 	router_become_user(&saved);
 	return (Datum) 0;
 }

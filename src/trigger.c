@@ -13,8 +13,9 @@
  *	"!router_flush"		AFTER STATEMENT, the first one: ends COPY's batches
  *
  * So that the second way has the same results as insert.c, the first row masks
- * the base's other AFTER ROW triggers, foreign keys included, in the
- * statement's private copy of the trigger descriptor: those of the child fire.
+ * the base's other AFTER triggers, foreign keys included, in the statement's
+ * private copy of the trigger descriptor: those of the child fire, and then the
+ * base's statement triggers, which "!router_flush" queues again.
  */
 #include "compat.h"
 
@@ -48,23 +49,57 @@ check_protocol(FunctionCallInfo fcinfo, const char *name, TriggerEvent when, boo
 }
 
 /*
- * Masks the AFTER ROW INSERT triggers of the base other than ours, in the
- * descriptor that the statement works with. tg_trigger points into its array,
- * which has the order of the relcache's.
+ * The descriptor that the running statement works with, from one of its
+ * triggers: tg_trigger points into its array, which has the relcache's order.
+ */
+static Trigger *
+statement_triggers(TriggerData *trigdata)
+{
+	TriggerDesc *known = trigdata->tg_relation->trigdesc;
+
+	for (int i = 0; i < known->numtriggers; i++)
+		if (known->triggers[i].tgoid == trigdata->tg_trigger->tgoid)
+			return trigdata->tg_trigger - i;
+	elog(ERROR, "trigger %u is not one of its table", trigdata->tg_trigger->tgoid);
+}
+
+static bool
+is_after_insert(const Trigger *trigger)
+{
+	return (trigger->tgtype & TRIGGER_TYPE_TIMING_MASK) == TRIGGER_TYPE_AFTER && TRIGGER_FOR_INSERT(trigger->tgtype);
+}
+
+/*
+ * Masks the AFTER INSERT triggers of the base other than ours: those of rows
+ * fire on the child, those of the statement are queued again behind them.
  */
 static void
 mask_after_triggers(TriggerData *trigdata)
 {
-	TriggerDesc *known = trigdata->tg_relation->trigdesc;
-	Trigger    *array = NULL;
+	Trigger    *triggers = statement_triggers(trigdata);
 
-	for (int i = 0; i < known->numtriggers; i++)
-		if (known->triggers[i].tgoid == trigdata->tg_trigger->tgoid)
-			array = trigdata->tg_trigger - i;
-	for (int i = 0; array && i < known->numtriggers; i++)
-		if (array[i].tgoid == known->triggers[i].tgoid && !router_is_own_trigger(&array[i]) &&
-			TRIGGER_TYPE_MATCHES(array[i].tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT))
-			array[i].tgtype &= ~TRIGGER_TYPE_INSERT;
+	for (int i = 0; i < trigdata->tg_relation->trigdesc->numtriggers; i++)
+		if (is_after_insert(&triggers[i]) && !router_is_own_trigger(&triggers[i]))
+			triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
+}
+
+/* Queues the AFTER STATEMENT triggers that mask_after_triggers took away. */
+static void
+queue_statement_triggers(TriggerData *trigdata)
+{
+	Relation	base = trigdata->tg_relation;
+	Trigger    *masked = statement_triggers(trigdata);
+	EState	   *estate = router_make_estate(base, NULL);
+	ResultRelInfo *rri = router_make_root(estate, base);
+	TriggerDesc *triggers = rri->ri_TrigDesc;
+
+	for (int i = 0; i < triggers->numtriggers; i++)
+		if (masked[i].tgtype == triggers->triggers[i].tgtype)
+			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
+	router_recount_insert_triggers(triggers);
+	if (triggers->trig_insert_after_statement)
+		ExecASInsertTriggers(estate, rri, MakeTransitionCaptureState(triggers, RelationGetRelid(base), CMD_INSERT));
+	router_free_estate(estate);
 }
 
 /* BEFORE ROW: takes COPY's row, or lets the row pass into the base. */
@@ -132,11 +167,14 @@ router_settle_row(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* AFTER STATEMENT: COPY is at its end. */
+/* AFTER STATEMENT: COPY is at its end, or rows were settled. */
 Datum
 router_flush_rows(PG_FUNCTION_ARGS)
 {
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
 	check_protocol(fcinfo, "flush_rows", TRIGGER_EVENT_AFTER, false);
-	router_copy_flush(((TriggerData *) fcinfo->context)->tg_relation);
+	router_copy_flush(trigdata->tg_relation);
+	queue_statement_triggers(trigdata);
 	return PointerGetDatum(NULL);
 }
