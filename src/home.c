@@ -22,6 +22,9 @@
 
 #include "child.h"
 
+/* up to so many opened homes are searched one by one */
+#define FEW_HOMES 8
+
 typedef struct OpenedHome
 {
 	Oid			child;			/* hash key */
@@ -159,11 +162,22 @@ missing_home(RouterHomes *homes, RouterRoute *route, const Datum *values, const 
 /* -------------------------------------------------------------------- homes */
 
 static void
-remember(RouterHomes *homes, Oid child, RouterDest *dest)
+remember_in_hash(RouterHomes *homes, RouterDest *dest)
 {
-	OpenedHome *opened;
+	Oid			child = RelationGetRelid(dest->rel);
+	OpenedHome *opened = hash_search(homes->dests, &child, HASH_ENTER, NULL);
 
-	if (homes->dests == NULL)
+	opened->dest = dest;
+}
+
+/* A statement of few homes, such as that of one row, does without a hash table. */
+static void
+remember(RouterHomes *homes, RouterDest *dest)
+{
+	dest->next_opened = homes->first;
+	homes->first = dest;
+	homes->nopened++;
+	if (homes->dests == NULL && homes->nopened > FEW_HOMES)
 	{
 		HASHCTL		ctl;
 
@@ -171,17 +185,27 @@ remember(RouterHomes *homes, Oid child, RouterDest *dest)
 		ctl.keysize = sizeof(Oid);
 		ctl.entrysize = sizeof(OpenedHome);
 		ctl.hcxt = homes->estate->es_query_cxt;
-		homes->dests = hash_create("router homes", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		homes->dests = hash_create("router homes", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		for (RouterDest *each = homes->first; each; each = each->next_opened)
+			remember_in_hash(homes, each);
 	}
-	opened = hash_search(homes->dests, &child, HASH_ENTER, NULL);
-	opened->dest = dest;
+	else if (homes->dests)
+		remember_in_hash(homes, dest);
 }
 
 static RouterDest *
 recall(RouterHomes *homes, Oid child)
 {
-	OpenedHome *opened = homes->dests ? hash_search(homes->dests, &child, HASH_FIND, NULL) : NULL;
+	OpenedHome *opened;
 
+	if (homes->dests == NULL)
+	{
+		for (RouterDest *dest = homes->first; dest; dest = dest->next_opened)
+			if (RelationGetRelid(dest->rel) == child)
+				return dest;
+		return NULL;
+	}
+	opened = hash_search(homes->dests, &child, HASH_FIND, NULL);
 	return opened ? opened->dest : NULL;
 }
 
@@ -224,7 +248,7 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 	dest = router_dest_open(homes->estate, rel, homes->source, homes->root, homes->speculative);
 	dest->owns_rel = true;
 	router_dest_prepare(dest, homes->estate, homes->root->ri_TrigDesc, homes->mtstate);
-	remember(homes, child, dest);
+	remember(homes, dest);
 	if (homes->opened)
 		homes->opened(homes, dest);
 	return dest;
@@ -270,14 +294,10 @@ router_home(RouterHomes *homes, TupleTableSlot *slot)
 void
 router_homes_close(RouterHomes *homes)
 {
-	HASH_SEQ_STATUS status;
-	OpenedHome *opened;
-
-	if (homes->dests == NULL)
-		return;
-	hash_seq_init(&status, homes->dests);
-	while ((opened = hash_seq_search(&status)) != NULL)
-		router_dest_close(opened->dest);
+	for (RouterDest *dest = homes->first; dest; dest = dest->next_opened)
+		router_dest_close(dest);
+	homes->first = NULL;
+	homes->nopened = 0;
 	homes->dests = NULL;
 	homes->last_child = InvalidOid;
 	homes->last_dest = NULL;

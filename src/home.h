@@ -21,7 +21,9 @@ typedef struct RouterHomes
 	void		(*opened) (struct RouterHomes *homes, RouterDest *dest);	/* called for each new one; or NULL */
 	void	   *arg;			/* for opened */
 
-	HTAB	   *dests;			/* child oid -> RouterDest */
+	RouterDest *first;			/* those opened, linked by next_opened */
+	int			nopened;
+	HTAB	   *dests;			/* child oid -> RouterDest, once they are many */
 	Oid			last_child;
 	RouterDest *last_dest;
 	int			created;

@@ -222,9 +222,12 @@ dress_up(RouterHomes *homes, RouterDest *dest)
 	ModifyTable *node = (ModifyTable *) wear->mtstate->ps.plan;
 	MemoryContext old = MemoryContextSwitchTo(homes->estate->es_query_cxt);
 	int			varno = wear->base.ri_RangeTableIndex;
-	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(dest->rel), homes->source);
+	AttrMap    *map = NULL;
 	ListCell   *lc;
 
+	/* expressions are to be renumbered only for another layout, indexes compared by a map in any case */
+	if (dest->map || wear->base.ri_onConflictArbiterIndexes != NIL)
+		map = router_attrmap_by_name(RelationGetDescr(dest->rel), homes->source);
 	if (dest->rri->ri_FdwRoutine && node->onConflictAction == ONCONFLICT_UPDATE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -39,6 +39,24 @@
 
 /* ------------------------------------------------------------- destinations */
 
+/* The common case, told faster than convert_tuples_by_name can. */
+static bool
+same_layout(TupleDesc a, TupleDesc b)
+{
+	if (a->natts != b->natts)
+		return false;
+	for (int i = 0; i < a->natts; i++)
+	{
+		Form_pg_attribute x = TupleDescAttr(a, i);
+		Form_pg_attribute y = TupleDescAttr(b, i);
+
+		if (x->attisdropped || y->attisdropped || x->atttypid != y->atttypid || x->atttypmod != y->atttypmod ||
+			strcmp(NameStr(x->attname), NameStr(y->attname)) != 0)
+			return false;
+	}
+	return true;
+}
+
 /*
  * Prepares a relation for inserts. source: layout of the rows that will come;
  * root: the base's ResultRelInfo, for error messages and transition tables;
@@ -54,7 +72,8 @@ router_dest_open(EState *estate, Relation rel, TupleDesc source, ResultRelInfo *
 	dest->rel = rel;
 	dest->rri = makeNode(ResultRelInfo);
 	InitResultRelInfo(dest->rri, rel, 0, root, estate->es_instrument);
-	dest->map = convert_tuples_by_name(source, RelationGetDescr(rel));
+	if (!same_layout(source, RelationGetDescr(rel)))
+		dest->map = convert_tuples_by_name(source, RelationGetDescr(rel));
 	if (rel->rd_rel->relhasindex)
 		ExecOpenIndices(dest->rri, speculative);
 	dest->rri->ri_newTupleSlot = table_slot_create(rel, &estate->es_tupleTable);

@@ -31,6 +31,7 @@ typedef struct RouterDest
 	Size		nbytes;
 	bool		is_pending;
 	struct RouterDest *next_pending;
+	struct RouterDest *next_opened; /* of the same statement */
 } RouterDest;
 
 /* Rows on their way into several destinations. */

@@ -176,7 +176,8 @@ check_template(const char *template, int nkeys)
 {
 	for (int i = 0; i < nkeys; i++)
 		if (strstr(template, psprintf("{%d}", i + 1)) == NULL)
-			bad_setting("template", psprintf("The template must hold {1} to {%d}, one for each key, and may hold {base}.", nkeys));
+			bad_setting("template",
+						psprintf("The template must hold {1} to {%d}, one for each key, and may hold {base}.", nkeys));
 }
 
 /* Groups must be disjoint; a pivot must be readable. Settings are pinned. */
@@ -598,7 +599,7 @@ wanted_config(Oid base, const RouterConfig *there, ArrayType *keys, const Settin
 	return config;
 }
 
-/* Temporary tables go when the session ends, without an event trigger: their rows in the catalog are taken away here. */
+/* Temporary tables go when the session ends, without an event trigger: the catalog forgets them here. */
 static void
 forget_temporary_routes(int code, Datum arg)
 {
@@ -606,9 +607,11 @@ forget_temporary_routes(int code, Datum arg)
 
 	AbortOutOfAnyTransaction();
 	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
 	foreach(lc, temporary_bases)
 		if (router_catalog_exists())
 			router_catalog_remove_all(lfirst_oid(lc));
+	PopActiveSnapshot();
 	CommitTransactionCommand();
 }
 

@@ -68,6 +68,7 @@ ALTER TABLE fourth.renamed SET SCHEMA public;
 ALTER TABLE renamed RENAME TO t;
 SELECT is(test.strays('t'), 'none', 'all home');
 SELECT test.role('router_d_owner') \g /dev/null
+GRANT CREATE ON SCHEMA public TO router_d_owner;
 ALTER TABLE t OWNER TO router_d_owner;
 :fresh
 INSERT INTO t VALUES (13, '2024-08-05', 'm');

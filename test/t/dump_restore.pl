@@ -1,0 +1,181 @@
+#!/usr/bin/perl
+# pg_dump and restore of routed tables: plain, custom, schema then data, --clean,
+# inserts, and section by section. On the running server of PGHOST, PGPORT and PGUSER
+# where that is set, else on a cluster of its own; makes and drops its own databases.
+use strict;
+use warnings;
+use File::Temp qw(tempdir);
+use Test::More;
+
+if (!$ENV{PGHOST})
+{
+	require PostgreSQL::Test::Cluster;
+	our $node = PostgreSQL::Test::Cluster->new('dump_restore');
+	$node->init;
+	$node->start;
+	$ENV{PGHOST} = $node->host;
+	$ENV{PGPORT} = $node->port;
+}
+
+my $bindir = `@{[ $ENV{PG_CONFIG} || 'pg_config' ]} --bindir 2>/dev/null`;
+chomp $bindir;
+my $dir  = tempdir(CLEANUP => 1);
+my $from = 'router_t_dump_from';
+my $to   = 'router_t_dump_to';
+$ENV{PGOPTIONS} = '-c client_min_messages=warning';
+
+sub program { my $name = shift; return -x "$bindir/$name" ? "$bindir/$name" : $name }
+
+# Runs a program; returns true when it ended well. What it says on stderr is shown when it did not.
+sub run
+{
+	my ($name, @args) = @_;
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0)
+	{
+		open STDOUT, '>', '/dev/null';
+		open STDERR, '>', "$dir/stderr";
+		exec program($name), @args or die "exec $name: $!";
+	}
+	waitpid $pid, 0;
+	return 1 if $? == 0;
+	open my $err, '<', "$dir/stderr";
+	diag("$name: $_") while <$err>;
+	return 0;
+}
+
+# The answer to a query, rows by newlines, columns by |.
+sub query
+{
+	my ($db, $sql) = @_;
+	open my $out, '-|', program('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $db, '-c', $sql or die "psql: $!";
+	my $answer = join '', <$out>;
+	close $out;
+	chomp $answer;
+	return $answer;
+}
+
+sub fresh_database
+{
+	my ($db, $preload) = @_;
+	query('postgres', "DROP DATABASE IF EXISTS $db");
+	query('postgres', "CREATE DATABASE $db");
+	query('postgres', "ALTER DATABASE $db SET session_preload_libraries = router") if $preload;
+}
+
+my $setup = <<'SQL';
+CREATE EXTENSION router;
+CREATE SCHEMA "Odd schema";
+CREATE TABLE residence (id int PRIMARY KEY, code text);
+INSERT INTO residence VALUES (1, 'a''b'), (2, 'FAISANDERIE');
+CREATE TABLE reading (id bigint GENERATED ALWAYS AS IDENTITY, gone int, residence_id int REFERENCES residence ON DELETE CASCADE, at timestamptz NOT NULL,
+	v numeric CHECK (v < 1000), twice numeric GENERATED ALWAYS AS (v * 2) STORED, PRIMARY KEY (id, at));
+ALTER TABLE reading DROP COLUMN gone;
+CREATE INDEX ON reading (at);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END $$;
+CREATE TRIGGER user_trigger AFTER INSERT ON reading FOR EACH ROW EXECUTE FUNCTION note();
+CREATE TABLE "Odd schema"."Odd ""table" ("key" text, "select" date);
+CREATE TABLE groups (k int);
+CREATE TABLE hashed (k int);
+CREATE TABLE attached (k int, v text);
+CREATE TABLE other_layout (v text, k int);
+CREATE TABLE plain (k int);
+INSERT INTO plain VALUES (1);
+SELECT router.create_route('reading', ARRAY[router.by_list('residence_id', label => 'SELECT code FROM public.residence WHERE id = $1'), router.by_date('at', 'month')],
+	time_zone => 'Europe/Brussels', horizon => '50 years', max_new_children => 77);
+SELECT router.create_route('"Odd schema"."Odd ""table"', ARRAY[router.by_list('key'), router.by_date('select', 'week')], template => '{base}/{1}/{2}');
+SELECT router.create_route('groups', router.by_list('k', ARRAY['{1,2}', '{3,NULL}']), default_child => true, on_missing => 'default');
+SELECT router.create_route('hashed', router.by_hash('k', 3));
+SELECT router.create_route('attached', router.by_integer('k', 10, pivot => 0));
+SELECT router.attach_child('attached', 'other_layout', ARRAY['[11,30]']);
+INSERT INTO reading (residence_id, at, v) SELECT 1 + i % 2, '2024-01-01'::timestamptz + i * interval '1 day', i FROM generate_series(1, 100) i;
+INSERT INTO reading (residence_id, at, v) VALUES (NULL, '2024-05-05', 1);
+INSERT INTO "Odd schema"."Odd ""table" VALUES ('a"b''c', '2024-12-30'), (NULL, '2024-01-01'), (E'new\nline', '2024-01-01'), ('{1,2}', NULL);
+SELECT router.premake('groups');
+INSERT INTO groups VALUES (1), (2), (3), (4), (NULL);
+INSERT INTO hashed SELECT generate_series(1, 50);
+INSERT INTO attached VALUES (-5, 'before'), (0, 'zero'), (15, 'other'), (29, 'other'), (31, 'next');
+ALTER TABLE reading RENAME COLUMN residence_id TO home_id;
+ALTER TABLE hashed RENAME TO hashed_renamed;
+SQL
+
+# What must come back the same.
+my %same = (
+	'routes'   => q{SELECT base, keys, time_zone, template, on_missing, on_reject, horizon, max_new_children, children FROM router.routes ORDER BY base::text},
+	'keys'     => q{SELECT base, level, kind, column_name, every, modulus, groups, pivot, label FROM router.key_def ORDER BY base::text, level},
+	'columns'  => q{SELECT k.base, k.level FROM router.key_def k JOIN pg_attribute a ON a.attrelid = k.base AND a.attname = k.column_name AND a.attnum = k.attnum ORDER BY k.base::text, k.level},
+	'children' => q{SELECT base, child, bounds, condition FROM router.children ORDER BY child::text},
+	'heirs'    => q{SELECT inhparent::regclass, inhrelid::regclass FROM pg_inherits ORDER BY inhrelid::regclass::text},
+	'triggers' => q{SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgrelid::regclass::text, tgname},
+	'indexes'  => q{SELECT indrelid::regclass, count(*) FROM pg_index JOIN pg_class c ON c.oid = indrelid AND c.relkind = 'r' WHERE indrelid >= 16384 GROUP BY 1 ORDER BY indrelid::regclass::text},
+	'checks'   => q{SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid >= 16384 ORDER BY conrelid::regclass::text, conname, 3},
+	'reading'  => q{SELECT tableoid::regclass, id, home_id, at, v, twice FROM reading ORDER BY id},
+	'odd'      => q{SELECT tableoid::regclass, "key", "select" FROM "Odd schema"."Odd ""table" ORDER BY 1::text, 2, 3},
+	'groups'   => q{SELECT tableoid::regclass, k FROM groups ORDER BY k},
+	'hashed'   => q{SELECT tableoid::regclass, k FROM hashed_renamed ORDER BY k},
+	'attached' => q{SELECT tableoid::regclass, k, v FROM attached ORDER BY k},
+	'plain'    => q{SELECT tableoid::regclass, k FROM plain},
+);
+
+sub compare
+{
+	my ($how) = @_;
+	is(query($to, $same{$_}), query($from, $same{$_}), "$how: $_") for sort keys %same;
+	is(query($to, q{SELECT (SELECT count(*) FROM ONLY reading) + (SELECT count(*) FROM ONLY groups) + (SELECT count(*) FROM ONLY hashed_renamed) + (SELECT count(*) FROM ONLY attached)}),
+		'0', "$how: bases are empty");
+
+	# and it routes: old children, new ones, the label, the default child, the other layout
+	query($to, q{INSERT INTO reading (home_id, at, v) VALUES (2, '2024-01-15', 5), (2, '2030-01-15', 6), (1, '2030-01-15', 6)});
+	is(query($to, q{SELECT tableoid::regclass FROM reading WHERE at > '2029-01-01' OR (at = '2024-01-15' AND v = 5) ORDER BY at, v, home_id}),
+		qq{"reading_FAISANDERIE_y2024m01"\n"reading_a'b_y2030m01"\n"reading_FAISANDERIE_y2030m01"}, "$how: rows go home, to old children and new");
+	is(query($to, q{SELECT count(*) = count(DISTINCT id) FROM reading}), 't', "$how: the identity goes on where it was");
+	query($to, q{INSERT INTO groups VALUES (2), (99); INSERT INTO hashed_renamed VALUES (51); INSERT INTO attached VALUES (20, 'new'), (-9, 'new')});
+	is(query($to, q{SELECT tableoid::regclass FROM groups WHERE k IN (2, 99) ORDER BY k}), "groups_1_2\ngroups_1_2\ngroups_default", "$how: groups and default child");
+	is(query($to, q{SELECT tableoid::regclass, v FROM attached WHERE v = 'new' ORDER BY k}), "attached_below_0|new\nother_layout|new", "$how: pivot and attached child");
+	is(query($to, q{SELECT count(*) FROM ONLY hashed_renamed}), '0', "$how: hash");
+	is(query($to, q{DELETE FROM residence WHERE id = 1; SELECT count(*) FROM reading WHERE home_id = 1}), '0', "$how: foreign keys cascade");
+}
+
+for my $preload (0, 1)
+{
+	my $mode = $preload ? 'preloaded' : 'not preloaded';
+	fresh_database($from, $preload);
+	query($from, $setup);
+	is(query($from, q{SELECT count(*) FROM reading}), '101', "$mode: set up");
+
+	fresh_database($to, $preload);
+	ok(run('pg_dump', '-f', "$dir/plain.sql", $from), "$mode: pg_dump, plain");
+	ok(run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/plain.sql"), "$mode: restore, plain");
+	compare("$mode, plain");
+
+	fresh_database($to, $preload);
+	ok(run('pg_dump', '-Fc', '-f', "$dir/custom", $from), "$mode: pg_dump, custom");
+	ok(run('pg_restore', '--exit-on-error', '-d', $to, "$dir/custom"), "$mode: pg_restore, custom");
+	compare("$mode, custom");
+
+	fresh_database($to, $preload);
+	ok(run('pg_restore', '--exit-on-error', '--jobs=3', '-d', $to, "$dir/custom"), "$mode: pg_restore, three jobs");
+	compare("$mode, jobs");
+
+	# the same once more into a database that has it all, cleaned first
+	fresh_database($to, $preload);
+	run('pg_restore', '-d', $to, "$dir/custom");
+	ok(run('pg_restore', '--exit-on-error', '--clean', '--if-exists', '-d', $to, "$dir/custom"), "$mode: pg_restore, clean");
+	compare("$mode, clean");
+
+	# with column names: pg_dump's own --inserts mixes up the columns of any child of another layout
+	fresh_database($to, $preload);
+	ok(run('pg_dump', '--column-inserts', '-f', "$dir/inserts.sql", $from), "$mode: pg_dump, inserts");
+	ok(run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/inserts.sql"), "$mode: restore, inserts");
+	compare("$mode, inserts");
+
+	# schema first, data later: what --section and --schema-only users do
+	fresh_database($to, $preload);
+	ok(run('pg_restore', '--exit-on-error', '--section=pre-data', '-d', $to, "$dir/custom"), "$mode: pre-data");
+	ok(run('pg_restore', '--exit-on-error', '--section=data', '-d', $to, "$dir/custom"), "$mode: data");
+	ok(run('pg_restore', '--exit-on-error', '--section=post-data', '-d', $to, "$dir/custom"), "$mode: post-data");
+	compare("$mode, sections");
+}
+
+query('postgres', "DROP DATABASE IF EXISTS $_") for $from, $to;
+done_testing();
