@@ -355,7 +355,11 @@ router_batch_flush(RouterBatch *batch)
 static void
 insert_foreign(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
+	/* as in core: what a wrapper keeps from its first row must outlive that row */
+	MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
+
 	slot = dest->rri->ri_FdwRoutine->ExecForeignInsert(batch->estate, dest->rri, slot, slot);
+	MemoryContextSwitchTo(old);
 	if (slot == NULL)
 		return;
 	slot->tts_tableOid = RelationGetRelid(dest->rel);

@@ -1,7 +1,7 @@
 -- What each kind of key does with its values: checklist A2-A10, C4, C5, D1-D3, D6,
 -- and hash keys. Text kinds and names are in 020_names.sql.
 \ir include/helpers.sql
-\set tests 94
+\set tests 92
 SELECT plan(:tests);
 
 CREATE TABLE day (id int, d date);

@@ -1,7 +1,7 @@
 -- A child is as good as its base: checklist section E, F11. One base with everything,
 -- and its child compared with it in the catalogs, then at work.
 \ir include/helpers.sql
-\set tests 63
+\set tests 62
 SELECT plan(:tests);
 
 SELECT test.role('router_t_owner'), test.role('router_t_reader'), test.role('router_t_writer') \g /dev/null

@@ -3,7 +3,7 @@
 --
 -- tableoid and ctid in RETURNING are looked at only where the session has the library.
 \ir include/helpers.sql
-\set tests 108
+\set tests 97
 SELECT plan(:tests);
 
 CREATE SEQUENCE volatile_seq;

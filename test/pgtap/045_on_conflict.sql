@@ -1,7 +1,7 @@
 -- INSERT … ON CONFLICT: F3, design 4.1. The library is loaded before (session_preload_libraries or LOAD):
 -- the statement that loads it by its first row has been planned and started by core alone.
 \ir include/helpers.sql
-\set tests 49
+\set tests 48
 SELECT plan(:tests);
 
 CREATE TABLE t (

@@ -1,7 +1,7 @@
 -- COPY: design 4.3. Counts, context of errors, WHERE, triggers, foreign keys, FREEZE. Checklist A1, C6, F1.
 -- psql's ROW_COUNT is the count of the command tag.
 \ir include/helpers.sql
-\set tests 68
+\set tests 65
 SELECT plan(:tests);
 
 CREATE TABLE t (

@@ -1,6 +1,6 @@
 -- Children that router did not make: tables of another layout, foreign tables; attach_child and detach_child.
 \ir include/helpers.sql
-\set tests 62
+\set tests 60
 SELECT plan(:tests);
 
 CREATE TABLE t (

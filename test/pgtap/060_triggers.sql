@@ -1,6 +1,6 @@
 -- User triggers on a routed table: BEFORE and AFTER, ROW and STATEMENT, transition tables, nesting.
 \ir include/helpers.sql
-\set tests 42
+\set tests 41
 SELECT plan(:tests);
 
 CREATE TABLE fired (at serial, told text);

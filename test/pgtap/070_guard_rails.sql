@@ -1,6 +1,6 @@
 -- Guard rails: the horizon of dates, the maximum of new children a statement, quarantine: F10.
 \ir include/helpers.sql
-\set tests 47
+\set tests 46
 SELECT plan(:tests);
 
 CREATE TABLE t (id int, d date);

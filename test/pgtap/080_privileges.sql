@@ -1,7 +1,7 @@
 -- Who may do what: F11, design invariant 7. A role with nothing but INSERT on the base causes the creation
 -- of children and nothing else; what it inserts or sets never chooses what runs as the owner.
 \ir include/helpers.sql
-\set tests 66
+\set tests 62
 SELECT plan(:tests);
 
 SELECT test.role('router_p_owner'), test.role('router_p_user'), test.role('router_p_other') \g /dev/null

@@ -1,6 +1,6 @@
 -- create_route, alter_route, drop_route, create_child, premake, dry_run, the views: checklist A17, A19, D4.
 \ir include/helpers.sql
-\set tests 97
+\set tests 114
 SELECT plan(:tests);
 
 -- Everything router has done to this database, as text: dry_run must not change it.

@@ -1,6 +1,6 @@
 -- What happens to a route when its tables are renamed, moved, altered or dropped.
 \ir include/helpers.sql
-\set tests 57
+\set tests 56
 SELECT plan(:tests);
 
 CREATE FUNCTION test.stale() RETURNS text LANGUAGE sql AS $$

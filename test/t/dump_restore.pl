@@ -7,9 +7,11 @@ use warnings;
 use File::Temp qw(tempdir);
 use Test::More;
 
+# its INIT blocks want to be there before the program runs
+BEGIN { require PostgreSQL::Test::Cluster if !$ENV{PGHOST} }
+
 if (!$ENV{PGHOST})
 {
-	require PostgreSQL::Test::Cluster;
 	our $node = PostgreSQL::Test::Cluster->new('dump_restore');
 	$node->init;
 	$node->start;
