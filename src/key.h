@@ -1,6 +1,6 @@
 /*
  * key.h
- *		Kinds of keys, bounds and their arithmetic. See key.c.
+ *		Kinds of keys and their arithmetic, see key.c; bounds, see bound.c.
  */
 #ifndef ROUTER_KEY_H
 #define ROUTER_KEY_H
@@ -82,6 +82,7 @@ extern const char *router_kind_name(RouterKeyKind kind);
 extern void router_key_resolve(RouterKey *key, Relation base, const char *time_zone);
 extern bool router_key_is_range(const RouterKey *key);
 
+extern int64 router_key_parse(RouterKey *key, const char *text);
 extern int64 router_key_int(const RouterKey *key, Datum value);
 extern Datum router_key_fold(RouterKey *key, Datum value);
 extern uint64 router_key_hash(RouterKey *key, Datum value);

@@ -245,7 +245,8 @@ apply_settings(RouterConfig *config, const Settings *settings, bool has_default_
 		config->on_reject = router_policy_from_text("on_reject", settings->on_reject, false);
 	if (settings->horizon)
 	{
-		if (DatumGetBool(DirectFunctionCall2(interval_le, IntervalPGetDatum(settings->horizon), IntervalPGetDatum(&zero))))
+		if (DatumGetBool(DirectFunctionCall2(interval_le, IntervalPGetDatum(settings->horizon),
+											 IntervalPGetDatum(&zero))))
 			bad_setting("horizon", "It is how far from now a date may be for a child to be made: an interval above zero.");
 		config->horizon = *settings->horizon;
 	}

@@ -87,7 +87,7 @@ SELECT is((SELECT count(DISTINCT tableoid) FROM rim_ts), 4::bigint, 'the same fo
 SELECT is(test.strays('rim_ts'), 'none', 'and all rows are home');
 
 CREATE TABLE rim_all (id int, d date);
-SELECT router.create_route('rim_all', router.by_date('d', 'year'), horizon => '100000 years') \g /dev/null
+SELECT router.create_route('rim_all', router.by_date('d', 'year'), horizon => '6000000 years') \g /dev/null
 INSERT INTO rim_all VALUES (1, '4714-11-24 BC'), (2, '5874897-12-31'), (3, '2024-01-01');
 SELECT is((SELECT count(DISTINCT tableoid) FROM rim_all), 3::bigint, 'a horizon wider than the calendar: the first and the last day of type date');
 SELECT is(test.strays('rim_all'), 'none', 'and all rows are home');

@@ -1,7 +1,7 @@
 -- Who may do what: F11, design invariant 7. A role with nothing but INSERT on the base causes the creation
 -- of children and nothing else; what it inserts or sets never chooses what runs as the owner.
 \ir include/helpers.sql
-\set tests 62
+\set tests 65
 SELECT plan(:tests);
 
 SELECT test.role('router_p_owner'), test.role('router_p_user'), test.role('router_p_other') \g /dev/null
@@ -106,9 +106,18 @@ SELECT is(has_schema_privilege('router_p_owner', 'public', 'CREATE'), false, 'th
 :fresh
 SET ROLE router_p_user;
 INSERT INTO public.given VALUES (5);
+SELECT is(:'SQLSTATE'::text, '42501'::text, 'and router does not create any for it that it could not create itself');
+SELECT matches(test.hint('INSERT INTO public.given VALUES (5)'), 'GRANT CREATE ON SCHEMA public TO router_p_owner', 'the hint says what the owner lacks');
 RESET ROLE;
-SELECT is(test.homes('given'), 'given_1_10: 1', 'children are created all the same: neither the role nor the owner needs CREATE');
-SELECT is((SELECT relowner::regrole::text FROM pg_class WHERE oid = to_regclass('given_1_10')), 'router_p_owner', 'and belong to the owner');
+SELECT is(test.homes('given'), 'empty', 'the base is empty');
+GRANT CREATE ON SCHEMA public TO router_p_owner;
+:fresh
+SET ROLE router_p_user;
+INSERT INTO public.given VALUES (5);
+RESET ROLE;
+SELECT is(test.homes('given'), 'given_1_10: 1', 'once the owner may, the role that inserts needs no CREATE');
+SELECT is((SELECT relowner::regrole::text FROM pg_class WHERE oid = to_regclass('given_1_10')), 'router_p_owner', 'and the child belongs to the owner');
+REVOKE CREATE ON SCHEMA public FROM router_p_owner;
 
 -- ------------------------------------------------------------------ labels
 :fresh

@@ -7,10 +7,15 @@ use warnings;
 use File::Temp qw(tempdir);
 use Test::More;
 
-# its INIT blocks want to be there before the program runs
-BEGIN { require PostgreSQL::Test::Cluster if !$ENV{PGHOST} }
+# before the program runs, for its INIT blocks, which also set PGHOST
+my $own_cluster;
+BEGIN
+{
+	$own_cluster = !$ENV{PGHOST};
+	require PostgreSQL::Test::Cluster if $own_cluster;
+}
 
-if (!$ENV{PGHOST})
+if ($own_cluster)
 {
 	our $node = PostgreSQL::Test::Cluster->new('dump_restore');
 	$node->init;
