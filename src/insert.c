@@ -59,8 +59,8 @@ typedef struct Wear
 	RouterDest *wearing;		/* NULL: the base */
 	RouterHomes homes;
 	RouterBatch batch;
-	bool		may_batch;
-	int			nrows;
+	bool		batching;		/* rows may be held back */
+	int			nrows;			/* up to ROWS_BEFORE_BATCH */
 	TupleTableSlot *trigger_slot;	/* for BEFORE ROW triggers of the base, or NULL */
 	MemoryContextCallback forget;
 } Wear;
@@ -285,6 +285,30 @@ fire_before_triggers(Wear *wear, TupleTableSlot *slot)
 	return ExecBRInsertTriggers(wear->homes.estate, base, wear->trigger_slot) ? wear->trigger_slot : NULL;
 }
 
+/*
+ * May rows be held back? Not when somebody could tell: RETURNING and ON
+ * CONFLICT, row triggers, EXPLAIN ANALYZE, or functions that are not built in
+ * and might look into the table while the statement runs. A plan that calls
+ * such functions, or checks a domain, depends on their catalog entries.
+ */
+static bool
+may_batch(Wear *wear)
+{
+	ModifyTableState *mtstate = wear->mtstate;
+	ModifyTable *node = (ModifyTable *) mtstate->ps.plan;
+	TriggerDesc *triggers = wear->base.ri_TrigDesc;
+	ListCell   *lc;
+
+	if (node->returningLists != NIL || node->onConflictAction != ONCONFLICT_NONE ||
+		mtstate->ps.state->es_instrument != 0 ||
+		router_has_row_triggers(triggers, TRIGGER_TYPE_BEFORE) || router_has_row_triggers(triggers, TRIGGER_TYPE_AFTER))
+		return false;
+	foreach(lc, mtstate->ps.state->es_plannedstmt->invalItems)
+		if (lfirst_node(PlanInvalItem, lc)->cacheId == PROCOID || lfirst_node(PlanInvalItem, lc)->cacheId == TYPEOID)
+			return false;
+	return true;
+}
+
 /* The subplan's ExecProcNode: its next row, with the node wearing the row's home. */
 static TupleTableSlot *
 fetch_and_wear(PlanState *subplan)
@@ -299,7 +323,7 @@ fetch_and_wear(PlanState *subplan)
 
 		if (TupIsNull(slot))
 		{
-			if (wear->may_batch)
+			if (wear->batching)
 				router_batch_flush(&wear->batch);
 			put_on(wear, NULL);
 			return slot;
@@ -310,7 +334,9 @@ fetch_and_wear(PlanState *subplan)
 			continue;
 		}
 		dest = router_home(&wear->homes, slot);
-		if (wear->may_batch && !dest->by_row && wear->nrows++ >= ROWS_BEFORE_BATCH)
+		if (wear->nrows < ROWS_BEFORE_BATCH && ++wear->nrows == ROWS_BEFORE_BATCH)
+			wear->batching = may_batch(wear);
+		else if (wear->batching && !dest->by_row)
 		{
 			router_batch_add(&wear->batch, dest, slot);
 			if (wear->mtstate->canSetTag)
@@ -329,29 +355,6 @@ static void
 forget_wear(void *arg)
 {
 	dlist_delete(&((Wear *) arg)->link);
-}
-
-/*
- * May rows be held back? Not when somebody could tell: RETURNING and ON
- * CONFLICT, row triggers, EXPLAIN ANALYZE, or functions that are not built in
- * and might look into the table while the statement runs. A plan that calls
- * such functions, or checks a domain, depends on their catalog entries.
- */
-static bool
-may_batch(ModifyTableState *mtstate)
-{
-	ModifyTable *node = (ModifyTable *) mtstate->ps.plan;
-	TriggerDesc *triggers = mtstate->resultRelInfo->ri_TrigDesc;
-	ListCell   *lc;
-
-	if (node->returningLists != NIL || node->onConflictAction != ONCONFLICT_NONE ||
-		mtstate->ps.state->es_instrument != 0 ||
-		router_has_row_triggers(triggers, TRIGGER_TYPE_BEFORE) || router_has_row_triggers(triggers, TRIGGER_TYPE_AFTER))
-		return false;
-	foreach(lc, mtstate->ps.state->es_plannedstmt->invalItems)
-		if (lfirst_node(PlanInvalItem, lc)->cacheId == PROCOID || lfirst_node(PlanInvalItem, lc)->cacheId == TYPEOID)
-			return false;
-	return true;
 }
 
 static void
@@ -382,7 +385,6 @@ take_over(ModifyTableState *mtstate)
 	wear->homes.mtstate = mtstate;
 	wear->homes.opened = dress_up;
 	wear->homes.arg = wear;
-	wear->may_batch = may_batch(mtstate);
 	wear->batch.estate = estate;
 	wear->batch.cid = estate->es_output_cid;
 	wear->batch.capture = mtstate->mt_transition_capture;

@@ -86,9 +86,7 @@ router_dest_open(EState *estate, Relation rel, TupleDesc source, ResultRelInfo *
 void
 router_dest_close(RouterDest *dest)
 {
-	for (int i = 0; i < dest->nslots; i++)
-		ExecDropSingleTupleTableSlot(dest->slots[i]);
-	dest->nslots = 0;
+	/* slots pin nothing; they go with es_query_cxt */
 	if (dest->estate && dest->rri->ri_FdwRoutine->EndForeignInsert)
 		dest->rri->ri_FdwRoutine->EndForeignInsert(dest->estate, dest->rri);
 	ExecCloseIndices(dest->rri);
