@@ -302,8 +302,8 @@ router_bound_has(RouterKey *key, const RouterBound *bound, Datum value, bool isn
 	}
 }
 
-static int
-greatest_common_divisor(int a, int b)
+int
+router_gcd(int a, int b)
 {
 	while (b != 0)
 	{
@@ -334,7 +334,7 @@ router_bounds_overlap(RouterKey *key, const RouterBound *a, const RouterBound *b
 		case ROUTER_BOUND_RANGE:
 			return a->lo <= b->hi && b->lo <= a->hi;
 		case ROUTER_BOUND_HASH:
-			gcd = greatest_common_divisor(a->modulus, b->modulus);
+			gcd = router_gcd(a->modulus, b->modulus);
 			return a->remainder % gcd == b->remainder % gcd;
 		case ROUTER_BOUND_VALUES:
 			for (int i = 0; i < a->nvalues; i++)
@@ -537,7 +537,7 @@ step_part(const RouterKey *key, int64 lo)
 	fsec_t		fsec = 0;
 	int			tz;
 	int			day;
-	bool		zoned = key->typid == TIMESTAMPTZOID && key->width == 0;
+	bool		zoned = key->typid == TIMESTAMPTZOID;
 	char	   *year;
 
 	memset(&tm, 0, sizeof(tm));

@@ -553,3 +553,38 @@ router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi)
 			*hi = Min(*hi, range->lo - 1);
 	}
 }
+
+/* Takes the values that a node holds already out of a group. */
+void
+router_route_leave_out(RouterKey *key, const RouterNode *node, RouterBound *bound)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < bound->nvalues; i++)
+		if (probe(key, node, bound->values[i], hash_value(key, bound->values[i])) == NULL)
+			bound->values[kept++] = bound->values[i];
+	bound->nvalues = kept;
+	if (node->null.node || OidIsValid(node->null.child))
+		bound->with_null = false;
+	if (kept == 0 && bound->with_null)
+	{
+		bound->form = ROUTER_BOUND_NULL;
+		bound->with_null = false;
+	}
+}
+
+/* Splits the bucket of a hash that no bucket of the node holds, until it overlaps none. */
+void
+router_route_split(const RouterNode *node, uint64 hash, RouterBound *bound)
+{
+	for (int i = 0; i < node->nbuckets; i++)
+	{
+		const RouterBucket *other = &node->buckets[i];
+		int			gcd = router_gcd(bound->modulus, other->modulus);
+
+		if (bound->remainder % gcd != other->remainder % gcd)
+			continue;
+		bound->modulus = bound->modulus / gcd * other->modulus;
+		bound->remainder = hash % bound->modulus;
+	}
+}

@@ -77,6 +77,8 @@ extern RouterRoute *router_cache_route(RouterEntry *entry);
 extern bool router_cache_is_current(const RouterEntry *entry);
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
 extern void router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi);
+extern void router_route_leave_out(RouterKey *key, const RouterNode *node, RouterBound *bound);
+extern void router_route_split(const RouterNode *node, uint64 hash, RouterBound *bound);
 extern void router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds,
 								   char **texts);
 

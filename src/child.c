@@ -383,6 +383,8 @@ fill_bounds(RouterRoute *route, const Datum *values, const bool *isnull, const R
 		if (!router_key_is_range(key) && key->kind != ROUTER_HASH)
 		{
 			bounds[i] = group_of(key, values[i], isnull[i]);
+			if (i == miss->level)
+				router_route_leave_out(key, miss->path[i], bounds[i]);
 			continue;
 		}
 		bounds[i] = bound = palloc0(sizeof(RouterBound));
@@ -403,6 +405,8 @@ fill_bounds(RouterRoute *route, const Datum *values, const bool *isnull, const R
 			bound->form = ROUTER_BOUND_HASH;
 			bound->modulus = key->modulus;
 			bound->remainder = router_key_hash(key, values[i]) % key->modulus;
+			if (i == miss->level)
+				router_route_split(miss->path[i], router_key_hash(key, values[i]), bound);
 		}
 	}
 	return true;
@@ -438,7 +442,8 @@ router_child_check_bounds(RouterEntry *entry, RouterBound **bounds, Oid ignore)
 			overlap = router_bounds_overlap(&route->config.keys[i], other, bounds[i]);
 			/* the same outer bound leads on to the next level */
 			if (overlap && i + 1 < route->config.nkeys &&
-				strcmp(def->bounds[i], router_bound_text(&route->config.keys[i], bounds[i])) != 0)
+				strcmp(router_bound_text(&route->config.keys[i], other),
+					   router_bound_text(&route->config.keys[i], bounds[i])) != 0)
 				break;
 		}
 		if (overlap)

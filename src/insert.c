@@ -228,11 +228,6 @@ dress_up(RouterHomes *homes, RouterDest *dest)
 	/* expressions are to be renumbered only for another layout, indexes compared by a map in any case */
 	if (dest->map || wear->base.ri_onConflictArbiterIndexes != NIL)
 		map = router_attrmap_by_name(RelationGetDescr(dest->rel), homes->source);
-	if (dest->rri->ri_FdwRoutine && node->onConflictAction == ONCONFLICT_UPDATE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("ON CONFLICT DO UPDATE cannot reach foreign child \"%s\"", RelationGetRelationName(dest->rel))));
-
 	set_check_options(wear, dest, map, varno);
 	set_returning(wear, dest, map, varno);
 	foreach(lc, wear->base.ri_onConflictArbiterIndexes)

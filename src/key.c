@@ -171,9 +171,9 @@ wrong_type(const RouterKey *key, const char *allowed)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("column \"%s\" of type %s cannot be a %s key",
+			 errmsg("column \"%s\" of type %s does not fit a key of kind \"%s\"",
 					key->column, format_type_be(key->typid), kind_names[key->kind]),
-			 errhint("A %s key takes a column of type %s.", kind_names[key->kind], allowed)));
+			 errhint("Keys of this kind take columns of a type such as %s.", allowed)));
 }
 
 static void
@@ -194,7 +194,7 @@ check_hash_argument(RouterKey *key, Oid function)
 
 	(void) get_func_signature(function, &types, &n);
 	if (key->typid != DATEOID && !can_coerce_type(1, &key->typid, types, COERCION_IMPLICIT))
-		wrong_type(key, "whose hash function can be called by name, such as integer, text, uuid or timestamp");
+		wrong_type(key, "integer, text, uuid or timestamp, whose hash function SQL can call");
 }
 
 /*
@@ -275,7 +275,7 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 	type = lookup_type_cache(key->typid, TYPECACHE_EQ_OPR | TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_PROC_FINFO |
 							 TYPECACHE_HASH_EXTENDED_PROC_FINFO);
 	if (!OidIsValid(type->eq_opr) || !OidIsValid(type->hash_proc) || !OidIsValid(type->hash_extended_proc))
-		wrong_type(key, "that has an equality operator and a hash function");
+		wrong_type(key, "integer, text, uuid or timestamp, which has an equality operator and a hash function");
 	if (key->kind == ROUTER_HASH)
 		check_hash_argument(key, type->hash_extended_proc);
 	key->eq_opr = type->eq_opr;

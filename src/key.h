@@ -93,6 +93,7 @@ extern RouterBound *router_bound_parse(RouterKey *key, const char *text);
 extern RouterBound *router_bound_copy(RouterKey *key, const RouterBound *bound);
 extern char *router_bound_text(RouterKey *key, const RouterBound *bound);
 extern bool router_bound_has(RouterKey *key, const RouterBound *bound, Datum value, bool isnull);
+extern int	router_gcd(int a, int b);
 extern bool router_bounds_overlap(RouterKey *key, const RouterBound *a, const RouterBound *b);
 extern void router_bound_condition(StringInfo buf, RouterKey *key, const RouterBound *bound);
 extern char *router_bound_part(RouterKey *key, const RouterBound *bound);

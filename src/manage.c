@@ -14,6 +14,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -43,7 +44,52 @@ PG_FUNCTION_INFO_V1(router_redistribute);
 
 /* ----------------------------------------------------------------- helpers */
 
-/* Reads bounds given as text[]: one a level; a null element means rows with NULL. */
+/* Is this a value rather than a bound? */
+static bool
+is_value(RouterKey *key, const char *text)
+{
+	if (strcmp(text, "default") == 0)
+		return false;
+	if (router_key_is_range(key))
+		return text[0] != '[' && text[0] != '(';
+	return key->kind == ROUTER_HASH ? strchr(text, '/') == NULL : text[0] != '{';
+}
+
+/*
+ * Reads values that a row could have, one a level. False: a child holds them
+ * already; else in bounds what an INSERT of such a row would create.
+ */
+static bool
+bounds_of_values(RouterRoute *route, Datum *elements, bool *nulls, RouterBound **bounds)
+{
+	Datum		values[ROUTER_MAX_LEVELS];
+	bool		isnull[ROUTER_MAX_LEVELS];
+	RouterMiss	miss;
+
+	for (int i = 0; i < route->config.nkeys; i++)
+	{
+		Oid			input;
+		Oid			ioparam;
+		char	   *value = nulls[i] ? NULL : TextDatumGetCString(elements[i]);
+
+		isnull[i] = value == NULL || strcmp(value, "null") == 0;
+		getTypeInputInfo(route->config.keys[i].typid, &input, &ioparam);
+		values[i] = isnull[i] ? (Datum) 0 : OidInputFunctionCall(input, value, ioparam, -1);
+	}
+	if (OidIsValid(router_route_find(route, values, isnull, &miss)))
+		return false;
+	if (!router_child_bounds(route, values, isnull, &miss, bounds))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no step of the key holds %s", router_row_display(route, values, isnull)),
+				 errhint("Give a range such as [lo,hi), (,hi) or [lo,).")));
+	return true;
+}
+
+/*
+ * Reads bounds given as text[]: one a level; a null element means rows with
+ * NULL. NULL: they are values, and a child holds them already.
+ */
 static RouterBound **
 parse_bounds(RouterRoute *route, ArrayType *array)
 {
@@ -53,6 +99,7 @@ parse_bounds(RouterRoute *route, ArrayType *array)
 	bool	   *nulls;
 	int			n;
 	int			ndefaults = 0;
+	bool		all_values = true;
 
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
 	if (n == 1 && !nulls[0] && strcmp(TextDatumGetCString(elements[0]), "default") == 0)
@@ -66,6 +113,10 @@ parse_bounds(RouterRoute *route, ArrayType *array)
 				 errmsg("%d bounds given for a route of %d keys", n, route->config.nkeys),
 				 errhint("Give one bound a key, outermost first, or 'default' alone.")));
 	for (int i = 0; i < n; i++)
+		all_values = all_values && (nulls[i] || is_value(&route->config.keys[i], TextDatumGetCString(elements[i])));
+	if (all_values && !bounds_of_values(route, elements, nulls, bounds))
+		bounds = NULL;
+	for (int i = 0; i < n && !all_values; i++)
 	{
 		bounds[i] = router_bound_parse(&route->config.keys[i], nulls[i] ? "null" : TextDatumGetCString(elements[i]));
 		ndefaults += bounds[i]->form == ROUTER_BOUND_DEFAULT;
@@ -77,6 +128,13 @@ parse_bounds(RouterRoute *route, ArrayType *array)
 				 errmsg("a default child is default at every level"),
 				 errhint("Give 'default' alone.")));
 	return bounds;
+}
+
+/* A stored bound as it would be written now: the route's zone may have changed since. */
+static char *
+same_zone(RouterKey *key, const char *text)
+{
+	return router_bound_text(key, router_bound_parse(key, text));
 }
 
 /* The child that has exactly these bounds, or InvalidOid. */
@@ -96,7 +154,7 @@ find_exact(RouterRoute *route, RouterBound **bounds)
 		bool		same = true;
 
 		for (int i = 0; same && i < route->config.nkeys; i++)
-			same = strcmp(def->bounds[i], texts[i]) == 0;
+			same = strcmp(same_zone(&route->config.keys[i], def->bounds[i]), texts[i]) == 0;
 		if (same)
 			found = def->child;
 	}
@@ -140,7 +198,7 @@ router_create_child(PG_FUNCTION_ARGS)
 	entry = router_owned_route(PG_GETARG_OID(0));
 	route = router_lock_children(entry, PG_GETARG_OID(0));
 	bounds = parse_bounds(route, PG_GETARG_ARRAYTYPE_P(1));
-	if (OidIsValid(find_exact(route, bounds)))
+	if (bounds == NULL || OidIsValid(find_exact(route, bounds)))
 		return (Datum) 0;
 	check_bounds(entry, bounds);
 	router_create_reported(&report, entry, bounds, PG_ARGISNULL(2) ? NULL : NameStr(*PG_GETARG_NAME(2)));
@@ -194,7 +252,8 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 	char	   *condition = router_child_condition(route, bounds);
 
 	SPI_connect();
-	router_run("ALTER %s %s DROP CONSTRAINT IF EXISTS %s", alter_word(child), name, ROUTER_CHECK_NAME);
+	if (OidIsValid(get_relation_constraint_oid(child, ROUTER_CHECK_NAME, true)))
+		router_run("ALTER %s %s DROP CONSTRAINT %s", alter_word(child), name, ROUTER_CHECK_NAME);
 	if (condition[0] != '\0')
 		router_run("ALTER %s %s ADD CONSTRAINT %s CHECK (%s)", alter_word(child), name, ROUTER_CHECK_NAME, condition);
 	if (!inherits_from(child, base))
@@ -223,6 +282,11 @@ router_attach_child(PG_FUNCTION_ARGS)
 	check_attachable(child, base);
 	route = router_lock_children(entry, base);
 	bounds = parse_bounds(route, PG_GETARG_ARRAYTYPE_P(2));
+	if (bounds == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("a child of \"%s\" holds these values already", get_rel_name(base)),
+				 errhint("See router.children for the bounds there are.")));
 	check_bounds(entry, bounds);
 	router_report(&report, "attach %s for %s", router_qualified_name(child), router_bounds_display(route, bounds));
 	if (report.dry_run)
@@ -448,9 +512,22 @@ router_premake(PG_FUNCTION_ARGS)
 
 /* ------------------------------------------------------------ redistribute */
 
-/* The bounds of the child that some row in the default child could have; false if there is no such row. */
+/* The bounds of a child, as the catalog has them. Settings are pinned. */
+static void
+read_bounds(RouterRoute *route, Oid child, RouterBound **bounds)
+{
+	RouterChildDef *def = router_catalog_child(child);
+
+	for (int i = 0; i < route->config.nkeys; i++)
+		bounds[i] = router_bound_parse(&route->config.keys[i], def->bounds[i]);
+}
+
+/*
+ * The bounds of the child that some row in the default child has (*child) or
+ * could have; false if there is no such row.
+ */
 static bool
-next_waiting(RouterEntry *entry, RouterBound **bounds)
+next_waiting(RouterEntry *entry, RouterBound **bounds, Oid *child)
 {
 	RouterRoute *route = router_route_locked(entry);
 	Relation	from = table_open(route->default_child, NoLock);
@@ -470,8 +547,18 @@ next_waiting(RouterEntry *entry, RouterBound **bounds)
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < route->config.nkeys; i++)
 			values[i] = slot_getattr(slot, map->attnums[route->config.keys[i].attnum - 1], &isnull[i]);
-		found = !OidIsValid(router_route_find(route, values, isnull, &miss)) &&
-			!router_home_is_beyond_horizon(route, values, isnull, &miss) &&
+		*child = router_route_find(route, values, isnull, &miss);
+		if (OidIsValid(*child))
+		{
+			/* a stray: written into the default child by name */
+			int			guc_level = router_pin_settings(route->config.time_zone);
+
+			read_bounds(route, *child, bounds);
+			AtEOXact_GUC(false, guc_level);
+			found = true;
+			continue;
+		}
+		found = !router_home_is_beyond_horizon(route, values, isnull, &miss) &&
 			router_child_bounds(route, values, isnull, &miss, bounds);
 		/* values of this row outlive it in the bounds */
 		if (found)
@@ -493,15 +580,15 @@ redistribute_once(Oid base, bool dry_run)
 	RouterEntry *entry = router_owned_route(base);
 	RouterRoute *route = router_lock_children(entry, base);
 	RouterBound *bounds[ROUTER_MAX_LEVELS];
-	char	   *display,
-			   *child;
+	char	   *display;
+	Oid			child;
 
 	if (!OidIsValid(route->default_child))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("routed table \"%s\" has no default child", get_rel_name(base)),
 				 errhint("There is nothing to redistribute.")));
-	if (get_rel_relkind(route->default_child) != RELKIND_RELATION || !next_waiting(entry, bounds))
+	if (get_rel_relkind(route->default_child) != RELKIND_RELATION || !next_waiting(entry, bounds, &child))
 		return false;
 	display = router_bounds_display(router_route_locked(entry), bounds);
 	if (dry_run)
@@ -509,8 +596,11 @@ redistribute_once(Oid base, bool dry_run)
 		ereport(NOTICE, (errmsg("rows wait in the default child, the first for a child of %s", display)));
 		return false;
 	}
-	child = router_qualified_name(router_child_create(entry, bounds, NULL));
-	ereport(NOTICE, (errmsg("created child %s for %s", child, display)));
+	if (OidIsValid(child))
+		router_child_fill(entry, child, bounds);
+	else
+		child = router_child_create(entry, bounds, NULL);
+	ereport(NOTICE, (errmsg("moved rows of %s to child %s", display, router_qualified_name(child))));
 	return true;
 }
 

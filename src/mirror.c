@@ -230,6 +230,11 @@ copy_trigger(const Mirror *m, const Trigger *trigger)
 	Node	   *when = NULL;
 	char	   *p;
 
+	if (trigger->tgnewtable || trigger->tgoldtable)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("row trigger \"%s\" has transition tables, which children cannot have", trigger->tgname),
+				 errhint("Use a statement trigger on \"%s\".", RelationGetRelationName(m->base))));
 	stmt->isconstraint = OidIsValid(trigger->tgconstraint);
 	stmt->trigname = trigger->tgname;
 	for (int i = 0; i < trigger->tgnargs; i++)

@@ -196,6 +196,10 @@ begin_foreign(RouterDest *dest, EState *estate, ModifyTableState *mtstate)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot insert into foreign table \"%s\"", RelationGetRelationName(dest->rel))));
+	if (mtstate && ((ModifyTable *) mtstate->ps.plan)->onConflictAction == ONCONFLICT_UPDATE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("ON CONFLICT DO UPDATE cannot reach foreign child \"%s\"", RelationGetRelationName(dest->rel))));
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
 	if (mtstate == NULL)
 	{

@@ -3,9 +3,10 @@
  *		create_route, alter_route, drop_route: a table becomes a routed table,
  *		its settings change, it becomes an ordinary table again.
  *
- * Locking: the creation locks of child.c, and ShareRowExclusiveLock on the
- * base to add or drop its triggers, which waits for running writers and holds
- * up new ones for the length of the transaction. Readers are not held up.
+ * Locking: the creation locks of child.c; to add triggers to the base, also
+ * ShareRowExclusiveLock on it, which waits for running writers and holds up new
+ * ones until the transaction ends; to drop them, AccessExclusiveLock, as DROP
+ * TRIGGER takes it, which holds up readers too.
  */
 #include "compat.h"
 #include "route.h"
@@ -138,7 +139,7 @@ check_base(Relation rel)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an ordinary table", RelationGetRelationName(rel)),
 				 errhint("Only an ordinary table can become a routed table, not a view, a foreign table, a partitioned table or a partition.")));
-	if (IsCatalogRelation(rel))
+	if (IsCatalogRelation(rel) || RelationGetNamespace(rel) == get_namespace_oid("router", false))
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(rel));
 	def = router_catalog_child(RelationGetRelid(rel));
 	if (def)
@@ -722,8 +723,15 @@ router_create_route(PG_FUNCTION_ARGS)
 		if (rows)
 			router_report(&report, "move " UINT64_FORMAT " rows", move_base_rows(entry, relid));
 	}
-	else if (rows)
-		router_report(&report, "move the rows of %s", router_qualified_name(relid));
+	else
+	{
+		if (settings.default_child == 1 && !has_default)
+			router_report(&report, "create the default child");
+		if (there == NULL && config->nkeys == 1 && (config->keys[0].ngroups > 0 || config->keys[0].pivot))
+			router_report(&report, "create the children of its groups and pivot");
+		if (rows)
+			router_report(&report, "move the rows of %s", router_qualified_name(relid));
+	}
 	return (Datum) 0;
 }
 
@@ -764,7 +772,7 @@ router_alter_route(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* router.drop_route(base, dry_run): takes ShareRowExclusiveLock on the base. */
+/* router.drop_route(base, dry_run): takes AccessExclusiveLock on the base. */
 Datum
 router_drop_route(PG_FUNCTION_ARGS)
 {
@@ -777,7 +785,8 @@ router_drop_route(PG_FUNCTION_ARGS)
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
 	entry = router_owned_route(relid);
 	router_lock_creation(relid);
-	LockRelationOid(relid, ShareRowExclusiveLock);
+	if (!report.dry_run)
+		LockRelationOid(relid, AccessExclusiveLock);
 	route = router_route_locked(entry);
 	router_report(&report, "end the routing of %s, whose %d children stay", router_qualified_name(relid),
 				  route->nchildren);
