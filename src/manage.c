@@ -460,8 +460,14 @@ premake_level(Premake *pm, RouterNode *node, int level)
 			bound->modulus = key->modulus;
 			bound->remainder = i;
 			for (int j = 0; node && j < node->nbuckets; j++)
-				if (node->buckets[j].remainder % key->modulus == i % node->buckets[j].modulus)
+			{
+				int			gcd = router_gcd(key->modulus, node->buckets[j].modulus);
+
+				if (i % gcd == node->buckets[j].remainder % gcd)
 					target = &node->buckets[j].target;
+			}
+			if (target && target->node)
+				bound = router_bound_parse(key, target->node->bound);
 			premake_bound(pm, bound, target, level);
 		}
 	}
