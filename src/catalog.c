@@ -391,8 +391,9 @@ router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds)
 	values[CHILD_CHILD - 1] = ObjectIdGetDatum(child);
 	values[CHILD_BASE - 1] = ObjectIdGetDatum(base);
 	values[CHILD_BOUNDS - 1] = text_array(bounds, nbounds);
-	insert_row("child_def", values, nulls);
+	/* before the row, so that the message is dealt with when this returns: see router_cache_add_child */
 	CacheInvalidateRelcacheByRelid(base);
+	insert_row("child_def", values, nulls);
 }
 
 /* Forgets a child, which may be gone already; does nothing for a table that is none. */
