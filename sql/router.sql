@@ -5,6 +5,7 @@
 
 \echo Use "CREATE EXTENSION router" to load this file. \quit
 
+COMMENT ON SCHEMA router IS 'routed tables: each row goes to its child table';
 GRANT USAGE ON SCHEMA router TO PUBLIC;
 
 -- ---------------------------------------------------------------- catalog
@@ -43,6 +44,7 @@ CREATE TABLE router.child_def (
     bounds text[]   NOT NULL         -- one a level; grammar in src/key.c
 );
 CREATE INDEX child_def_base_idx ON router.child_def (base);
+COMMENT ON INDEX router.child_def_base_idx IS 'the children of a base';
 COMMENT ON TABLE router.child_def IS 'the children of each routed table and what each of them holds';
 
 SELECT pg_catalog.pg_extension_config_dump('router.route_def', '');
@@ -61,6 +63,9 @@ CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.key_de
     FOR EACH ROW EXECUTE FUNCTION router.config_changed();
 CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.child_def
     FOR EACH ROW EXECUTE FUNCTION router.config_changed();
+COMMENT ON TRIGGER config_changed ON router.route_def IS 'internal: tells every session that a route changed';
+COMMENT ON TRIGGER config_changed ON router.key_def IS 'internal: tells every session that a route changed';
+COMMENT ON TRIGGER config_changed ON router.child_def IS 'internal: tells every session that a route changed';
 ALTER TABLE router.route_def ENABLE ALWAYS TRIGGER config_changed;
 ALTER TABLE router.key_def   ENABLE ALWAYS TRIGGER config_changed;
 ALTER TABLE router.child_def ENABLE ALWAYS TRIGGER config_changed;
