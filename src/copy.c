@@ -105,11 +105,28 @@ begin_run(CopyRun *run, Relation base, CopyFromState copy)
 	run->batch.cid = run->estate->es_output_cid;
 	run->batch.capture = copy->transition_capture;
 	run->batch.copy = copy;
+	run->batch.may_take = true; /* COPY does not look at a row that the trigger took */
 	/* as core: whoever looks into the table while COPY runs must see the rows before */
 	run->each_row = router_has_row_triggers(base->trigdesc, TRIGGER_TYPE_BEFORE) ||
 		router_has_row_triggers(base->trigdesc, TRIGGER_TYPE_AFTER) ||
 		copy->volatile_defexprs || contain_volatile_functions(copy->whereClause);
 	MemoryContextSwitchTo(old);
+}
+
+/* Is the first row of a COPY that was announced at hand? */
+static bool
+may_begin(TriggerData *trigdata, CopyFromState copy)
+{
+	RouterEntry *entry = router_cache_entry(RelationGetRelid(trigdata->tg_relation));
+
+	if (router_cache_route(entry) == NULL)
+		return false;			/* triggers restored, the route not yet */
+	if (copy->opts.freeze)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot perform COPY FREEZE on a routed table"),
+				 errhint("Copy without FREEZE, or into a child.")));
+	return running != NULL && !OidIsValid(running->base) && is_last_before_trigger(trigdata);
 }
 
 /*
@@ -128,18 +145,12 @@ router_copy_row(TriggerData *trigdata)
 
 	if (copy == NULL)
 		return false;
-	if (copy->opts.freeze)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot perform COPY FREEZE on a routed table"),
-				 errhint("Copy without FREEZE, or into a child.")));
-	if (run == NULL || (OidIsValid(run->base) && run->base != RelationGetRelid(base)) ||
-		!is_last_before_trigger(trigdata))
-		return false;
-	if (!OidIsValid(run->base))
+	if (run == NULL || run->batch.copy != copy || run->base != RelationGetRelid(base))
+	{
+		if (!may_begin(trigdata, copy))
+			return false;
 		begin_run(run, base, copy);
-	else if (run->batch.copy != copy)
-		return false;
+	}
 
 	ResetPerTupleExprContext(run->estate);
 	dest = router_home(&run->homes, trigdata->tg_trigslot);

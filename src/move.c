@@ -34,6 +34,7 @@
 #include "mirror.h"
 
 #define MAX_DEST_ROWS 1000
+#define MAX_DEST_BYTES (64 * 1024)
 #define MAX_ROWS 16384
 #define MAX_BYTES (8 * 1024 * 1024)
 
@@ -368,18 +369,60 @@ insert_foreign(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 	ExecARInsertTriggers(batch->estate, dest->rri, slot, NIL, batch->capture);
 }
 
+/* Checks a row against what the statement and the destination ask. */
+static void
+check_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	slot->tts_tableOid = RelationGetRelid(dest->rel);
+	if (dest->rri->ri_FdwRoutine == NULL && dest->rri->ri_WithCheckOptions != NIL)
+		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, dest->rri, slot, batch->estate);
+	if (RelationGetDescr(dest->rel)->constr)
+		ExecConstraints(dest->rri, slot, batch->estate);
+}
+
+/* Takes over the tuple that a slot owns, without a copy; false if it owns none. */
+static bool
+take_tuple(TupleTableSlot *to, TupleTableSlot *from)
+{
+	BufferHeapTupleTableSlot *source = (BufferHeapTupleTableSlot *) from;
+	BufferHeapTupleTableSlot *target = (BufferHeapTupleTableSlot *) to;
+
+	if (!TTS_IS_BUFFERTUPLE(from) || !TTS_IS_BUFFERTUPLE(to) || !TTS_SHOULDFREE(from))
+		return false;
+	ExecClearTuple(to);
+	target->base.tuple = source->base.tuple;
+	target->base.off = 0;
+	target->buffer = InvalidBuffer;
+	to->tts_nvalid = 0;
+	to->tts_flags = (to->tts_flags & ~TTS_FLAG_EMPTY) | TTS_FLAG_SHOULDFREE;
+	source->base.tuple = NULL;
+	from->tts_nvalid = 0;
+	from->tts_flags = (from->tts_flags & ~TTS_FLAG_SHOULDFREE) | TTS_FLAG_EMPTY;
+	return true;
+}
+
 /*
- * Takes a row, in the base's layout, to its destination: fires what BEFORE ROW
- * triggers it has, computes generated columns, checks constraints, keeps a
- * copy, and flushes when enough are there. The slot may be reused when this
- * returns. False: a trigger wants no insert.
+ * Copies a row into a slot of its destination, which fires its BEFORE ROW
+ * triggers and computes its generated columns there. False: a trigger wants no
+ * insert.
  */
-bool
-router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+static bool
+prepare_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, TupleTableSlot *copy)
 {
 	ResultRelInfo *rri = dest->rri;
 	TupleConstr *constr = RelationGetDescr(dest->rel)->constr;
-	TupleTableSlot *copy = rri->ri_FdwRoutine ? rri->ri_newTupleSlot : next_slot(batch, dest);
+	bool		has_generated = constr && constr->has_generated_stored;
+	bool		has_triggers = rri->ri_TrigDesc && rri->ri_TrigDesc->trig_insert_before_row;
+
+	/* the usual case: checked where its values lie ready */
+	if (!dest->map && !has_generated && !has_triggers)
+	{
+		check_row(batch, dest, slot);
+		if (!batch->may_take || !take_tuple(copy, slot))
+			ExecCopySlot(copy, slot);
+		copy->tts_tableOid = RelationGetRelid(dest->rel);
+		return true;
+	}
 
 	if (dest->map)
 	{
@@ -389,39 +432,56 @@ router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 	else
 		ExecCopySlot(copy, slot);
 	copy->tts_tableOid = RelationGetRelid(dest->rel);
-	if (rri->ri_TrigDesc && rri->ri_TrigDesc->trig_insert_before_row)
+	if (has_triggers)
 	{
-		router_batch_flush(batch);
 		if (!ExecBRInsertTriggers(batch->estate, rri, copy))
 			return false;
 		copy->tts_tableOid = RelationGetRelid(dest->rel);
 	}
-	if (constr && constr->has_generated_stored)
+	if (has_generated)
 		ExecComputeStoredGenerated(rri, batch->estate, copy, CMD_INSERT);
-	if (rri->ri_FdwRoutine == NULL && rri->ri_WithCheckOptions != NIL)
-		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, rri, copy, batch->estate);
-	if (constr)
-		ExecConstraints(rri, copy, batch->estate);
-	if (rri->ri_FdwRoutine)
+	check_row(batch, dest, copy);
+	ExecMaterializeSlot(copy);
+	return true;
+}
+
+/*
+ * Takes a row, in the base's layout, to its destination: prepares it there,
+ * keeps it, and flushes when enough are there. The slot may be reused when
+ * this returns. False: a trigger wants no insert.
+ */
+bool
+router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	bool		foreign = dest->rri->ri_FdwRoutine != NULL;
+	TupleTableSlot *copy;
+	Size		size;
+
+	/* triggers of the destination shall see the rows before */
+	if (dest->rri->ri_TrigDesc && dest->rri->ri_TrigDesc->trig_insert_before_row)
+		router_batch_flush(batch);
+	copy = foreign ? dest->rri->ri_newTupleSlot : next_slot(batch, dest);
+	if (!prepare_row(batch, dest, slot, copy))
+		return false;
+	if (foreign)
 	{
 		insert_foreign(batch, dest, copy);
 		return true;
 	}
-	ExecMaterializeSlot(copy);
-
 	if (batch->copy)
 		dest->lines[dest->nused] = batch->copy->cur_lineno;
+	size = row_size(copy);
 	dest->nused++;
-	dest->nbytes += row_size(copy);
+	dest->nbytes += size;
 	batch->nrows++;
-	batch->nbytes += row_size(copy);
+	batch->nbytes += size;
 	if (!dest->is_pending)
 	{
 		dest->is_pending = true;
 		dest->next_pending = batch->pending;
 		batch->pending = dest;
 	}
-	if (dest->nused >= MAX_DEST_ROWS)
+	if (dest->nused >= MAX_DEST_ROWS || dest->nbytes >= MAX_DEST_BYTES)
 		flush_dest(batch, dest);
 	if (batch->nrows >= MAX_ROWS || batch->nbytes >= MAX_BYTES)
 		router_batch_flush(batch);

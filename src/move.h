@@ -41,6 +41,7 @@ typedef struct RouterBatch
 	CommandId	cid;			/* InvalidCommandId: the current one at each flush */
 	TransitionCaptureState *capture;
 	struct CopyFromStateData *copy; /* for line numbers in error messages, or NULL */
+	bool		may_take;		/* rows may be taken out of the slots they come in */
 	RouterDest *pending;
 	int			nrows;
 	Size		nbytes;

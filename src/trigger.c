@@ -110,11 +110,11 @@ router_route_row(PG_FUNCTION_ARGS)
 	RouterEntry *entry;
 
 	check_protocol(fcinfo, "route_row", TRIGGER_EVENT_BEFORE, true);
+	if (router_copy_row(trigdata))
+		return PointerGetDatum(NULL);
 	entry = router_cache_entry(RelationGetRelid(trigdata->tg_relation));
 	if (router_cache_route(entry) == NULL)
 		return PointerGetDatum(trigdata->tg_trigtuple);	/* triggers restored, the route not yet */
-	if (router_copy_row(trigdata))
-		return PointerGetDatum(NULL);
 	if (fcinfo->flinfo->fn_extra == NULL)
 	{
 		mask_after_triggers(trigdata);
