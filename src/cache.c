@@ -397,16 +397,22 @@ router_cache_entry(Oid base)
 	return entry;
 }
 
-/* The route of an entry as of now, or NULL for an ordinary table. Takes AccessShareLock to rebuild. */
+/*
+ * The route of an entry as of now, or NULL for an ordinary table. Takes
+ * AccessShareLock to rebuild. An invalidation that comes while it reads does
+ * not make it read again at once, which might never end: the next call does.
+ * Who must be certain holds the creation lock, or looks again when it has
+ * locked the child.
+ */
 RouterRoute *
 router_cache_route(RouterEntry *entry)
 {
-	while (unlikely(!entry->valid))
+	if (unlikely(!entry->valid))
 	{
-		RouterRoute *old = entry->route;
+		RouterRoute *old;
 		RouterRoute *route;
 
-		entry->valid = true;	/* an invalidation while we read clears it again */
+		entry->valid = true;	/* cleared again by what happens meanwhile */
 		PG_TRY();
 		{
 			route = build_route(entry->base);
@@ -417,6 +423,7 @@ router_cache_route(RouterEntry *entry)
 			PG_RE_THROW();
 		}
 		PG_END_TRY();
+		old = entry->route;
 		entry->route = route;
 		if (old)
 			MemoryContextDelete(old->cxt);

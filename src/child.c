@@ -699,7 +699,10 @@ router_child_create_home(RouterEntry *entry, const Datum *values, const bool *is
 		router_unlock_creation(base);
 		return InvalidOid;
 	}
-	route = router_route_locked(entry);
+	route = router_route_locked(entry); /* may be another copy: look again */
+	child = router_route_find(route, values, isnull, &again);
+	if (OidIsValid(child))
+		return child;
 	if (!router_child_bounds(route, values, isnull, &again, bounds))
 		elog(ERROR, "row has no bounds");
 	return router_child_create(entry, bounds, NULL);

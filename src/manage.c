@@ -288,6 +288,7 @@ router_attach_child(PG_FUNCTION_ARGS)
 				 errmsg("a child of \"%s\" holds these values already", get_rel_name(base)),
 				 errhint("See router.children for the bounds there are.")));
 	check_bounds(entry, bounds);
+	route = router_route_locked(entry);
 	router_report(&report, "attach %s for %s", router_qualified_name(child), router_bounds_display(route, bounds));
 	if (report.dry_run)
 		return (Datum) 0;
