@@ -527,7 +527,7 @@ create_triggers(Oid base)
 	SPI_connect();
 	for (int i = 0; i < lengthof(triggers); i++)
 	{
-		router_run("CREATE TRIGGER %s %s INSERT ON %s FOR EACH %s EXECUTE FUNCTION router.%s()",
+		router_run("CREATE OR REPLACE TRIGGER %s %s INSERT ON %s FOR EACH %s EXECUTE FUNCTION router.%s()",
 				   quote_identifier(triggers[i].name), triggers[i].when, table, triggers[i].each,
 				   triggers[i].function);
 		router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, quote_identifier(triggers[i].name));
