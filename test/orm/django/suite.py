@@ -377,6 +377,8 @@ def _():
     diag = caught.value.__cause__.diag
     same((diag.sqlstate, diag.table_name, diag.constraint_name),
          ("23505", "energy_consumption_0023", "energy_consumption_0023_once"))
+    same(value("SELECT router.base_constraint(%s::regclass, %s)::text", [diag.table_name, diag.constraint_name]),
+         "energy_consumption_once")
     with raises(IntegrityError), transaction.atomic():
         Consumption.objects.bulk_create([reading(Consumption, homes[1], at(10)), reading(Consumption, homes[1], at(10))])
     same(Consumption.objects.filter(read_at=at(10)).count(), 0)
