@@ -171,6 +171,22 @@ test('errors: code, table and constraint', async () => {
   await fails(client.query('UPDATE consumption SET value = -1'), (e) => e.code, '23514');
 });
 
+test('a row that another session moves meanwhile: 40001, and the retry finds it', async () => {
+  const other = new Client();
+  await other.connect();
+  await client.query(`INSERT INTO humidity (${columns}) VALUES (1, '2026-01-01Z', 1)`);
+  await client.query('BEGIN');
+  await client.query("UPDATE humidity SET read_at = '2026-02-01Z' WHERE read_at = '2026-01-01Z'");
+  const add = () => other.query("UPDATE humidity SET value = value + 1 WHERE read_at >= '2026-01-01Z'");
+  const waiting = fails(add(), (error) => error.code, '40001');
+  while (await value('SELECT count(*)::int FROM pg_locks WHERE NOT granted') === 0);
+  await client.query('COMMIT');
+  await waiting;
+  same((await add()).rowCount, 1);
+  same(await value("SELECT value::int FROM humidity_y2026m02"), 2);
+  await other.end();
+});
+
 test('COPY in and out', async () => {
   const lines = [...Array(5000).keys()].map((n) => `${1 + (n % 3)}\t${new Date(Date.UTC(2025, 0, 1, n)).toISOString()}\t${n}\n`);
   const into = client.query(copy.from(`COPY consumption (${columns}) FROM STDIN`));
