@@ -19,7 +19,10 @@ CREATE TABLE router.route_def (
     on_missing       text     NOT NULL,
     on_reject        text     NOT NULL,
     horizon          interval NOT NULL,
-    max_new_children integer  NOT NULL
+    max_new_children integer  NOT NULL,
+    hot              interval,           -- how long a row stays in the base; NULL: not at all
+    watermark        text,               -- hot: rows before it live in children
+    pending          text                -- hot: where an archive run is taking the watermark
 );
 COMMENT ON TABLE router.route_def IS 'one row for each routed table: its settings';
 
@@ -133,10 +136,11 @@ CREATE FUNCTION router.create_route(
         on_reject text DEFAULT NULL,
         horizon interval DEFAULT NULL,
         max_new_children integer DEFAULT NULL,
+        hot interval DEFAULT NULL,
         move_rows boolean DEFAULT false,
         dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_create_route';
-COMMENT ON FUNCTION router.create_route(regclass, router.key[], text, text, boolean, text, text, interval, integer, boolean, boolean)
+COMMENT ON FUNCTION router.create_route(regclass, router.key[], text, text, boolean, text, text, interval, integer, interval, boolean, boolean)
     IS 'makes an ordinary table a routed table; returns a line for each thing done (or, with dry_run, that would be done)';
 
 CREATE FUNCTION router.create_route(
@@ -149,13 +153,14 @@ CREATE FUNCTION router.create_route(
         on_reject text DEFAULT NULL,
         horizon interval DEFAULT NULL,
         max_new_children integer DEFAULT NULL,
+        hot interval DEFAULT NULL,
         move_rows boolean DEFAULT false,
         dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE sql AS $$
         SELECT router.create_route(base, ARRAY[key], template, time_zone, default_child, on_missing,
-                                   on_reject, horizon, max_new_children, move_rows, dry_run)
+                                   on_reject, horizon, max_new_children, hot, move_rows, dry_run)
     $$;
-COMMENT ON FUNCTION router.create_route(regclass, router.key, text, text, boolean, text, text, interval, integer, boolean, boolean)
+COMMENT ON FUNCTION router.create_route(regclass, router.key, text, text, boolean, text, text, interval, integer, interval, boolean, boolean)
     IS 'makes an ordinary table a routed table with one key; see the other create_route';
 
 CREATE FUNCTION router.alter_route(
@@ -167,9 +172,10 @@ CREATE FUNCTION router.alter_route(
         on_reject text DEFAULT NULL,
         horizon interval DEFAULT NULL,
         max_new_children integer DEFAULT NULL,
+        hot interval DEFAULT NULL,
         dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_alter_route';
-COMMENT ON FUNCTION router.alter_route(regclass, text, text, boolean, text, text, interval, integer, boolean)
+COMMENT ON FUNCTION router.alter_route(regclass, text, text, boolean, text, text, interval, integer, interval, boolean)
     IS 'changes settings of a route; what is NULL stays as it is';
 
 CREATE FUNCTION router.drop_route(base regclass, dry_run boolean DEFAULT false, move_rows boolean DEFAULT false)
@@ -211,6 +217,12 @@ CREATE PROCEDURE router.redistribute(base regclass, dry_run boolean DEFAULT fals
 COMMENT ON PROCEDURE router.redistribute(regclass, boolean)
     IS 'empties the default child into children of their own, one transaction a child';
 
+CREATE PROCEDURE router.archive(base regclass DEFAULT NULL, batch_rows integer DEFAULT 10000, time_budget interval DEFAULT NULL,
+                                lock_timeout interval DEFAULT '1 second', cutoff text DEFAULT NULL, dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_archive';
+COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean)
+    IS 'moves rows that have left the hot window from the base into their children, in batches; base NULL: of all hot routes that you own';
+
 -- ---------------------------------------------------------------- triggers
 
 CREATE FUNCTION router.route_row() RETURNS trigger
@@ -251,7 +263,7 @@ CREATE VIEW router.routes AS
                              || coalesce(', ' || k.every, '') || coalesce(', ' || k.modulus, '') || ')'
                              ORDER BY k.level)
               FROM router.key_def k WHERE k.base = r.base) AS keys,
-           r.time_zone, r.template, r.on_missing, r.on_reject, r.horizon, r.max_new_children,
+           r.time_zone, r.template, r.on_missing, r.on_reject, r.horizon, r.max_new_children, r.hot, r.watermark, r.pending,
            (SELECT count(*) FROM router.child_def c WHERE c.base = r.base) AS children
       FROM router.route_def r;
 COMMENT ON VIEW router.routes IS 'the routed tables of this database';

@@ -221,6 +221,14 @@ int_text(const RouterKey *key, int64 value)
 	return pstrdup(buf);
 }
 
+/* A point of a date key as router_key_parse reads it; the ends of int64 are the infinities. */
+char *
+router_key_text(const RouterKey *key, int64 value)
+{
+	return value == PG_INT64_MIN ? pstrdup("-infinity") : value == PG_INT64_MAX ? pstrdup("infinity") :
+		int_text(key, value);
+}
+
 /* A list value, or a folded prefix or suffix, as its type writes it. */
 char *
 router_value_text(RouterKey *key, Datum value)

@@ -296,6 +296,13 @@ copy_config(RouterConfig *to, const RouterConfig *from)
 	*to = *from;
 	to->time_zone = pstrdup(from->time_zone);
 	to->template = copy_text(from->template);
+	to->watermark = copy_text(from->watermark);
+	to->pending = copy_text(from->pending);
+	if (from->hot)
+	{
+		to->hot = palloc(sizeof(Interval));
+		*to->hot = *from->hot;
+	}
 	for (int i = 0; i < from->nkeys; i++)
 	{
 		RouterKey  *key = &to->keys[i];
@@ -338,6 +345,13 @@ build_route(Oid base)
 		copy_config(&route->config, config);
 		for (int i = 0; i < config->nkeys; i++)
 			router_key_resolve(&route->config.keys[i], rel, config->time_zone);
+		route->hot_level = config->hot ? router_hot_level(config) : -1;
+		if (route->hot_level >= 0)
+		{
+			route->watermark = router_key_parse(&route->config.keys[route->hot_level], config->watermark);
+			route->pending = config->pending ?
+				router_key_parse(&route->config.keys[route->hot_level], config->pending) : route->watermark;
+		}
 		MemoryContextSwitchTo(work);
 		add_children(route, router_catalog_children(base));
 		AtEOXact_GUC(false, guc_level);
@@ -544,6 +558,28 @@ router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, R
 			return target->child;
 		node = target->node;
 	}
+}
+
+/* The key by which a hot route tells the age of rows: the outermost date; -1: there is none. */
+int
+router_hot_level(const RouterConfig *config)
+{
+	for (int i = 0; i < config->nkeys; i++)
+		if (config->keys[i].kind == ROUTER_DATE)
+			return i;
+	return -1;
+}
+
+/* Where rows with these key values belong by their age. NULL is no age: such rows live in children. */
+RouterZone
+router_route_zone(RouterRoute *route, const Datum *values, const bool *isnull)
+{
+	int64		value;
+
+	if (route->hot_level < 0 || isnull[route->hot_level])
+		return ROUTER_COLD;
+	value = router_key_int(&route->config.keys[route->hot_level], values[route->hot_level]);
+	return value >= route->pending ? ROUTER_HOT : value < route->watermark ? ROUTER_COLD : ROUTER_BETWEEN;
 }
 
 /* Narrows a range around a value that no range of the node holds to the gap it lies in. */

@@ -62,7 +62,18 @@ typedef struct RouterRoute
 	RouterNode	root;
 	Oid			default_child;
 	int			nchildren;
+	int			hot_level;		/* the key that tells the age of rows, or -1: the base holds none */
+	int64		watermark;		/* hot: rows before it live in children */
+	int64		pending;		/* hot: from it on rows live in the base; between the two see home.c */
 } RouterRoute;
+
+/* Where a row belongs by its age. */
+typedef enum RouterZone
+{
+	ROUTER_COLD,				/* in a child */
+	ROUTER_HOT,					/* in the base */
+	ROUTER_BETWEEN,				/* archiving is on its way there: ask again under the home lock */
+} RouterZone;
 
 /* Where a search ended that found no child. */
 typedef struct RouterMiss
@@ -76,6 +87,8 @@ extern RouterEntry *router_cache_entry(Oid base);
 extern RouterRoute *router_cache_route(RouterEntry *entry);
 extern bool router_cache_is_current(const RouterEntry *entry);
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
+extern RouterZone router_route_zone(RouterRoute *route, const Datum *values, const bool *isnull);
+extern int	router_hot_level(const RouterConfig *config);
 extern void router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi);
 extern void router_route_leave_out(RouterKey *key, const RouterNode *node, RouterBound *bound);
 extern void router_route_split(const RouterNode *node, uint64 hash, RouterBound *bound);

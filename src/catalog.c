@@ -46,7 +46,10 @@ enum
 	ROUTE_ON_REJECT,
 	ROUTE_HORIZON,
 	ROUTE_MAX_NEW_CHILDREN,
-	ROUTE_NATTS = ROUTE_MAX_NEW_CHILDREN,
+	ROUTE_HOT,
+	ROUTE_WATERMARK,
+	ROUTE_PENDING,
+	ROUTE_NATTS = ROUTE_PENDING,
 };
 
 enum
@@ -243,6 +246,7 @@ router_catalog_route(Oid base)
 	SysScanDesc scan = begin_scan(rel, "route_def_pkey", ROUTE_BASE, base);
 	HeapTuple	tup = systable_getnext(scan);
 	RouterConfig *config = NULL;
+	Datum		datum;
 	bool		isnull;
 
 	if (HeapTupleIsValid(tup))
@@ -257,6 +261,14 @@ router_catalog_route(Oid base)
 		config->on_reject = router_policy_from_text("on_reject", get_text(tup, ROUTE_ON_REJECT, desc), false);
 		config->horizon = *DatumGetIntervalP(heap_getattr(tup, ROUTE_HORIZON, desc, &isnull));
 		config->max_new_children = DatumGetInt32(heap_getattr(tup, ROUTE_MAX_NEW_CHILDREN, desc, &isnull));
+		datum = heap_getattr(tup, ROUTE_HOT, desc, &isnull);
+		if (!isnull)
+		{
+			config->hot = palloc(sizeof(Interval));
+			*config->hot = *DatumGetIntervalP(datum);
+		}
+		config->watermark = get_text(tup, ROUTE_WATERMARK, desc);
+		config->pending = get_text(tup, ROUTE_PENDING, desc);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -303,10 +315,37 @@ router_catalog_put_route(const RouterConfig *config)
 	values[ROUTE_ON_REJECT - 1] = CStringGetTextDatum(policy_names[config->on_reject]);
 	values[ROUTE_HORIZON - 1] = PointerGetDatum(&config->horizon);
 	values[ROUTE_MAX_NEW_CHILDREN - 1] = Int32GetDatum(config->max_new_children);
+	values[ROUTE_HOT - 1] = PointerGetDatum(config->hot);
+	nulls[ROUTE_HOT - 1] = config->hot == NULL;
+	put_text(config->watermark, &values[ROUTE_WATERMARK - 1], &nulls[ROUTE_WATERMARK - 1]);
+	put_text(config->pending, &values[ROUTE_PENDING - 1], &nulls[ROUTE_PENDING - 1]);
 	insert_row("route_def", values, nulls);
 	for (int i = 0; i < config->nkeys; i++)
 		insert_key(config->base, i + 1, &config->keys[i]);
 	CacheInvalidateRelcacheByRelid(config->base);
+}
+
+/* Sets how far archiving is, and how far it is going (NULL: nowhere). */
+void
+router_catalog_put_watermark(Oid base, const char *watermark, const char *pending)
+{
+	Relation	rel = table_open(catalog_relid("route_def"), RowExclusiveLock);
+	SysScanDesc scan = begin_scan(rel, "route_def_pkey", ROUTE_BASE, base);
+	HeapTuple	tup = systable_getnext(scan);
+	int			columns[2] = {ROUTE_WATERMARK, ROUTE_PENDING};
+	Datum		values[2];
+	bool		nulls[2];
+
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "route of relation %u is gone", base);
+	put_text(watermark, &values[0], &nulls[0]);
+	put_text(pending, &values[1], &nulls[1]);
+	tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 2, columns, values, nulls);
+	CatalogTupleUpdate(rel, &tup->t_self, tup);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	CacheInvalidateRelcacheByRelid(base);
+	CommandCounterIncrement();
 }
 
 /* Forgets a route and its keys, not its children. The base may be gone already. */

@@ -27,6 +27,9 @@ typedef struct RouterConfig
 	RouterPolicy on_reject;
 	Interval	horizon;
 	int			max_new_children;
+	Interval   *hot;			/* how long a row stays in the base; NULL: not at all */
+	char	   *watermark;		/* hot: rows before it live in children; literal of the hot key */
+	char	   *pending;		/* hot: the watermark that an archive run is on its way to, or NULL */
 	int			nkeys;
 	RouterKey	keys[ROUTER_MAX_LEVELS];
 } RouterConfig;
@@ -49,6 +52,7 @@ extern List *router_catalog_children(Oid base);
 extern RouterChildDef *router_catalog_child(Oid child);
 
 extern void router_catalog_put_route(const RouterConfig *config);
+extern void router_catalog_put_watermark(Oid base, const char *watermark, const char *pending);
 extern void router_catalog_remove_route(Oid base);
 extern void router_catalog_remove_all(Oid base);
 extern void router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds);

@@ -6,6 +6,7 @@
  * Locking: a child is opened RowExclusive, and kept locked to the end of the
  * transaction as any table written to. After waiting for a lock the route is
  * looked at again: the child may have been dropped, or the row's home changed.
+ * For the home lock of a hot base see router_lock_homes.
  * Memory: everything lives in es_query_cxt of the statement's EState.
  */
 #include "compat.h"
@@ -13,7 +14,9 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
@@ -21,6 +24,9 @@
 #include "utils/timestamp.h"
 
 #include "child.h"
+
+/* tells the home lock of a base from other locks on it: the objsubid */
+#define HOME_LOCK 1
 
 /* up to so many opened homes are searched one by one */
 #define FEW_HOMES 8
@@ -76,6 +82,13 @@ beyond_horizon(RouterRoute *route, const RouterKey *key, Datum value)
 		return number >= key->pivot_value;
 	return number > router_key_now(key, horizon_end(horizon, 1)) ||
 		(number < router_key_now(key, horizon_end(horizon, -1)) && number >= key->pivot_value);
+}
+
+/* The instant before which rows of a hot route are aged, now, in units of its hot key. */
+int64
+router_hot_cutoff(const RouterConfig *config)
+{
+	return router_key_now(&config->keys[router_hot_level(config)], horizon_end(config->hot, -1));
 }
 
 /* Is one of the dates that would name a new child beyond the horizon? */
@@ -209,6 +222,40 @@ recall(RouterHomes *homes, Oid child)
 	return opened ? opened->dest : NULL;
 }
 
+/*
+ * The home lock of a hot base. Between the watermark and the one that archiving
+ * is on its way to, a row's home changes from the base to its child. Writers of
+ * such rows hold the lock in ShareLock mode until their transaction ends;
+ * archiving advances the watermark under ExclusiveLock. Nobody else takes it.
+ */
+void
+router_lock_homes(Oid base, LOCKMODE mode)
+{
+	LockDatabaseObject(RelationRelationId, base, HOME_LOCK, mode);
+}
+
+/*
+ * Do rows with these key values live in the base? *locked: does the statement
+ * hold the home lock already; taken if need be. The route is another one afterwards.
+ */
+bool
+router_home_is_base(RouterEntry *entry, Oid base, const Datum *values, const bool *isnull, bool *locked)
+{
+	RouterRoute *route = router_cache_route(entry);
+	RouterZone	zone = route ? router_route_zone(route, values, isnull) : ROUTER_COLD;
+
+	if (likely(zone != ROUTER_BETWEEN))
+		return zone == ROUTER_HOT;
+	if (!*locked)
+	{
+		router_lock_homes(base, ShareLock);
+		*locked = true;
+		route = router_cache_route(entry);
+		zone = route ? router_route_zone(route, values, isnull) : ROUTER_COLD;
+	}
+	return zone != ROUTER_COLD;
+}
+
 static Oid
 find_home(RouterHomes *homes, const Datum *values, const bool *isnull)
 {
@@ -216,6 +263,12 @@ find_home(RouterHomes *homes, const Datum *values, const bool *isnull)
 	RouterMiss	miss;
 	Oid			child;
 
+	if (route && route->hot_level >= 0 && !homes->archiving)
+	{
+		if (router_home_is_base(homes->entry, homes->base, values, isnull, &homes->home_locked))
+			return homes->base;
+		route = router_cache_route(homes->entry);
+	}
 	if (unlikely(route == NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -288,6 +341,21 @@ router_home(RouterHomes *homes, TupleTableSlot *slot)
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
+}
+
+/* Is the base the home of this row? Cheaper than router_home, which opens it. */
+bool
+router_row_is_hot(RouterHomes *homes, TupleTableSlot *slot)
+{
+	RouterRoute *route = router_cache_route(homes->entry);
+	Datum		values[ROUTER_MAX_LEVELS];
+	bool		isnull[ROUTER_MAX_LEVELS];
+
+	if (route == NULL || route->hot_level < 0)
+		return false;
+	for (int i = 0; i < route->config.nkeys; i++)
+		values[i] = slot_getattr(slot, route->config.keys[i].attnum, &isnull[i]);
+	return router_home_is_base(homes->entry, homes->base, values, isnull, &homes->home_locked);
 }
 
 /* Closes what was opened; locks stay. */

@@ -8,6 +8,8 @@
 #include "cache.h"
 #include "move.h"
 
+#include "storage/lockdefs.h"
+
 /* The homes that one statement has met. */
 typedef struct RouterHomes
 {
@@ -25,6 +27,8 @@ typedef struct RouterHomes
 	RouterDest *first;			/* those opened, linked by next_opened */
 	int			nopened;
 	HTAB	   *dests;			/* child oid -> RouterDest, once they are many */
+	bool		archiving;		/* the base is no home */
+	bool		home_locked;	/* this statement has taken the home lock */
 	Oid			last_child;
 	RouterDest *last_dest;
 	int			created;
@@ -32,6 +36,10 @@ typedef struct RouterHomes
 
 extern void router_homes_init(RouterHomes *homes, RouterEntry *entry, Relation base, EState *estate,
 							  ResultRelInfo *root);
+extern int64 router_hot_cutoff(const RouterConfig *config);
+extern void router_lock_homes(Oid base, LOCKMODE mode);
+extern bool router_home_is_base(RouterEntry *entry, Oid base, const Datum *values, const bool *isnull, bool *locked);
+extern bool router_row_is_hot(RouterHomes *homes, TupleTableSlot *slot);
 extern RouterDest *router_home(RouterHomes *homes, TupleTableSlot *slot);
 extern bool router_home_is_beyond_horizon(RouterRoute *route, const Datum *values, const bool *isnull,
 										  const RouterMiss *miss);

@@ -70,18 +70,6 @@ typedef struct Wear
 
 static dlist_head wears = DLIST_STATIC_INIT(wears);
 
-/* ----------------------------------------------------------------- triggers */
-
-static void
-mask_own_triggers(TriggerDesc *triggers)
-{
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-		if (router_is_own_trigger(&triggers->triggers[i]))
-			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
-	if (triggers)
-		router_recount_insert_triggers(triggers);
-}
-
 /* ---------------------------------------------------- a child's clothes */
 
 static bool
@@ -340,6 +328,13 @@ fetch_and_wear(PlanState *subplan)
 			}
 		}
 		wear->replay = NULL;
+		if (!wear->batching && router_row_is_hot(&wear->homes, slot))
+		{
+			put_on(wear, NULL);
+			if (wear->nrows < ROWS_BEFORE_BATCH && ++wear->nrows == ROWS_BEFORE_BATCH)
+				wear->batching = may_batch(wear);
+			return slot;
+		}
 		dest = router_home(&wear->homes, slot);
 		if (wear->nrows < ROWS_BEFORE_BATCH && ++wear->nrows == ROWS_BEFORE_BATCH)
 			wear->batching = may_batch(wear);
@@ -381,7 +376,7 @@ take_over(ModifyTableState *mtstate)
 
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
 	wear = palloc0(sizeof(Wear));
-	mask_own_triggers(rri->ri_TrigDesc);
+	router_mask_own_triggers(rri->ri_TrigDesc);
 	wear->mtstate = mtstate;
 	wear->worn = rri;
 	wear->base = *rri;
@@ -394,7 +389,10 @@ take_over(ModifyTableState *mtstate)
 	wear->batch.cid = estate->es_output_cid;
 	wear->batch.capture = mtstate->mt_transition_capture;
 	if (rri->ri_TrigDesc->trig_insert_before_row)
+	{
 		wear->trigger_slot = table_slot_create(base, &estate->es_tupleTable);
+		rri->ri_TrigDesc->trig_insert_before_row = false;	/* core shall not fire them for hot rows again */
+	}
 	wear->subplan = outerPlanState(mtstate);
 	wear->fetch = wear->subplan->ExecProcNodeReal;
 	wear->forget.func = forget_wear;
@@ -447,15 +445,18 @@ insert_or_do_nothing(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, 
 	ResetPerTupleExprContext(mover->estate);
 }
 
-/* INSERT of MERGE without RETURNING: the row is inserted here, and counted. */
+/*
+ * INSERT or MERGE, without RETURNING: the row is inserted here, and counted.
+ * node: of MERGE, NULL for an INSERT.
+ */
 static void
-insert_for_merge(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTableState *node)
+insert_here(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTable *plan, ModifyTableState *node)
 {
 	RouterMover *mover = router_mover(estate, RelationGetRelid(trigdata->tg_relation), false);
 	TupleTableSlot *slot = trigdata->tg_trigslot;
 	RouterDest *dest;
 
-	mover->batch.capture = node->mt_transition_capture;
+	mover->batch.capture = node ? node->mt_transition_capture : NULL;
 	if (rri->ri_WithCheckOptions != NIL)
 		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, rri, slot, estate);
 	dest = router_home(&mover->homes, slot);
@@ -463,7 +464,7 @@ insert_for_merge(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, Modi
 		return;
 	if (rri->ri_WithCheckOptions != NIL)
 		ExecWithCheckOptions(WCO_VIEW_CHECK, rri, slot, estate);
-	if (node->canSetTag)
+	if (plan->canSetTag)
 		estate->es_processed++;
 }
 
@@ -497,17 +498,15 @@ router_insert_late(TriggerData *trigdata)
 		MemoryContextSwitchTo(old);
 		return true;
 	}
-	if (node && node->operation == CMD_MERGE && plan && plan->returningLists == NIL)
-	{
-		insert_for_merge(trigdata, estate, rri, node);
-		return true;
-	}
-	if (plan && plan->operation == CMD_INSERT && plan->onConflictAction == ONCONFLICT_NOTHING)
-	{
+	if (plan == NULL || plan->returningLists != NIL)
+		return false;
+	if (plan->onConflictAction == ONCONFLICT_NOTHING)
 		insert_or_do_nothing(trigdata, estate, rri, plan);
-		return true;
-	}
-	return false;
+	else if (node || !rri->ri_TrigDesc->trig_insert_new_table)	/* who collects rows only the node knows */
+		insert_here(trigdata, estate, rri, plan, node);
+	else
+		return false;
+	return true;
 }
 
 /* At the end of a statement. */

@@ -83,6 +83,7 @@ extern void router_key_resolve(RouterKey *key, Relation base, const char *time_z
 extern bool router_key_is_range(const RouterKey *key);
 
 extern int64 router_key_parse(RouterKey *key, const char *text);
+extern char *router_key_text(const RouterKey *key, int64 value);
 extern int64 router_key_int(const RouterKey *key, Datum value);
 extern Datum router_key_fold(RouterKey *key, Datum value);
 extern uint64 router_key_hash(RouterKey *key, Datum value);

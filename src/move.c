@@ -152,6 +152,17 @@ mask_clones(TriggerDesc *triggers, const TriggerDesc *base)
 	router_recount_insert_triggers(triggers);
 }
 
+/* Masks router's own INSERT triggers of a base, for rows that it puts there itself. */
+void
+router_mask_own_triggers(TriggerDesc *triggers)
+{
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		if (router_is_own_trigger(&triggers->triggers[i]))
+			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
+	if (triggers)
+		router_recount_insert_triggers(triggers);
+}
+
 /*
  * Spares the evaluation of router's own CHECK for rows that router placed, by
  * filling the cache of constraint expressions with none for it. Not to be used
@@ -244,6 +255,7 @@ router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base, M
 
 	begin_foreign(dest, estate, mtstate);
 	mask_clones(dest->rri->ri_TrigDesc, base);
+	router_mask_own_triggers(dest->rri->ri_TrigDesc);
 	triggers = dest->rri->ri_TrigDesc;
 	if (triggers == NULL || !triggers->trig_insert_before_row)
 		skip_check(dest, estate);

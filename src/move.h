@@ -57,6 +57,7 @@ extern void router_dest_close(RouterDest *dest);
 extern void router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base,
 								ModifyTableState *mtstate);
 extern void router_dest_mute(RouterDest *dest);
+extern void router_mask_own_triggers(TriggerDesc *triggers);
 extern void router_recount_insert_triggers(TriggerDesc *triggers);
 extern bool router_has_row_triggers(const TriggerDesc *triggers, int timing);
 

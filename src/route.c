@@ -26,6 +26,7 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
@@ -62,6 +63,7 @@ typedef struct Settings
 	char	   *on_reject;
 	Interval   *horizon;
 	int			max_new_children;
+	Interval   *hot;
 } Settings;
 
 /* ------------------------------------------------------------------ checks */
@@ -220,6 +222,7 @@ read_settings(FunctionCallInfo fcinfo, int n, Settings *settings)
 	settings->on_reject = text_argument(fcinfo, n + 4);
 	settings->horizon = PG_ARGISNULL(n + 5) ? NULL : PG_GETARG_INTERVAL_P(n + 5);
 	settings->max_new_children = PG_ARGISNULL(n + 6) ? -1 : PG_GETARG_INT32(n + 6);
+	settings->hot = PG_ARGISNULL(n + 7) ? NULL : PG_GETARG_INTERVAL_P(n + 7);
 	if (!PG_ARGISNULL(n + 6) && settings->max_new_children < 0)
 		bad_setting("max_new_children", "It is the number of children that one statement may create: 0 or more.");
 }
@@ -250,6 +253,14 @@ apply_settings(RouterConfig *config, const Settings *settings, bool has_default_
 											 IntervalPGetDatum(&zero))))
 			bad_setting("horizon", "It is how far from now a date may be for a child to be made: an interval above zero.");
 		config->horizon = *settings->horizon;
+	}
+	if (settings->hot)
+	{
+		if (DatumGetBool(DirectFunctionCall2(interval_le, IntervalPGetDatum(settings->hot), IntervalPGetDatum(&zero))))
+			bad_setting("hot", "It is how long a row stays in the base: an interval above zero, such as '7 days'.");
+		if (router_hot_level(config) < 0)
+			bad_setting("hot", "The age of rows needs a date key: add router.by_date to the keys.");
+		config->hot = settings->hot;
 	}
 	if (settings->max_new_children >= 0)
 		config->max_new_children = settings->max_new_children;
@@ -370,7 +381,8 @@ same_settings(const RouterConfig *a, const RouterConfig *b)
 {
 	return same_text(a->template, b->template) && strcmp(a->time_zone, b->time_zone) == 0 &&
 		a->on_missing == b->on_missing && a->on_reject == b->on_reject &&
-		memcmp(&a->horizon, &b->horizon, sizeof(Interval)) == 0 && a->max_new_children == b->max_new_children;
+		memcmp(&a->horizon, &b->horizon, sizeof(Interval)) == 0 && a->max_new_children == b->max_new_children &&
+		(a->hot == NULL) == (b->hot == NULL) && (a->hot == NULL || memcmp(a->hot, b->hot, sizeof(Interval)) == 0);
 }
 
 /* ---------------------------------------------------------------- children */
@@ -468,7 +480,18 @@ has_rows(Relation rel)
 	return found;
 }
 
-/* Moves all rows of a base, which nobody else can write to now, into their homes. */
+/* Has a child any page? */
+static bool
+is_filled(Oid child)
+{
+	Relation	rel = table_open(child, AccessShareLock);
+	bool		filled = rel->rd_rel->relkind != RELKIND_RELATION || RelationGetNumberOfBlocks(rel) > 0;
+
+	table_close(rel, NoLock);
+	return filled;
+}
+
+/* Moves those rows of a base, which nobody else can write to now, into their homes that are not hot. */
 static uint64
 move_base_rows(RouterEntry *entry, Oid relid)
 {
@@ -489,6 +512,8 @@ move_base_rows(RouterEntry *entry, Oid relid)
 
 		CHECK_FOR_INTERRUPTS();
 		ResetPerTupleExprContext(estate);
+		if (router_row_is_hot(&homes, slot))
+			continue;
 		dest = router_home(&homes, slot);
 		if (dest->nused == 0)
 			router_dest_mute(dest);
@@ -577,6 +602,35 @@ check_config(RouterConfig *config, Relation base)
 		check_groups(&config->keys[i]);
 		router_check_label(&config->keys[i], base->rd_rel->relowner, config->time_zone);
 	}
+	AtEOXact_GUC(false, guc_level);
+}
+
+/* The first watermark of a route that becomes hot. The keys are resolved. */
+static void
+set_watermark(RouterConfig *config, RouterRoute *route, bool has_hot_rows)
+{
+	RouterKey  *key = &config->keys[router_hot_level(config)];
+	int64		watermark = has_hot_rows ? PG_INT64_MIN : router_hot_cutoff(config);
+	int			guc_level = router_pin_settings(config->time_zone);
+	ListCell   *lc;
+
+	/* where rows live in children already they go on living there */
+	foreach(lc, route ? router_catalog_children(config->base) : NIL)
+	{
+		RouterChildDef *def = lfirst(lc);
+		RouterBound *bound = router_bound_parse(key, def->bounds[router_hot_level(config)]);
+
+		if (bound->form != ROUTER_BOUND_RANGE || !is_filled(def->child))
+			continue;
+		if (has_hot_rows || bound->hi == PG_INT64_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("routed table \"%s\" cannot become hot", get_rel_name(config->base)),
+					 errdetail("Child \"%s\" has rows without an end in time.", get_rel_name(def->child)),
+					 errhint("Split that child first.")));
+		watermark = Max(watermark, bound->hi + 1);
+	}
+	config->watermark = router_key_text(key, watermark);
 	AtEOXact_GUC(false, guc_level);
 }
 
@@ -683,11 +737,11 @@ router_create_route(PG_FUNCTION_ARGS)
 	RouterEntry *entry;
 	Relation	base;
 	Oid			relid;
-	bool		move_rows = !PG_ARGISNULL(9) && PG_GETARG_BOOL(9);
+	bool		move_rows = !PG_ARGISNULL(10) && PG_GETARG_BOOL(10);
 	bool		rows;
 	bool		has_default;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(10) && PG_GETARG_BOOL(10));
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(11) && PG_GETARG_BOOL(11));
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		bad_setting(PG_ARGISNULL(0) ? "base" : "keys", "It cannot be null.");
 	relid = PG_GETARG_OID(0);
@@ -712,6 +766,10 @@ router_create_route(PG_FUNCTION_ARGS)
 						"It is routed by other keys and has children.",
 						"Drop the route with router.drop_route, and its children, or keep the keys.");
 	rows = has_rows(base);
+	if (config->hot && config->watermark == NULL)
+		set_watermark(config, there ? router_cache_route(entry) : NULL, rows && !move_rows);
+	if (rows && !move_rows && config->hot)
+		rows = false;			/* they are hot, for the time being */
 	if (rows && !move_rows)
 		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It has rows.",
 						"Say move_rows => true to move them into children in this transaction.");
@@ -755,7 +813,7 @@ router_alter_route(PG_FUNCTION_ARGS)
 	Relation	base;
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(8) && PG_GETARG_BOOL(8));
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(9) && PG_GETARG_BOOL(9));
 	read_settings(fcinfo, 1, &settings);
 	entry = router_owned_route(relid);
 	route = router_lock_children(entry, relid);
@@ -768,6 +826,8 @@ router_alter_route(PG_FUNCTION_ARGS)
 	there = router_catalog_route(relid);
 	config = wanted_config(relid, there, NULL, &settings, OidIsValid(route->default_child));
 	check_config(config, base);
+	if (config->hot && config->watermark == NULL)
+		set_watermark(config, route, false);
 	table_close(base, NoLock);
 	report_route(&report, there, config);
 	if (!report.dry_run && !same_settings(there, config))

@@ -155,8 +155,13 @@ router_settle_row(PG_FUNCTION_ARGS)
 	mover->homes.created = *created;
 	mover->batch.cid = InvalidCommandId;
 	dest = router_home(&mover->homes, trigdata->tg_trigslot);
-	router_delete_row(trigdata->tg_relation, &trigdata->tg_trigtuple->t_self, GetCurrentCommandId(true));
-	router_mover_insert(mover, dest, trigdata->tg_trigslot);
+	if (RelationGetRelid(dest->rel) != base)
+	{
+		router_delete_row(trigdata->tg_relation, &trigdata->tg_trigtuple->t_self, GetCurrentCommandId(true));
+		router_mover_insert(mover, dest, trigdata->tg_trigslot);
+	}
+	else	/* a hot row: its triggers were masked with those of all the others */
+		ExecARInsertTriggers(mover->estate, dest->rri, trigdata->tg_trigslot, NIL, NULL);
 	*created = mover->homes.created;
 	if (statement == NULL)
 		router_mover_close(mover);

@@ -51,6 +51,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "home.h"
 #include "mirror.h"
 #include "mover.h"
 #include "statement.h"
@@ -76,6 +77,7 @@ typedef struct Source
 	TupleConversionMap *back;	/* from back_of's layout, NULL if alike */
 	Oid			back_of;
 	bool		referenced;		/* foreign keys refer to this very table */
+	bool		home_locked;	/* this statement has taken the home lock */
 	Elsewhere  *elsewhere;
 	/* of the row in hand */
 	ItemPointerData tid;
@@ -422,6 +424,14 @@ stays(Source *source, RouterRoute *route, TriggerData *trigdata)
 
 	for (int i = 0; i < route->config.nkeys; i++)
 		values[i] = slot_getattr(trigdata->tg_newslot, source->attnums[i], &isnull[i]);
+	if (route->hot_level >= 0)
+	{
+		if (router_home_is_base(source->entry, source->base, values, isnull, &source->home_locked))
+			return source->base == RelationGetRelid(trigdata->tg_relation);
+		route = router_cache_route(source->entry);
+		if (route == NULL)
+			return true;
+	}
 	return router_route_find(route, values, isnull, &miss) == RelationGetRelid(trigdata->tg_relation);
 }
 

@@ -1,0 +1,641 @@
+/*
+ * archive.c
+ *		router.archive: moves the rows that have left the hot window from the
+ *		base into their children, batch by batch.
+ *
+ * The watermark says where a row lives: before it in a child, from it on in
+ * the base. A run takes it to a cutoff:
+ *	1. Announce: record the cutoff as pending, under ShareRowExclusiveLock on
+ *	   the base, which waits for writers that do not know of it. From then on a
+ *	   writer of a row between watermark and cutoff takes the home lock
+ *	   (ShareLock, see home.c) and looks again.
+ *	2. Create the children that aged rows need, commit, and wait for everybody
+ *	   who holds a lock on the base: their plans may not know these children.
+ *	3. Drain: a batch takes the home lock (ExclusiveLock), moves all rows from
+ *	   the watermark to some later point, and advances the watermark there, in
+ *	   one transaction. At every instant each row has one home, so that unique
+ *	   keys hold. Rows are deleted as moved: whoever waits for one gets core's
+ *	   serialization error.
+ * Readers see each row once by their snapshot. Nobody who reads or writes rows
+ * after the cutoff waits for any of this, but for a moment in step 1.
+ *
+ * Each step runs in a subtransaction, so that one which fails, by lock timeout
+ * or otherwise, leaves nothing behind; a run that was interrupted anywhere is
+ * carried on by the next. In a transaction block nothing can be committed
+ * between the steps: then the base is locked AccessExclusive instead.
+ */
+#include "compat.h"
+#include "route.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "home.h"
+#include "mirror.h"
+#include "move.h"
+
+/* how often a step that did not get its lock is tried again, and the longest pause between */
+#define MAX_TRIES 20
+#define MAX_PAUSE_MS 2000L
+
+PG_FUNCTION_INFO_V1(router_archive);
+
+typedef struct Archive
+{
+	Oid			base;
+	RouterEntry *entry;
+	MemoryContext cxt;			/* outlives transactions */
+	bool		atomic;			/* the caller's transaction must go on */
+	bool		dry_run;
+	int			batch_rows;
+	int			lock_timeout;	/* milliseconds */
+	TimestampTz deadline;
+	char	   *cutoff_text;	/* or NULL: by the hot window */
+	int64		cutoff;
+	uint64		moved;
+	int			created;
+	bool		done;			/* the watermark has reached the cutoff */
+	bool		missing;		/* a row needs a child that is not there */
+} Archive;
+
+/* ------------------------------------------------------------- reading the base */
+
+/* A scan of the rows of a base between two points of the hot key: in their order, if there is an index for it. */
+typedef struct AgedScan
+{
+	Relation	base;
+	Relation	index;			/* or NULL: the whole table, unordered */
+	Snapshot	snapshot;
+	IndexScanDesc iscan;
+	TableScanDesc tscan;
+	TupleTableSlot *slot;
+} AgedScan;
+
+/* An index whose first column is the hot key, plain and complete. */
+static Oid
+hot_index(Relation base, AttrNumber attnum)
+{
+	Oid			found = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(base))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		if (index->rd_index->indisvalid && index->rd_rel->relam == BTREE_AM_OID &&
+			index->rd_index->indkey.values[0] == attnum && RelationGetIndexPredicate(index) == NIL &&
+			index->rd_opcintype[0] == TupleDescAttr(RelationGetDescr(base), attnum - 1)->atttypid &&
+			(index->rd_indoption[0] & INDOPTION_DESC) == 0)
+			found = RelationGetRelid(index);
+		index_close(index, AccessShareLock);
+		if (OidIsValid(found))
+			break;
+	}
+	return found;
+}
+
+static Datum
+key_datum(const RouterKey *key, int64 value)
+{
+	return key->typid == DATEOID ?
+		DateADTGetDatum(value == PG_INT64_MIN ? DATEVAL_NOBEGIN : value == PG_INT64_MAX ? DATEVAL_NOEND : (DateADT) value) :
+		Int64GetDatum(value);
+}
+
+static void
+begin_aged(AgedScan *scan, Relation base, RouterRoute *route, int64 from, int64 before)
+{
+	RouterKey	key = route->config.keys[route->hot_level];
+	Oid			index = hot_index(base, key.attnum);
+	ScanKeyData keys[2];
+
+	memset(scan, 0, sizeof(*scan));
+	scan->base = base;
+	scan->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	scan->slot = table_slot_create(base, NULL);
+	if (!OidIsValid(index))
+	{
+		scan->tscan = table_beginscan(base, scan->snapshot, 0, NULL);
+		return;
+	}
+	scan->index = index_open(index, AccessShareLock);
+	for (int i = 0; i < 2; i++)
+	{
+		StrategyNumber strategy = i == 0 ? BTGreaterEqualStrategyNumber : BTLessStrategyNumber;
+		Oid			type = scan->index->rd_opcintype[0];
+		Oid			opr = get_opfamily_member(scan->index->rd_opfamily[0], type, type, strategy);
+
+		ScanKeyInit(&keys[i], 1, strategy, get_opcode(opr), key_datum(&key, i == 0 ? from : before));
+	}
+	scan->iscan = router_index_beginscan(base, scan->index, scan->snapshot, 2);
+	index_rescan(scan->iscan, keys, 2, NULL, 0);
+}
+
+static bool
+next_aged(AgedScan *scan)
+{
+	CHECK_FOR_INTERRUPTS();
+	return scan->index ? index_getnext_slot(scan->iscan, ForwardScanDirection, scan->slot) :
+		table_scan_getnextslot(scan->tscan, ForwardScanDirection, scan->slot);
+}
+
+static void
+end_aged(AgedScan *scan)
+{
+	if (scan->index)
+	{
+		index_endscan(scan->iscan);
+		index_close(scan->index, NoLock);
+	}
+	else
+		table_endscan(scan->tscan);
+	ExecDropSingleTupleTableSlot(scan->slot);
+	UnregisterSnapshot(scan->snapshot);
+}
+
+/* The hot key of a row. False: NULL. */
+static bool
+hot_value(RouterRoute *route, TupleTableSlot *slot, int64 *value)
+{
+	RouterKey  *key = &route->config.keys[route->hot_level];
+	bool		isnull;
+	Datum		datum = slot_getattr(slot, key->attnum, &isnull);
+
+	if (!isnull)
+		*value = router_key_int(key, datum);
+	return !isnull;
+}
+
+/* --------------------------------------------------------------------- the steps */
+
+static RouterRoute *
+hot_route(Archive *archive)
+{
+	RouterRoute *route = router_route_locked(archive->entry);
+
+	if (route->hot_level < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("routed table \"%s\" is not hot", get_rel_name(archive->base)),
+				 errhint("Say how long rows stay in it, with router.alter_route(…, hot => '7 days').")));
+	return route;
+}
+
+static void
+find_cutoff(Archive *archive)
+{
+	RouterRoute *route = hot_route(archive);
+	RouterKey  *key = &route->config.keys[route->hot_level];
+	int			guc_level = router_pin_settings(route->config.time_zone);
+
+	archive->cutoff = archive->cutoff_text ? router_key_parse(key, archive->cutoff_text) :
+		router_hot_cutoff(&route->config);
+	AtEOXact_GUC(false, guc_level);
+}
+
+static void
+put_watermark(Archive *archive, int64 watermark, int64 pending)
+{
+	RouterRoute *route = hot_route(archive);
+	RouterKey	key = route->config.keys[route->hot_level];
+	int			guc_level = router_pin_settings(route->config.time_zone);
+	char	   *mark = router_key_text(&key, watermark);
+
+	router_catalog_put_watermark(archive->base, mark, pending > watermark ? router_key_text(&key, pending) : NULL);
+	AtEOXact_GUC(false, guc_level);
+}
+
+/* Step 1. A cutoff that was announced before and lies further on stays. */
+static void
+announce(Archive *archive)
+{
+	RouterRoute *route;
+
+	LockRelationOid(archive->base, archive->atomic ? AccessExclusiveLock : ShareRowExclusiveLock);
+	find_cutoff(archive);
+	route = hot_route(archive);
+	archive->done = archive->cutoff <= route->watermark;
+	if (!archive->done && route->pending < archive->cutoff)
+		put_watermark(archive, route->watermark, archive->cutoff);
+}
+
+static void
+init_homes(Archive *archive, RouterHomes *homes, Relation base, EState *estate)
+{
+	router_homes_init(homes, archive->entry, base, estate, router_make_root(estate, base));
+	homes->archiving = true;
+	homes->moving = true;
+	homes->created = PG_INT32_MIN;	/* the rows are there: no rail holds them back */
+}
+
+/* Step 2, but for the waiting. */
+static void
+create_children(Archive *archive)
+{
+	Relation	base = table_open(archive->base, RowExclusiveLock);
+	RouterRoute *route = hot_route(archive);
+	EState	   *estate = router_make_estate(base, NULL);
+	AgedScan	scan;
+	RouterHomes homes;
+	int64		value;
+
+	init_homes(archive, &homes, base, estate);
+	begin_aged(&scan, base, route, route->watermark, archive->cutoff);
+	while (next_aged(&scan))
+	{
+		route = hot_route(archive);
+		if (!hot_value(route, scan.slot, &value) || value < route->watermark || value >= archive->cutoff)
+			continue;
+		(void) router_home(&homes, scan.slot);
+	}
+	end_aged(&scan);
+	archive->created += homes.created - PG_INT32_MIN;
+	archive->missing = homes.created != PG_INT32_MIN;	/* to be waited for */
+	router_homes_close(&homes);
+	router_free_estate(estate);
+	table_close(base, NoLock);
+}
+
+/* Is there a home for the row, or a policy that gives it one? */
+static bool
+has_home(RouterRoute *route, TupleTableSlot *slot)
+{
+	Datum		values[ROUTER_MAX_LEVELS];
+	bool		isnull[ROUTER_MAX_LEVELS];
+	RouterMiss	miss;
+
+	for (int i = 0; i < route->config.nkeys; i++)
+		values[i] = slot_getattr(slot, route->config.keys[i].attnum, &isnull[i]);
+	return OidIsValid(router_route_find(route, values, isnull, &miss)) ||
+		route->config.on_missing != ROUTER_POLICY_CREATE;
+}
+
+/*
+ * Deletes a row that is to be moved, in its newest version, which the slot
+ * holds afterwards. False: it is gone, or became hot.
+ */
+static bool
+take_row(Archive *archive, Relation base, TupleTableSlot *slot, int64 value, CommandId cid)
+{
+	for (;;)
+	{
+		TM_FailureData failure;
+		ItemPointerData tid = slot->tts_tid;
+		int64		now;
+
+		switch (table_tuple_delete(base, &tid, cid, GetActiveSnapshot(), InvalidSnapshot, true, &failure, true))
+		{
+			case TM_Ok:
+				return true;
+			case TM_Deleted:
+				return false;
+			case TM_Updated:
+				break;
+			default:
+				ereport(ERROR,
+						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						 errmsg("could not serialize access due to concurrent update")));
+		}
+		/* writers of aged rows hold the home lock: what went on was an update of other columns, or to a fresh date */
+		switch (table_tuple_lock(base, &tid, GetActiveSnapshot(), slot, cid, LockTupleExclusive, LockWaitBlock,
+								 TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure))
+		{
+			case TM_Ok:
+				break;
+			case TM_Deleted:
+				return false;
+			default:
+				ereport(ERROR,
+						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						 errmsg("could not serialize access due to concurrent update")));
+		}
+		if (!hot_value(hot_route(archive), slot, &now) || now != value)
+			return false;
+	}
+}
+
+/* The end of a batch that is not known by the order of rows: that of a step of the key. */
+static int64
+end_of_step(Archive *archive, RouterRoute *route)
+{
+	RouterKey  *key = &route->config.keys[route->hot_level];
+	int64		lo = PG_INT64_MIN;
+	int64		hi = PG_INT64_MAX;
+
+	if (route->watermark == PG_INT64_MIN || !router_key_bucket(key, route->watermark, &lo, &hi) ||
+		hi >= archive->cutoff - 1)
+		return archive->cutoff;
+	return hi + 1;
+}
+
+/* Step 3: one batch. archive->missing: it moved rows but must be undone, a child is missing. */
+static void
+drain(Archive *archive)
+{
+	Relation	base = table_open(archive->base, RowExclusiveLock);
+	RouterRoute *route;
+	EState	   *estate;
+	RouterHomes homes;
+	RouterBatch batch = {0};
+	AgedScan	scan;
+	CommandId	cid;
+	int64		from,
+				until,
+				last = 0;
+	uint64		moved = 0;
+
+	router_lock_homes(archive->base, ExclusiveLock);
+	route = hot_route(archive);
+	from = route->watermark;
+	archive->done = from >= archive->cutoff;
+	archive->missing = false;
+	if (archive->done)
+	{
+		table_close(base, NoLock);
+		return;
+	}
+	estate = router_make_estate(base, NULL);
+	cid = GetCurrentCommandId(true);
+	batch.estate = estate;
+	batch.cid = cid;
+	init_homes(archive, &homes, base, estate);
+	begin_aged(&scan, base, route, from, archive->cutoff);
+	until = scan.index ? archive->cutoff : end_of_step(archive, route);
+	PushActiveSnapshot(scan.snapshot);
+	while (!archive->missing && next_aged(&scan))
+	{
+		RouterDest *dest;
+		int64		value;
+
+		ResetPerTupleExprContext(estate);
+		route = hot_route(archive);
+		if (!hot_value(route, scan.slot, &value) || value < from || value >= until)
+			continue;
+		if (scan.index && moved >= (uint64) archive->batch_rows && value > last)
+		{
+			until = value;
+			break;
+		}
+		last = value;
+		archive->missing = !has_home(route, scan.slot);
+		if (archive->missing || !take_row(archive, base, scan.slot, value, cid))
+			continue;
+		dest = router_home(&homes, scan.slot);
+		if (dest->nused == 0)
+			router_dest_mute(dest);
+		router_batch_add(&batch, dest, scan.slot);
+		moved++;
+	}
+	router_batch_flush(&batch);
+	PopActiveSnapshot();
+	end_aged(&scan);
+	router_homes_close(&homes);
+	router_free_estate(estate);
+	table_close(base, NoLock);
+	if (archive->missing)
+		return;
+	CommandCounterIncrement();
+	put_watermark(archive, until, archive->cutoff);
+	archive->done = until >= archive->cutoff;
+	archive->moved += moved;
+}
+
+/* ------------------------------------------------------------------- the procedure */
+
+typedef void (*ArchiveStep) (Archive *archive);
+
+/* Runs a step in a subtransaction; NULL: it succeeded. undo: roll back although, when a child was missing. */
+static ErrorData *
+run_step(Archive *archive, ArchiveStep step)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(archive->cxt);
+	PG_TRY();
+	{
+		MemoryContext work = AllocSetContextCreate(archive->cxt, "router archive step", ALLOCSET_DEFAULT_SIZES);
+
+		(void) set_config_option("lock_timeout", psprintf("%d", archive->lock_timeout), PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
+		MemoryContextSwitchTo(work);
+		PushActiveSnapshot(GetTransactionSnapshot());
+		step(archive);
+		PopActiveSnapshot();
+		MemoryContextSwitchTo(archive->cxt);
+		MemoryContextDelete(work);
+		if (step == drain && archive->missing)
+			RollbackAndReleaseCurrentSubTransaction();
+		else
+			ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(archive->cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(archive->cxt);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+static bool
+worth_a_retry(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
+		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+static void
+commit(Archive *archive)
+{
+	if (!archive->atomic)
+		SPI_commit();
+	MemoryContextSwitchTo(archive->cxt);
+}
+
+static void
+pause_before(int tries)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(MAX_PAUSE_MS, 50L << Min(tries, 6)),
+					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Runs a step until it gets its locks. */
+static void
+insist(Archive *archive, ArchiveStep step)
+{
+	for (int tries = 1;; tries++)
+	{
+		ErrorData  *error = run_step(archive, step);
+
+		if (error == NULL)
+			break;
+		if (archive->atomic || tries >= MAX_TRIES || !worth_a_retry(error))
+			ReThrowError(error);
+		FreeErrorData(error);
+		commit(archive);
+		pause_before(tries);
+	}
+	commit(archive);
+}
+
+static void
+wait_for_planners(Archive *archive)
+{
+	LOCKTAG		tag;
+
+	if (archive->atomic || !archive->missing)
+		return;
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, archive->base);
+	WaitForLockers(tag, AccessExclusiveLock, false);
+}
+
+static void
+count_aged(Archive *archive)
+{
+	Relation	base = table_open(archive->base, AccessShareLock);
+	RouterRoute *route;
+	AgedScan	scan;
+	uint64		n = 0;
+	int64		value;
+
+	find_cutoff(archive);
+	route = hot_route(archive);
+	begin_aged(&scan, base, route, route->watermark, archive->cutoff);
+	while (next_aged(&scan))
+	{
+		route = hot_route(archive);
+		n += hot_value(route, scan.slot, &value) && value >= route->watermark && value < archive->cutoff;
+	}
+	end_aged(&scan);
+	table_close(base, NoLock);
+	ereport(NOTICE,
+			(errmsg("would archive " UINT64_FORMAT " rows of %s", n, router_qualified_name(archive->base))));
+}
+
+/* Archives one base. */
+static void
+archive_base(Archive *archive)
+{
+	archive->entry = router_owned_route(archive->base);
+	(void) hot_route(archive);
+	archive->moved = 0;
+	archive->created = 0;
+	archive->done = false;
+	if (archive->dry_run)
+	{
+		count_aged(archive);
+		return;
+	}
+	insist(archive, announce);
+	archive->missing = !archive->done;
+	while (!archive->done)
+	{
+		if (archive->missing)
+		{
+			insist(archive, create_children);
+			wait_for_planners(archive);
+		}
+		insist(archive, drain);
+		if (GetCurrentTimestamp() >= archive->deadline)
+			break;
+	}
+	ereport(NOTICE,
+			(errmsg("archived " UINT64_FORMAT " rows of %s%s", archive->moved, router_qualified_name(archive->base),
+					archive->done ? "" : ", more to come: the time budget is used up")));
+}
+
+static List *
+hot_bases(void)
+{
+	List	   *bases = NIL;
+
+	if (SPI_execute("SELECT base FROM router.route_def WHERE hot IS NOT NULL AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = base), 'USAGE') ORDER BY base", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the hot routes");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+
+		bases = lappend_oid(bases, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1,
+																  &isnull)));
+	}
+	return bases;
+}
+
+static int
+milliseconds(const Interval *interval)
+{
+	double		ms = interval->time / 1000.0 + (interval->day + interval->month * 30.0) * 86400000.0;
+
+	if (ms < 1 || ms > PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for lock_timeout"),
+				 errhint("Give an interval from 1 millisecond to 24 days.")));
+	return (int) ms;
+}
+
+/* CALL router.archive(base, batch_rows, time_budget, lock_timeout, cutoff, dry_run) */
+Datum
+router_archive(PG_FUNCTION_ARGS)
+{
+	Archive		archive = {0};
+	List	   *bases;
+	ListCell   *lc;
+
+	archive.atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext) &&
+					   !castNode(CallContext, fcinfo->context)->atomic);
+	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) <= 0 || PG_ARGISNULL(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for %s", PG_ARGISNULL(3) ? "lock_timeout" : "batch_rows"),
+				 errhint("batch_rows is a number above zero, lock_timeout an interval.")));
+	archive.batch_rows = PG_GETARG_INT32(1);
+	archive.deadline = PG_ARGISNULL(2) ? DT_NOEND :
+		DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
+												PG_GETARG_DATUM(2)));
+	archive.lock_timeout = milliseconds(PG_GETARG_INTERVAL_P(3));
+	archive.cxt = AllocSetContextCreate(PortalContext, "router archive", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(archive.cxt);
+	archive.cutoff_text = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	archive.dry_run = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+
+	SPI_connect_ext(archive.atomic ? 0 : SPI_OPT_NONATOMIC);
+	MemoryContextSwitchTo(archive.cxt);
+	bases = PG_ARGISNULL(0) ? hot_bases() : list_make1_oid(PG_GETARG_OID(0));
+	foreach(lc, bases)
+	{
+		archive.base = lfirst_oid(lc);
+		archive_base(&archive);
+	}
+	SPI_finish();
+	PG_RETURN_VOID();
+}
