@@ -118,9 +118,10 @@ hot_index(Relation base, AttrNumber attnum)
 static Datum
 key_datum(const RouterKey *key, int64 value)
 {
-	return key->typid == DATEOID ?
-		DateADTGetDatum(value == PG_INT64_MIN ? DATEVAL_NOBEGIN : value == PG_INT64_MAX ? DATEVAL_NOEND : (DateADT) value) :
-		Int64GetDatum(value);
+	if (key->typid != DATEOID)
+		return Int64GetDatum(value);
+	return DateADTGetDatum(value == PG_INT64_MIN ? DATEVAL_NOBEGIN : value == PG_INT64_MAX ? DATEVAL_NOEND :
+						   (DateADT) value);
 }
 
 static void

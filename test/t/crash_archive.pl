@@ -1,0 +1,147 @@
+# router.archive and kill -9: while clients insert and update, the server is killed
+# at random points of archiving and started again. What a client was told is
+# there must be there, once, and in the one table where it belongs.
+# CRASHES sets how often (30); SEED repeats a run.
+use strict;
+use warnings;
+use POSIX ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $crashes = $ENV{CRASHES} || 30;
+my $seed = $ENV{SEED} || time;
+my $clients = 3;
+srand($seed);
+note "SEED=$seed";
+
+my $node = PostgreSQL::Test::Cluster->new('crash');
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\nrestart_after_crash = off\nsession_preload_libraries = 'router'\n");
+$node->start;
+$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION router;
+CREATE TABLE reading (id bigint, d timestamptz, v int DEFAULT 0, note text DEFAULT repeat('x', 50), PRIMARY KEY (id, d));
+CREATE INDEX ON reading (d);
+SELECT router.create_route('reading', router.by_date('d', 'day'), hot => '100 years', horizon => '200 years', time_zone => 'UTC');
+SQL
+my $began = time;				# an hour of the readings passes in a second
+my $psql = $node->installed_command('psql');
+my @psql = ($psql, '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h', $node->host, '-p', $node->port, '-d', 'postgres');
+my $dir = PostgreSQL::Test::Utils::tempdir;
+
+# Runs SQL quietly; true if the server said so.
+sub told_ok
+{
+	my ($sql) = @_;
+	return system("exec " . join(' ', map { "'$_'" } @psql) . " -c \"$sql\" >/dev/null 2>&1") == 0;
+}
+
+# A client: rows of its own, each inserted once and updated now and then. It notes what it tried and what it was told.
+sub client
+{
+	my ($n) = @_;
+	my (%tried, %told);
+	my $id = $n * 1_000_000;
+	my $last = 0;
+	srand($seed + $n);
+	until (-e "$dir/stop")
+	{
+		if (rand() < 0.6 || !$last)
+		{
+			my $first = $id + 1;
+			my $rows = 1 + int(rand(20));
+			$id += $rows;
+			$tried{$_} //= 0 for $first .. $id;
+			# around where archiving is: late, moving and fresh rows
+			my $ok = told_ok("INSERT INTO reading (id, d) SELECT i, timestamptz '2024-01-01' + (extract(epoch FROM clock_timestamp()) - $began)"
+				  . " * interval '1 hour' + (random() * 20 - 10) * interval '1 hour' FROM generate_series($first, $id) i");
+			if ($ok) { $told{$_} = 0 for $first .. $id; $last = $id; }
+		}
+		else
+		{
+			my $row = $n * 1_000_000 + 1 + int(rand($last - $n * 1_000_000));
+			next unless defined $told{$row};
+			$tried{$row}++;
+			$told{$row}++ if told_ok("DO \\\$\\\$ BEGIN UPDATE reading SET v = v + 1 WHERE id = $row; IF NOT FOUND THEN RAISE 'row $row is hidden'; END IF; END \\\$\\\$");
+		}
+	}
+	open my $out, '>', "$dir/client$n" or die;
+	printf $out "%d %d %d\n", $_, $tried{$_}, $told{$_} // -1 for sort { $a <=> $b } keys %tried;
+	close $out;
+	POSIX::_exit(0);	# the cluster is the parent's
+}
+
+my @pids;
+for my $n (1 .. $clients)
+{
+	my $pid = fork // die;
+	client($n) if $pid == 0;
+	push @pids, $pid;
+}
+
+# Archives up to a cutoff that goes on, in small batches, until the server dies.
+sub archiver
+{
+	my $pid = fork // die;
+	return $pid if $pid;
+	for (;;)
+	{
+		last unless told_ok("CALL router.archive('reading', batch_rows => 20, lock_timeout => '200ms', cutoff => (timestamptz '2024-01-01' + (extract(epoch FROM clock_timestamp()) - $began) * interval '1 hour')::text)")
+		  || told_ok('SELECT 1');
+	}
+	POSIX::_exit(0);
+}
+
+my $survived = 0;
+for my $n (1 .. $crashes)
+{
+	my $archiver = archiver();
+	sleep(0.15 + rand(0.6));
+	my $postmaster = $node->{_pid};
+	my @children = split ' ', `pgrep -P $postmaster`;
+	kill 'KILL', $postmaster, @children;
+	waitpid $archiver, 0;
+	sleep 0.05 while grep { kill 0, $_ } @children;
+	$node->{_pid} = undef;
+	unlink $node->data_dir . '/postmaster.pid';
+	$node->start;
+	$survived++ if $node->safe_psql('postgres', 'SELECT 1') eq '1';
+}
+is($survived, $crashes, "the server came back $crashes times");
+$node->safe_psql('postgres', "CALL router.archive('reading', cutoff => '2024-01-02')");
+open my $stop, '>', "$dir/stop" or die;
+close $stop;
+waitpid $_, 0 for @pids;
+
+my (%tried, %told);
+for my $n (1 .. $clients)
+{
+	open my $in, '<', "$dir/client$n" or die "client $n died";
+	while (<$in>) { my ($id, $t, $k) = split; $tried{$id} = $t; $told{$id} = $k; }
+}
+my %rows;
+my $doubled = 0;
+for (split /\n/, $node->safe_psql('postgres', 'SELECT id, v FROM reading'))
+{
+	my ($id, $v) = split /\|/;
+	$doubled++ if exists $rows{$id};
+	$rows{$id} = $v;
+}
+my @lost = grep { $told{$_} >= 0 && !exists $rows{$_} } keys %told;
+my @stale = grep { exists $rows{$_} && $told{$_} >= 0 && ($rows{$_} < $told{$_} || $rows{$_} > $tried{$_}) } keys %told;
+my @strange = grep { !exists $tried{$_} } keys %rows;
+cmp_ok(scalar(keys %rows), '>', 100, scalar(keys %rows) . ' rows');
+is($doubled, 0, 'no row is there twice');
+is("@lost", '', 'no row is lost');
+is("@stale", '', 'no update is lost or doubled');
+is("@strange", '', 'no row came from nowhere');
+my ($inside, $outside) = split /\|/, $node->safe_psql('postgres', <<'SQL');
+SELECT (SELECT count(*) FROM ONLY reading, router.routes r WHERE d < r.watermark::timestamptz),
+       (SELECT count(*) FROM reading, router.routes r WHERE reading.tableoid <> 'reading'::regclass AND d >= r.watermark::timestamptz)
+SQL
+is("$inside $outside", '0 0', 'each row is on its side of the watermark');
+cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM reading WHERE tableoid <> 'reading'::regclass"), '>', 0, 'and rows were archived');
+$node->stop;
+done_testing();
