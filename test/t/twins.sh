@@ -49,7 +49,7 @@ contents() {
 	cat <<-'EOF'
 		SELECT format('SELECT %L AS of, x.* FROM %I.%I x', relname, nspname, relname)
 		  FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-		 WHERE nspname = current_schema AND relkind = 'r' AND relpersistence <> 't' AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid) ORDER BY relname \gexec
+		 WHERE nspname = current_schema AND relkind IN ('r', 'p') AND relpersistence <> 't' AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid) ORDER BY relname \gexec
 	EOF
 }
 contents >"$out/contents.sql"

@@ -123,6 +123,7 @@ EXECUTE i (NULL, 1, 'p');
 EXECUTE i (321, 999, 'p');
 EXECUTE s (NULL, 1);
 -- # prepared, custom then generic
+DEALLOCATE ALL;
 PREPARE i (int) AS INSERT INTO t (k, txt) VALUES ($1, 'c2g');
 EXECUTE i (401);
 EXECUTE i (402);
@@ -149,12 +150,15 @@ DECLARE c CURSOR FOR SELECT * FROM t WHERE k = 12 FOR UPDATE;
 FETCH c;
 UPDATE t SET txt = 'current' WHERE CURRENT OF c RETURNING *;
 FETCH c;
+SAVEPOINT s;
 UPDATE t SET txt = 'past' WHERE CURRENT OF c;
+ROLLBACK TO s;
 CLOSE c;
-DECLARE d CURSOR FOR SELECT * FROM t WHERE k = 13;
-FETCH d;
-DELETE FROM t WHERE CURRENT OF d RETURNING *;
+DECLARE d CURSOR FOR SELECT * FROM t;
+MOVE FORWARD 1 FROM d;
+DELETE FROM t WHERE CURRENT OF d;
 UPDATE t SET txt = 'twice' WHERE CURRENT OF d;
+ROLLBACK TO s;
 COMMIT;
 -- # cursors: scroll, hold, in loops
 BEGIN;
@@ -210,13 +214,14 @@ SELECT k FROM t WHERE k = ANY ('{5,15,25}'::int[]) OR v IS NULL;
 SELECT k FROM t GROUP BY GROUPING SETS ((k), ()) HAVING count(*) > 1;
 SELECT t FROM t WHERE k = 7;
 SELECT (SELECT count(*) FROM t x WHERE x.k <= t.k) FROM t WHERE k < 5;
-SELECT tableoid IS NOT NULL, xmin IS NOT NULL, ctid IS NOT NULL FROM t WHERE k = 7;
+SELECT DISTINCT tableoid IS NOT NULL, xmin IS NOT NULL, ctid IS NOT NULL FROM t WHERE k = 7;
 -- # PL/pgSQL: FOUND, ROW_COUNT, STRICT, exceptions
 CREATE FUNCTION f(a int) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     n bigint;
     r t;
     rec record;
+    said text;
 BEGIN
     INSERT INTO t (k, v, txt) VALUES (a, 1, 'f'), (a + 10, 2, 'f');
     GET DIAGNOSTICS n = ROW_COUNT;
@@ -240,8 +245,8 @@ BEGIN
     BEGIN
         INSERT INTO t (k, v) VALUES (a + 500, 1), (a + 510, 1000);
     EXCEPTION WHEN check_violation THEN
-        GET STACKED DIAGNOSTICS rec.txt = CONSTRAINT_NAME;
-        RETURN NEXT 'check ' || SQLSTATE || ' ' || rec.txt;
+        GET STACKED DIAGNOSTICS said = CONSTRAINT_NAME;
+        RETURN NEXT 'check ' || SQLSTATE || ' ' || said;
     END;
     BEGIN
         INSERT INTO t (id, k) VALUES (r.id, r.k);

@@ -121,7 +121,8 @@ INSERT INTO def VALUES (1, 3) ON CONFLICT DO NOTHING;
 DELETE FROM def WHERE v = 1 AND k = 1;
 COMMIT;
 -- # two levels
-INSERT INTO two VALUES ('b', '2020-04-10', 1, 100), ('b', '2020-04-10', 2, 100), ('q', '2020-04-10', 1, 100), (NULL, '2020-04-10', 2, 100) ON CONFLICT DO NOTHING;
+INSERT INTO two VALUES ('b', '2020-04-10', 1, 100), ('b', '2020-04-10', 2, 100), ('q', '2020-04-10', 1, 100) ON CONFLICT DO NOTHING;
+INSERT INTO two VALUES (NULL, '2020-04-10', 2, 100) ON CONFLICT DO NOTHING;
 INSERT INTO two VALUES ('b', '2020-04-10', 1, 100), ('b', '2020-04-10', 22, 100), ('q', '2020-04-10', 1, 100), ('q', '2031-04-10', 1, 100) ON CONFLICT (id, d, a) DO UPDATE SET v = two.v + excluded.v RETURNING *;
 -- # text keys
 INSERT INTO words VALUES ('apple', 1), ('Apple', 1), ('beer', 1), ('', 1), ('cider', 1) ON CONFLICT (w) DO UPDATE SET n = words.n + 1 RETURNING *;
@@ -133,7 +134,7 @@ INSERT INTO fk VALUES (1, 3) ON CONFLICT (k) DO NOTHING;
 INSERT INTO fk VALUES (5, 3) ON CONFLICT (k) DO NOTHING;
 INSERT INTO fk VALUES (1, 2), (6, 1) ON CONFLICT (k) DO UPDATE SET p = excluded.p RETURNING *;
 -- # another layout
-INSERT INTO layout VALUES (1, 1, 'ONE'), (11, 1, 'ELEVEN', 'later'), (21, 1, 'new') ON CONFLICT (id, k) DO UPDATE SET v = excluded.v || layout.v, late = excluded.late || '!' WHERE layout.v <> 'x' RETURNING *, layout;
+INSERT INTO layout VALUES (1, 1, 'ONE', DEFAULT), (11, 1, 'ELEVEN', 'later'), (21, 1, 'new', 'x') ON CONFLICT (id, k) DO UPDATE SET v = excluded.v || layout.v, late = excluded.late || '!' WHERE layout.v <> 'x' RETURNING *, layout;
 -- # prepared
 PREPARE up (int, int, int) AS INSERT INTO t (id, k, v) VALUES ($1, $2, $3) ON CONFLICT (id, k) DO UPDATE SET v = excluded.v, n = t.n + 1 RETURNING id, v, n;
 EXECUTE up (12, 12, 1);

@@ -375,7 +375,7 @@ INSERT INTO t (id, k) SELECT id, k FROM t WHERE id = 28 ON CONFLICT (id, k) DO U
 MERGE INTO t USING (VALUES (29, 9201), (30, 9211), (9999, 9221)) s (id, k) ON t.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k, txt = 'merged' WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k);
 SELECT id, k, txt FROM t WHERE id IN (29, 30, 9999);
 -- # MERGE that changes the key: all of them, and deletes
-MERGE INTO t USING (SELECT id FROM t) s ON t.id = s.id WHEN MATCHED AND t.id % 3 = 0 THEN DELETE WHEN MATCHED AND t.id % 3 = 1 THEN UPDATE SET k = t.k + 10 WHEN MATCHED THEN DO NOTHING;
+MERGE INTO t USING (SELECT DISTINCT id FROM t) s ON t.id = s.id WHEN MATCHED AND t.id % 3 = 0 THEN DELETE WHEN MATCHED AND t.id % 3 = 1 THEN UPDATE SET k = t.k + 10 WHEN MATCHED THEN DO NOTHING;
 MERGE INTO t USING (VALUES (31, 9301), (31, 9302)) s (id, k) ON t.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k;
 SELECT :version >= 170000 AS merge17 \gset
 \if :merge17
@@ -391,6 +391,10 @@ UPDATE trg SET v = 5, k = 300 WHERE id = 7 RETURNING *;
 UPDATE trg SET v = 7, k = 300 + id WHERE id >= 7 RETURNING *;
 UPDATE trg SET v = 6, k = 900 WHERE id >= 7 RETURNING *;
 UPDATE trg SET v = 7, k = 5 WHERE false;
+SELECT string_agg(said, E', ' ORDER BY at) FROM log;
+TRUNCATE log RESTART IDENTITY;
+-- # transition tables: of a MERGE
+MERGE INTO trg USING (VALUES (7, 22), (8, 8), (9, 9), (13, 13)) s (id, k) ON trg.id = s.id WHEN MATCHED AND s.id = 9 THEN DELETE WHEN MATCHED THEN UPDATE SET k = s.k WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.k, 0);
 SELECT string_agg(said, E', ' ORDER BY at) FROM log;
 TRUNCATE log RESTART IDENTITY;
 -- # transition tables: moved and unmoved rows, many
