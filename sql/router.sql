@@ -225,6 +225,10 @@ CREATE FUNCTION router.flush_rows() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_flush_rows';
 COMMENT ON FUNCTION router.flush_rows() IS 'internal: AFTER STATEMENT trigger of every routed table';
 
+CREATE FUNCTION router.move_row() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_move_row';
+COMMENT ON FUNCTION router.move_row() IS 'internal: BEFORE UPDATE ROW trigger of every routed table and its children';
+
 CREATE FUNCTION router.on_sql_drop() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_sql_drop';
 COMMENT ON FUNCTION router.on_sql_drop() IS 'internal: forgets dropped tables and guards key columns';

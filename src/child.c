@@ -587,6 +587,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	child = get_relname_relid(name, RelationGetNamespace(base));
 	router_mirror(RelationGetRelid(base), child);
 	SPI_finish();
+	router_put_move_trigger(child);
 	router_catalog_add_child(child, RelationGetRelid(base), texts, nkeys);
 	router_cache_add_child(entry, generation, child, bounds, texts);
 

@@ -12,6 +12,7 @@
 #include "catalog/pg_class.h"
 #include "commands/copyfrom_internal.h"
 #include "commands/defrem.h"
+#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "parser/parse_relation.h"
 #include "rewrite/rewriteHandler.h"
@@ -44,6 +45,96 @@
 #else
 #define router_check_exprs(rri) ((rri)->ri_ConstraintExprs)
 #endif
+
+#if PG_VERSION_NUM >= 160000
+#define router_new_file_subid(rel) ((rel)->rd_newRelfilelocatorSubid)
+#else
+#define router_new_file_subid(rel) ((rel)->rd_newRelfilenodeSubid)
+#endif
+
+/* Fires the BEFORE ROW DELETE triggers for a row that is locked already; false: one of them wants no delete. */
+static inline bool
+router_fire_before_delete(EState *estate, EPQState *epqstate, ResultRelInfo *rri, ItemPointer tid)
+{
+#if PG_VERSION_NUM >= 180000
+	return ExecBRDeleteTriggers(estate, epqstate, rri, tid, NULL, NULL, NULL, NULL, false);
+#elif PG_VERSION_NUM >= 160000
+	return ExecBRDeleteTriggers(estate, epqstate, rri, tid, NULL, NULL, NULL, NULL);
+#else
+	return ExecBRDeleteTriggers(estate, epqstate, rri, tid, NULL, NULL);
+#endif
+}
+
+/* Is there no conflict with a row there is, for INSERT ... ON CONFLICT? */
+static inline bool
+router_has_no_conflict(ResultRelInfo *rri, TupleTableSlot *slot, EState *estate, ItemPointer conflict, List *arbiters)
+{
+#if PG_VERSION_NUM >= 180000
+	ItemPointerData none;
+
+	ItemPointerSetInvalid(&none);
+	return ExecCheckIndexConstraints(rri, slot, estate, conflict, &none, arbiters);
+#else
+	return ExecCheckIndexConstraints(rri, slot, estate, conflict, arbiters);
+#endif
+}
+
+/* Enters a row inserted speculatively into the indexes. */
+static inline List *
+router_insert_speculative_index_tuples(ResultRelInfo *rri, TupleTableSlot *slot, EState *estate, bool *conflict,
+									   List *arbiters)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecInsertIndexTuples(rri, slot, estate, false, true, conflict, arbiters, false);
+#else
+	return ExecInsertIndexTuples(rri, slot, estate, false, true, conflict, arbiters);
+#endif
+}
+
+static inline PlanState *
+router_actions_parent(List *actions)
+{
+	ListCell   *lc;
+
+	foreach(lc, actions)
+	{
+		MergeActionState *action = lfirst_node(MergeActionState, lc);
+
+		if (action->mas_proj)
+			return action->mas_proj->pi_state.parent;
+		if (action->mas_whenqual)
+			return action->mas_whenqual->parent;
+	}
+	return NULL;
+}
+
+/* The node that MERGE built a target's actions for, or NULL. */
+static inline PlanState *
+router_merge_parent(ResultRelInfo *rri)
+{
+	PlanState  *parent = NULL;
+
+#if PG_VERSION_NUM >= 170000
+	for (int i = 0; i < NUM_MERGE_MATCH_KINDS && parent == NULL; i++)
+		parent = router_actions_parent(rri->ri_MergeActions[i]);
+#else
+	parent = router_actions_parent(rri->ri_matchedMergeAction);
+	if (parent == NULL)
+		parent = router_actions_parent(rri->ri_notMatchedMergeAction);
+#endif
+	return parent;
+}
+
+/* Does RETURNING mean the new row by this Var? */
+static inline bool
+router_var_is_new(const Var *var)
+{
+#if PG_VERSION_NUM >= 180000
+	return var->varreturningtype != VAR_RETURNING_OLD;
+#else
+	return true;
+#endif
+}
 
 /* The expression that core would evaluate for a CHECK, or NULL for none. */
 static inline Expr *

@@ -37,6 +37,7 @@
 
 #include "home.h"
 #include "mirror.h"
+#include "statement.h"
 
 typedef struct CopyRun
 {
@@ -65,24 +66,6 @@ calling_copy(Relation base)
 	return copy->rel == base ? copy : NULL;
 }
 
-/* Is this trigger the last BEFORE ROW INSERT trigger, so that the row is final? */
-static bool
-is_last_before_trigger(TriggerData *trigdata)
-{
-	TriggerDesc *triggers = trigdata->tg_relation->trigdesc;
-	bool		after_us = false;
-
-	for (int i = 0; i < triggers->numtriggers; i++)
-	{
-		if (triggers->triggers[i].tgoid == trigdata->tg_trigger->tgoid)
-			after_us = true;
-		else if (after_us && TRIGGER_TYPE_MATCHES(triggers->triggers[i].tgtype, TRIGGER_TYPE_ROW,
-												  TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT))
-			return false;
-	}
-	return true;
-}
-
 static void
 note_triggers(RouterHomes *homes, RouterDest *dest)
 {
@@ -105,6 +88,7 @@ begin_run(CopyRun *run, Relation base, CopyFromState copy)
 	run->batch.cid = run->estate->es_output_cid;
 	run->batch.capture = copy->transition_capture;
 	run->batch.copy = copy;
+	run->batch.freeze = copy->opts.freeze;
 	run->batch.may_take = true; /* COPY does not look at a row that the trigger took */
 	/* as core: whoever looks into the table while COPY runs must see the rows before */
 	run->each_row = router_has_row_triggers(base->trigdesc, TRIGGER_TYPE_BEFORE) ||
@@ -121,19 +105,12 @@ may_begin(TriggerData *trigdata, CopyFromState copy)
 
 	if (router_cache_route(entry) == NULL)
 		return false;			/* triggers restored, the route not yet */
-	if (copy->opts.freeze)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot perform COPY FREEZE on a routed table"),
-				 errhint("Copy without FREEZE, or into a child.")));
-	return running != NULL && !OidIsValid(running->base) && is_last_before_trigger(trigdata);
+	return running != NULL && !OidIsValid(running->base) && router_is_last_before_trigger(trigdata);
 }
 
 /*
  * Takes a row from the BEFORE ROW trigger of a base. False: this is no COPY
  * that was announced, or its row is not final.
- *
- * Errors: feature_not_supported for COPY FREEZE, announced or not.
  */
 bool
 router_copy_row(TriggerData *trigdata)

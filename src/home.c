@@ -247,7 +247,7 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 	}
 	dest = router_dest_open(homes->estate, rel, homes->source, homes->root, homes->speculative);
 	dest->owns_rel = true;
-	router_dest_prepare(dest, homes->estate, homes->root->ri_TrigDesc, homes->mtstate);
+	router_dest_prepare(dest, homes->estate, homes->moving ? NULL : homes->root->ri_TrigDesc, homes->mtstate);
 	remember(homes, dest);
 	if (homes->opened)
 		homes->opened(homes, dest);

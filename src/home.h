@@ -18,6 +18,7 @@ typedef struct RouterHomes
 	ResultRelInfo *root;
 	ModifyTableState *mtstate;	/* the node that inserts, or NULL */
 	bool		speculative;	/* for ON CONFLICT */
+	bool		moving;			/* rows come from another table of the route: no trigger was fired for them */
 	void		(*opened) (struct RouterHomes *homes, RouterDest *dest);	/* called for each new one; or NULL */
 	void	   *arg;			/* for opened */
 

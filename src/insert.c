@@ -1,11 +1,11 @@
 /*
  * insert.c
- *		INSERT into a base, when the library is loaded before the statement
- *		starts: the ModifyTable node inserts into the row's child as if the
- *		statement had named it.
+ *		INSERT into a base: the ModifyTable node inserts into the row's child as
+ *		if the statement had named it.
  *
- * An ExecutorStart hook finds each INSERT node on a base and wraps its subplan.
- * The wrapper fetches a row, finds its home, and puts the contents of the
+ * At the start of a statement each INSERT node on a base gets its subplan
+ * wrapped; if the library was not loaded then, the first row's trigger does it,
+ * where it can find the node (statement.c). The wrapper fetches a row, finds its home, and puts the contents of the
  * child's ResultRelInfo into the node's own: the node "wears" the child. Core
  * then does everything natively: constraints, indexes, ON CONFLICT, AFTER
  * triggers, RETURNING, counts. Before another child is worn, what core built
@@ -42,8 +42,10 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-#include "home.h"
 #include "mirror.h"
+#include "mover.h"
+#include "statement.h"
+#include "update.h"
 
 /* rows a statement inserts one by one before batching begins */
 #define ROWS_BEFORE_BATCH 8
@@ -62,13 +64,11 @@ typedef struct Wear
 	bool		batching;		/* rows may be held back */
 	int			nrows;			/* up to ROWS_BEFORE_BATCH */
 	TupleTableSlot *trigger_slot;	/* for BEFORE ROW triggers of the base, or NULL */
+	TupleTableSlot *replay;		/* a row that has been through them, to come next; or NULL */
 	MemoryContextCallback forget;
 } Wear;
 
 static dlist_head wears = DLIST_STATIC_INIT(wears);
-
-static ExecutorStart_hook_type previous_start = NULL;
-static ExecutorEnd_hook_type previous_end = NULL;
 
 /* ----------------------------------------------------------------- triggers */
 
@@ -235,8 +235,15 @@ dress_up(RouterHomes *homes, RouterDest *dest)
 			lappend_oid(dest->rri->ri_onConflictArbiterIndexes, child_arbiter(lfirst_oid(lc), dest, map));
 	if (node->onConflictAction == ONCONFLICT_UPDATE)
 	{
+		Bitmapset  *updated = NULL;
+		RouterRoute *route = router_cache_route(homes->entry);
+
 		set_on_conflict_update(wear, dest, map, varno);
 		router_check_exprs(dest->rri) = NULL;	/* the row may be changed: router's CHECK counts */
+		foreach(lc, node->onConflictCols)
+			updated = bms_add_member(updated, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
+		if (route)
+			router_mask_move(dest->rri->ri_TrigDesc, &route->config, updated);
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -313,21 +320,26 @@ fetch_and_wear(PlanState *subplan)
 
 	for (;;)
 	{
-		TupleTableSlot *slot = wear->fetch(subplan);
+		TupleTableSlot *slot = wear->replay;
 		RouterDest *dest;
 
-		if (TupIsNull(slot))
+		if (likely(slot == NULL))
 		{
-			if (wear->batching)
-				router_batch_flush(&wear->batch);
-			put_on(wear, NULL);
-			return slot;
+			slot = wear->fetch(subplan);
+			if (TupIsNull(slot))
+			{
+				if (wear->batching)
+					router_batch_flush(&wear->batch);
+				put_on(wear, NULL);
+				return slot;
+			}
+			if (wear->trigger_slot && (slot = fire_before_triggers(wear, slot)) == NULL)
+			{
+				ResetPerTupleExprContext(estate);
+				continue;
+			}
 		}
-		if (wear->trigger_slot && (slot = fire_before_triggers(wear, slot)) == NULL)
-		{
-			ResetPerTupleExprContext(estate);
-			continue;
-		}
+		wear->replay = NULL;
 		dest = router_home(&wear->homes, slot);
 		if (wear->nrows < ROWS_BEFORE_BATCH && ++wear->nrows == ROWS_BEFORE_BATCH)
 			wear->batching = may_batch(wear);
@@ -344,7 +356,7 @@ fetch_and_wear(PlanState *subplan)
 	}
 }
 
-/* -------------------------------------------------------------------- hooks */
+/* --------------------------------------------------------------- statements */
 
 static void
 forget_wear(void *arg)
@@ -352,7 +364,8 @@ forget_wear(void *arg)
 	dlist_delete(&((Wear *) arg)->link);
 }
 
-static void
+/* Takes a node over; NULL if its target is no base. */
+static Wear *
 take_over(ModifyTableState *mtstate)
 {
 	EState	   *estate = mtstate->ps.state;
@@ -362,12 +375,9 @@ take_over(ModifyTableState *mtstate)
 	Wear	   *wear;
 	MemoryContext old;
 
-	/* a base has triggers, the others need no look into the cache */
-	if (mtstate->operation != CMD_INSERT || rri->ri_TrigDesc == NULL || !rri->ri_TrigDesc->trig_insert_before_row)
-		return;
 	entry = router_cache_entry(RelationGetRelid(base));
 	if (router_cache_route(entry) == NULL)
-		return;
+		return NULL;
 
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
 	wear = palloc0(sizeof(Wear));
@@ -393,27 +403,116 @@ take_over(ModifyTableState *mtstate)
 	MemoryContextRegisterResetCallback(estate->es_query_cxt, &wear->forget);
 	ExecSetExecProcNode(wear->subplan, fetch_and_wear);
 	MemoryContextSwitchTo(old);
+	return wear;
 }
 
-static void
-executor_start(QueryDesc *queryDesc, int eflags)
+/* At the start of a statement: takes its node over if it inserts into a base. */
+void
+router_insert_start(ModifyTableState *mtstate)
 {
+	ResultRelInfo *rri = mtstate->resultRelInfo;
+
+	/* a base has triggers, the others need no look into the cache */
+	if (mtstate->operation == CMD_INSERT && rri->ri_TrigDesc && rri->ri_TrigDesc->trig_insert_before_row)
+		(void) take_over(mtstate);
+}
+
+/*
+ * INSERT ... ON CONFLICT DO NOTHING without RETURNING, whose node cannot be
+ * found: the row is inserted here, or not, and counted.
+ */
+static void
+insert_or_do_nothing(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTable *plan)
+{
+	RouterMover *mover = router_mover(estate, RelationGetRelid(trigdata->tg_relation), false);
+	RouterDest *dest;
+	List	   *arbiters = NIL;
 	ListCell   *lc;
 
-	if (previous_start)
-		previous_start(queryDesc, eflags);
-	else
-		standard_ExecutorStart(queryDesc, eflags);
-	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
-		return;
-	if (queryDesc->planstate && IsA(queryDesc->planstate, ModifyTableState))
-		take_over((ModifyTableState *) queryDesc->planstate);
-	foreach(lc, queryDesc->estate->es_auxmodifytables)
-		take_over((ModifyTableState *) lfirst(lc));
+	mover->homes.speculative = true;
+	dest = router_home(&mover->homes, trigdata->tg_trigslot);
+	if (dest->rri->ri_FdwRoutine)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("ON CONFLICT cannot reach foreign child \"%s\" in the first statement of a session",
+						RelationGetRelationName(dest->rel)),
+				 errhint("Set session_preload_libraries = 'router', or run the statement again.")));
+	foreach(lc, rri->ri_onConflictArbiterIndexes)
+		arbiters = lappend_oid(arbiters, child_arbiter(lfirst_oid(lc), dest,
+													   router_attrmap_by_name(RelationGetDescr(dest->rel),
+																			  mover->homes.source)));
+	if (router_insert_unless_conflict(&mover->batch, dest, trigdata->tg_trigslot, arbiters, estate->es_snapshot) &&
+		plan->canSetTag)
+		estate->es_processed++;
+	ResetPerTupleExprContext(mover->estate);
 }
 
+/* INSERT of MERGE without RETURNING: the row is inserted here, and counted. */
 static void
-executor_end(QueryDesc *queryDesc)
+insert_for_merge(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTableState *node)
+{
+	RouterMover *mover = router_mover(estate, RelationGetRelid(trigdata->tg_relation), false);
+	TupleTableSlot *slot = trigdata->tg_trigslot;
+	RouterDest *dest;
+
+	mover->batch.capture = node->mt_transition_capture;
+	if (rri->ri_WithCheckOptions != NIL)
+		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, rri, slot, estate);
+	dest = router_home(&mover->homes, slot);
+	if (!router_mover_insert(mover, dest, slot))
+		return;
+	if (rri->ri_WithCheckOptions != NIL)
+		ExecWithCheckOptions(WCO_VIEW_CHECK, rri, slot, estate);
+	if (node->canSetTag)
+		estate->es_processed++;
+}
+
+/*
+ * From the BEFORE ROW trigger of a base, which only statements get to that were
+ * not taken over at their start: MERGE, and those that began before the library
+ * was loaded. True: the row is dealt with. Where the node of an INSERT can be found
+ * the rest of the statement runs as if it had been taken over, beginning with
+ * this very row.
+ */
+bool
+router_insert_late(TriggerData *trigdata)
+{
+	EState	   *estate = router_running_estate();
+	ResultRelInfo *rri = estate ? router_running_target(estate, trigdata->tg_trigger) : NULL;
+	ModifyTableState *node = rri ? router_target_node(rri) : NULL;
+	ModifyTable *plan = rri ? router_target_plan(estate, rri) : NULL;
+	MemoryContext old;
+	Wear	   *wear;
+
+	if (rri == NULL || !router_is_last_before_trigger(trigdata))
+		return false;
+	if (node && node->operation == CMD_INSERT)
+	{
+		wear = take_over(node);
+		if (wear == NULL)
+			return false;
+		old = MemoryContextSwitchTo(estate->es_query_cxt);
+		wear->replay = table_slot_create(trigdata->tg_relation, &estate->es_tupleTable);
+		ExecCopySlot(wear->replay, trigdata->tg_trigslot);
+		MemoryContextSwitchTo(old);
+		return true;
+	}
+	if (node && node->operation == CMD_MERGE && plan && plan->returningLists == NIL)
+	{
+		insert_for_merge(trigdata, estate, rri, node);
+		return true;
+	}
+	if (plan && plan->operation == CMD_INSERT && plan->onConflictAction == ONCONFLICT_NOTHING)
+	{
+		insert_or_do_nothing(trigdata, estate, rri, plan);
+		return true;
+	}
+	return false;
+}
+
+/* At the end of a statement. */
+void
+router_insert_end(EState *estate)
 {
 	dlist_iter	iter;
 
@@ -421,22 +520,9 @@ executor_end(QueryDesc *queryDesc)
 	{
 		Wear	   *wear = dlist_container(Wear, link, iter.cur);
 
-		if (wear->homes.estate != queryDesc->estate)
+		if (wear->homes.estate != estate)
 			continue;
 		put_on(wear, NULL);
 		router_homes_close(&wear->homes);
 	}
-	if (previous_end)
-		previous_end(queryDesc);
-	else
-		standard_ExecutorEnd(queryDesc);
-}
-
-void
-router_insert_init(void)
-{
-	previous_start = ExecutorStart_hook;
-	ExecutorStart_hook = executor_start;
-	previous_end = ExecutorEnd_hook;
-	ExecutorEnd_hook = executor_end;
 }

@@ -5,6 +5,13 @@
 #ifndef ROUTER_INSERT_H
 #define ROUTER_INSERT_H
 
-extern void router_insert_init(void);
+#include "compat.h"
+
+#include "commands/trigger.h"
+#include "nodes/execnodes.h"
+
+extern void router_insert_start(ModifyTableState *mtstate);
+extern bool router_insert_late(TriggerData *trigdata);
+extern void router_insert_end(EState *estate);
 
 #endif

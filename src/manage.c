@@ -258,6 +258,11 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 		router_run("ALTER %s %s ADD CONSTRAINT %s CHECK (%s)", alter_word(child), name, ROUTER_CHECK_NAME, condition);
 	if (!inherits_from(child, base))
 		router_run("ALTER %s %s INHERIT %s", alter_word(child), name, base_name);
+	if (get_rel_relkind(child) == RELKIND_RELATION)
+	{
+		router_drop_move_trigger(child);
+		router_put_move_trigger(child);
+	}
 	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
 }
@@ -328,6 +333,7 @@ router_detach_child(PG_FUNCTION_ARGS)
 	SPI_connect();
 	router_run("ALTER %s %s NO INHERIT %s", alter_word(child), router_qualified_name(child),
 			   router_qualified_name(def->base));
+	router_drop_move_trigger(child);
 	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
 	router_catalog_remove_child(child);

@@ -59,14 +59,15 @@ typedef struct Mirror
 
 /* ------------------------------------------------------------------ helpers */
 
-/* Is this one of the three triggers that router puts on a base? */
+/* Is this one of the triggers that router puts on a base and its children? */
 bool
 router_is_own_trigger(const Trigger *trigger)
 {
 	return (trigger->tgname[0] == '~' || trigger->tgname[0] == '!') &&
 		(strcmp(trigger->tgname, ROUTER_TRIGGER_FLUSH) == 0 ||
 		 strcmp(trigger->tgname, ROUTER_TRIGGER_ROUTE) == 0 ||
-		 strcmp(trigger->tgname, ROUTER_TRIGGER_SETTLE) == 0);
+		 strcmp(trigger->tgname, ROUTER_TRIGGER_SETTLE) == 0 ||
+		 strcmp(trigger->tgname, ROUTER_TRIGGER_MOVE) == 0);
 }
 
 /* Runs one SQL command that returns nothing. SPI is connected. */
@@ -272,6 +273,31 @@ copy_triggers(const Mirror *m)
 		if (!trigger->tgisinternal && TRIGGER_FOR_ROW(trigger->tgtype) && !router_is_own_trigger(trigger))
 			copy_trigger(m, trigger);
 	}
+}
+
+/* ------------------------------------------------------- the trigger for UPDATE */
+
+/* Gives a table the trigger "~router_move", which fires whatever session_replication_role says. The caller is its owner. */
+void
+router_put_move_trigger(Oid relid)
+{
+	CreateTrigStmt *stmt = makeNode(CreateTrigStmt);
+
+	stmt->trigname = ROUTER_TRIGGER_MOVE;
+	stmt->funcname = list_make2(makeString("router"), makeString("move_row"));
+	stmt->row = true;
+	stmt->timing = TRIGGER_TYPE_BEFORE;
+	stmt->events = TRIGGER_TYPE_UPDATE;
+	CreateTriggerFiringOn(stmt, NULL, relid, InvalidOid, InvalidOid, InvalidOid, InvalidOid, InvalidOid, NULL, false,
+						  false, TRIGGER_FIRES_ALWAYS);
+	CommandCounterIncrement();
+}
+
+/* Takes the trigger away from a table that is no child any more. SPI is connected. */
+void
+router_drop_move_trigger(Oid relid)
+{
+	router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(ROUTER_TRIGGER_MOVE), router_qualified_name(relid));
 }
 
 /* ------------------------------------------------------------- row security */

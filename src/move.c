@@ -24,8 +24,10 @@
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "foreign/fdwapi.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -302,6 +304,15 @@ finish_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 	list_free(recheck);
 }
 
+/* Was the table created or truncated in this subtransaction, so that nobody else can see what is in it? */
+static bool
+is_new(Relation rel)
+{
+	SubTransactionId here = GetCurrentSubTransactionId();
+
+	return rel->rd_createSubid == here || router_new_file_subid(rel) == here;
+}
+
 static void
 flush_dest(RouterBatch *batch, RouterDest *dest)
 {
@@ -309,6 +320,7 @@ flush_dest(RouterBatch *batch, RouterDest *dest)
 	bool		line_valid = copy ? copy->line_buf_valid : false;
 	uint64		line = copy ? copy->cur_lineno : 0;
 	int			nused = dest->nused;
+	int			options = batch->freeze && is_new(dest->rel) ? TABLE_INSERT_FROZEN : 0;
 	CommandId	cid = batch->cid == InvalidCommandId ? GetCurrentCommandId(true) : batch->cid;
 	MemoryContext old;
 
@@ -317,7 +329,7 @@ flush_dest(RouterBatch *batch, RouterDest *dest)
 
 	/* table_multi_insert may leak */
 	old = MemoryContextSwitchTo(GetPerTupleMemoryContext(batch->estate));
-	table_multi_insert(dest->rel, dest->slots, nused, cid, 0, NULL);
+	table_multi_insert(dest->rel, dest->slots, nused, cid, options, NULL);
 	MemoryContextSwitchTo(old);
 
 	for (int i = 0; i < nused; i++)
@@ -325,6 +337,8 @@ flush_dest(RouterBatch *batch, RouterDest *dest)
 		if (copy)
 			copy->cur_lineno = dest->lines[i];
 		finish_row(batch, dest, dest->slots[i]);
+		if (batch->inserted)
+			batch->inserted(batch, dest, dest->slots[i]);
 		ExecClearTuple(dest->slots[i]);
 	}
 	dest->nused = 0;
@@ -367,6 +381,8 @@ insert_foreign(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 		return;
 	slot->tts_tableOid = RelationGetRelid(dest->rel);
 	ExecARInsertTriggers(batch->estate, dest->rri, slot, NIL, batch->capture);
+	if (batch->inserted)
+		batch->inserted(batch, dest, slot);
 }
 
 /* Checks a row against what the statement and the destination ask. */
@@ -486,6 +502,68 @@ router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 	if (batch->nrows >= MAX_ROWS || batch->nbytes >= MAX_BYTES)
 		router_batch_flush(batch);
 	return true;
+}
+
+/* As core: a row that the statement's snapshot cannot see is no reason to do nothing, except one of our own. */
+static void
+check_conflict_visible(RouterDest *dest, ItemPointer tid, Snapshot snapshot)
+{
+	TupleTableSlot *slot;
+	bool		isnull;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	slot = table_slot_create(dest->rel, NULL);
+	if (!table_tuple_fetch_row_version(dest->rel, tid, SnapshotAny, slot))
+		elog(ERROR, "failed to fetch conflicting tuple for ON CONFLICT");
+	if (!table_tuple_satisfies_snapshot(dest->rel, slot, snapshot) &&
+		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(
+			slot_getsysattr(slot, MinTransactionIdAttributeNumber, &isnull))))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/*
+ * Inserts a row, in the base's layout, unless it conflicts with one there is
+ * by one of the arbiter indexes (NIL: by any), as ExecInsert in
+ * nodeModifyTable.c does. False: it does, or a trigger wants no insert.
+ */
+bool
+router_insert_unless_conflict(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, List *arbiters,
+							  Snapshot snapshot)
+{
+	ResultRelInfo *rri = dest->rri;
+	TupleTableSlot *row = rri->ri_newTupleSlot;
+
+	if (!prepare_row(batch, dest, slot, row))
+		return false;
+	for (;;)
+	{
+		ItemPointerData tid;
+		bool		conflict = false;
+		List	   *recheck;
+		uint32		token;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!router_has_no_conflict(rri, row, batch->estate, &tid, arbiters))
+		{
+			check_conflict_visible(dest, &tid, snapshot);
+			return false;
+		}
+		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
+		table_tuple_insert_speculative(dest->rel, row, batch->cid, 0, NULL, token);
+		recheck = router_insert_speculative_index_tuples(rri, row, batch->estate, &conflict, arbiters);
+		table_tuple_complete_speculative(dest->rel, row, token, !conflict);
+		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
+		if (!conflict)
+		{
+			ExecARInsertTriggers(batch->estate, rri, row, recheck, batch->capture);
+			return true;
+		}
+		list_free(recheck);
+	}
 }
 
 /* -------------------------------------------------------- states of our own */

@@ -42,6 +42,10 @@ typedef struct RouterBatch
 	TransitionCaptureState *capture;
 	struct CopyFromStateData *copy; /* for line numbers in error messages, or NULL */
 	bool		may_take;		/* rows may be taken out of the slots they come in */
+	bool		freeze;			/* COPY FREEZE: rows into tables that are new here are frozen */
+	/* called for each row inserted; or NULL */
+	void		(*inserted) (struct RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot);
+	void	   *arg;			/* for inserted */
 	RouterDest *pending;
 	int			nrows;
 	Size		nbytes;
@@ -58,6 +62,8 @@ extern bool router_has_row_triggers(const TriggerDesc *triggers, int timing);
 
 extern bool router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot);
 extern void router_batch_flush(RouterBatch *batch);
+extern bool router_insert_unless_conflict(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, List *arbiters,
+										  Snapshot snapshot);
 
 extern EState *router_make_estate(Relation base, struct CopyFromStateData *copy);
 extern void router_free_estate(EState *estate);

@@ -533,16 +533,21 @@ create_triggers(Oid base)
 		router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, quote_identifier(triggers[i].name));
 	}
 	SPI_finish();
+	router_put_move_trigger(base);
 }
 
 static void
 drop_triggers(Oid base)
 {
 	static const char *const names[] = {ROUTER_TRIGGER_ROUTE, ROUTER_TRIGGER_SETTLE, ROUTER_TRIGGER_FLUSH};
+	ListCell   *lc;
 
 	SPI_connect();
 	for (int i = 0; i < lengthof(names); i++)
 		router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(names[i]), router_qualified_name(base));
+	router_drop_move_trigger(base);
+	foreach(lc, router_catalog_children(base))
+		router_drop_move_trigger(((RouterChildDef *) lfirst(lc))->child);
 	SPI_finish();
 }
 

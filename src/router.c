@@ -8,7 +8,7 @@
 
 #include "cache.h"
 #include "copy.h"
-#include "insert.h"
+#include "executor.h"
 
 PG_MODULE_MAGIC;
 
@@ -18,6 +18,6 @@ void
 _PG_init(void)
 {
 	router_cache_init();
-	router_insert_init();
+	router_executor_init();
 	router_copy_init();
 }

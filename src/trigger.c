@@ -27,8 +27,10 @@
 #include "utils/memutils.h"
 
 #include "copy.h"
-#include "home.h"
+#include "insert.h"
 #include "mirror.h"
+#include "mover.h"
+#include "statement.h"
 
 PG_FUNCTION_INFO_V1(router_route_row);
 PG_FUNCTION_INFO_V1(router_settle_row);
@@ -94,7 +96,7 @@ queue_statement_triggers(TriggerData *trigdata)
 	TriggerDesc *triggers = rri->ri_TrigDesc;
 
 	for (int i = 0; i < triggers->numtriggers; i++)
-		if (masked[i].tgtype == triggers->triggers[i].tgtype)
+		if (masked[i].tgtype == triggers->triggers[i].tgtype || router_is_own_trigger(&masked[i]))
 			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
 	router_recount_insert_triggers(triggers);
 	if (triggers->trig_insert_after_statement)
@@ -102,7 +104,7 @@ queue_statement_triggers(TriggerData *trigdata)
 	router_free_estate(estate);
 }
 
-/* BEFORE ROW: takes COPY's row, or lets the row pass into the base. */
+/* BEFORE ROW: takes COPY's row, takes the statement over, or lets the row pass into the base. */
 Datum
 router_route_row(PG_FUNCTION_ARGS)
 {
@@ -115,6 +117,8 @@ router_route_row(PG_FUNCTION_ARGS)
 	entry = router_cache_entry(RelationGetRelid(trigdata->tg_relation));
 	if (router_cache_route(entry) == NULL)
 		return PointerGetDatum(trigdata->tg_trigtuple);	/* triggers restored, the route not yet */
+	if (router_insert_late(trigdata))
+		return PointerGetDatum(NULL);
 	if (fcinfo->flinfo->fn_extra == NULL)
 	{
 		mask_after_triggers(trigdata);
@@ -123,38 +127,19 @@ router_route_row(PG_FUNCTION_ARGS)
 	return PointerGetDatum(trigdata->tg_trigtuple);
 }
 
-/* Inserts a row of the base into its home and deletes it from the base. *created counts new children. */
-static void
-settle(Relation base, TupleTableSlot *slot, ItemPointer tid, int *created)
-{
-	EState	   *estate = router_make_estate(base, NULL);
-	RouterHomes homes;
-	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};
-	RouterDest *dest;
-
-	router_homes_init(&homes, router_cache_entry(RelationGetRelid(base)), base, estate,
-					  router_make_root(estate, base));
-	homes.created = *created;
-	dest = router_home(&homes, slot);
-	router_delete_row(base, tid, GetCurrentCommandId(true));
-	router_batch_add(&batch, dest, slot);
-	router_batch_flush(&batch);
-	*created = homes.created;
-	router_homes_close(&homes);
-	router_free_estate(estate);
-}
-
-/* AFTER ROW: the row goes home. */
+/* AFTER ROW: the row goes home, and is deleted from the base. */
 Datum
 router_settle_row(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	RouterEntry *entry;
+	Oid			base = RelationGetRelid(trigdata->tg_relation);
+	EState	   *statement;
+	RouterMover *mover;
+	RouterDest *dest;
 	int		   *created;
 
 	check_protocol(fcinfo, "settle_row", TRIGGER_EVENT_AFTER, true);
-	entry = router_cache_entry(RelationGetRelid(trigdata->tg_relation));
-	if (router_cache_route(entry) == NULL)
+	if (router_cache_route(router_cache_entry(base)) == NULL)
 		return PointerGetDatum(NULL);
 	created = fcinfo->flinfo->fn_extra;
 	if (created == NULL)
@@ -163,7 +148,18 @@ router_settle_row(PG_FUNCTION_ARGS)
 		fcinfo->flinfo->fn_extra = created;
 		CommandCounterIncrement();	/* the statement's rows are to be deleted */
 	}
-	settle(trigdata->tg_relation, trigdata->tg_trigslot, &trigdata->tg_trigtuple->t_self, created);
+	statement = router_running_estate();
+	if (statement && statement->es_plannedstmt == NULL)
+		statement = NULL;		/* COPY, replication: nobody would close the mover */
+	mover = router_mover(statement, base, false);
+	mover->homes.created = *created;
+	mover->batch.cid = InvalidCommandId;
+	dest = router_home(&mover->homes, trigdata->tg_trigslot);
+	router_delete_row(trigdata->tg_relation, &trigdata->tg_trigtuple->t_self, GetCurrentCommandId(true));
+	router_mover_insert(mover, dest, trigdata->tg_trigslot);
+	*created = mover->homes.created;
+	if (statement == NULL)
+		router_mover_close(mover);
 	return PointerGetDatum(NULL);
 }
 

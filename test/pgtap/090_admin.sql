@@ -21,7 +21,7 @@ SELECT is(test.state(), :'state', 'create_route, dry_run: does nothing');
 SELECT isnt_empty($$SELECT router.create_route('t', router.by_date('d', 'month'))$$, 'create_route tells what it did');
 SELECT is((SELECT string_agg(row(base, keys, time_zone, template, on_missing, on_reject, horizon, max_new_children, children)::text, '') FROM router.routes WHERE base = 't'::regclass),
           '(t,"{""date(d, month)""}",' || current_setting('TimeZone') || ',,create,error,"100 years",1000,0)', 'router.routes shows it with its defaults');
-SELECT is((SELECT string_agg(tgname || ' ' || tgenabled::text, ', ' ORDER BY tgname COLLATE "C") FROM pg_trigger WHERE tgrelid = 't'::regclass AND NOT tgisinternal), '!router_flush A, ~router_route A, ~router_settle A', 'three triggers, ENABLE ALWAYS');
+SELECT is((SELECT string_agg(tgname || ' ' || tgenabled::text, ', ' ORDER BY tgname COLLATE "C") FROM pg_trigger WHERE tgrelid = 't'::regclass AND NOT tgisinternal), '!router_flush A, ~router_move A, ~router_route A, ~router_settle A', 'four triggers, ENABLE ALWAYS');
 SELECT test.state() AS state \gset
 SELECT is((SELECT count(*) FROM router.create_route('t', router.by_date('d', 'month')) line WHERE line ~* '^create'), 0::bigint, 'A17: create_route again, same keys: nothing to create');
 SELECT is(test.state(), :'state', 'A17: and nothing changes');

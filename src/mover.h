@@ -1,0 +1,29 @@
+/*
+ * mover.h
+ *		Brings single rows home on behalf of a running statement. See mover.c.
+ */
+#ifndef ROUTER_MOVER_H
+#define ROUTER_MOVER_H
+
+#include "home.h"
+
+#include "lib/ilist.h"
+
+typedef struct RouterMover
+{
+	dlist_node	link;
+	EState	   *statement;		/* NULL: none, to be closed by who opened it */
+	bool		moving;			/* rows come from a table of the route; else they are new */
+	Relation	base;
+	EState	   *estate;
+	RouterHomes homes;
+	RouterBatch batch;
+	MemoryContextCallback forget;
+} RouterMover;
+
+extern RouterMover *router_mover(EState *statement, Oid base, bool moving);
+extern void router_mover_close(RouterMover *mover);
+extern bool router_mover_insert(RouterMover *mover, RouterDest *dest, TupleTableSlot *slot);
+extern void router_movers_end(EState *statement);
+
+#endif

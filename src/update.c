@@ -1,0 +1,542 @@
+/*
+ * update.c
+ *		UPDATE that changes a key moves the row to its new home, as core does
+ *		between partitions: delete here, insert there, one row updated.
+ *
+ * The base and its children have a BEFORE UPDATE ROW trigger "~router_move",
+ * the last one. When core calls it, the row is locked and, if it was changed
+ * meanwhile, seen in its newest version. If the new row's home is another
+ * table, the trigger makes core take a detour for this one row: it gives the
+ * target a foreign data wrapper, and core hands over the row instead of
+ * updating it in place. The wrapper deletes the old row, marked as moved, so
+ * that whoever waits for it gets core's serialization error, and inserts the
+ * new one. Core goes on to count, and to compute RETURNING from the row that
+ * was inserted. Triggers are core's for this case: BEFORE DELETE and AFTER
+ * DELETE where the row was, BEFORE INSERT and AFTER INSERT where it goes, no
+ * AFTER UPDATE.
+ *
+ * MERGE does not look at wrappers, nor does the apply worker of logical
+ * replication: there the trigger itself moves and counts, and tells core to do
+ * nothing more.
+ *
+ * A trigger that fires makes core lock each row beforehand. When the library
+ * is loaded before the statement starts, the trigger is masked in the
+ * statement's copy of the descriptors unless a key column is set or another
+ * BEFORE trigger might do that.
+ *
+ * Locking: the new home RowExclusive, as for any INSERT.
+ * Memory: a Source for each table and statement is kept by the trigger. What
+ * the detour changes in the executor's state is put back by a reset callback on
+ * the per-tuple context, which ends with the row.
+ */
+#include "compat.h"
+#include "update.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/tupconvert.h"
+#include "access/xact.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "foreign/fdwapi.h"
+#include "lib/ilist.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/plannodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "mirror.h"
+#include "mover.h"
+#include "statement.h"
+
+PG_FUNCTION_INFO_V1(router_move_row);
+
+/* RETURNING of a source, as if the row stood in another table. */
+typedef struct Elsewhere
+{
+	Oid			home;
+	ProjectionInfo *returning;
+	struct Elsewhere *next;
+} Elsewhere;
+
+/* A table whose trigger was called: in fn_extra, for the statement. */
+typedef struct Source
+{
+	RouterEntry *entry;			/* NULL: nothing to do */
+	Oid			base;
+	AttrNumber	attnums[ROUTER_MAX_LEVELS]; /* of the keys */
+	TupleConversionMap *map;	/* to the base's layout, NULL if alike */
+	TupleTableSlot *base_slot;	/* for it */
+	TupleConversionMap *back;	/* from back_of's layout, NULL if alike */
+	Oid			back_of;
+	bool		referenced;		/* foreign keys refer to this very table */
+	Elsewhere  *elsewhere;
+	/* of the row in hand */
+	ItemPointerData tid;
+	TupleTableSlot *slot;		/* the new row, in the source's layout */
+	Oid			home;
+} Source;
+
+/* What to put back when the row in hand is done with. */
+typedef struct Detour
+{
+	dlist_node	link;
+	MemoryContextCallback callback;
+	EState	   *estate;
+	ResultRelInfo *rri;			/* NULL: nothing */
+	bool		after_row;
+	ProjectionInfo *returning;
+} Detour;
+
+static dlist_head detours = DLIST_STATIC_INIT(detours);
+
+/* ----------------------------------------------------------------- triggers */
+
+static bool
+is_before_update(const Trigger *trigger)
+{
+	return TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_UPDATE);
+}
+
+/*
+ * Takes "~router_move" out of a statement's copy of a table's triggers when no
+ * key can change: updated holds no key column (offset as in pg_attribute.h), and there is no
+ * other BEFORE UPDATE ROW trigger.
+ */
+void
+router_mask_move(TriggerDesc *triggers, const RouterConfig *config, const Bitmapset *updated)
+{
+	Trigger    *own = NULL;
+
+	if (triggers == NULL || !triggers->trig_update_before_row)
+		return;
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		if (!is_before_update(&triggers->triggers[i]))
+			continue;
+		if (!router_is_own_trigger(&triggers->triggers[i]))
+			return;
+		own = &triggers->triggers[i];
+	}
+	for (int i = 0; i < config->nkeys; i++)
+		if (bms_is_member(config->keys[i].attnum - FirstLowInvalidHeapAttributeNumber, updated))
+			return;
+	if (own)
+		own->tgtype &= ~TRIGGER_TYPE_UPDATE;
+	triggers->trig_update_before_row = false;
+}
+
+/* --------------------------------------------------------------------- a move */
+
+/* Keeps the row as it was inserted, for RETURNING. */
+static void
+note_inserted(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	Source	   *source = batch->arg;
+	Oid			home = RelationGetRelid(dest->rel);
+
+	if (source->back_of != home)
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
+
+		if (source->back)
+			free_conversion_map(source->back);
+		source->back = convert_tuples_by_name(RelationGetDescr(dest->rel), source->slot->tts_tupleDescriptor);
+		source->back_of = home;
+		MemoryContextSwitchTo(old);
+	}
+	if (source->back)
+	{
+		execute_attr_map_slot(source->back->attrMap, slot, source->slot);
+		ExecMaterializeSlot(source->slot);
+	}
+	else
+		ExecCopySlot(source->slot, slot);
+	source->slot->tts_tid = slot->tts_tid;
+	source->home = home;
+}
+
+static TupleTableSlot *
+base_layout(Source *source, TupleTableSlot *slot)
+{
+	return source->map ? execute_attr_map_slot(source->map->attrMap, slot, source->base_slot) : slot;
+}
+
+/* Deletes the row in hand, which the trigger's caller locked. False: its turn was before. */
+static bool
+delete_old(Relation rel, ItemPointer tid, EState *estate, CommandId cid)
+{
+	TM_FailureData failure;
+	TM_Result	result = table_tuple_delete(rel, tid, cid, estate ? estate->es_snapshot : NULL, InvalidSnapshot, true,
+											&failure, true);
+
+	if (result == TM_Ok)
+		return true;
+	if (result == TM_SelfModified)
+	{
+		if (failure.cmax != cid)
+			ereport(ERROR,
+					(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+					 errmsg("tuple to be updated was already modified by an operation triggered by the current command"),
+					 errhint("Consider using an AFTER trigger instead of a BEFORE trigger to propagate changes to other rows.")));
+		return false;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent update")));
+}
+
+/*
+ * Moves the row in hand. source->slot becomes what was inserted. False: a
+ * trigger wants it otherwise. rri, epqstate: NULL when nothing runs a statement.
+ */
+static bool
+move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqstate, Relation rel)
+{
+	RouterMover *mover = router_mover(statement, source->base, true);
+	TriggerDesc *triggers = rri ? rri->ri_TrigDesc : NULL;
+	RouterDest *dest;
+	bool		inserted;
+
+	if (source->referenced)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot move row out of \"%s\", to which a foreign key refers directly",
+						RelationGetRelationName(rel)),
+				 errdetail("The row's key was changed, so that it belongs in another child of \"%s\".",
+						   RelationGetRelationName(mover->base)),
+				 errhint("Let the foreign key refer to a table that rows do not leave.")));
+	if (triggers && triggers->trig_delete_before_row &&
+		!router_fire_before_delete(statement, epqstate, rri, &source->tid))
+		return false;
+	if (!delete_old(rel, &source->tid, statement, mover->batch.cid))
+		return false;
+	if (triggers && triggers->trig_delete_after_row)
+		ExecARDeleteTriggers(statement, rri, &source->tid, NULL, NULL, true);
+	dest = router_home(&mover->homes, base_layout(source, source->slot));
+	mover->batch.inserted = note_inserted;
+	mover->batch.arg = source;
+	source->home = InvalidOid;
+	inserted = router_mover_insert(mover, dest, base_layout(source, source->slot));
+	if (statement == NULL)
+		router_mover_close(mover);
+	return inserted && OidIsValid(source->home);
+}
+
+/* ------------------------------------------------------------------ the detour */
+
+static void
+put_back(Detour *detour)
+{
+	if (detour->rri == NULL)
+		return;
+	detour->rri->ri_FdwRoutine = NULL;
+	detour->rri->ri_FdwState = NULL;
+	detour->rri->ri_TrigDesc->trig_update_after_row = detour->after_row;
+	detour->rri->ri_projectReturning = detour->returning;
+	detour->rri = NULL;
+}
+
+static void
+end_detour(void *arg)
+{
+	Detour	   *detour = arg;
+
+	dlist_delete(&detour->link);
+	put_back(detour);
+}
+
+static bool
+is_tableoid(Node *node)
+{
+	Var		   *var = (Var *) node;
+
+	return IsA(node, Var) && var->varattno == TableOidAttributeNumber && !IS_SPECIAL_VARNO(var->varno) &&
+		var->varlevelsup == 0 && router_var_is_new(var);
+}
+
+static bool
+has_tableoid(Node *node, void *context)
+{
+	return node && (is_tableoid(node) || expression_tree_walker(node, has_tableoid, context));
+}
+
+static Node *
+set_tableoid(Node *node, void *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (is_tableoid(node))
+		return (Node *) makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(*(Oid *) context), false, true);
+	return expression_tree_mutator(node, set_tableoid, context);
+}
+
+/* RETURNING for a row that is in another table now: core would take the source's tableoid. */
+static ProjectionInfo *
+returning_elsewhere(Source *source, EState *estate, ResultRelInfo *rri)
+{
+	PlanState  *parent = rri->ri_projectReturning->pi_state.parent;
+	Elsewhere  *other;
+	MemoryContext old;
+
+	if (!has_tableoid((Node *) rri->ri_returningList, NULL))
+		return rri->ri_projectReturning;
+	for (other = source->elsewhere; other; other = other->next)
+		if (other->home == source->home)
+			return other->returning;
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	other = palloc(sizeof(Elsewhere));
+	other->home = source->home;
+	other->returning =
+		ExecBuildProjectionInfo((List *) set_tableoid((Node *) rri->ri_returningList, &source->home),
+								parent->ps_ExprContext, parent->ps_ResultTupleSlot, parent,
+								RelationGetDescr(rri->ri_RelationDesc));
+	other->next = source->elsewhere;
+	source->elsewhere = other;
+	MemoryContextSwitchTo(old);
+	return other->returning;
+}
+
+/* ExecForeignUpdate: core hands over the row, with all that BEFORE triggers made of it. */
+static TupleTableSlot *
+take_detour(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot, TupleTableSlot *planSlot)
+{
+	Source	   *source = rri->ri_FdwState;
+	ModifyTableState *node = router_target_node(rri);
+
+	rri->ri_FdwRoutine = NULL;
+	rri->ri_FdwState = NULL;
+	if (rri->ri_WithCheckOptions != NIL)
+		ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, rri, slot, estate);
+	source->slot = slot;
+	if (!move_row(source, estate, rri, &node->mt_epqstate, rri->ri_RelationDesc))
+		return NULL;
+	rri->ri_TrigDesc->trig_update_after_row = false;
+	if (rri->ri_projectReturning)
+		rri->ri_projectReturning = returning_elsewhere(source, estate, rri);
+	return slot;
+}
+
+/* ExecInsert of the same target must not take it for a foreign table. */
+static FdwRoutine detour_routine = {
+	.type = T_FdwRoutine,
+	.ExecForeignUpdate = take_detour,
+};
+
+/* Sends the row in hand on the detour. CurrentMemoryContext is the per-tuple context. */
+static void
+begin_detour(Source *source, EState *estate, ResultRelInfo *rri)
+{
+	Detour	   *detour = palloc0(sizeof(Detour));
+
+	detour->estate = estate;
+	detour->rri = rri;
+	detour->after_row = rri->ri_TrigDesc->trig_update_after_row;
+	detour->returning = rri->ri_projectReturning;
+	detour->callback.func = end_detour;
+	detour->callback.arg = detour;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &detour->callback);
+	dlist_push_head(&detours, &detour->link);
+	rri->ri_FdwRoutine = &detour_routine;
+	rri->ri_FdwState = source;
+}
+
+/* ---------------------------------------------------------------- the trigger */
+
+static bool
+is_referenced(const TriggerDesc *triggers)
+{
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		if (triggers->triggers[i].tgisinternal && RI_FKey_trigger_type(triggers->triggers[i].tgfoid) == RI_TRIGGER_PK)
+			return true;
+	return false;
+}
+
+static Source *
+open_source(MemoryContext cxt, Relation rel)
+{
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	Source	   *source = palloc0(sizeof(Source));
+	RouterChildDef *def;
+	RouterRoute *route;
+	Relation	base;
+
+	source->base = RelationGetRelid(rel);
+	if (router_cache_route(router_cache_entry(source->base)) == NULL)
+	{
+		def = router_catalog_exists() ? router_catalog_child(source->base) : NULL;
+		source->base = def ? def->base : InvalidOid;
+	}
+	if (OidIsValid(source->base) && (route = router_cache_route(router_cache_entry(source->base))) != NULL)
+	{
+		base = table_open(source->base, AccessShareLock);
+		source->map = convert_tuples_by_name(RelationGetDescr(rel), RelationGetDescr(base));
+		if (source->map)
+			source->base_slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(base)), &TTSOpsVirtual);
+		route = router_cache_route(router_cache_entry(source->base));
+		for (int i = 0; route && i < route->config.nkeys; i++)
+			source->attnums[i] = source->map ?
+				get_attnum(RelationGetRelid(rel), route->config.keys[i].column) : route->config.keys[i].attnum;
+		source->referenced = is_referenced(rel->trigdesc);
+		source->entry = router_cache_entry(source->base);
+		table_close(base, NoLock);
+	}
+	MemoryContextSwitchTo(old);
+	return source;
+}
+
+/* Has the row in hand the same key values as before? */
+static bool
+same_key_values(Source *source, TriggerData *trigdata, int nkeys)
+{
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, source->attnums[i] - 1);
+		bool		old_null;
+		bool		new_null;
+		Datum		old_value = slot_getattr(trigdata->tg_trigslot, source->attnums[i], &old_null);
+		Datum		new_value = slot_getattr(trigdata->tg_newslot, source->attnums[i], &new_null);
+
+		if (old_null != new_null ||
+			(!old_null && !datumIsEqual(old_value, new_value, att->attbyval, att->attlen)))
+			return false;
+	}
+	return true;
+}
+
+/* Is the new row's home the table it is in? */
+static bool
+stays(Source *source, RouterRoute *route, TriggerData *trigdata)
+{
+	Datum		values[ROUTER_MAX_LEVELS];
+	bool		isnull[ROUTER_MAX_LEVELS];
+	RouterMiss	miss;
+
+	for (int i = 0; i < route->config.nkeys; i++)
+		values[i] = slot_getattr(trigdata->tg_newslot, source->attnums[i], &isnull[i]);
+	return router_route_find(route, values, isnull, &miss) == RelationGetRelid(trigdata->tg_relation);
+}
+
+/* Moves the row at once, and counts it: core shall do nothing. */
+static void
+move_at_once(Source *source, TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTableState *node)
+{
+	Relation	rel = trigdata->tg_relation;
+
+	if (node && ((ModifyTable *) node->ps.plan)->returningLists != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("MERGE with RETURNING cannot move a row to another child"),
+				 errdetail("A key of routed table \"%s\" was changed.", get_rel_name(source->base)),
+				 errhint("Leave RETURNING out, or use UPDATE.")));
+	if (node && rri->ri_WithCheckOptions != NIL)
+		ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, rri, trigdata->tg_newslot, estate);
+	source->slot = trigdata->tg_newslot;
+	if (!move_row(source, node ? estate : NULL, rri, node ? &node->mt_epqstate : NULL, rel) || node == NULL)
+		return;
+	if (node->mt_transition_capture)
+	{
+		bool		after_row = rri->ri_TrigDesc->trig_update_after_row;
+
+		rri->ri_TrigDesc->trig_update_after_row = false;
+		ExecARUpdateTriggers(estate, rri, NULL, NULL, &source->tid, NULL, source->slot, NIL,
+							 node->mt_transition_capture, false);
+		rri->ri_TrigDesc->trig_update_after_row = after_row;
+	}
+	if (rri->ri_WithCheckOptions != NIL)
+		ExecWithCheckOptions(WCO_VIEW_CHECK, rri, source->slot, estate);
+	if (node->canSetTag)
+		estate->es_processed++;
+}
+
+/* BEFORE UPDATE ROW: lets the row pass, sends it on the detour, or moves it. */
+Datum
+router_move_row(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	EState	   *estate;
+	ResultRelInfo *rri;
+	ModifyTableState *node;
+	RouterRoute *route;
+	RouterMover *mover;
+	RouterDest *home;
+	Source	   *source;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ||
+		!TRIGGER_FIRED_BEFORE(trigdata->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"router.%s\" is for the triggers of routed tables", "move_row"),
+				 errhint("Make a table a routed table with router.create_route.")));
+	source = fcinfo->flinfo->fn_extra;
+	if (source == NULL)
+		fcinfo->flinfo->fn_extra = source = open_source(fcinfo->flinfo->fn_mcxt, trigdata->tg_relation);
+	route = source->entry ? router_cache_route(source->entry) : NULL;
+	if (route == NULL || same_key_values(source, trigdata, route->config.nkeys) || stays(source, route, trigdata))
+		return PointerGetDatum(trigdata->tg_newtuple);
+
+	estate = router_running_estate();
+	if (estate == NULL)
+		elog(ERROR, "could not find the statement that updates a row of \"%s\"",
+			 RelationGetRelationName(trigdata->tg_relation));
+	rri = router_running_target(estate, trigdata->tg_trigger);
+	node = rri ? router_target_node(rri) : NULL;
+	if (node == NULL && estate->es_plannedstmt)
+		elog(ERROR, "could not find the plan node that updates a row of \"%s\"",
+			 RelationGetRelationName(trigdata->tg_relation));
+	source->tid = trigdata->tg_trigtuple->t_self;
+	if (node == NULL || node->operation == CMD_MERGE)
+	{
+		move_at_once(source, trigdata, estate, rri, node);
+		return PointerGetDatum(NULL);
+	}
+	/* a new row that no child holds may still go to the default child, where it is */
+	mover = router_mover(estate, source->base, true);
+	home = router_home(&mover->homes, base_layout(source, trigdata->tg_newslot));
+	if (RelationGetRelid(home->rel) != RelationGetRelid(trigdata->tg_relation))
+		begin_detour(source, estate, rri);
+	return PointerGetDatum(trigdata->tg_newtuple);
+}
+
+/* ----------------------------------------------------------------- statements */
+
+/* At the start of a statement: is the trigger needed? */
+void
+router_update_start(ModifyTableState *mtstate)
+{
+	ResultRelInfo *root = mtstate->rootResultRelInfo;
+	RouterRoute *route;
+
+	/* a base has triggers, the others need no look into the cache */
+	if (mtstate->operation != CMD_UPDATE || root->ri_TrigDesc == NULL || !root->ri_TrigDesc->trig_update_before_row)
+		return;
+	route = router_cache_route(router_cache_entry(RelationGetRelid(root->ri_RelationDesc)));
+	if (route == NULL)
+		return;
+	for (int i = 0; i < mtstate->mt_nrels; i++)
+		router_mask_move(mtstate->resultRelInfo[i].ri_TrigDesc, &route->config,
+						 ExecGetUpdatedCols(root, mtstate->ps.state));
+}
+
+/* Before AFTER triggers fire: the executor may have stopped with a row on the detour. */
+void
+router_update_finish(EState *estate)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &detours)
+	{
+		Detour	   *detour = dlist_container(Detour, link, iter.cur);
+
+		if (detour->estate == estate)
+			put_back(detour);
+	}
+}
