@@ -1,7 +1,7 @@
 -- UPDATE of the key where things are odd, as far as only a routed table has them: where the row goes, what is created, what stays.
 -- The plain ways stand in 160_update_move.sql; results in every shape are compared with an ordinary table and with partitions by t/twins.sh.
 \ir include/helpers.sql
-\set tests 92
+\set tests 93
 SELECT plan(:tests);
 
 CREATE TABLE t (id int PRIMARY KEY, k int, v int DEFAULT 0);
