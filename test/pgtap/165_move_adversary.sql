@@ -1,7 +1,7 @@
 -- UPDATE of the key where things are odd, as far as only a routed table has them: where the row goes, what is created, what stays.
 -- The plain ways stand in 160_update_move.sql; results in every shape are compared with an ordinary table and with partitions by t/twins.sh.
 \ir include/helpers.sql
-\set tests 93
+\set tests 99
 SELECT plan(:tests);
 
 CREATE TABLE t (id int PRIMARY KEY, k int, v int DEFAULT 0);
@@ -308,6 +308,24 @@ RESET statement_timeout;
 SELECT ok((SELECT count(*) FROM many WHERE v = 99) IN (0, 10000), 'a move that is cancelled: all or nothing');
 SELECT is((SELECT count(*) FROM many), 10000::bigint, 'a move that is cancelled: no row lost');
 SELECT is(test.strays('many'), 'none', 'a move that is cancelled: all home');
+
+-- ------------------------------------------------------------------ MERGE … RETURNING
+SELECT current_setting('server_version_num')::int >= 170000 AS merge_returns \gset
+CREATE TABLE mr (id int, k int);
+SELECT router.create_route('mr', router.by_integer('k', 10)) \g /dev/null
+INSERT INTO mr VALUES (1, 1), (2, 2);
+:fresh
+MERGE INTO mr USING (VALUES (1, 11), (2, 3), (3, 33)) s (id, k) ON mr.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.k);
+SELECT is(:ROW_COUNT, 3, 'MERGE that moves, updates and inserts: count');
+SELECT is(test.homes('mr'), 'mr_11_20: 1, mr_1_10: 1, mr_31_40: 1', 'MERGE that moves, updates and inserts: home');
+\if :merge_returns
+SELECT throws_ok('MERGE INTO mr USING (VALUES (1, 21)) s (id, k) ON mr.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k RETURNING mr.*', '0A000', NULL, 'MERGE … RETURNING cannot move: refused, with');
+SELECT isnt(test.hint('MERGE INTO mr USING (VALUES (1, 21)) s (id, k) ON mr.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k RETURNING mr.*'), NULL, 'a hint');
+SELECT results_eq('MERGE INTO mr USING (VALUES (1, 12), (4, 44)) s (id, k) ON mr.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.k) RETURNING mr.id, mr.k', 'VALUES (1, 12), (4, 44)', 'MERGE … RETURNING of rows that stay or come');
+\else
+SELECT pass('no MERGE … RETURNING in this version') FROM generate_series(1, 3);
+\endif
+SELECT is(test.strays('mr'), 'none', 'MERGE: all home');
 
 -- --------------------------------------------------- the route goes, or comes back
 SELECT router.drop_route('many') \g /dev/null

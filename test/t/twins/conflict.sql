@@ -215,6 +215,7 @@ DELETE FROM t WHERE k > 50;
 INSERT INTO t (k, id) SELECT k, id FROM t WHERE k < 40 ON CONFLICT (id, k) DO UPDATE SET v = t.v + 1 RETURNING v;
 INSERT INTO t VALUES (19, 19) ON CONFLICT (id, k) DO UPDATE SET v = excluded.g RETURNING v, g;
 -- # explain
+LOAD 'router'; -- the statement that loads the library miscounts, see limits.md
 DO $$
 DECLARE
     line text;

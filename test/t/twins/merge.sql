@@ -167,8 +167,9 @@ DELETE FROM t WHERE k > 100;
 -- # from PostgreSQL 17 on: RETURNING, NOT MATCHED BY SOURCE
 SELECT :version >= 170000 AS merge17 \gset
 \if :merge17
-MERGE INTO t USING (VALUES (20, 20, 1), (21, 21, 2), (7000, 7000, 3), (7001, 1, 4)) s (id, k, v) ON t.id = s.id AND t.k = s.k
+MERGE INTO t USING (VALUES (20, 20, 1), (21, 21, 2), (7000, 7000, 3)) s (id, k, v) ON t.id = s.id AND t.k = s.k
     WHEN MATCHED AND s.v = 2 THEN DELETE WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT (id, k, v) VALUES (s.id, s.k, s.v) RETURNING merge_action(), t.id, t.k, t.v, t.g, t.txt, s.v;
+MERGE INTO t USING (VALUES (7001, 1, 4)) s (id, k, v) ON t.id = s.id AND t.k = s.k WHEN NOT MATCHED THEN INSERT (id, k, v) VALUES (s.id, s.k, s.v) RETURNING t.*, merge_action();
 WITH m AS (MERGE INTO t USING (VALUES (7002, 7002, 5), (7000, 7000, 6)) s (id, k, v) ON t.id = s.id AND t.k = s.k WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT (id, k, v) VALUES (s.id, s.k, s.v) RETURNING merge_action() AS act, t.*)
     SELECT * FROM m;
 MERGE INTO t USING (VALUES (7000), (7001)) s (id) ON t.id = s.id WHEN NOT MATCHED BY SOURCE AND t.k < 6 THEN DELETE WHEN NOT MATCHED BY SOURCE AND t.k < 9 THEN UPDATE SET txt = 'no source' WHEN MATCHED THEN UPDATE SET v = 9 RETURNING merge_action(), t.id, s.id;

@@ -377,11 +377,6 @@ SELECT id, k, txt FROM t WHERE id IN (29, 30, 9999);
 -- # MERGE that changes the key: all of them, and deletes
 MERGE INTO t USING (SELECT DISTINCT id FROM t) s ON t.id = s.id WHEN MATCHED AND t.id % 3 = 0 THEN DELETE WHEN MATCHED AND t.id % 3 = 1 THEN UPDATE SET k = t.k + 10 WHEN MATCHED THEN DO NOTHING;
 MERGE INTO t USING (VALUES (31, 9301), (31, 9302)) s (id, k) ON t.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k;
-SELECT :version >= 170000 AS merge17 \gset
-\if :merge17
-MERGE INTO t USING (VALUES (31, 9401), (32, 9411), (9998, 9421)) s (id, k) ON t.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k) RETURNING merge_action(), t.id, t.k, t.g, s.k;
-MERGE INTO casc USING (VALUES (34, 450)) s (id, k) ON casc.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k RETURNING merge_action(), casc.*;
-\endif
 -- # triggers that bend the key
 UPDATE trg SET v = 1 WHERE id IN (1, 2) RETURNING *;
 UPDATE trg SET v = 2, k = 300 WHERE id IN (3, 4) RETURNING *;
