@@ -172,10 +172,10 @@ CREATE FUNCTION router.alter_route(
 COMMENT ON FUNCTION router.alter_route(regclass, text, text, boolean, text, text, interval, integer, boolean)
     IS 'changes settings of a route; what is NULL stays as it is';
 
-CREATE FUNCTION router.drop_route(base regclass, dry_run boolean DEFAULT false)
+CREATE FUNCTION router.drop_route(base regclass, dry_run boolean DEFAULT false, move_rows boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_drop_route';
-COMMENT ON FUNCTION router.drop_route(regclass, boolean)
-    IS 'ends the routing of a table; its children stay, as ordinary inheritance children with their CHECKs';
+COMMENT ON FUNCTION router.drop_route(regclass, boolean, boolean)
+    IS 'ends the routing of a table; its children stay, as ordinary inheritance children with their CHECKs, or with move_rows give their rows back and are dropped';
 
 -- ---------------------------------------------------------------- children
 

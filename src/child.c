@@ -10,7 +10,10 @@
  *	2. the base, ShareUpdateExclusive: conflicts with no reader or writer. DDL
  *	   and VACUUM on the base wait for us or we for them;
  *	3. the default child, if any, ShareRowExclusive: taken only if free when a
- *	   statement creates (its row goes to the default child if not);
+ *	   statement creates (its row goes to the default child if not); and if it
+ *	   has rows for the new child, AccessExclusive on the base, in the same way:
+ *	   a query that was planned without the new child and has no snapshot yet
+ *	   would see those rows in neither table;
  *	4. tables that foreign keys refer to, ShareRowExclusive, by oid.
  * All are kept until the transaction ends. A waiter looks again when it gets
  * the lock, and finds the child that the other session made.
@@ -616,6 +619,39 @@ row_belongs(RouterRoute *route, RouterBound **bounds, const AttrMap *map, TupleT
 	return true;
 }
 
+/*
+ * Does the default child, which is locked, hold a row that these bounds hold?
+ */
+static bool
+default_child_has(RouterEntry *entry, RouterBound **bounds)
+{
+	RouterRoute *route = router_route_locked(entry);
+	Relation	from = table_open(route->default_child, NoLock);
+	bool		found = false;
+
+	if (from->rd_rel->relkind == RELKIND_RELATION && RelationGetNumberOfBlocks(from) > 0)
+	{
+		Relation	base = table_open(route->config.base, NoLock);
+		AttrMap    *map = router_attrmap_by_name(RelationGetDescr(from), RelationGetDescr(base));
+		TupleTableSlot *slot = table_slot_create(from, NULL);
+		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+		TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
+
+		route = router_route_locked(entry);
+		while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+		{
+			CHECK_FOR_INTERRUPTS();
+			found = row_belongs(route, bounds, map, slot);
+		}
+		table_endscan(scan);
+		UnregisterSnapshot(snapshot);
+		ExecDropSingleTupleTableSlot(slot);
+		table_close(base, NoLock);
+	}
+	table_close(from, NoLock);
+	return found;
+}
+
 static void
 move_matching(RouterRoute *route, RouterBound **bounds, Relation base, Relation from, Relation to)
 {
@@ -659,23 +695,24 @@ router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds)
 
 	if (!OidIsValid(default_child) || default_child == child)
 		return;
-	from = table_open(default_child, ShareRowExclusiveLock);
-	if (from->rd_rel->relkind == RELKIND_RELATION && RelationGetNumberOfBlocks(from) > 0)
-	{
-		base = table_open(route->config.base, NoLock);
-		to = table_open(child, RowExclusiveLock);
-		route = router_route_locked(entry);
-		move_matching(route, bounds, base, from, to);
-		table_close(to, NoLock);
-		table_close(base, NoLock);
-	}
+	LockRelationOid(default_child, ShareRowExclusiveLock);
+	if (!default_child_has(entry, bounds))
+		return;
+	/* a query planned without the child must not get a snapshot in which the rows are there */
+	base = table_open(route->config.base, AccessExclusiveLock);
+	from = table_open(default_child, NoLock);
+	to = table_open(child, RowExclusiveLock);
+	move_matching(router_route_locked(entry), bounds, base, from, to);
+	table_close(to, NoLock);
 	table_close(from, NoLock);
+	table_close(base, NoLock);
 }
 
 /*
  * Creates the child that a row of a running statement needs, or finds that
- * another session just did. InvalidOid: the default child is in use by others,
- * so that nothing can be taken out of it now; the row goes there.
+ * another session just did. InvalidOid: the default child or, when it has rows
+ * for the new one, the base is in use by others, so that nothing can be taken
+ * out of it now; the row goes there.
  */
 Oid
 router_child_create_home(RouterEntry *entry, const Datum *values, const bool *isnull, const RouterMiss *miss)
@@ -706,5 +743,12 @@ router_child_create_home(RouterEntry *entry, const Datum *values, const bool *is
 		return child;
 	if (!router_child_bounds(route, values, isnull, &again, bounds))
 		elog(ERROR, "row has no bounds");
+	if (OidIsValid(route->default_child) && default_child_has(entry, bounds) &&
+		!ConditionalLockRelationOid(base, AccessExclusiveLock))
+	{
+		UnlockRelationOid(route->default_child, ShareRowExclusiveLock);
+		router_unlock_creation(base);
+		return InvalidOid;
+	}
 	return router_child_create(entry, bounds, NULL);
 }

@@ -24,6 +24,7 @@
 #include "copy.h"
 
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "commands/copy.h"
 #include "commands/copyfrom_internal.h"
@@ -33,6 +34,8 @@
 #include "pgstat.h"
 #include "tcop/utility.h"
 #include "utils/backend_progress.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "home.h"
@@ -174,6 +177,25 @@ end_run(CopyRun *run, QueryCompletion *qc)
 	router_free_estate(run->estate);
 }
 
+/*
+ * COPY TO of a base copies, as of any parent, what is in the base itself: next
+ * to nothing. It must, since pg_dump copies each table so; but users should know.
+ */
+static void
+tell_of_children(CopyStmt *stmt)
+{
+	Oid			base;
+
+	if (stmt->relation == NULL || strcmp(application_name, "pg_dump") == 0)
+		return;
+	base = RangeVarGetRelid(stmt->relation, NoLock, true);
+	if (OidIsValid(base) && get_rel_relkind(base) == RELKIND_RELATION &&
+		router_cache_route(router_cache_entry(base)) != NULL)
+		ereport(NOTICE,
+				(errmsg("COPY TO leaves out the rows that are in children of \"%s\"", stmt->relation->relname),
+				 errhint("Use COPY (SELECT * FROM %s) TO.", router_qualified_name(base))));
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
@@ -184,6 +206,8 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, 
 
 	if (!IsA(pstmt->utilityStmt, CopyStmt) || !((CopyStmt *) pstmt->utilityStmt)->is_from)
 	{
+		if (IsA(pstmt->utilityStmt, CopyStmt))
+			tell_of_children((CopyStmt *) pstmt->utilityStmt);
 		next(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 		return;
 	}

@@ -241,6 +241,26 @@ check_attachable(Oid child, Oid base)
 				 errhint("%s it first.", def ? "Detach" : "End the routing of")));
 }
 
+/* A child may lay out its columns as it likes, but what the base lacks no row would bring. */
+static void
+check_columns(Oid child, Oid base)
+{
+	Relation	rel = table_open(child, AccessShareLock);
+
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
+
+		if (!att->attisdropped && get_attnum(base, NameStr(att->attname)) == InvalidAttrNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("\"%s\" has a column \"%s\" that its base lacks", get_rel_name(child),
+							NameStr(att->attname)),
+					 errhint("Add the column to \"%s\", or drop it.", get_rel_name(base))));
+	}
+	table_close(rel, NoLock);
+}
+
 /* Makes the table inherit and gives it the CHECK, which reads all its rows. Runs as the caller, who owns it. */
 static void
 alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
@@ -285,6 +305,7 @@ router_attach_child(PG_FUNCTION_ARGS)
 	child = PG_GETARG_OID(1);
 	entry = router_owned_route(base);
 	check_attachable(child, base);
+	check_columns(child, base);
 	route = router_lock_children(entry, base);
 	bounds = parse_bounds(route, PG_GETARG_ARRAYTYPE_P(2));
 	if (bounds == NULL)

@@ -284,6 +284,7 @@ router_put_move_trigger(Oid relid)
 	CreateTrigStmt *stmt = makeNode(CreateTrigStmt);
 
 	stmt->trigname = ROUTER_TRIGGER_MOVE;
+	stmt->replace = true;
 	stmt->funcname = list_make2(makeString("router"), makeString("move_row"));
 	stmt->row = true;
 	stmt->timing = TRIGGER_TYPE_BEFORE;
@@ -297,7 +298,8 @@ router_put_move_trigger(Oid relid)
 void
 router_drop_move_trigger(Oid relid)
 {
-	router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(ROUTER_TRIGGER_MOVE), router_qualified_name(relid));
+	if (OidIsValid(get_trigger_oid(relid, ROUTER_TRIGGER_MOVE, true)))
+		router_run("DROP TRIGGER %s ON %s", quote_identifier(ROUTER_TRIGGER_MOVE), router_qualified_name(relid));
 }
 
 /* ------------------------------------------------------------- row security */

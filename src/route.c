@@ -527,7 +527,7 @@ create_triggers(Oid base)
 	SPI_connect();
 	for (int i = 0; i < lengthof(triggers); i++)
 	{
-		router_run("CREATE TRIGGER %s %s INSERT ON %s FOR EACH %s EXECUTE FUNCTION router.%s()",
+		router_run("CREATE OR REPLACE TRIGGER %s %s INSERT ON %s FOR EACH %s EXECUTE FUNCTION router.%s()",
 				   quote_identifier(triggers[i].name), triggers[i].when, table, triggers[i].each,
 				   triggers[i].function);
 		router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, quote_identifier(triggers[i].name));
@@ -777,7 +777,72 @@ router_alter_route(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* router.drop_route(base, dry_run): takes AccessExclusiveLock on the base. */
+/* Moves all rows of a child, which is locked, into the base, without triggers. */
+static uint64
+move_back(Oid child, Relation base)
+{
+	Relation	from = table_open(child, NoLock);
+	EState	   *estate = router_make_estate(base, NULL);
+	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};
+	RouterDest *dest = router_dest_open(estate, base, RelationGetDescr(from), NULL, false);
+	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
+	uint64		moved = 0;
+
+	router_dest_mute(dest);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		ResetPerTupleExprContext(estate);
+		router_batch_add(&batch, dest, slot);
+		moved++;
+	}
+	router_batch_flush(&batch);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	router_dest_close(dest);
+	router_free_estate(estate);
+	table_close(from, NoLock);
+	CommandCounterIncrement();
+	return moved;
+}
+
+/* Takes the rows of all children back into the base, and drops the children. */
+static void
+take_back(RouterReport *report, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_children(relid))
+	{
+		Oid			child = ((RouterChildDef *) lfirst(lc))->child;
+		Relation	base;
+		uint64		moved;
+
+		if (get_rel_relkind(child) != RELKIND_RELATION)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot take back the rows of foreign child \"%s\"", get_rel_name(child)),
+					 errhint("Detach it first, with router.detach_child.")));
+		router_report(report, "move the rows of %s back, and drop it", router_qualified_name(child));
+		if (report->dry_run)
+			continue;
+		LockRelationOid(child, AccessExclusiveLock);
+		base = table_open(relid, NoLock);
+		moved = move_back(child, base);
+		table_close(base, NoLock);
+		router_report(report, "moved " UINT64_FORMAT " rows", moved);
+		SPI_connect();
+		router_run("DROP TABLE %s", router_qualified_name(child));
+		SPI_finish();
+	}
+}
+
+/*
+ * router.drop_route(base, dry_run, move_rows): takes AccessExclusiveLock on the
+ * base and its children.
+ */
 Datum
 router_drop_route(PG_FUNCTION_ARGS)
 {
@@ -786,6 +851,7 @@ router_drop_route(PG_FUNCTION_ARGS)
 	RouterRoute *route;
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	RouterEntry *entry;
+	bool		move_rows = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
 	entry = router_owned_route(relid);
@@ -793,12 +859,18 @@ router_drop_route(PG_FUNCTION_ARGS)
 	if (!report.dry_run)
 		LockRelationOid(relid, AccessExclusiveLock);
 	route = router_route_locked(entry);
-	router_report(&report, "end the routing of %s, whose %d children stay", router_qualified_name(relid),
-				  route->nchildren);
+	router_report(&report, move_rows ? "end the routing of %s, which has %d children" :
+				  "end the routing of %s, whose %d children stay", router_qualified_name(relid), route->nchildren);
 	if (report.dry_run)
+	{
+		if (move_rows)
+			take_back(&report, relid);
 		return (Datum) 0;
+	}
 	router_become_owner(&saved, GetUserId(), true, route->config.time_zone);
 	drop_triggers(relid);
+	if (move_rows)
+		take_back(&report, relid);
 	router_catalog_remove_all(relid);
 	router_become_user(&saved);
 	return (Datum) 0;

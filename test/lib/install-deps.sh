@@ -2,11 +2,14 @@
 # install-deps.sh check|demo|lint: installs what is missing for it, with apt-get
 # (and sudo where not root), and prints the path of the pg_config to use. Where
 # nothing is missing it does nothing and needs no network. Honours PG_CONFIG.
+# Where the ORMs and drivers of test/orm are not to be had, their suites skip.
 set -eu
 
 role=${1:-check}
 major=15
 missing=()
+drivers=()
+orm=$(cd "$(dirname "$0")/../orm" && pwd)
 die() { echo "install-deps: $*" >&2; exit 1; }
 
 # A PostgreSQL to build with and to run: server, headers and PGXS.
@@ -52,9 +55,25 @@ find_missing() {
 		missing+=("postgresql-$major-pgtap")
 }
 
+find_drivers() {
+	drivers=()
+	/usr/bin/python3 -c 'import django' 2>/dev/null || drivers+=(python3-django)
+	/usr/bin/python3 -c 'import sqlalchemy' 2>/dev/null || drivers+=(python3-sqlalchemy)
+	/usr/bin/python3 -c 'import alembic' 2>/dev/null || drivers+=(python3-alembic)
+	command -v javac >/dev/null || drivers+=(default-jdk-headless)
+	[ -e /usr/share/java/postgresql.jar ] || drivers+=(libpostgresql-jdbc-java)
+	command -v node >/dev/null || drivers+=(nodejs)
+	command -v npm >/dev/null || drivers+=(npm)
+}
+
 as_root() { if [ "$(id -u)" = 0 ]; then env "$@"; else sudo env "$@"; fi; }
 apt() { as_root DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" >&2; }
 install() { apt --no-install-recommends install "$@"; }
+update_lists() {
+	[ -z "${lists_updated:-}" ] || return 0
+	lists_updated=1
+	apt update || echo "install-deps: no new package lists, trying with the old ones" >&2
+}
 
 # A new server package would make and start a cluster "main", which nobody asked for.
 install_server() {
@@ -72,7 +91,7 @@ install_missing() {
 	command -v apt-get >/dev/null || die "missing, and no apt-get to install them: ${missing[*]}"
 	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null || die "neither root nor sudo, to install: ${missing[*]}"
 	echo "installing ${missing[*]}" >&2
-	apt update || echo "install-deps: no new package lists, trying with the old ones" >&2
+	update_lists
 	local server installed
 	server=$(version "postgresql-$major")
 	case " ${missing[*]} " in
@@ -92,11 +111,40 @@ install_missing() {
 	install "${missing[@]}"
 }
 
+install_drivers() {
+	local package
+	find_drivers
+	[ ${#drivers[@]} -gt 0 ] || return 0
+	echo "installing ${drivers[*]}" >&2
+	if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+		update_lists
+		install "${drivers[@]}" || for package in "${drivers[@]}"; do install "$package" || true; done
+		find_drivers
+	fi
+	[ ${#drivers[@]} -eq 0 ] || echo "install-deps: not to be had, so suites of test/orm skip: ${drivers[*]}" >&2
+}
+
+# The packages of test/orm/package-lock.json, once for each version of that file.
+install_node_modules() {
+	local modules=$orm/node_modules
+	[ ! "$modules/.package-lock.json" -nt "$orm/package-lock.json" ] || return 0
+	command -v npm >/dev/null || return 0
+	echo "installing the node packages of test/orm" >&2
+	(cd "$orm" && timeout 300 npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1 >&2) || {
+		rm -rf "$modules"
+		echo "install-deps: npm ci failed, so suites of test/orm skip" >&2
+	}
+}
+
 find_missing
 if [ ${#missing[@]} -gt 0 ]; then
 	install_missing
 	missing=()
 	find_missing
 	[ ${#missing[@]} -eq 0 ] || die "still missing after the installation: ${missing[*]}"
+fi
+if [ "$role" = check ]; then
+	install_drivers
+	install_node_modules
 fi
 [ "$role" = lint ] || echo "$pg_config"
