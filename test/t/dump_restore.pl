@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# pg_dump and restore of routed tables: plain, custom, schema then data, --clean,
-# inserts, and section by section. On the running server of PGHOST, PGPORT and PGUSER
+# pg_dump and restore of routed tables: plain, custom, in jobs, --clean, inserts, section by section,
+# --schema-only, --data-only into a route that is there; ALTER EXTENSION UPDATE; DROP EXTENSION. On the running server of PGHOST, PGPORT and PGUSER
 # where that is set, else on a cluster of its own; makes and drops its own databases.
 use strict;
 use warnings;
@@ -143,6 +143,138 @@ sub compare
 	is(query($to, q{DELETE FROM residence WHERE id = 1; SELECT count(*) FROM reading WHERE home_id = 1}), '0', "$how: foreign keys cascade");
 }
 
+# A schema without data has tables, children and triggers but no route, until the catalog's rows come.
+sub schema_then_data
+{
+	my ($mode, $preload) = @_;
+	my $how = "$mode, schema only";
+
+	fresh_database($to, $preload);
+	ok(run('pg_dump', '--schema-only', '-f', "$dir/schema.sql", $from), "$how: pg_dump");
+	ok(run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/schema.sql"), "$how: restore");
+	is(query($to, $same{heirs}), query($from, $same{heirs}), "$how: the children are there");
+	is(query($to, q{SELECT count(*) FROM router.routes}), '0', "$how: the routes are not");
+	query($to, q{INSERT INTO hashed_renamed VALUES (1), (2)});
+	is(query($to, q{SELECT count(*) FROM hashed_renamed}) . query($to, q{SELECT count(*) FROM ONLY hashed_renamed}), '22', "$how: rows stay in the base, and are read there");
+	query($to, q{TRUNCATE ONLY hashed_renamed});
+
+	# the catalog alone makes routes of them
+	ok(run('pg_dump', '--data-only', '-t', 'router.route_def', '-t', 'router.key_def', '-t', 'router.child_def', '-f', "$dir/catalog.sql", $from), "$how: pg_dump of the catalog");
+	ok(run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/catalog.sql"), "$how: restore of the catalog");
+	is(query($to, $same{$_}), query($from, $same{$_}), "$how and catalog: $_") for qw(routes keys columns children);
+	query($to, q{INSERT INTO hashed_renamed VALUES (1), (2)});
+	is(query($to, q{SELECT count(*) FROM ONLY hashed_renamed}), '0', "$how and catalog: rows go home");
+	query($to, q{TRUNCATE hashed_renamed});
+
+	# and the data of the tables into routes that are there
+	ok(run('pg_dump', '--data-only', '-T', 'router.*', '-f', "$dir/data.sql", $from), "$mode: pg_dump, data only");
+	ok(run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/data.sql"), "$mode: restore of data into a route that is there");
+	compare("$mode, data only");
+
+	# schema, then all data, catalog included
+	fresh_database($to, $preload);
+	run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/schema.sql");
+	ok(run('pg_dump', '--data-only', '-Fc', '-f', "$dir/alldata", $from), "$mode: pg_dump, data only with the catalog");
+	ok(run('pg_restore', '--exit-on-error', '--single-transaction', '-d', $to, "$dir/alldata"), "$mode: restore of data and catalog in one transaction");
+	compare("$mode, schema then data");
+}
+
+# Rows, not tables: what a COPY of the query gives goes home in a route with other children, or none.
+sub rows_only
+{
+	my ($mode, $preload) = @_;
+
+	fresh_database($to, $preload);
+	query($to, q{CREATE EXTENSION router; CREATE TABLE attached (v text, k bigint, more int DEFAULT 1);
+		SELECT count(*) FROM router.create_route('attached', router.by_integer('k', 5))});
+	query($from, qq{COPY (SELECT k, v FROM attached) TO '$dir/rows'});
+	query($to, qq{COPY attached (k, v) FROM '$dir/rows'});
+	is(query($to, q{SELECT k, v FROM attached ORDER BY k}), query($from, q{SELECT k, v FROM attached ORDER BY k}), "$mode: rows into a route of other children");
+	is(query($to, q{SELECT count(*) FROM ONLY attached}), '0', "$mode: all home");
+}
+
+# A step to a version that does what such steps do: new objects, and a look at the catalog.
+sub upgrade
+{
+	my ($mode, $preload) = @_;
+	my $extension = `@{[ $ENV{PG_CONFIG} || 'pg_config' ]} --sharedir`;
+	chomp $extension;
+	$extension .= '/extension';
+	unless (-w $extension)
+	{
+		diag("$extension: not writable, no step made");
+		return;
+	}
+	open my $step, '>', "$extension/router--1.0--1.0test.sql" or die "$extension: $!";
+	print $step <<'SQL';
+\echo Use "ALTER EXTENSION router UPDATE" to load this file. \quit
+CREATE FUNCTION router.step() RETURNS int LANGUAGE sql RETURN 42;
+CREATE TABLE router.step_def (base regclass PRIMARY KEY, note text);
+SELECT pg_catalog.pg_extension_config_dump('router.step_def', '');
+INSERT INTO router.step_def SELECT base, 'made by a step' FROM router.route_def;
+UPDATE router.route_def SET max_new_children = max_new_children + 1;
+UPDATE router.child_def SET bounds = bounds;
+DROP VIEW router.routes;
+CREATE VIEW router.routes AS
+	SELECT r.base, ARRAY(SELECT k.column_name::text FROM router.key_def k WHERE k.base = r.base ORDER BY level) AS keys FROM router.route_def r;
+SQL
+	close $step;
+
+	fresh_database($to, $preload);
+	run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/plain.sql");
+	# one session all along: it has the routes in its cache when the step comes
+	is(query($to, q{
+		INSERT INTO hashed_renamed VALUES (1001);
+		ALTER EXTENSION router UPDATE TO '1.0test';
+		INSERT INTO hashed_renamed SELECT generate_series(2001, 2050);
+		UPDATE attached SET k = 555 WHERE k = 31;
+		INSERT INTO attached VALUES (777, 'after the step');
+		SELECT extversion FROM pg_extension WHERE extname = 'router';
+		SELECT router.step() + count(*) FROM router.step_def;
+		SELECT count(*) FROM ONLY hashed_renamed;
+		SELECT tableoid::regclass, k FROM attached WHERE k > 500 ORDER BY k}),
+		"1.0test\n47\n0\nattached_551_560|555\nattached_771_780|777", "$mode: ALTER EXTENSION UPDATE, and the same session goes on");
+	is(query($to, $same{$_}), query($from, $same{$_}), "$mode, updated: $_") for qw(keys columns reading odd groups);
+	is(query($to, q{SELECT max_new_children FROM router.route_def WHERE base = 'reading'::regclass}), '78', "$mode: the step changed the catalog");
+	ok(run('pg_dump', '-f', "$dir/updated.sql", $to), "$mode: pg_dump after the step");
+	query($to, q{DROP TABLE attached CASCADE; CREATE TABLE later (k int); SELECT count(*) FROM router.create_route('later', router.by_integer('k', 10)); INSERT INTO later VALUES (1), (11)});
+	is(query($to, q{SELECT tableoid::regclass FROM later ORDER BY k}), "later_1_10\nlater_11_20", "$mode: new routes after the step");
+	unlink "$extension/router--1.0--1.0test.sql";
+}
+
+# Without the extension they are tables that inherit, nothing else, and right.
+sub uninstall
+{
+	my ($mode, $preload) = @_;
+	my $sums = q{SELECT (SELECT count(*) || ' ' || sum(v) FROM reading), (SELECT sum(k) FROM hashed_renamed), (SELECT string_agg(v, ',' ORDER BY k) FROM attached), (SELECT count(*) FROM groups)};
+
+	fresh_database($to, $preload);
+	run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/plain.sql");
+	my $before = query($to, $sums);
+	# the session that drops it has used it
+	is(query($to, qq{INSERT INTO attached VALUES (-7, 'x'); DELETE FROM attached WHERE v = 'x'; DROP EXTENSION router CASCADE; $sums}), $before, "$mode: DROP EXTENSION CASCADE leaves every row");
+	is(query($to, q{SELECT count(*) FROM pg_trigger WHERE tgname ~ 'router' OR tgname = '!router_flush'}), '0', "$mode: no trigger is left");
+	is(query($to, q{SELECT count(*) FROM pg_event_trigger}) . query($to, q{SELECT count(*) FROM pg_class WHERE relnamespace = 'router'::regnamespace}), '00', "$mode: no event trigger, no table of router's");
+	is(query($to, $same{heirs}), query($from, $same{heirs}), "$mode: the children inherit");
+	my $checks = $same{checks} =~ s/ORDER/AND connamespace <> 'router'::regnamespace ORDER/r;
+	is(query($to, $checks), query($from, $checks), "$mode: the CHECKs are there");
+	is(query($to, q{EXPLAIN (COSTS off) SELECT * FROM attached WHERE k = 15}) =~ s/^.*Seq Scan on (\S+).*$/$1/mgr =~ s/^(?!attached|other).*\n?//mgr =~ s/\n/ /gr, 'attached other_layout ', "$mode: constraint exclusion leaves out the other children");
+	is(query($to, q{INSERT INTO attached VALUES (15, 'base'), (5000, 'base'); SELECT tableoid::regclass, k FROM attached WHERE v = 'base' ORDER BY k}), "attached|15\nattached|5000", "$mode: the base takes rows itself");
+	is(query($to, q{WITH u AS (UPDATE attached SET v = 'updated' WHERE k IN (15, 0, 5000) RETURNING k) SELECT count(*), sum(k) FROM u}), '4|5030', "$mode: UPDATE finds rows of base and children");
+	is(query($to, q{DELETE FROM attached WHERE v = 'updated'; SELECT count(*) FROM attached}), '3', "$mode: DELETE as well");
+	query($to, q{INSERT INTO reading (home_id, at, v) VALUES (2, '2024-01-15', 1)});
+	is(query($to, q{DELETE FROM residence WHERE id = 2; SELECT count(*) FROM reading WHERE home_id = 2}), '0', "$mode: foreign keys of base and children");
+	is(query($to, q{SELECT count(*) FROM ONLY reading}), '0', "$mode: nothing is left in the base");
+
+	# and back again: the extension, a route of the same keys, its children attached
+	is(query($to, q{CREATE EXTENSION router;
+		DO $$DECLARE heir regclass; BEGIN FOR heir IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'attached'::regclass LOOP EXECUTE format('ALTER TABLE %s NO INHERIT attached', heir); END LOOP; END$$;
+		SELECT count(*) > 0 FROM router.create_route('attached', router.by_integer('k', 10));
+		SELECT count(*) > 0 FROM router.attach_child('attached', 'other_layout', ARRAY['[11,30]']);
+		INSERT INTO attached VALUES (20, 'back'), (99, 'back');
+		SELECT tableoid::regclass FROM attached WHERE v = 'back' ORDER BY k}), "t\nt\nother_layout\nattached_91_100", "$mode: installed again");
+}
+
 for my $preload (0, 1)
 {
 	my $mode = $preload ? 'preloaded' : 'not preloaded';
@@ -161,7 +293,7 @@ for my $preload (0, 1)
 	compare("$mode, custom");
 
 	fresh_database($to, $preload);
-	ok(run('pg_restore', '--exit-on-error', '--jobs=3', '-d', $to, "$dir/custom"), "$mode: pg_restore, three jobs");
+	ok(run('pg_restore', '--exit-on-error', '--jobs=4', '-d', $to, "$dir/custom"), "$mode: pg_restore, four jobs");
 	compare("$mode, jobs");
 
 	# the same once more into a database that has it all, cleaned first
@@ -182,6 +314,11 @@ for my $preload (0, 1)
 	ok(run('pg_restore', '--exit-on-error', '--section=data', '-d', $to, "$dir/custom"), "$mode: data");
 	ok(run('pg_restore', '--exit-on-error', '--section=post-data', '-d', $to, "$dir/custom"), "$mode: post-data");
 	compare("$mode, sections");
+
+	schema_then_data($mode, $preload);
+	rows_only($mode, $preload);
+	upgrade($mode, $preload);
+	uninstall($mode, $preload);
 }
 
 query('postgres', "DROP DATABASE IF EXISTS $_") for $from, $to;
