@@ -44,6 +44,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "entry.h"
 #include "mirror.h"
 #include "move.h"
 
@@ -587,6 +588,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	child = get_relname_relid(name, RelationGetNamespace(base));
 	router_mirror(RelationGetRelid(base), child);
 	SPI_finish();
+	router_keys_equip(RelationGetRelid(base), child);
 	router_catalog_add_child(child, RelationGetRelid(base), texts, nkeys);
 	router_cache_add_child(entry, generation, child, bounds, texts);
 

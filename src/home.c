@@ -248,6 +248,7 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 	dest = router_dest_open(homes->estate, rel, homes->source, homes->root, homes->speculative);
 	dest->owns_rel = true;
 	router_dest_prepare(dest, homes->estate, homes->root->ri_TrigDesc, homes->mtstate);
+	router_keys_watch(&homes->keys, homes->estate, dest->rri);
 	remember(homes, dest);
 	if (homes->opened)
 		homes->opened(homes, dest);
@@ -296,6 +297,7 @@ router_homes_close(RouterHomes *homes)
 {
 	for (RouterDest *dest = homes->first; dest; dest = dest->next_opened)
 		router_dest_close(dest);
+	router_keys_close(&homes->keys);
 	homes->first = NULL;
 	homes->nopened = 0;
 	homes->dests = NULL;

@@ -30,7 +30,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "key.h"
+#include "entry.h"
 #include "mirror.h"
 
 #define MAX_DEST_ROWS 1000
@@ -123,7 +123,7 @@ router_has_row_triggers(const TriggerDesc *triggers, int timing)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (!trigger->tgisinternal && !router_is_own_trigger(trigger) &&
+		if (!trigger->tgisinternal && !router_is_own_trigger(trigger) && !router_is_global_key_trigger(trigger) &&
 			TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, timing, TRIGGER_TYPE_INSERT))
 			return true;
 	}

@@ -8,6 +8,7 @@
 
 #include "cache.h"
 #include "copy.h"
+#include "entry.h"
 #include "insert.h"
 
 PG_MODULE_MAGIC;
@@ -18,6 +19,7 @@ void
 _PG_init(void)
 {
 	router_cache_init();
+	router_entry_init();
 	router_insert_init();
 	router_copy_init();
 }

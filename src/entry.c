@@ -1,0 +1,963 @@
+/*
+ * entry.c
+ *		Entries of global keys. A global key is unique over the whole routed table
+ *		though it lacks the routing columns: an ordinary table, the key table, has
+ *		an entry for each row, under a primary key.
+ *
+ * Entries follow rows by triggers, on the base and each child:
+ *	"~router_key"			AFTER INSERT OR UPDATE OR DELETE, row
+ *	"~router_key_truncate"	BEFORE TRUNCATE, statement
+ * An AFTER ROW trigger fires when the statement ends, a unique index is checked
+ * at once. So wherever the library sees a statement begin, and for all rows
+ * that router places, the row trigger gets a WHEN condition in the statement's
+ * private copy (router_keys_watch): core evaluates it right after the row was
+ * written, it makes the entry there and then, and says that no event is to be
+ * queued. Rows of one statement can thus refer to each other as on any table.
+ * The trigger itself does the rest: a statement that began before the library
+ * was loaded, logical replication.
+ *
+ * Entries are written with the functions that logical replication uses, which
+ * fire the triggers of the key table: foreign keys that refer to it act as on
+ * any table. A row that router moves keeps its entry, since no trigger fires.
+ *
+ * Rights: nobody but the base's owner needs any on the key table. Entries are
+ * written as its owner if the user may see the key's columns in the base, else
+ * as the user, whom core then does not tell the values of a conflict.
+ *
+ * Locking: RowExclusiveLock on key tables, kept to the end of the transaction;
+ * one who inserts a key waits for another who did, as with any unique index.
+ * Memory: everything is in es_query_cxt of the statement's EState; key tables
+ * are opened at the first row and closed at ExecutorEnd or by the caller.
+ */
+#include "compat.h"
+#include "entry.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "executor/execdesc.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+
+#include "mirror.h"
+
+/* rows read at a time when entries are made or removed by a query */
+#define FETCH_ROWS 1000
+
+typedef struct KeyTable
+{
+	Oid			relid;
+	int			ncolumns;
+	AttrNumber *attnums;		/* of the base */
+	char	  **columns;
+	bool		as_owner;		/* the user may read the columns */
+	Oid			owner;
+	Relation	rel;			/* NULL: not opened yet */
+	ResultRelInfo *rri;
+	Oid			index;
+	TupleTableSlot *entry;		/* to be written */
+	TupleTableSlot *sought;		/* to be found */
+	TupleTableSlot *found;
+	EPQState	epq;
+} KeyTable;
+
+struct RouterKeys
+{
+	RouterKeys *next;
+	EState	   *estate;
+	Oid			base;
+	int			n;
+	KeyTable	tables[FLEXIBLE_ARRAY_MEMBER];
+};
+
+/* Stands in for a WHEN condition of a relation's key trigger. */
+typedef struct Watch
+{
+	ExprState	expr;			/* first: core knows only this */
+	RouterKeys *keys;
+	AttrNumber *attnums;		/* the keys' columns in this relation, one key after the other */
+} Watch;
+
+/* A statement that changes tables with global keys. */
+typedef struct Statement
+{
+	dlist_node	link;
+	EState	   *estate;
+	RouterKeys *keys;
+	MemoryContextCallback forget;
+} Statement;
+
+static dlist_head statements = DLIST_STATIC_INIT(statements);
+
+/* relations that the running TRUNCATE names, key tables that we added to it included */
+static List *truncated = NIL;
+
+static ExecutorStart_hook_type previous_start = NULL;
+static ExecutorEnd_hook_type previous_end = NULL;
+static ProcessUtility_hook_type previous_utility = NULL;
+
+PG_FUNCTION_INFO_V1(router_keep_global_keys);
+
+/* ----------------------------------------------------------------- questions */
+
+/* Is this one of the triggers by which entries follow rows? */
+bool
+router_is_global_key_trigger(const Trigger *trigger)
+{
+	return trigger->tgname[0] == '~' &&
+		(strcmp(trigger->tgname, ROUTER_TRIGGER_KEY) == 0 ||
+		 strcmp(trigger->tgname, ROUTER_TRIGGER_KEY_TRUNCATE) == 0);
+}
+
+static bool
+has_trigger(Relation rel, const char *name)
+{
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+		if (strcmp(rel->trigdesc->triggers[i].tgname, name) == 0)
+			return true;
+	return false;
+}
+
+/* Is there a foreign key that refers to the table? */
+bool
+router_is_referenced(Relation rel)
+{
+	TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		if (triggers->triggers[i].tgisinternal && RI_FKey_trigger_type(triggers->triggers[i].tgfoid) == RI_TRIGGER_PK)
+			return true;
+	return false;
+}
+
+/* The routed table that a table is, or is a child of, or InvalidOid. */
+static Oid
+base_of(Oid relid)
+{
+	RouterEntry *entry = router_cache_entry(relid);
+
+	return router_cache_route(entry) ? relid : router_cache_parent(entry);
+}
+
+/* May the user see these columns of the base, so that an error message may show them? */
+static bool
+may_see(Oid base, const KeyTable *table)
+{
+	if (check_enable_rls(base, InvalidOid, true) == RLS_ENABLED)
+		return false;
+	if (pg_class_aclcheck(base, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return true;
+	for (int i = 0; i < table->ncolumns; i++)
+		if (pg_attribute_aclcheck(base, table->attnums[i], GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+			return false;
+	return true;
+}
+
+/* ---------------------------------------------------- a statement's key tables */
+
+static void
+copy_key(KeyTable *table, const RouterGlobalKey *key)
+{
+	table->relid = key->key_table;
+	table->ncolumns = key->ncolumns;
+	table->attnums = palloc(key->ncolumns * sizeof(AttrNumber));
+	table->columns = palloc(key->ncolumns * sizeof(char *));
+	for (int i = 0; i < key->ncolumns; i++)
+	{
+		table->attnums[i] = key->attnums[i];
+		table->columns[i] = pstrdup(key->columns[i]);
+	}
+}
+
+/* The global keys of a base, none opened yet; NULL if it has none. */
+static RouterKeys *
+make_keys(EState *estate, Oid base)
+{
+	RouterRoute *route = router_cache_route(router_cache_entry(base));
+	MemoryContext old;
+	RouterKeys *keys;
+
+	if (route == NULL || route->global_keys == NIL)
+		return NULL;
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	keys = palloc0(offsetof(RouterKeys, tables) + list_length(route->global_keys) * sizeof(KeyTable));
+	keys->estate = estate;
+	keys->base = base;
+	keys->n = list_length(route->global_keys);
+	for (int i = 0; i < keys->n; i++)
+		copy_key(&keys->tables[i], list_nth(route->global_keys, i));
+	/* the route may be stale from here on */
+	for (int i = 0; i < keys->n; i++)
+		keys->tables[i].as_owner = may_see(base, &keys->tables[i]);
+	MemoryContextSwitchTo(old);
+	return keys;
+}
+
+static RouterKeys *
+find_keys(RouterKeys **list, EState *estate, Oid base)
+{
+	RouterKeys *keys = *list;
+
+	while (keys && keys->base != base)
+		keys = keys->next;
+	if (keys == NULL && (keys = make_keys(estate, base)) != NULL)
+	{
+		keys->next = *list;
+		*list = keys;
+	}
+	return keys;
+}
+
+static void
+open_table(RouterKeys *keys, KeyTable *table)
+{
+	EState	   *estate = keys->estate;
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	Relation	rel = table_open(table->relid, RowExclusiveLock);
+
+	table->index = router_primary_key_index(rel);
+	if (!OidIsValid(table->index))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("key table \"%s\" of routed table \"%s\" has no primary key",
+						RelationGetRelationName(rel), get_rel_name(keys->base)),
+				 errhint("Give it one, on the columns of the global key.")));
+	table->owner = rel->rd_rel->relowner;
+	table->rri = makeNode(ResultRelInfo);
+	InitResultRelInfo(table->rri, rel, 0, NULL, 0);
+	ExecOpenIndices(table->rri, false);
+	table->entry = table_slot_create(rel, &estate->es_tupleTable);
+	table->sought = table_slot_create(rel, &estate->es_tupleTable);
+	table->found = table_slot_create(rel, &estate->es_tupleTable);
+	router_epq_init(&table->epq, estate);
+	table->rel = rel;
+	MemoryContextSwitchTo(old);
+}
+
+/* Closes what was opened; locks stay. */
+void
+router_keys_close(RouterKeys **list)
+{
+	for (RouterKeys *keys = *list; keys; keys = keys->next)
+		for (int i = 0; i < keys->n; i++)
+		{
+			KeyTable   *table = &keys->tables[i];
+
+			if (table->rel == NULL)
+				continue;
+			ExecClearTuple(table->found);
+			ExecCloseIndices(table->rri);
+			table_close(table->rel, NoLock);
+			table->rel = NULL;
+		}
+	*list = NULL;
+}
+
+/* The columns of all keys in a relation of the routed table, one key after the other. */
+static AttrNumber *
+map_columns(const RouterKeys *keys, TupleDesc desc)
+{
+	int			total = 0;
+	AttrNumber *attnums;
+
+	for (int i = 0; i < keys->n; i++)
+		total += keys->tables[i].ncolumns;
+	attnums = palloc(total * sizeof(AttrNumber));
+	total = 0;
+	for (int i = 0; i < keys->n; i++)
+		for (int j = 0; j < keys->tables[i].ncolumns; j++)
+		{
+			int			attnum = SPI_fnumber(desc, keys->tables[i].columns[j]);
+
+			if (attnum <= 0)
+				elog(ERROR, "a table of routed table %u lacks column \"%s\"", keys->base, keys->tables[i].columns[j]);
+			attnums[total++] = attnum;
+		}
+	return attnums;
+}
+
+/* ----------------------------------------------------------- single entries */
+
+/* Puts key values into a slot of the key table; columns that somebody added are null. */
+static void
+fill(TupleTableSlot *slot, const Datum *values, int n)
+{
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
+	for (int i = 0; i < n; i++)
+	{
+		slot->tts_values[i] = values[i];
+		slot->tts_isnull[i] = false;
+	}
+	ExecStoreVirtualTuple(slot);
+}
+
+/* Finds the entry of a key, waiting for whoever changes it, and locks it. */
+static bool
+find_entry(KeyTable *table, const Datum *values)
+{
+	bool		found;
+
+	fill(table->sought, values, table->ncolumns);
+	found = RelationFindReplTupleByIndex(table->rel, table->index, LockTupleExclusive, table->sought, table->found);
+	ExecClearTuple(table->sought);
+	return found;
+}
+
+/*
+ * Makes, changes or removes an entry: is NULL, none shall be; was NULL, none
+ * was. Errors: unique_violation, and those of foreign keys that refer to it.
+ */
+static void
+put_entry(RouterKeys *keys, KeyTable *table, const Datum *was, const Datum *is)
+{
+	Oid			user;
+	int			context;
+	bool		there;
+
+	if (table->rel == NULL)
+		open_table(keys, table);
+	GetUserIdAndSecContext(&user, &context);
+	if (table->as_owner)
+		SetUserIdAndSecContext(table->owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	there = was && find_entry(table, was);
+	if (is)
+		fill(table->entry, is, table->ncolumns);
+	if (there && is)
+		ExecSimpleRelationUpdate(table->rri, keys->estate, &table->epq, table->found, table->entry);
+	else if (there)
+		ExecSimpleRelationDelete(table->rri, keys->estate, &table->epq, table->found);
+	else if (is)
+		ExecSimpleRelationInsert(table->rri, keys->estate, table->entry);
+	SetUserIdAndSecContext(user, context);
+	ExecClearTuple(table->entry);
+	ExecClearTuple(table->found);
+}
+
+/* Removes an entry whose row goes away as such; refused if a foreign key refers to it, whatever its action. */
+static void
+remove_entry(RouterKeys *keys, KeyTable *table, const Datum *values)
+{
+	TriggerDesc *triggers;
+
+	if (table->rel == NULL)
+		open_table(keys, table);
+	if (!find_entry(table, values))
+		return;
+	simple_table_tuple_delete(table->rel, &table->found->tts_tid, GetActiveSnapshot());
+	triggers = table->rri->ri_TrigDesc;
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+		LOCAL_FCINFO(fcinfo, 0);
+		TriggerData trigdata = {0};
+
+		if (!trigger->tgisinternal || !TRIGGER_FOR_DELETE(trigger->tgtype) ||
+			RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK)
+			continue;
+		trigdata.type = T_TriggerData;
+		trigdata.tg_event = TRIGGER_EVENT_DELETE | TRIGGER_EVENT_ROW | TRIGGER_EVENT_AFTER;
+		trigdata.tg_relation = table->rel;
+		trigdata.tg_trigslot = table->found;
+		trigdata.tg_trigtuple = ExecFetchSlotHeapTuple(table->found, false, NULL);
+		trigdata.tg_trigger = trigger;
+		InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, (Node *) &trigdata, NULL);
+		RI_FKey_noaction_del(fcinfo);
+	}
+	ExecClearTuple(table->found);
+}
+
+/* --------------------------------------------------------- changes of rows */
+
+/* Reads key values; false if one is null, which means that the row has no entry. */
+static bool
+read_key(TupleTableSlot *slot, const AttrNumber *attnums, int n, Datum *values)
+{
+	bool		isnull;
+
+	if (slot == NULL)
+		return false;
+	for (int i = 0; i < n; i++)
+	{
+		values[i] = slot_getattr(slot, attnums[i], &isnull);
+		if (isnull)
+			return false;
+	}
+	return true;
+}
+
+/* Byte by byte, as foreign keys compare a referenced row. */
+static bool
+same_key(TupleTableSlot *slot, const AttrNumber *attnums, int n, const Datum *a, const Datum *b)
+{
+	for (int i = 0; i < n; i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(slot->tts_tupleDescriptor, attnums[i] - 1);
+
+		if (!datum_image_eq(a[i], b[i], attr->attbyval, attr->attlen))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A key set to null loses its entry. Foreign keys would then do as for a
+ * deleted row, where ON UPDATE is what the user means: refused.
+ */
+static void
+check_nulled(RouterKeys *keys, KeyTable *table)
+{
+	if (table->rel == NULL)
+		open_table(keys, table);
+	if (router_is_referenced(table->rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot set a global key of routed table \"%s\" to null", get_rel_name(keys->base)),
+				 errdetail("A foreign key refers to key table \"%s\".", RelationGetRelationName(table->rel)),
+				 errhint("Delete the row, or give it another key.")));
+}
+
+/* Makes the entries follow a row; old is NULL for a new row, new for a deleted one. */
+static void
+follow(RouterKeys *keys, const AttrNumber *old_attnums, TupleTableSlot *old,
+	   const AttrNumber *new_attnums, TupleTableSlot *new)
+{
+	for (int i = 0; i < keys->n; i++)
+	{
+		KeyTable   *table = &keys->tables[i];
+		Datum		was[INDEX_MAX_KEYS];
+		Datum		is[INDEX_MAX_KEYS];
+		bool		had = read_key(old, old_attnums, table->ncolumns, was);
+		bool		has = read_key(new, new_attnums, table->ncolumns, is);
+
+		if (had && new && !has)
+			check_nulled(keys, table);
+		if ((had || has) && !(had && has && same_key(old, old_attnums, table->ncolumns, was, is)))
+			put_entry(keys, table, had ? was : NULL, has ? is : NULL);
+		old_attnums += table->ncolumns;
+		new_attnums += table->ncolumns;
+	}
+}
+
+/* What core evaluates for a WHEN condition: the row has just been written. False: nothing is to be queued. */
+static Datum
+row_changed(ExprState *expr, ExprContext *econtext, bool *isnull)
+{
+	Watch	   *watch = (Watch *) expr;
+	TupleTableSlot *old = econtext->ecxt_innertuple;
+	TupleTableSlot *new = econtext->ecxt_outertuple;
+	TupleTableSlot *scan = econtext->ecxt_scantuple;
+
+	follow(watch->keys, watch->attnums, old, watch->attnums, new);
+	/* writing an entry may have used the same context */
+	econtext->ecxt_innertuple = old;
+	econtext->ecxt_outertuple = new;
+	econtext->ecxt_scantuple = scan;
+	*isnull = false;
+	return BoolGetDatum(false);
+}
+
+static ExprState *
+make_watch(RouterKeys **list, EState *estate, Relation rel)
+{
+	Oid			base = base_of(RelationGetRelid(rel));
+	RouterKeys *keys = OidIsValid(base) ? find_keys(list, estate, base) : NULL;
+	Watch	   *watch;
+
+	if (keys == NULL)
+		return NULL;
+	watch = palloc0(sizeof(Watch));
+	NodeSetTag(&watch->expr, T_ExprState);
+	watch->expr.flags = EEO_FLAG_IS_QUAL;
+	watch->expr.evalfunc = row_changed;
+	watch->keys = keys;
+	watch->attnums = map_columns(keys, RelationGetDescr(rel));
+	return &watch->expr;
+}
+
+/*
+ * Makes entries follow at once the rows that a statement writes to a relation,
+ * if it is one of a routed table with global keys. The trigger descriptor is
+ * the statement's own. list: the statement's keys, for router_keys_close.
+ */
+void
+router_keys_watch(RouterKeys **list, EState *estate, ResultRelInfo *rri)
+{
+	static char condition[] = "";	/* never read: its expression is there */
+	TriggerDesc *triggers = rri->ri_TrigDesc;
+	ExprState  *watch = NULL;
+	MemoryContext old;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (!router_is_global_key_trigger(trigger) || !TRIGGER_FOR_ROW(trigger->tgtype))
+			continue;
+		if (watch == NULL)
+		{
+			old = MemoryContextSwitchTo(estate->es_query_cxt);
+			watch = make_watch(list, estate, rri->ri_RelationDesc);
+			MemoryContextSwitchTo(old);
+		}
+		if (watch == NULL)
+			return;				/* triggers restored, the key not yet */
+		trigger->tgqual = condition;
+		rri->ri_TrigWhenExprs[i] = watch;
+	}
+}
+
+/*
+ * For a row that router moves while a statement updates it: its key may have
+ * changed as well. Triggers of global keys must not fire for such a row.
+ */
+void
+router_keys_follow_move(RouterKeys **list, EState *estate, Relation from, TupleTableSlot *old,
+						Relation to, TupleTableSlot *new)
+{
+	Oid			base = base_of(RelationGetRelid(from));
+	RouterKeys *keys = OidIsValid(base) ? find_keys(list, estate, base) : NULL;
+
+	if (keys)
+		follow(keys, map_columns(keys, RelationGetDescr(from)), old, map_columns(keys, RelationGetDescr(to)), new);
+}
+
+/* --------------------------------------------------- entries of many rows */
+
+static KeyTable *
+find_table(RouterKeys *keys, Oid key_table)
+{
+	for (int i = 0; keys && i < keys->n; i++)
+		if (keys->tables[i].relid == key_table)
+			return &keys->tables[i];
+	elog(ERROR, "table %u keeps no global key", key_table);
+}
+
+static void
+apply_row(RouterKeys *keys, KeyTable *table, HeapTuple tup, TupleDesc desc, bool enter)
+{
+	MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(keys->estate));
+	Datum		values[INDEX_MAX_KEYS];
+	bool		isnull = false;
+
+	for (int i = 0; i < table->ncolumns; i++)
+		values[i] = SPI_getbinval(tup, desc, i + 1, &isnull);
+	if (enter)
+		put_entry(keys, table, NULL, values);
+	else
+		remove_entry(keys, table, values);
+	MemoryContextSwitchTo(old);
+	ResetPerTupleExprContext(keys->estate);
+}
+
+/*
+ * Makes (enter) or removes the entries of the keys, none of them null, that a
+ * query returns, which sees what is committed now. reader: the role to run it as.
+ * Returns their number. Errors: unique_violation, foreign_key_violation.
+ */
+uint64
+router_keys_apply(Oid base, Oid key_table, Oid reader, const char *query, bool enter)
+{
+	EState	   *estate = CreateExecutorState();
+	RouterKeys *keys = make_keys(estate, base);
+	KeyTable   *table = find_table(keys, key_table);
+	int			guc_level = router_pin_settings(NULL);
+	uint64		n = 0;
+	SPIPlanPtr	plan;
+	Portal		portal;
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(reader, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	SPI_connect();
+	plan = SPI_prepare(query, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", query);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed == 0)
+			break;
+		for (uint64 i = 0; i < SPI_processed; i++)
+			apply_row(keys, table, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, enter);
+		n += SPI_processed;
+		SPI_freetuptable(SPI_tuptable);
+		CHECK_FOR_INTERRUPTS();
+	}
+	SPI_cursor_close(portal);
+	PopActiveSnapshot();
+	SPI_finish();
+	SetUserIdAndSecContext(user, context);
+	AtEOXact_GUC(false, guc_level);
+	router_keys_close(&keys);
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	FreeExecutorState(estate);
+	return n;
+}
+
+/* The keys of the rows that stand in one table itself. */
+static char *
+keys_of_table(Oid relid, const RouterGlobalKey *key)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < key->ncolumns; i++)
+		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "SELECT ", quote_identifier(key->columns[i]));
+	appendStringInfo(&buf, " FROM ONLY %s", router_qualified_name(relid));
+	for (int i = 0; i < key->ncolumns; i++)
+		appendStringInfo(&buf, "%s%s IS NOT NULL", i > 0 ? " AND " : " WHERE ", quote_identifier(key->columns[i]));
+	return buf.data;
+}
+
+static void
+apply_table(Oid base, Oid relid, bool enter)
+{
+	Relation	rel = table_open(relid, NoLock);
+	Oid			owner = rel->rd_rel->relowner;
+	ListCell   *lc;
+
+	table_close(rel, NoLock);
+	foreach(lc, router_catalog_global_keys(base))
+	{
+		RouterGlobalKey *key = lfirst(lc);
+
+		(void) router_keys_apply(base, key->key_table, owner, keys_of_table(relid, key), enter);
+	}
+}
+
+/* ----------------------------------------------------------------- triggers */
+
+static void
+create_trigger(Oid relid, const char *name, const char *when, const char *each)
+{
+	router_run("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.keep_global_keys()",
+			   quote_identifier(name), when, router_qualified_name(relid), each);
+	router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", router_qualified_name(relid), quote_identifier(name));
+}
+
+/*
+ * Gives a table of a routed table, the base or a child, the triggers of global
+ * keys that it lacks, as its owner. Nothing happens if the base has no such key.
+ */
+void
+router_keys_equip(Oid base, Oid relid)
+{
+	Relation	rel;
+	bool		row,
+				truncate;
+	Oid			user;
+	int			context;
+	int			guc_level;
+
+	if (router_catalog_global_keys(base) == NIL)
+		return;
+	rel = table_open(relid, NoLock);
+	row = !has_trigger(rel, ROUTER_TRIGGER_KEY);
+	truncate = router_has_truncate_triggers(rel->rd_rel->relkind) && !has_trigger(rel, ROUTER_TRIGGER_KEY_TRUNCATE);
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
+	table_close(rel, NoLock);
+	guc_level = router_pin_settings(NULL);
+	SPI_connect();
+	if (row)
+		create_trigger(relid, ROUTER_TRIGGER_KEY, "AFTER INSERT OR UPDATE OR DELETE", "ROW");
+	if (truncate)
+		create_trigger(relid, ROUTER_TRIGGER_KEY_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT");
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
+	SetUserIdAndSecContext(user, context);
+}
+
+/* Takes those triggers away again; AccessExclusiveLock on the table. */
+void
+router_keys_strip(Oid relid)
+{
+	static const char *const names[] = {ROUTER_TRIGGER_KEY, ROUTER_TRIGGER_KEY_TRUNCATE};
+	int			guc_level = router_pin_settings(NULL);
+
+	SPI_connect();
+	for (int i = 0; i < lengthof(names); i++)
+		router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(names[i]), router_qualified_name(relid));
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
+}
+
+/* A table with rows became a child: they get their entries. Nobody else can write to it. */
+void
+router_keys_attach(Oid base, Oid child)
+{
+	router_keys_equip(base, child);
+	apply_table(base, child, true);
+}
+
+/*
+ * A child goes with its rows: they lose their entries, which is refused if a
+ * foreign key refers to one of them. Nothing happens to a table without the
+ * triggers. The caller holds AccessExclusiveLock on it.
+ */
+void
+router_keys_detach(Oid base, Oid child)
+{
+	Relation	rel = table_open(child, NoLock);
+	bool		equipped = has_trigger(rel, ROUTER_TRIGGER_KEY);
+
+	table_close(rel, NoLock);
+	if (!equipped)
+		return;
+	apply_table(base, child, false);
+	router_keys_strip(child);
+}
+
+/* All rows of one table go. */
+static void
+truncate_entries(Relation rel, Oid base)
+{
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_global_keys(base))
+	{
+		RouterGlobalKey *key = lfirst(lc);
+		Relation	table;
+		bool		referenced;
+
+		if (list_member_oid(truncated, key->key_table))
+			continue;
+		table = table_open(key->key_table, RowExclusiveLock);
+		referenced = router_is_referenced(table);
+		table_close(table, NoLock);
+		if (referenced)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot truncate a table referenced in a foreign key constraint"),
+					 errdetail("A foreign key refers to key table \"%s\" of routed table \"%s\".",
+							   get_rel_name(key->key_table), get_rel_name(base)),
+					 errhint("Delete the rows, or truncate the whole routed table and the referring tables in one statement.")));
+		(void) router_keys_apply(base, key->key_table, rel->rd_rel->relowner,
+								 keys_of_table(RelationGetRelid(rel), key), false);
+	}
+}
+
+static void
+follow_trigger(TriggerData *trigdata, Oid base)
+{
+	Relation	rel = trigdata->tg_relation;
+	bool		is_insert = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event);
+	bool		is_delete = TRIGGER_FIRED_BY_DELETE(trigdata->tg_event);
+	EState	   *estate = CreateExecutorState();
+	RouterKeys *keys = make_keys(estate, base);
+
+	if (keys)
+	{
+		AttrNumber *attnums = map_columns(keys, RelationGetDescr(rel));
+
+		follow(keys, attnums, is_insert ? NULL : trigdata->tg_trigslot,
+			   attnums, is_insert ? trigdata->tg_trigslot : is_delete ? NULL : trigdata->tg_newslot);
+		router_keys_close(&keys);
+	}
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	FreeExecutorState(estate);
+}
+
+/* The trigger function of all of them. */
+Datum
+router_keep_global_keys(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	bool		row = CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_AFTER(trigdata->tg_event) &&
+		TRIGGER_FIRED_FOR_ROW(trigdata->tg_event);
+	bool		truncate = CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_BEFORE(trigdata->tg_event) &&
+		TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event);
+	Oid			base;
+
+	if (!row && !truncate)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"router.%s\" is for the triggers of routed tables", "keep_global_keys"),
+				 errhint("Add a global key with router.add_global_key.")));
+	base = base_of(RelationGetRelid(trigdata->tg_relation));
+	if (!OidIsValid(base))
+		return PointerGetDatum(NULL);	/* triggers restored, the route not yet */
+	if (truncate)
+		truncate_entries(trigdata->tg_relation, base);
+	else
+		follow_trigger(trigdata, base);
+	return PointerGetDatum(NULL);
+}
+
+/* -------------------------------------------------------------------- hooks */
+
+static void
+forget_statement(void *arg)
+{
+	dlist_delete(&((Statement *) arg)->link);
+}
+
+static Statement *
+note_statement(EState *estate)
+{
+	Statement  *statement = MemoryContextAllocZero(estate->es_query_cxt, sizeof(Statement));
+
+	statement->estate = estate;
+	statement->forget.func = forget_statement;
+	statement->forget.arg = statement;
+	dlist_push_head(&statements, &statement->link);
+	MemoryContextRegisterResetCallback(estate->es_query_cxt, &statement->forget);
+	return statement;
+}
+
+static bool
+has_key_triggers(const TriggerDesc *triggers)
+{
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		if (router_is_global_key_trigger(&triggers->triggers[i]))
+			return true;
+	return false;
+}
+
+static void
+watch_node(ModifyTableState *mtstate, Statement **statement)
+{
+	for (int i = 0; i < mtstate->mt_nrels; i++)
+	{
+		ResultRelInfo *rri = &mtstate->resultRelInfo[i];
+
+		if (!has_key_triggers(rri->ri_TrigDesc))
+			continue;
+		if (*statement == NULL)
+			*statement = note_statement(mtstate->ps.state);
+		router_keys_watch(&(*statement)->keys, mtstate->ps.state, rri);
+	}
+}
+
+static void
+executor_start(QueryDesc *queryDesc, int eflags)
+{
+	Statement  *statement = NULL;
+	ListCell   *lc;
+
+	if (previous_start)
+		previous_start(queryDesc, eflags);
+	else
+		standard_ExecutorStart(queryDesc, eflags);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	if (queryDesc->planstate && IsA(queryDesc->planstate, ModifyTableState))
+		watch_node((ModifyTableState *) queryDesc->planstate, &statement);
+	foreach(lc, queryDesc->estate->es_auxmodifytables)
+		if (lfirst(lc) != queryDesc->planstate)
+			watch_node((ModifyTableState *) lfirst(lc), &statement);
+}
+
+static void
+executor_end(QueryDesc *queryDesc)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &statements)
+	{
+		Statement  *statement = dlist_container(Statement, link, iter.cur);
+
+		if (statement->estate == queryDesc->estate)
+			router_keys_close(&statement->keys);
+	}
+	if (previous_end)
+		previous_end(queryDesc);
+	else
+		standard_ExecutorEnd(queryDesc);
+}
+
+/*
+ * TRUNCATE of a whole routed table truncates its key tables as well, if the
+ * user may: then all is as for an ordinary table, foreign keys and CASCADE
+ * included. Otherwise the triggers remove the entries.
+ */
+static void
+add_key_tables(TruncateStmt *stmt)
+{
+	List	   *added = NIL;
+	ListCell   *lc;
+
+	truncated = NIL;
+	foreach(lc, stmt->relations)
+	{
+		RangeVar   *rv = lfirst(lc);
+		Oid			relid = RangeVarGetRelid(rv, NoLock, true);
+		RouterRoute *route = NULL;
+		List	   *keys = NIL;
+		ListCell   *each;
+
+		truncated = list_append_unique_oid(truncated, relid);
+		if (OidIsValid(relid) && rv->inh)
+			route = router_cache_route(router_cache_entry(relid));
+		if (route && route->global_keys != NIL)
+			keys = router_catalog_global_keys(relid);
+		foreach(each, keys)
+		{
+			Oid			table = ((RouterGlobalKey *) lfirst(each))->key_table;
+
+			if (list_member_oid(truncated, table) ||
+				pg_class_aclcheck(table, GetUserId(), ACL_TRUNCATE) != ACLCHECK_OK)
+				continue;
+			truncated = lappend_oid(truncated, table);
+			added = lappend(added, makeRangeVar(get_namespace_name(get_rel_namespace(table)), get_rel_name(table), -1));
+		}
+	}
+	stmt->relations = list_concat(stmt->relations, added);
+}
+
+static void
+process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, ProcessUtilityContext context,
+				ParamListInfo params, QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	ProcessUtility_hook_type next = previous_utility ? previous_utility : standard_ProcessUtility;
+	List	   *outer = truncated;
+
+	if (!IsA(pstmt->utilityStmt, TruncateStmt))
+	{
+		next(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+		return;
+	}
+	if (readOnlyTree)
+		pstmt = copyObject(pstmt);
+	PG_TRY();
+	{
+		add_key_tables((TruncateStmt *) pstmt->utilityStmt);
+		next(pstmt, queryString, false, context, params, queryEnv, dest, qc);
+	}
+	PG_FINALLY();
+	{
+		truncated = outer;
+	}
+	PG_END_TRY();
+}
+
+void
+router_entry_init(void)
+{
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
+	previous_end = ExecutorEnd_hook;
+	ExecutorEnd_hook = executor_end;
+	previous_utility = ProcessUtility_hook;
+	ProcessUtility_hook = process_utility;
+}
