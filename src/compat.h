@@ -52,9 +52,12 @@
 #if PG_VERSION_NUM >= 180000
 #define router_check_exprs(rri) ((rri)->ri_CheckConstraintExprs)
 #define router_primary_key_index(rel) RelationGetPrimaryKeyIndex((rel), false)
+#define router_index_beginscan(heap, index, snapshot, nkeys) \
+	index_beginscan((heap), (index), (snapshot), NULL, (nkeys), 0)
 #else
 #define router_check_exprs(rri) ((rri)->ri_ConstraintExprs)
 #define router_primary_key_index(rel) RelationGetPrimaryKeyIndex(rel)
+#define router_index_beginscan(heap, index, snapshot, nkeys) index_beginscan((heap), (index), (snapshot), (nkeys), 0)
 #endif
 
 /* The expression that core would evaluate for a CHECK, or NULL for none. */

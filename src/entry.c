@@ -32,6 +32,8 @@
 #include "compat.h"
 #include "entry.h"
 
+#include "access/genam.h"
+#include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -44,6 +46,7 @@
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -69,9 +72,9 @@ typedef struct KeyTable
 	Oid			owner;
 	Relation	rel;			/* NULL: not opened yet */
 	ResultRelInfo *rri;
-	Oid			index;
+	Relation	index;			/* of the primary key; one of rri's */
+	ScanKey		sought;			/* equality with each of its columns */
 	TupleTableSlot *entry;		/* to be written */
-	TupleTableSlot *sought;		/* to be found */
 	TupleTableSlot *found;
 	EPQState	epq;
 } KeyTable;
@@ -131,6 +134,13 @@ has_trigger(Relation rel, const char *name)
 		if (strcmp(rel->trigdesc->triggers[i].tgname, name) == 0)
 			return true;
 	return false;
+}
+
+/* Do entries follow the rows of this table? */
+bool
+router_has_key_trigger(Relation rel)
+{
+	return has_trigger(rel, ROUTER_TRIGGER_KEY);
 }
 
 /* Is there a foreign key that refers to the table? */
@@ -223,6 +233,33 @@ find_keys(RouterKeys **list, EState *estate, Oid base)
 	return keys;
 }
 
+/* Prepares the search by the primary key of a key table, whose indexes are open. */
+static void
+prepare_search(RouterKeys *keys, KeyTable *table, Relation rel)
+{
+	Oid			indexid = router_primary_key_index(rel);
+
+	table->index = NULL;
+	for (int i = 0; i < table->rri->ri_NumIndices; i++)
+		if (RelationGetRelid(table->rri->ri_IndexRelationDescs[i]) == indexid)
+			table->index = table->rri->ri_IndexRelationDescs[i];
+	if (table->index == NULL || table->index->rd_index->indnkeyatts != table->ncolumns)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("key table \"%s\" of routed table \"%s\" has not the primary key that it was made with",
+						RelationGetRelationName(rel), get_rel_name(keys->base)),
+				 errhint("Give it one, on the columns of the global key.")));
+	table->sought = palloc(table->ncolumns * sizeof(ScanKeyData));
+	for (int i = 0; i < table->ncolumns; i++)
+	{
+		Oid			type = table->index->rd_opcintype[i];
+		Oid			equals = get_opfamily_member(table->index->rd_opfamily[i], type, type, BTEqualStrategyNumber);
+
+		ScanKeyEntryInitialize(&table->sought[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid,
+							   table->index->rd_indcollation[i], get_opcode(equals), (Datum) 0);
+	}
+}
+
 static void
 open_table(RouterKeys *keys, KeyTable *table)
 {
@@ -230,19 +267,12 @@ open_table(RouterKeys *keys, KeyTable *table)
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
 	Relation	rel = table_open(table->relid, RowExclusiveLock);
 
-	table->index = router_primary_key_index(rel);
-	if (!OidIsValid(table->index))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("key table \"%s\" of routed table \"%s\" has no primary key",
-						RelationGetRelationName(rel), get_rel_name(keys->base)),
-				 errhint("Give it one, on the columns of the global key.")));
 	table->owner = rel->rd_rel->relowner;
 	table->rri = makeNode(ResultRelInfo);
 	InitResultRelInfo(table->rri, rel, 0, NULL, 0);
 	ExecOpenIndices(table->rri, false);
+	prepare_search(keys, table, rel);
 	table->entry = table_slot_create(rel, &estate->es_tupleTable);
-	table->sought = table_slot_create(rel, &estate->es_tupleTable);
 	table->found = table_slot_create(rel, &estate->es_tupleTable);
 	router_epq_init(&table->epq, estate);
 	table->rel = rel;
@@ -307,15 +337,35 @@ fill(TupleTableSlot *slot, const Datum *values, int n)
 	ExecStoreVirtualTuple(slot);
 }
 
-/* Finds the entry of a key, waiting for whoever changes it, and locks it. */
+/*
+ * Finds the entry of a key, waiting for whoever changes it. It needs no lock:
+ * it changes with its row only, which we changed.
+ */
 static bool
 find_entry(KeyTable *table, const Datum *values)
 {
+	SnapshotData dirty;
+	IndexScanDesc scan;
 	bool		found;
 
-	fill(table->sought, values, table->ncolumns);
-	found = RelationFindReplTupleByIndex(table->rel, table->index, LockTupleExclusive, table->sought, table->found);
-	ExecClearTuple(table->sought);
+	InitDirtySnapshot(dirty);
+	/* the primary key may have its columns in another order */
+	for (int i = 0; i < table->ncolumns; i++)
+		table->sought[i].sk_argument = values[table->index->rd_index->indkey.values[i] - 1];
+	scan = router_index_beginscan(table->rel, table->index, &dirty, table->ncolumns);
+	for (;;)
+	{
+		TransactionId other;
+
+		index_rescan(scan, table->sought, table->ncolumns, NULL, 0);
+		found = index_getnext_slot(scan, ForwardScanDirection, table->found);
+		other = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
+		if (!found || !TransactionIdIsValid(other))
+			break;
+		ExecClearTuple(table->found);
+		XactLockTableWait(other, NULL, NULL, XLTW_None);
+	}
+	index_endscan(scan);
 	return found;
 }
 
@@ -672,7 +722,7 @@ router_keys_equip(Oid base, Oid relid)
 	if (router_catalog_global_keys(base) == NIL)
 		return;
 	rel = table_open(relid, NoLock);
-	row = !has_trigger(rel, ROUTER_TRIGGER_KEY);
+	row = !router_has_key_trigger(rel);
 	truncate = router_has_truncate_triggers(rel->rd_rel->relkind) && !has_trigger(rel, ROUTER_TRIGGER_KEY_TRUNCATE);
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
@@ -719,7 +769,7 @@ void
 router_keys_detach(Oid base, Oid child)
 {
 	Relation	rel = table_open(child, NoLock);
-	bool		equipped = has_trigger(rel, ROUTER_TRIGGER_KEY);
+	bool		equipped = router_has_key_trigger(rel);
 
 	table_close(rel, NoLock);
 	if (!equipped)

@@ -19,6 +19,7 @@ typedef struct RouterKeys RouterKeys;
 extern void router_entry_init(void);
 
 extern bool router_is_global_key_trigger(const Trigger *trigger);
+extern bool router_has_key_trigger(Relation rel);
 extern bool router_is_referenced(Relation rel);
 
 extern void router_keys_watch(RouterKeys **list, EState *estate, ResultRelInfo *rri);

@@ -599,7 +599,19 @@ exists(Oid relid)
 	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
 }
 
-/* A relation or a column is gone: refuses it if that would break a global key. */
+/* Is the base there, and are its triggers? pg_restore --clean drops them before it drops tables. */
+static bool
+in_force(Oid base)
+{
+	Relation	rel = try_table_open(base, AccessShareLock);
+	bool		found = rel && router_has_key_trigger(rel);
+
+	if (rel)
+		table_close(rel, NoLock);
+	return found;
+}
+
+/* A relation or a column is gone: refuses it if that would break a global key, or forgets the key. */
 void
 router_global_dropped(Oid relid, AttrNumber attnum)
 {
@@ -607,13 +619,15 @@ router_global_dropped(Oid relid, AttrNumber attnum)
 	RouterChildDef *child = attnum == 0 ? router_catalog_child(relid) : NULL;
 	ListCell   *lc;
 
-	if (OidIsValid(base) && exists(base))
+	if (OidIsValid(base) && in_force(base))
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot drop %s of a global key of routed table \"%s\"",
 						attnum == 0 ? "the key table" : "a column of the key table", get_rel_name(base)),
 				 errhint("Drop the global key, with router.drop_global_key.")));
-	if (child && exists(child->base) && router_catalog_global_keys(child->base) != NIL)
+	if (OidIsValid(base) && attnum == 0)
+		router_catalog_remove_global_key(relid);
+	if (child && router_catalog_global_keys(child->base) != NIL && in_force(child->base))
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot drop a child of routed table \"%s\", which has a global key", get_rel_name(child->base)),
