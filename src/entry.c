@@ -56,6 +56,7 @@
 #include "utils/memutils.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/sortsupport.h"
 
 #include "mirror.h"
 
@@ -77,6 +78,12 @@ typedef struct KeyTable
 	TupleTableSlot *entry;		/* to be written */
 	TupleTableSlot *found;
 	EPQState	epq;
+	bool		plain;			/* nothing but the primary key is to be checked or fired */
+
+	TupleTableSlot **collected; /* entries to be written together */
+	uint64	   *lines;			/* COPY: where their rows came from */
+	int			ncollected;
+	int			room;
 } KeyTable;
 
 struct RouterKeys
@@ -84,6 +91,8 @@ struct RouterKeys
 	RouterKeys *next;
 	EState	   *estate;
 	Oid			base;
+	bool		collecting;		/* entries of new rows are not written at once */
+	CopyFromState copy;			/* for line numbers in error messages, or NULL */
 	int			n;
 	KeyTable	tables[FLEXIBLE_ARRAY_MEMBER];
 };
@@ -275,6 +284,8 @@ open_table(RouterKeys *keys, KeyTable *table)
 	table->entry = table_slot_create(rel, &estate->es_tupleTable);
 	table->found = table_slot_create(rel, &estate->es_tupleTable);
 	router_epq_init(&table->epq, estate);
+	table->plain = RelationGetDescr(rel)->natts == table->ncolumns && RelationGetDescr(rel)->constr->num_check == 0 &&
+		(rel->trigdesc == NULL || !(rel->trigdesc->trig_insert_before_row || rel->trigdesc->trig_insert_after_row));
 	table->rel = rel;
 	MemoryContextSwitchTo(old);
 }
@@ -504,6 +515,168 @@ follow(RouterKeys *keys, const AttrNumber *old_attnums, TupleTableSlot *old,
 	}
 }
 
+/* --------------------------------------------------- entries of a batch */
+
+static TupleTableSlot *
+next_collected(RouterKeys *keys, KeyTable *table)
+{
+	MemoryContext old;
+	TupleTableSlot *slot;
+
+	if (table->ncollected < table->room && table->collected[table->ncollected] != NULL)
+		return table->collected[table->ncollected];
+	old = MemoryContextSwitchTo(keys->estate->es_query_cxt);
+	if (table->ncollected == table->room)
+	{
+		int			room = Max(64, table->room * 2);
+		TupleTableSlot **slots = palloc0(room * sizeof(TupleTableSlot *));
+		uint64	   *lines = palloc(room * sizeof(uint64));
+
+		if (table->room > 0)
+		{
+			memcpy(slots, table->collected, table->room * sizeof(TupleTableSlot *));
+			memcpy(lines, table->lines, table->room * sizeof(uint64));
+			pfree(table->collected);
+			pfree(table->lines);
+		}
+		table->collected = slots;
+		table->lines = lines;
+		table->room = room;
+	}
+	slot = table_slot_create(table->rel, &keys->estate->es_tupleTable);
+	table->collected[table->ncollected] = slot;
+	MemoryContextSwitchTo(old);
+	return slot;
+}
+
+/* Keeps the entries of a new row until router_keys_flush. */
+static void
+collect(RouterKeys *keys, const AttrNumber *attnums, TupleTableSlot *row)
+{
+	for (int i = 0; i < keys->n; i++)
+	{
+		KeyTable   *table = &keys->tables[i];
+		Datum		values[INDEX_MAX_KEYS];
+		TupleTableSlot *slot;
+
+		if (table->rel == NULL)
+			open_table(keys, table);
+		if (read_key(row, attnums, table->ncolumns, values))
+		{
+			if (table->plain)
+			{
+				slot = next_collected(keys, table);
+				fill(slot, values, table->ncolumns);
+				ExecMaterializeSlot(slot);
+				table->lines[table->ncollected++] = keys->copy ? keys->copy->cur_lineno : 0;
+			}
+			else
+				put_entry(keys, table, NULL, values);
+		}
+		attnums += table->ncolumns;
+	}
+}
+
+/*
+ * From now on entries of new rows are kept for router_keys_flush, which has to
+ * follow soon: nobody must be able to look for them before. keys may be NULL.
+ */
+void
+router_keys_collect(RouterKeys *keys, CopyFromState copy)
+{
+	if (keys == NULL)
+		return;
+	keys->collecting = true;
+	keys->copy = copy;
+}
+
+typedef struct SortedEntry
+{
+	Datum		value;
+	int			place;
+} SortedEntry;
+
+static int
+compare_entries(const void *a, const void *b, void *arg)
+{
+	return ApplySortComparator(((const SortedEntry *) a)->value, false, ((const SortedEntry *) b)->value, false, arg);
+}
+
+/* The places of the collected entries in the order of the index, which takes them faster so. */
+static SortedEntry *
+sort_collected(KeyTable *table)
+{
+	SortedEntry *sorted = palloc(table->ncollected * sizeof(SortedEntry));
+	int			attnum = table->index->rd_index->indkey.values[0];
+	Oid			type = table->index->rd_opcintype[0];
+	SortSupportData sort = {0};
+	bool		isnull;
+
+	for (int i = 0; i < table->ncollected; i++)
+	{
+		sorted[i].value = slot_getattr(table->collected[i], attnum, &isnull);
+		sorted[i].place = i;
+	}
+	sort.ssup_cxt = CurrentMemoryContext;
+	sort.ssup_collation = table->index->rd_indcollation[0];
+	PrepareSortSupportFromOrderingOp(get_opfamily_member(table->index->rd_opfamily[0], type, type, BTLessStrategyNumber),
+									 &sort);
+	qsort_arg(sorted, table->ncollected, sizeof(SortedEntry), compare_entries, &sort);
+	return sorted;
+}
+
+static void
+flush_table(RouterKeys *keys, KeyTable *table)
+{
+	CopyFromState copy = keys->copy;
+	SortedEntry *sorted = sort_collected(table);
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	if (table->as_owner)
+		SetUserIdAndSecContext(table->owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	table_multi_insert(table->rel, table->collected, table->ncollected, GetCurrentCommandId(true), 0, NULL);
+	for (int i = 0; i < table->ncollected; i++)
+	{
+		TupleTableSlot *slot = table->collected[sorted[i].place];
+
+		if (copy)
+			copy->cur_lineno = table->lines[sorted[i].place];
+		(void) router_insert_index_tuples(table->rri, slot, keys->estate);
+		ExecClearTuple(slot);
+	}
+	table->ncollected = 0;
+	SetUserIdAndSecContext(user, context);
+}
+
+/* Writes the entries that were collected. keys may be NULL. */
+void
+router_keys_flush(RouterKeys *keys)
+{
+	bool		line_valid;
+	uint64		line;
+	MemoryContext old;
+
+	if (keys == NULL || !keys->collecting)
+		return;
+	keys->collecting = false;
+	line_valid = keys->copy && keys->copy->line_buf_valid;
+	line = keys->copy ? keys->copy->cur_lineno : 0;
+	if (keys->copy)
+		keys->copy->line_buf_valid = false; /* the line in hand is not the one at fault */
+	old = MemoryContextSwitchTo(GetPerTupleMemoryContext(keys->estate));
+	for (int i = 0; i < keys->n; i++)
+		if (keys->tables[i].ncollected > 0)
+			flush_table(keys, &keys->tables[i]);
+	MemoryContextSwitchTo(old);
+	if (keys->copy)
+	{
+		keys->copy->line_buf_valid = line_valid;
+		keys->copy->cur_lineno = line;
+	}
+}
+
 /* What core evaluates for a WHEN condition: the row has just been written. False: nothing is to be queued. */
 static Datum
 row_changed(ExprState *expr, ExprContext *econtext, bool *isnull)
@@ -513,7 +686,10 @@ row_changed(ExprState *expr, ExprContext *econtext, bool *isnull)
 	TupleTableSlot *new = econtext->ecxt_outertuple;
 	TupleTableSlot *scan = econtext->ecxt_scantuple;
 
-	follow(watch->keys, watch->attnums, old, watch->attnums, new);
+	if (watch->keys->collecting && old == NULL)
+		collect(watch->keys, watch->attnums, new);
+	else
+		follow(watch->keys, watch->attnums, old, watch->attnums, new);
 	/* writing an entry may have used the same context */
 	econtext->ecxt_innertuple = old;
 	econtext->ecxt_outertuple = new;

@@ -26,6 +26,8 @@ extern void router_keys_watch(RouterKeys **list, EState *estate, ResultRelInfo *
 extern void router_keys_follow_move(RouterKeys **list, EState *estate, Relation from, TupleTableSlot *old,
 									Relation to, TupleTableSlot *new);
 extern void router_keys_close(RouterKeys **list);
+extern void router_keys_collect(RouterKeys *keys, struct CopyFromStateData *copy);
+extern void router_keys_flush(RouterKeys *keys);
 
 extern uint64 router_keys_apply(Oid base, Oid key_table, Oid reader, const char *query, bool enter);
 extern void router_keys_equip(Oid base, Oid relid);

@@ -249,6 +249,7 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 	dest->owns_rel = true;
 	router_dest_prepare(dest, homes->estate, homes->root->ri_TrigDesc, homes->mtstate);
 	router_keys_watch(&homes->keys, homes->estate, dest->rri);
+	dest->keys = homes->keys;
 	remember(homes, dest);
 	if (homes->opened)
 		homes->opened(homes, dest);

@@ -6,7 +6,6 @@
 #define ROUTER_HOME_H
 
 #include "cache.h"
-#include "entry.h"
 #include "move.h"
 
 /* The homes that one statement has met. */
