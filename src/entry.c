@@ -609,6 +609,7 @@ sort_collected(KeyTable *table)
 	SortedEntry *sorted = palloc(table->ncollected * sizeof(SortedEntry));
 	int			attnum = table->index->rd_index->indkey.values[0];
 	Oid			type = table->index->rd_opcintype[0];
+	Oid			less = get_opfamily_member(table->index->rd_opfamily[0], type, type, BTLessStrategyNumber);
 	SortSupportData sort = {0};
 	bool		isnull;
 
@@ -619,8 +620,7 @@ sort_collected(KeyTable *table)
 	}
 	sort.ssup_cxt = CurrentMemoryContext;
 	sort.ssup_collation = table->index->rd_indcollation[0];
-	PrepareSortSupportFromOrderingOp(get_opfamily_member(table->index->rd_opfamily[0], type, type, BTLessStrategyNumber),
-									 &sort);
+	PrepareSortSupportFromOrderingOp(less, &sort);
 	qsort_arg(sorted, table->ncollected, sizeof(SortedEntry), compare_entries, &sort);
 	return sorted;
 }
@@ -923,7 +923,8 @@ router_keys_strip(Oid relid)
 
 	SPI_connect();
 	for (int i = 0; i < lengthof(names); i++)
-		router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(names[i]), router_qualified_name(relid));
+		if (OidIsValid(get_trigger_oid(relid, names[i], true)))
+			router_run("DROP TRIGGER %s ON %s", quote_identifier(names[i]), router_qualified_name(relid));
 	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
 }
