@@ -914,18 +914,26 @@ router_keys_equip(Oid base, Oid relid)
 	SetUserIdAndSecContext(user, context);
 }
 
-/* Takes those triggers away again; AccessExclusiveLock on the table. */
+/* Takes those triggers away again, as the table's owner; AccessExclusiveLock on the table. */
 void
 router_keys_strip(Oid relid)
 {
 	static const char *const names[] = {ROUTER_TRIGGER_KEY, ROUTER_TRIGGER_KEY_TRUNCATE};
+	Relation	rel = table_open(relid, NoLock);
+	Oid			owner = rel->rd_rel->relowner;
 	int			guc_level = router_pin_settings(NULL);
+	Oid			user;
+	int			context;
 
+	table_close(rel, NoLock);
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
 	SPI_connect();
 	for (int i = 0; i < lengthof(names); i++)
 		if (OidIsValid(get_trigger_oid(relid, names[i], true)))
 			router_run("DROP TRIGGER %s ON %s", quote_identifier(names[i]), router_qualified_name(relid));
 	SPI_finish();
+	SetUserIdAndSecContext(user, context);
 	AtEOXact_GUC(false, guc_level);
 }
 

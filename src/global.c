@@ -222,7 +222,7 @@ lock_family(RouterEntry *entry, Oid base, LOCKMODE mode)
 
 /* A statement of this session that writes to the table would not know of the change. */
 static void
-check_unused(List *tables, const char *what)
+check_unused(List *tables)
 {
 	ListCell   *lc;
 
@@ -230,7 +230,7 @@ check_unused(List *tables, const char *what)
 	{
 		Relation	rel = table_open(lfirst_oid(lc), NoLock);
 
-		CheckTableNotInUse(rel, what);
+		CheckTableNotInUse(rel, "change the global keys of");
 		table_close(rel, NoLock);
 	}
 }
@@ -391,7 +391,7 @@ add_key(RouterReport *report, RouterEntry *entry, Oid relid, RouterGlobalKey *ke
 	Relation	base;
 	ListCell   *lc;
 
-	check_unused(tables, "router.add_global_key");
+	check_unused(tables);
 	if (find_key(relid, key))
 		return;					/* another session was faster */
 	base = table_open(relid, NoLock);
@@ -463,7 +463,7 @@ router_drop_global_key(PG_FUNCTION_ARGS)
 	if (report.dry_run)
 		return (Datum) 0;
 	tables = lock_family(entry, base, AccessExclusiveLock);
-	check_unused(tables, "router.drop_global_key");
+	check_unused(tables);
 	key = existing_key(base, PG_GETARG_ARRAYTYPE_P(1));
 	router_catalog_remove_global_key(key->key_table);
 	if (router_catalog_global_keys(base) == NIL)
@@ -526,7 +526,7 @@ router_rebuild_global_key(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	}
 	tables = lock_family(entry, base, ShareRowExclusiveLock);
-	check_unused(tables, "router.rebuild_global_key");
+	check_unused(tables);
 	key = existing_key(base, PG_GETARG_ARRAYTYPE_P(1));
 	foreach(lc, tables)
 		router_keys_equip(base, lfirst_oid(lc));
