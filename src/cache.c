@@ -456,12 +456,13 @@ router_cache_route(RouterEntry *entry)
 	return entry->route;
 }
 
-/* The base of a child, or InvalidOid for a table that is none. */
+/* The routed table that a table is, or is a child of, or InvalidOid. */
 Oid
-router_cache_parent(RouterEntry *entry)
+router_cache_base(Oid relid)
 {
-	(void) router_cache_route(entry);
-	return entry->parent;
+	RouterEntry *entry = router_cache_entry(relid);
+
+	return router_cache_route(entry) ? relid : entry->parent;
 }
 
 /* False: the next router_cache_route will read the catalog. */

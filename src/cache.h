@@ -75,7 +75,7 @@ typedef struct RouterMiss
 extern void router_cache_init(void);
 extern RouterEntry *router_cache_entry(Oid base);
 extern RouterRoute *router_cache_route(RouterEntry *entry);
-extern Oid	router_cache_parent(RouterEntry *entry);
+extern Oid	router_cache_base(Oid relid);
 extern bool router_cache_is_current(const RouterEntry *entry);
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
 extern void router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi);

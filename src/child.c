@@ -44,7 +44,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "entry.h"
+#include "keep.h"
 #include "mirror.h"
 #include "move.h"
 

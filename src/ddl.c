@@ -17,8 +17,8 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
-#include "entry.h"
 #include "global.h"
+#include "keep.h"
 
 PG_FUNCTION_INFO_V1(router_on_sql_drop);
 PG_FUNCTION_INFO_V1(router_on_ddl_end);

@@ -16,8 +16,6 @@
 /* The global keys of a base as one statement uses them; a list, one a base. */
 typedef struct RouterKeys RouterKeys;
 
-extern void router_entry_init(void);
-
 extern bool router_is_global_key_trigger(const Trigger *trigger);
 extern bool router_has_key_trigger(Relation rel);
 extern bool router_is_referenced(Relation rel);
@@ -25,14 +23,11 @@ extern bool router_is_referenced(Relation rel);
 extern void router_keys_watch(RouterKeys **list, EState *estate, ResultRelInfo *rri);
 extern void router_keys_follow_move(RouterKeys **list, EState *estate, Relation from, TupleTableSlot *old,
 									Relation to, TupleTableSlot *new);
+extern void router_keys_follow(Oid base, Relation rel, TupleTableSlot *old, TupleTableSlot *new);
 extern void router_keys_close(RouterKeys **list);
 extern void router_keys_collect(RouterKeys *keys, struct CopyFromStateData *copy);
 extern void router_keys_flush(RouterKeys *keys);
 
 extern uint64 router_keys_apply(Oid base, Oid key_table, Oid reader, const char *query, bool enter);
-extern void router_keys_equip(Oid base, Oid relid);
-extern void router_keys_strip(Oid relid);
-extern void router_keys_attach(Oid base, Oid child);
-extern void router_keys_detach(Oid base, Oid child);
 
 #endif

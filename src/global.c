@@ -36,6 +36,7 @@
 #include "utils/syscache.h"
 
 #include "entry.h"
+#include "keep.h"
 #include "mirror.h"
 #include "route.h"
 

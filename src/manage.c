@@ -30,8 +30,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "entry.h"
 #include "home.h"
+#include "keep.h"
 #include "mirror.h"
 #include "move.h"
 

@@ -8,8 +8,8 @@
 
 #include "cache.h"
 #include "copy.h"
-#include "entry.h"
 #include "insert.h"
+#include "keep.h"
 
 PG_MODULE_MAGIC;
 
@@ -19,7 +19,7 @@ void
 _PG_init(void)
 {
 	router_cache_init();
-	router_entry_init();
+	router_keep_init();
 	router_insert_init();
 	router_copy_init();
 }
