@@ -50,11 +50,22 @@ CREATE INDEX child_def_base_idx ON router.child_def (base);
 COMMENT ON INDEX router.child_def_base_idx IS 'the children of a base';
 COMMENT ON TABLE router.child_def IS 'the children of each routed table and what each of them holds';
 
+CREATE TABLE router.global_key_def (
+    base      regclass NOT NULL,
+    key_table regclass NOT NULL PRIMARY KEY,
+    columns   name[]   NOT NULL,
+    attnums   int2[]   NOT NULL      -- of columns, in base; follow them after a restore
+);
+CREATE INDEX global_key_def_base_idx ON router.global_key_def (base);
+COMMENT ON INDEX router.global_key_def_base_idx IS 'the global keys of a base';
+COMMENT ON TABLE router.global_key_def IS 'the global keys of each routed table and the tables that keep them';
+
 SELECT pg_catalog.pg_extension_config_dump('router.route_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.key_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.child_def', '');
+SELECT pg_catalog.pg_extension_config_dump('router.global_key_def', '');
 
-GRANT SELECT ON router.route_def, router.key_def, router.child_def TO PUBLIC;
+GRANT SELECT ON router.route_def, router.key_def, router.child_def, router.global_key_def TO PUBLIC;
 
 CREATE FUNCTION router.config_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_config_changed';
@@ -66,12 +77,16 @@ CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.key_de
     FOR EACH ROW EXECUTE FUNCTION router.config_changed();
 CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.child_def
     FOR EACH ROW EXECUTE FUNCTION router.config_changed();
+CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.global_key_def
+    FOR EACH ROW EXECUTE FUNCTION router.config_changed();
 COMMENT ON TRIGGER config_changed ON router.route_def IS 'internal: tells every session that a route changed';
 COMMENT ON TRIGGER config_changed ON router.key_def IS 'internal: tells every session that a route changed';
 COMMENT ON TRIGGER config_changed ON router.child_def IS 'internal: tells every session that a route changed';
+COMMENT ON TRIGGER config_changed ON router.global_key_def IS 'internal: tells every session that a route changed';
 ALTER TABLE router.route_def ENABLE ALWAYS TRIGGER config_changed;
 ALTER TABLE router.key_def   ENABLE ALWAYS TRIGGER config_changed;
 ALTER TABLE router.child_def ENABLE ALWAYS TRIGGER config_changed;
+ALTER TABLE router.global_key_def ENABLE ALWAYS TRIGGER config_changed;
 
 -- ---------------------------------------------------------------- keys
 
@@ -223,7 +238,34 @@ CREATE PROCEDURE router.archive(base regclass DEFAULT NULL, batch_rows integer D
 COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean)
     IS 'moves rows that have left the hot window from the base into their children, in batches; base NULL: of all hot routes that you own';
 
+-- ---------------------------------------------------------------- global keys
+
+CREATE FUNCTION router.add_global_key(base regclass, columns name[], key_table name DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_add_global_key';
+COMMENT ON FUNCTION router.add_global_key(regclass, name[], name, boolean)
+    IS 'makes columns unique over the whole routed table, with a key table that foreign keys can refer to';
+
+CREATE FUNCTION router.drop_global_key(base regclass, columns name[], dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_drop_global_key';
+COMMENT ON FUNCTION router.drop_global_key(regclass, name[], boolean)
+    IS 'drops a global key and its key table';
+
+CREATE FUNCTION router.rebuild_global_key(base regclass, columns name[], dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_rebuild_global_key';
+COMMENT ON FUNCTION router.rebuild_global_key(regclass, name[], boolean)
+    IS 'makes the entries that rows lack, removes those that no row has, and brings back missing triggers';
+
+CREATE FUNCTION router.check_global_key(base regclass, OUT key_table regclass, OUT columns name[],
+        OUT missing bigint, OUT orphans bigint, OUT duplicates bigint)
+    RETURNS SETOF record VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_check_global_key';
+COMMENT ON FUNCTION router.check_global_key(regclass)
+    IS 'counts rows without an entry, entries without a row, and keys that several rows have; all 0 if nothing went past the triggers';
+
 -- ---------------------------------------------------------------- triggers
+
+CREATE FUNCTION router.keep_global_keys() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_keep_global_keys';
+COMMENT ON FUNCTION router.keep_global_keys() IS 'internal: trigger by which entries of global keys follow rows';
 
 CREATE FUNCTION router.route_row() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_route_row';
@@ -286,4 +328,10 @@ CREATE VIEW router.children AS
       LEFT JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace;
 COMMENT ON VIEW router.children IS 'the children of every route: bounds, condition in SQL, rows as last analyzed (NULL: never), bytes, tablespace, state';
 
-GRANT SELECT ON router.routes, router.children TO PUBLIC;
+CREATE VIEW router.global_keys AS
+    SELECT d.base, d.columns, d.key_table, con.conname AS constraint_name
+      FROM router.global_key_def d
+      LEFT JOIN pg_catalog.pg_constraint con ON con.conrelid = d.key_table AND con.contype = 'p';
+COMMENT ON VIEW router.global_keys IS 'columns that are unique over a whole routed table, and the table that foreign keys to them refer to';
+
+GRANT SELECT ON router.routes, router.children, router.global_keys TO PUBLIC;

@@ -30,6 +30,7 @@ struct RouterEntry
 	Oid			base;			/* hash key */
 	bool		valid;
 	RouterRoute *route;			/* NULL: not a routed table */
+	Oid			parent;			/* of a child: its base */
 };
 
 static HTAB *entries = NULL;
@@ -322,14 +323,33 @@ copy_config(RouterConfig *to, const RouterConfig *from)
 	}
 }
 
-/* Reads a route from the catalog. Leaves nothing behind on error. */
+/* Reads the global keys, with the columns' names of now. CurrentMemoryContext is the route's. */
+static List *
+read_global_keys(Oid base)
+{
+	List	   *keys = router_catalog_global_keys(base);
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		RouterGlobalKey *key = lfirst(lc);
+
+		for (int i = 0; i < key->ncolumns; i++)
+			key->columns[i] = get_attname(base, key->attnums[i], false);
+	}
+	return keys;
+}
+
+/* Reads a route from the catalog, or of which base the table is a child. Leaves nothing behind on error. */
 static RouterRoute *
-build_route(Oid base)
+build_route(Oid base, Oid *parent)
 {
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router build", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(work);
 	RouterRoute *route = NULL;
-	RouterConfig *config = router_catalog_exists() ? router_catalog_route(base) : NULL;
+	bool		exists = router_catalog_exists();
+	RouterConfig *config = exists ? router_catalog_route(base) : NULL;
+	RouterChildDef *child = exists && config == NULL ? router_catalog_child(base) : NULL;
 	Relation	rel = config ? try_table_open(base, AccessShareLock) : NULL;
 
 	if (rel)
@@ -352,12 +372,14 @@ build_route(Oid base)
 			route->pending = config->pending ?
 				router_key_parse(&route->config.keys[route->hot_level], config->pending) : route->watermark;
 		}
+		route->global_keys = read_global_keys(base);
 		MemoryContextSwitchTo(work);
 		add_children(route, router_catalog_children(base));
 		AtEOXact_GUC(false, guc_level);
 		table_close(rel, AccessShareLock);
 		MemoryContextSetParent(cxt, CacheMemoryContext);
 	}
+	*parent = child ? child->base : InvalidOid;
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 	return route;
@@ -407,6 +429,7 @@ router_cache_entry(Oid base)
 	{
 		entry->valid = false;
 		entry->route = NULL;
+		entry->parent = InvalidOid;
 	}
 	return entry;
 }
@@ -425,11 +448,12 @@ router_cache_route(RouterEntry *entry)
 	{
 		RouterRoute *old;
 		RouterRoute *route;
+		Oid			parent;
 
 		entry->valid = true;	/* cleared again by what happens meanwhile */
 		PG_TRY();
 		{
-			route = build_route(entry->base);
+			route = build_route(entry->base, &parent);
 		}
 		PG_CATCH();
 		{
@@ -439,10 +463,20 @@ router_cache_route(RouterEntry *entry)
 		PG_END_TRY();
 		old = entry->route;
 		entry->route = route;
+		entry->parent = parent;
 		if (old)
 			MemoryContextDelete(old->cxt);
 	}
 	return entry->route;
+}
+
+/* The routed table that a table is, or is a child of, or InvalidOid. */
+Oid
+router_cache_base(Oid relid)
+{
+	RouterEntry *entry = router_cache_entry(relid);
+
+	return router_cache_route(entry) ? relid : entry->parent;
 }
 
 /* False: the next router_cache_route will read the catalog. */

@@ -65,6 +65,7 @@ typedef struct RouterRoute
 	int			hot_level;		/* the key that tells the age of rows, or -1: the base holds none */
 	int64		watermark;		/* hot: rows before it live in children */
 	int64		pending;		/* hot: from it on rows live in the base; between the two see home.c */
+	List	   *global_keys;	/* of RouterGlobalKey */
 } RouterRoute;
 
 /* Where a row belongs by its age. */
@@ -85,6 +86,7 @@ typedef struct RouterMiss
 extern void router_cache_init(void);
 extern RouterEntry *router_cache_entry(Oid base);
 extern RouterRoute *router_cache_route(RouterEntry *entry);
+extern Oid	router_cache_base(Oid relid);
 extern bool router_cache_is_current(const RouterEntry *entry);
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
 extern RouterZone router_route_zone(RouterRoute *route, const Datum *values, const bool *isnull);

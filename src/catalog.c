@@ -1,7 +1,7 @@
 /*
  * catalog.c
- *		Sole reader and writer of the tables router.route_def, key_def and
- *		child_def.
+ *		Sole reader and writer of the tables router.route_def, key_def,
+ *		child_def and global_key_def.
  *
  * Rows are written with the heap functions, not SQL, so that a role with
  * nothing but INSERT on a base can cause a child without any right here; who
@@ -23,8 +23,10 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
@@ -73,6 +75,15 @@ enum
 	CHILD_BASE,
 	CHILD_BOUNDS,
 	CHILD_NATTS = CHILD_BOUNDS,
+};
+
+enum
+{
+	GLOBAL_BASE = 1,
+	GLOBAL_KEY_TABLE,
+	GLOBAL_COLUMNS,
+	GLOBAL_ATTNUMS,
+	GLOBAL_NATTS = GLOBAL_ATTNUMS,
 };
 
 PG_FUNCTION_INFO_V1(router_config_changed);
@@ -179,6 +190,14 @@ text_array_elements(Datum array, int *n)
 	for (int i = 0; i < *n; i++)
 		elements[i] = TextDatumGetCString(datums[i]);
 	return elements;
+}
+
+/* Tells the sessions that a relation changed, if it is still there. */
+static void
+invalidate(Oid relid)
+{
+	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		CacheInvalidateRelcacheByRelid(relid);
 }
 
 static void
@@ -354,8 +373,7 @@ router_catalog_remove_route(Oid base)
 {
 	delete_rows("route_def", "route_def_pkey", ROUTE_BASE, base);
 	delete_rows("key_def", "key_def_pkey", KEY_BASE, base);
-	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(base)))
-		CacheInvalidateRelcacheByRelid(base);
+	invalidate(base);
 }
 
 /* Follows the rename of a key column. */
@@ -432,6 +450,7 @@ router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds)
 	values[CHILD_BOUNDS - 1] = text_array(bounds, nbounds);
 	/* before the row, so that the message is dealt with when this returns: see router_cache_add_child */
 	CacheInvalidateRelcacheByRelid(base);
+	invalidate(child);
 	insert_row("child_def", values, nulls);
 }
 
@@ -444,16 +463,149 @@ router_catalog_remove_child(Oid child)
 	if (def == NULL)
 		return;
 	delete_rows("child_def", "child_def_pkey", CHILD_CHILD, child);
-	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(def->base)))
-		CacheInvalidateRelcacheByRelid(def->base);
+	invalidate(child);
+	invalidate(def->base);
 }
 
-/* Forgets a route with its keys and children. */
+/* Forgets a route with its keys, children and global keys. */
 void
 router_catalog_remove_all(Oid base)
 {
 	delete_rows("child_def", "child_def_base_idx", CHILD_BASE, base);
+	delete_rows("global_key_def", "global_key_def_base_idx", GLOBAL_BASE, base);
 	router_catalog_remove_route(base);
+}
+
+/* -------------------------------------------------------------- global keys */
+
+static RouterGlobalKey *
+read_global_key(HeapTuple tup, TupleDesc desc)
+{
+	RouterGlobalKey *key = palloc0(sizeof(RouterGlobalKey));
+	bool		isnull;
+	Datum	   *columns,
+			   *attnums;
+	int			n;
+
+	key->key_table = DatumGetObjectId(heap_getattr(tup, GLOBAL_KEY_TABLE, desc, &isnull));
+	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tup, GLOBAL_COLUMNS, desc, &isnull)),
+					  NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &columns, NULL, &key->ncolumns);
+	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tup, GLOBAL_ATTNUMS, desc, &isnull)),
+					  INT2OID, sizeof(int16), true, TYPALIGN_SHORT, &attnums, NULL, &n);
+	if (n != key->ncolumns || n == 0)
+		elog(ERROR, "global key %u has %d columns and %d numbers", key->key_table, key->ncolumns, n);
+	key->columns = palloc(n * sizeof(char *));
+	key->attnums = palloc(n * sizeof(AttrNumber));
+	for (int i = 0; i < n; i++)
+	{
+		key->columns[i] = pstrdup(NameStr(*DatumGetName(columns[i])));
+		key->attnums[i] = DatumGetInt16(attnums[i]);
+	}
+	return key;
+}
+
+/* The global keys of a base: a list of RouterGlobalKey. */
+List *
+router_catalog_global_keys(Oid base)
+{
+	Relation	rel = table_open(catalog_relid("global_key_def"), AccessShareLock);
+	SysScanDesc scan = begin_scan(rel, "global_key_def_base_idx", GLOBAL_BASE, base);
+	List	   *keys = NIL;
+	HeapTuple	tup;
+
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		keys = lappend(keys, read_global_key(tup, RelationGetDescr(rel)));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return keys;
+}
+
+/* The base whose global key a table keeps, or InvalidOid. */
+Oid
+router_catalog_global_key_base(Oid key_table)
+{
+	Relation	rel = table_open(catalog_relid("global_key_def"), AccessShareLock);
+	SysScanDesc scan = begin_scan(rel, "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
+	HeapTuple	tup = systable_getnext(scan);
+	bool		isnull;
+	Oid			base = InvalidOid;
+
+	if (HeapTupleIsValid(tup))
+		base = DatumGetObjectId(heap_getattr(tup, GLOBAL_BASE, RelationGetDescr(rel), &isnull));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return base;
+}
+
+/* The key table goes when its base goes, and cannot be dropped without leave of what refers to it. */
+static void
+depend_on_base(Oid key_table, Oid base)
+{
+	ObjectAddress depender = {RelationRelationId, key_table, 0};
+	ObjectAddress referenced = {RelationRelationId, base, 0};
+
+	deleteDependencyRecordsForSpecific(RelationRelationId, key_table, DEPENDENCY_AUTO, RelationRelationId, base);
+	recordDependencyOn(&depender, &referenced, DEPENDENCY_AUTO);
+}
+
+void
+router_catalog_add_global_key(Oid base, const RouterGlobalKey *key)
+{
+	Datum		values[GLOBAL_NATTS];
+	bool		nulls[GLOBAL_NATTS] = {0};
+	Datum	   *columns = palloc(key->ncolumns * sizeof(Datum));
+	Datum	   *attnums = palloc(key->ncolumns * sizeof(Datum));
+
+	for (int i = 0; i < key->ncolumns; i++)
+	{
+		columns[i] = DirectFunctionCall1(namein, CStringGetDatum(key->columns[i]));
+		attnums[i] = Int16GetDatum(key->attnums[i]);
+	}
+	values[GLOBAL_BASE - 1] = ObjectIdGetDatum(base);
+	values[GLOBAL_KEY_TABLE - 1] = ObjectIdGetDatum(key->key_table);
+	values[GLOBAL_COLUMNS - 1] = PointerGetDatum(construct_array(columns, key->ncolumns, NAMEOID, NAMEDATALEN,
+																 false, TYPALIGN_CHAR));
+	values[GLOBAL_ATTNUMS - 1] = PointerGetDatum(construct_array(attnums, key->ncolumns, INT2OID, sizeof(int16),
+																 true, TYPALIGN_SHORT));
+	insert_row("global_key_def", values, nulls);
+	depend_on_base(key->key_table, base);
+	CacheInvalidateRelcacheByRelid(base);
+}
+
+/* Forgets a global key; its table may be gone already. */
+void
+router_catalog_remove_global_key(Oid key_table)
+{
+	Oid			base = router_catalog_global_key_base(key_table);
+
+	delete_rows("global_key_def", "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
+	invalidate(base);
+}
+
+/* Follows renamed columns of a base. */
+void
+router_catalog_rename_global_keys(Oid base)
+{
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_global_keys(base))
+	{
+		RouterGlobalKey *key = lfirst(lc);
+		bool		changed = false;
+
+		for (int i = 0; i < key->ncolumns; i++)
+		{
+			char	   *column = get_attname(base, key->attnums[i], true);
+
+			changed = changed || (column && strcmp(column, key->columns[i]) != 0);
+			if (column)
+				key->columns[i] = column;
+		}
+		if (!changed)
+			continue;
+		router_catalog_remove_global_key(key->key_table);
+		router_catalog_add_global_key(base, key);
+	}
 }
 
 /* ----------------------------------------------- changes that come with SQL */
@@ -475,14 +627,40 @@ refill_attnum(HeapTuple tup, TupleDesc desc)
 	return heap_modify_tuple_by_cols(tup, desc, 1, &attno, &value, &null);
 }
 
-/* BEFORE ROW trigger on the three tables: what pg_restore or a superuser writes there takes effect. */
+/* The same for a row of global_key_def; and what pg_dump does not know, that the key table depends on its base. */
+static HeapTuple
+refill_global_key(HeapTuple tup, TupleDesc desc)
+{
+	bool		isnull;
+	Oid			base = DatumGetObjectId(heap_getattr(tup, GLOBAL_BASE, desc, &isnull));
+	RouterGlobalKey *key = read_global_key(tup, desc);
+	Datum	   *attnums = palloc(key->ncolumns * sizeof(Datum));
+	int			attno = GLOBAL_ATTNUMS;
+	Datum		value;
+	bool		null = false;
+
+	for (int i = 0; i < key->ncolumns; i++)
+	{
+		AttrNumber	attnum = get_attnum(base, key->columns[i]);
+
+		if (attnum == InvalidAttrNumber)
+			return tup;
+		attnums[i] = Int16GetDatum(attnum);
+	}
+	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(key->key_table)))
+		depend_on_base(key->key_table, base);
+	value = PointerGetDatum(construct_array(attnums, key->ncolumns, INT2OID, sizeof(int16), true, TYPALIGN_SHORT));
+	return heap_modify_tuple_by_cols(tup, desc, 1, &attno, &value, &null);
+}
+
+/* BEFORE ROW trigger on the four tables: what pg_restore or a superuser writes there takes effect. */
 Datum
 router_config_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	HeapTuple	tup;
 	TupleDesc	desc;
-	AttrNumber	attno;
+	const char *table;
 	bool		is_child;
 	bool		isnull;
 	Oid			base;
@@ -494,13 +672,18 @@ router_config_changed(PG_FUNCTION_ARGS)
 				 errmsg("function \"%s\" must be called as a BEFORE ROW trigger", "router.config_changed")));
 	tup = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
 	desc = RelationGetDescr(trigdata->tg_relation);
-	is_child = strcmp(RelationGetRelationName(trigdata->tg_relation), "child_def") == 0;
-	attno = is_child ? CHILD_BASE : ROUTE_BASE;
-	base = DatumGetObjectId(heap_getattr(tup, attno, desc, &isnull));
-	if (!isnull && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(base)))
-		CacheInvalidateRelcacheByRelid(base);
-	if (!TRIGGER_FIRED_BY_DELETE(trigdata->tg_event) &&
-		strcmp(RelationGetRelationName(trigdata->tg_relation), "key_def") == 0)
+	table = RelationGetRelationName(trigdata->tg_relation);
+	is_child = strcmp(table, "child_def") == 0;
+	base = DatumGetObjectId(heap_getattr(tup, is_child ? CHILD_BASE : ROUTE_BASE, desc, &isnull));
+	if (!isnull)
+		invalidate(base);
+	if (is_child)
+		invalidate(DatumGetObjectId(heap_getattr(tup, CHILD_CHILD, desc, &isnull)));
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		return PointerGetDatum(tup);
+	if (strcmp(table, "key_def") == 0)
 		tup = refill_attnum(tup, desc);
+	else if (strcmp(table, "global_key_def") == 0)
+		tup = refill_global_key(tup, desc);
 	return PointerGetDatum(tup);
 }

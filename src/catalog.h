@@ -43,6 +43,15 @@ typedef struct RouterChildDef
 	int			nbounds;
 } RouterChildDef;
 
+/* One row of global_key_def: columns that are unique over the whole routed table. */
+typedef struct RouterGlobalKey
+{
+	Oid			key_table;
+	int			ncolumns;
+	AttrNumber *attnums;		/* of the base; the key table has the columns 1 to ncolumns */
+	char	  **columns;
+} RouterGlobalKey;
+
 extern const char *router_policy_name(RouterPolicy policy);
 extern RouterPolicy router_policy_from_text(const char *setting, const char *policy, bool create_allowed);
 
@@ -58,5 +67,11 @@ extern void router_catalog_remove_all(Oid base);
 extern void router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds);
 extern void router_catalog_remove_child(Oid child);
 extern void router_catalog_rename_key(Oid base, AttrNumber attnum, const char *column);
+
+extern List *router_catalog_global_keys(Oid base);
+extern Oid	router_catalog_global_key_base(Oid key_table);
+extern void router_catalog_add_global_key(Oid base, const RouterGlobalKey *key);
+extern void router_catalog_remove_global_key(Oid key_table);
+extern void router_catalog_rename_global_keys(Oid base);
 
 #endif

@@ -47,6 +47,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "keep.h"
 #include "mirror.h"
 #include "move.h"
 
@@ -591,6 +592,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	router_mirror(RelationGetRelid(base), child);
 	SPI_finish();
 	router_put_move_trigger(child);
+	router_keys_equip(RelationGetRelid(base), child);
 	router_catalog_add_child(child, RelationGetRelid(base), texts, nkeys);
 	router_cache_add_child(entry, generation, child, bounds, texts);
 

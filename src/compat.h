@@ -18,6 +18,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
+#include "utils/relcache.h"
 
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_namespace.h"
@@ -40,10 +41,24 @@
 	DefineIndex((relid), (stmt), InvalidOid, InvalidOid, (constr), false, false, false, false, true)
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#define router_epq_init(epq, estate) EvalPlanQualInit((epq), (estate), NULL, NIL, -1, NIL)
+/* foreign tables have TRUNCATE triggers from 16 on */
+#define router_has_truncate_triggers(relkind) ((relkind) == RELKIND_RELATION || (relkind) == RELKIND_FOREIGN_TABLE)
+#else
+#define router_epq_init(epq, estate) EvalPlanQualInit((epq), (estate), NULL, NIL, -1)
+#define router_has_truncate_triggers(relkind) ((relkind) == RELKIND_RELATION)
+#endif
+
 #if PG_VERSION_NUM >= 180000
 #define router_check_exprs(rri) ((rri)->ri_CheckConstraintExprs)
+#define router_primary_key_index(rel) RelationGetPrimaryKeyIndex((rel), false)
+#define router_index_beginscan(heap, index, snapshot, nkeys) \
+	index_beginscan((heap), (index), (snapshot), NULL, (nkeys), 0)
 #else
 #define router_check_exprs(rri) ((rri)->ri_ConstraintExprs)
+#define router_primary_key_index(rel) RelationGetPrimaryKeyIndex(rel)
+#define router_index_beginscan(heap, index, snapshot, nkeys) index_beginscan((heap), (index), (snapshot), (nkeys), 0)
 #endif
 
 #if PG_VERSION_NUM >= 160000

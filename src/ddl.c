@@ -17,6 +17,9 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "global.h"
+#include "keep.h"
+
 PG_FUNCTION_INFO_V1(router_on_sql_drop);
 PG_FUNCTION_INFO_V1(router_on_ddl_end);
 
@@ -60,6 +63,7 @@ forget_dropped(Oid relid, AttrNumber attnum)
 {
 	RouterConfig *route = router_catalog_route(relid);
 
+	router_global_dropped(relid, attnum);
 	if (attnum == 0)
 		router_catalog_remove_child(relid);
 	if (route == NULL)
@@ -105,9 +109,15 @@ follow_altered(Oid relid, AttrNumber attnum)
 	RouterConfig *route = router_catalog_route(relid);
 
 	if (child && !list_member_oid(find_inheritance_children(child->base, NoLock), relid))
+	{
+		router_keys_detach(child->base, relid);
 		router_catalog_remove_child(relid);
+	}
 	if (route)
+	{
 		check_altered_base(relid, route);
+		router_global_altered(relid);
+	}
 }
 
 /* sql_drop */

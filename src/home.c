@@ -15,6 +15,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -301,6 +302,11 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 	dest = router_dest_open(homes->estate, rel, homes->source, homes->root, homes->speculative);
 	dest->owns_rel = true;
 	router_dest_prepare(dest, homes->estate, homes->moving ? NULL : homes->root->ri_TrigDesc, homes->mtstate);
+	if (homes->moving)
+		router_mask_key_triggers(dest->rri->ri_TrigDesc, TRIGGER_TYPE_INSERT);
+	else
+		router_keys_watch(&homes->keys, homes->estate, dest->rri);
+	dest->keys = homes->keys;
 	remember(homes, dest);
 	if (homes->opened)
 		homes->opened(homes, dest);
@@ -364,6 +370,7 @@ router_homes_close(RouterHomes *homes)
 {
 	for (RouterDest *dest = homes->first; dest; dest = dest->next_opened)
 		router_dest_close(dest);
+	router_keys_close(&homes->keys);
 	homes->first = NULL;
 	homes->nopened = 0;
 	homes->dests = NULL;

@@ -381,6 +381,7 @@ take_over(ModifyTableState *mtstate)
 	wear->worn = rri;
 	wear->base = *rri;
 	router_homes_init(&wear->homes, entry, base, estate, &wear->base);
+	router_keys_watch(&wear->homes.keys, estate, rri);	/* hot rows; as the children's */
 	wear->homes.speculative = ((ModifyTable *) mtstate->ps.plan)->onConflictAction != ONCONFLICT_NONE;
 	wear->homes.mtstate = mtstate;
 	wear->homes.opened = dress_up;

@@ -31,6 +31,7 @@
 #include "utils/timestamp.h"
 
 #include "home.h"
+#include "keep.h"
 #include "mirror.h"
 #include "move.h"
 
@@ -323,6 +324,7 @@ router_attach_child(PG_FUNCTION_ARGS)
 	guc_level = router_pin_settings(route->config.time_zone);
 	router_register_child(entry, child, bounds);
 	AtEOXact_GUC(false, guc_level);
+	router_keys_attach(base, child);
 	router_child_fill(entry, child, bounds);
 	return (Datum) 0;
 }
@@ -350,6 +352,8 @@ router_detach_child(PG_FUNCTION_ARGS)
 	router_report(&report, "detach %s from %s", router_qualified_name(child), router_qualified_name(def->base));
 	if (report.dry_run)
 		return (Datum) 0;
+	LockRelationOid(child, AccessExclusiveLock);
+	router_keys_detach(def->base, child);
 	guc_level = router_pin_settings(NULL);
 	SPI_connect();
 	router_run("ALTER %s %s NO INHERIT %s", alter_word(child), router_qualified_name(child),

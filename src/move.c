@@ -32,7 +32,6 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "key.h"
 #include "mirror.h"
 
 #define MAX_DEST_ROWS 1000
@@ -125,7 +124,7 @@ router_has_row_triggers(const TriggerDesc *triggers, int timing)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (!trigger->tgisinternal && !router_is_own_trigger(trigger) &&
+		if (!trigger->tgisinternal && !router_is_own_trigger(trigger) && !router_is_global_key_trigger(trigger) &&
 			TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, timing, TRIGGER_TYPE_INSERT))
 			return true;
 	}
@@ -344,6 +343,7 @@ flush_dest(RouterBatch *batch, RouterDest *dest)
 	table_multi_insert(dest->rel, dest->slots, nused, cid, options, NULL);
 	MemoryContextSwitchTo(old);
 
+	router_keys_collect(dest->keys, copy);
 	for (int i = 0; i < nused; i++)
 	{
 		if (copy)
@@ -369,15 +369,18 @@ void
 router_batch_flush(RouterBatch *batch)
 {
 	RouterDest *dest;
+	RouterKeys *keys = NULL;
 
 	while ((dest = batch->pending) != NULL)
 	{
+		keys = dest->keys;
 		batch->pending = dest->next_pending;
 		dest->next_pending = NULL;
 		dest->is_pending = false;
 		if (dest->nused > 0)
 			flush_dest(batch, dest);
 	}
+	router_keys_flush(keys);
 	ResetPerTupleExprContext(batch->estate);
 }
 
@@ -510,7 +513,10 @@ router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 		batch->pending = dest;
 	}
 	if (dest->nused >= MAX_DEST_ROWS || dest->nbytes >= MAX_DEST_BYTES)
+	{
 		flush_dest(batch, dest);
+		router_keys_flush(dest->keys);
+	}
 	if (batch->nrows >= MAX_ROWS || batch->nbytes >= MAX_BYTES)
 		router_batch_flush(batch);
 	return true;

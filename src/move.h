@@ -6,6 +6,7 @@
 #define ROUTER_MOVE_H
 
 #include "compat.h"
+#include "entry.h"
 
 #include "access/tupconvert.h"
 #include "nodes/execnodes.h"
@@ -21,6 +22,7 @@ typedef struct RouterDest
 	TupleConversionMap *map;	/* base layout -> its own; NULL when they are alike */
 	bool		owns_rel;		/* close the relation at the end */
 	EState	   *estate;			/* of a foreign table made ready; else NULL */
+	RouterKeys *keys;			/* the statement's global keys, or NULL */
 	bool		by_row;			/* its triggers want to see the rows one by one */
 
 	TupleDesc	slot_desc;		/* of the slots; not counted, so that slots need no pin */

@@ -18,6 +18,7 @@ typedef struct RouterMover
 	EState	   *estate;
 	RouterHomes homes;
 	RouterBatch batch;
+	void	   *arg;			/* the user's */
 	MemoryContextCallback forget;
 } RouterMover;
 

@@ -40,6 +40,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "entry.h"
 #include "home.h"
 #include "mirror.h"
 
@@ -105,18 +106,6 @@ refuse_relation(Relation rel, int code, const char *why, const char *hint)
 			 errhint("%s", hint)));
 }
 
-/* Is there a foreign key that refers to the table? */
-static bool
-is_referenced(Relation rel)
-{
-	TriggerDesc *triggers = rel->trigdesc;
-
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-		if (triggers->triggers[i].tgisinternal && RI_FKey_trigger_type(triggers->triggers[i].tgfoid) == RI_TRIGGER_PK)
-			return true;
-	return false;
-}
-
 static bool
 has_row_transition_tables(Relation rel)
 {
@@ -147,10 +136,10 @@ check_base(Relation rel)
 	if (def)
 		refuse_relation(rel, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It is a child of a routed table.",
 						"Give the routed table more keys instead.");
-	if (is_referenced(rel))
+	if (router_is_referenced(rel))
 		refuse_relation(rel, ERRCODE_FEATURE_NOT_SUPPORTED,
 						"A foreign key refers to it, and would not find the rows that live in children.",
-						"Drop that foreign key first.");
+						"Drop that foreign key first; let it refer to the key table of router.add_global_key afterwards.");
 	if (has_row_transition_tables(rel))
 		refuse_relation(rel, ERRCODE_FEATURE_NOT_SUPPORTED,
 						"It has a row trigger with transition tables, which children cannot have.",
@@ -919,6 +908,11 @@ router_drop_route(PG_FUNCTION_ARGS)
 	if (!report.dry_run)
 		LockRelationOid(relid, AccessExclusiveLock);
 	route = router_route_locked(entry);
+	if (route->global_keys != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot end the routing of \"%s\": it has a global key", get_rel_name(relid)),
+				 errhint("Drop the global key first, with router.drop_global_key.")));
 	router_report(&report, move_rows ? "end the routing of %s, which has %d children" :
 				  "end the routing of %s, whose %d children stay", router_qualified_name(relid), route->nchildren);
 	if (report.dry_run)

@@ -9,6 +9,7 @@
 #include "cache.h"
 #include "copy.h"
 #include "executor.h"
+#include "keep.h"
 
 PG_MODULE_MAGIC;
 
@@ -18,6 +19,7 @@ void
 _PG_init(void)
 {
 	router_cache_init();
+	router_keep_init();
 	router_executor_init();
 	router_copy_init();
 }

@@ -51,6 +51,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "entry.h"
 #include "home.h"
 #include "mirror.h"
 #include "mover.h"
@@ -81,6 +82,8 @@ typedef struct Source
 	Elsewhere  *elsewhere;
 	/* of the row in hand */
 	ItemPointerData tid;
+	Relation	rel;
+	TupleTableSlot *old;
 	TupleTableSlot *slot;		/* the new row, in the source's layout */
 	Oid			home;
 } Source;
@@ -136,12 +139,24 @@ router_mask_move(TriggerDesc *triggers, const RouterConfig *config, const Bitmap
 
 /* --------------------------------------------------------------------- a move */
 
-/* Keeps the row as it was inserted, for RETURNING. */
+/* Puts back what router_mask_key_triggers took, from the descriptor that this one was copied from. */
+static void
+unmask_key_triggers(TriggerDesc *triggers, const TriggerDesc *original)
+{
+	for (int i = 0; i < triggers->numtriggers; i++)
+		if (router_is_global_key_trigger(&triggers->triggers[i]))
+			triggers->triggers[i].tgtype = original->triggers[i].tgtype;
+}
+
+/* Keeps the row as it was inserted, for RETURNING; its global keys follow. */
 static void
 note_inserted(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
-	Source	   *source = batch->arg;
+	RouterMover *mover = batch->arg;
+	Source	   *source = mover->arg;
 	Oid			home = RelationGetRelid(dest->rel);
+
+	router_keys_follow_move(&mover->homes.keys, mover->estate, source->rel, source->old, dest->rel, slot);
 
 	if (source->back_of != home)
 	{
@@ -220,10 +235,16 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 	if (!delete_old(rel, &source->tid, statement, mover->batch.cid))
 		return false;
 	if (triggers && triggers->trig_delete_after_row)
+	{
+		/* the entry of a global key goes with the row: see note_inserted */
+		router_mask_key_triggers(triggers, TRIGGER_TYPE_DELETE);
 		ExecARDeleteTriggers(statement, rri, &source->tid, NULL, NULL, true);
+		unmask_key_triggers(triggers, rel->trigdesc);
+	}
 	dest = router_home(&mover->homes, base_layout(source, source->slot));
 	mover->batch.inserted = note_inserted;
-	mover->batch.arg = source;
+	mover->batch.arg = mover;
+	mover->arg = source;
 	source->home = InvalidOid;
 	inserted = router_mover_insert(mover, dest, base_layout(source, source->slot));
 	if (statement == NULL)
@@ -421,6 +442,7 @@ stays(Source *source, RouterRoute *route, TriggerData *trigdata)
 	Datum		values[ROUTER_MAX_LEVELS];
 	bool		isnull[ROUTER_MAX_LEVELS];
 	RouterMiss	miss;
+	Oid			home;
 
 	for (int i = 0; i < route->config.nkeys; i++)
 		values[i] = slot_getattr(trigdata->tg_newslot, source->attnums[i], &isnull[i]);
@@ -432,7 +454,11 @@ stays(Source *source, RouterRoute *route, TriggerData *trigdata)
 		if (route == NULL)
 			return true;
 	}
-	return router_route_find(route, values, isnull, &miss) == RelationGetRelid(trigdata->tg_relation);
+	home = router_route_find(route, values, isnull, &miss);
+	/* making a child for it would take the very row out of the default child */
+	if (!OidIsValid(home) && route->default_child == RelationGetRelid(trigdata->tg_relation))
+		return true;
+	return home == RelationGetRelid(trigdata->tg_relation);
 }
 
 /* Moves the row at once, and counts it: core shall do nothing. */
@@ -476,8 +502,6 @@ router_move_row(PG_FUNCTION_ARGS)
 	ResultRelInfo *rri;
 	ModifyTableState *node;
 	RouterRoute *route;
-	RouterMover *mover;
-	RouterDest *home;
 	Source	   *source;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ||
@@ -503,16 +527,14 @@ router_move_row(PG_FUNCTION_ARGS)
 		elog(ERROR, "could not find the plan node that updates a row of \"%s\"",
 			 RelationGetRelationName(trigdata->tg_relation));
 	source->tid = trigdata->tg_trigtuple->t_self;
+	source->rel = trigdata->tg_relation;
+	source->old = trigdata->tg_trigslot;
 	if (node == NULL || node->operation == CMD_MERGE)
 	{
 		move_at_once(source, trigdata, estate, rri, node);
 		return PointerGetDatum(NULL);
 	}
-	/* a new row that no child holds may still go to the default child, where it is */
-	mover = router_mover(estate, source->base, true);
-	home = router_home(&mover->homes, base_layout(source, trigdata->tg_newslot));
-	if (RelationGetRelid(home->rel) != RelationGetRelid(trigdata->tg_relation))
-		begin_detour(source, estate, rri);
+	begin_detour(source, estate, rri);
 	return PointerGetDatum(trigdata->tg_newtuple);
 }
 

@@ -103,6 +103,9 @@ INSERT INTO groups VALUES (1), (2), (3), (4), (NULL);
 INSERT INTO hashed SELECT generate_series(1, 50);
 INSERT INTO attached VALUES (-5, 'before'), (0, 'zero'), (15, 'other'), (29, 'other'), (31, 'next');
 ALTER TABLE reading RENAME COLUMN residence_id TO home_id;
+SELECT router.add_global_key('reading', '{id}');
+CREATE TABLE alarm (reading_id bigint REFERENCES reading_id_keys ON DELETE CASCADE);
+INSERT INTO alarm VALUES (1), (2), (3);
 ALTER TABLE hashed RENAME TO hashed_renamed;
 SQL
 
@@ -121,6 +124,11 @@ my %same = (
 	'groups'   => q{SELECT tableoid::regclass, k FROM groups ORDER BY k},
 	'hashed'   => q{SELECT tableoid::regclass, k FROM hashed_renamed ORDER BY k},
 	'attached' => q{SELECT tableoid::regclass, k, v FROM attached ORDER BY k},
+	'global keys' => q{SELECT g.base, g.columns, g.key_table, v.constraint_name, c.missing, c.orphans, c.duplicates
+		FROM router.global_key_def g JOIN router.global_keys v USING (key_table) JOIN pg_attribute a ON a.attrelid = g.base AND a.attname = g.columns[1] AND a.attnum = g.attnums[1],
+		router.check_global_key(g.base) c},
+	'entries'  => q{SELECT id, reading_id FROM reading_id_keys LEFT JOIN alarm ON id = reading_id ORDER BY id},
+	'depends'  => q{SELECT refobjid::regclass, deptype FROM pg_depend WHERE objid = 'reading_id_keys'::regclass AND refclassid = 'pg_class'::regclass},
 	'plain'    => q{SELECT tableoid::regclass, k FROM plain},
 );
 
@@ -140,7 +148,10 @@ sub compare
 	is(query($to, q{SELECT tableoid::regclass FROM groups WHERE k IN (2, 99) ORDER BY k}), "groups_1_2\ngroups_1_2\ngroups_default", "$how: groups and default child");
 	is(query($to, q{SELECT tableoid::regclass, v FROM attached WHERE v = 'new' ORDER BY k}), "attached_below_0|new\nother_layout|new", "$how: pivot and attached child");
 	is(query($to, q{SELECT count(*) FROM ONLY hashed_renamed}), '0', "$how: hash");
+	is(query($to, q{DO $$BEGIN INSERT INTO reading (id, at, v) OVERRIDING SYSTEM VALUE VALUES (1, '2031-01-01', 1); RAISE 'not refused'; EXCEPTION WHEN unique_violation THEN END$$; SELECT missing + orphans + duplicates FROM router.check_global_key('reading')}),
+		'0', "$how: the global key holds");
 	is(query($to, q{DELETE FROM residence WHERE id = 1; SELECT count(*) FROM reading WHERE home_id = 1}), '0', "$how: foreign keys cascade");
+	is(query($to, q{SELECT count(*) FROM alarm}), '2', "$how: to those that refer to the global key as well");
 }
 
 # A schema without data has tables, children and triggers but no route, until the catalog's rows come.
