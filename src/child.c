@@ -564,6 +564,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	bool		temp = base->rd_rel->relpersistence == RELPERSISTENCE_TEMP;
 	char	   *texts[ROUTER_MAX_LEVELS];
 	char	   *create;
+	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
 	RouterAsOwner saved;
 	Oid			child;
 
@@ -585,7 +586,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	SPI_connect();
 	router_run("%s", create);
 	child = get_relname_relid(name, RelationGetNamespace(base));
-	router_mirror(RelationGetRelid(base), child);
+	router_mirror(&everything, RelationGetRelid(base), child);
 	SPI_finish();
 	router_catalog_add_child(child, RelationGetRelid(base), texts, nkeys);
 	router_cache_add_child(entry, generation, child, bounds, texts);

@@ -39,6 +39,12 @@
 	DefineIndex((relid), (stmt), InvalidOid, InvalidOid, (constr), false, false, false, false, true)
 #endif
 
+#if PG_VERSION_NUM >= 170000
+#define router_identity_sequence(rel, attnum) getIdentitySequence((rel), (attnum), false)
+#else
+#define router_identity_sequence(rel, attnum) getIdentitySequence(RelationGetRelid(rel), (attnum), false)
+#endif
+
 #if PG_VERSION_NUM >= 180000
 #define router_check_exprs(rri) ((rri)->ri_CheckConstraintExprs)
 #else
