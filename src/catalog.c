@@ -129,6 +129,19 @@ begin_scan(Relation rel, const char *index, AttrNumber attno, Oid relid)
 	return systable_beginscan(rel, catalog_relid(index), true, SnapshotSelf, 1, &skey);
 }
 
+/* Is there no route in this database? */
+bool
+router_catalog_is_empty(void)
+{
+	Relation	rel = table_open(catalog_relid("route_def"), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, SnapshotSelf, 0, NULL);
+	bool		empty = !HeapTupleIsValid(systable_getnext(scan));
+
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return empty;
+}
+
 static void
 delete_rows(const char *table, const char *index, AttrNumber attno, Oid relid)
 {

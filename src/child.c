@@ -584,7 +584,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 
 	/* our own DDL invalidates the route: it is not looked at from here on */
 	SPI_connect();
-	router_run("%s", create);
+	router_run_at_rest(create);
 	child = get_relname_relid(name, RelationGetNamespace(base));
 	router_mirror(&everything, RelationGetRelid(base), child);
 	SPI_finish();

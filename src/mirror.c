@@ -51,6 +51,7 @@
 #include "parser/parse_node.h"
 #include "parser/parser.h"
 #include "rewrite/rewriteManip.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -96,6 +97,22 @@ router_run(const char *fmt,...)
 	if (SPI_execute(sql.data, false, 0) < 0)
 		elog(ERROR, "SPI_execute failed: %s", sql.data);
 	pfree(sql.data);
+}
+
+/* The same, with the event triggers of this backend at rest. */
+void
+router_run_at_rest(const char *command)
+{
+	running++;
+	PG_TRY();
+	{
+		router_run("%s", command);
+	}
+	PG_FINALLY();
+	{
+		running--;
+	}
+	PG_END_TRY();
 }
 
 char *
@@ -203,6 +220,15 @@ router_same_tree(const Mirror *m, Node *base, Node *child)
 	return !IsA(base, List) && exprType(base) == BOOLOID && equal(parse_child_expr(m, base_text), child);
 }
 
+/* Is a CHECK of the child what this condition would make? Its columns are the child's. */
+bool
+router_same_condition(Oid child, const char *condition, Node *there)
+{
+	Mirror		m = {.child = child};
+
+	return router_same_tree(&m, parse_child_expr(&m, condition), there);
+}
+
 /* Are two arrays of the catalog alike? */
 bool
 router_same_array(Datum a, bool a_null, Datum b, bool b_null)
@@ -265,43 +291,57 @@ router_missing_options(Datum base, bool base_null, Datum child, bool child_null,
 
 /* ------------------------------------------------------------------- grants */
 
+/*
+ * Writes the grants on a table (subid 0) or a column, of which there is no C
+ * interface. The lock is the one that VACUUM holds for its update in place of
+ * the same row of pg_class.
+ */
 static void
-set_acl(Oid catalog, HeapTuple child, AttrNumber attno, Oid relid, int subid, Oid owner, Datum new_acl, bool no_new)
+set_acl(Mirror *m, int cache, AttrNumber attno, AttrNumber subid, Datum new_acl, bool no_new)
 {
-	Relation	rel = table_open(catalog, RowExclusiveLock);
+	Relation	rel;
+	HeapTuple	tup,
+				changed;
 	bool		no_old;
-	Datum		old_acl = heap_getattr(child, attno, RelationGetDescr(rel), &no_old);
+	Datum		old_acl;
 	Oid		   *old_members = NULL;
 	Oid		   *new_members = NULL;
-	int			nold = no_old ? 0 : aclmembers(DatumGetAclPCopy(old_acl), &old_members);
-	int			nnew = no_new ? 0 : aclmembers(DatumGetAclPCopy(new_acl), &new_members);
+	int			nold,
+				nnew;
 	int			column = attno;
-	HeapTuple	tup = heap_modify_tuple_by_cols(child, RelationGetDescr(rel), 1, &column, &new_acl, &no_new);
 
-	CatalogTupleUpdate(rel, &child->t_self, tup);
-	updateAclDependencies(RelationRelationId, relid, subid, owner, nold, old_members, nnew, new_members);
+	LockRelationOid(m->child, ShareUpdateExclusiveLock);
+	rel = table_open(cache == RELOID ? RelationRelationId : AttributeRelationId, RowExclusiveLock);
+	tup = cache == RELOID ? SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(m->child)) :
+		SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(subid));
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for relation %u", m->child);
+	old_acl = heap_getattr(tup, attno, RelationGetDescr(rel), &no_old);
+	nold = no_old ? 0 : aclmembers(DatumGetAclPCopy(old_acl), &old_members);
+	nnew = no_new ? 0 : aclmembers(DatumGetAclPCopy(new_acl), &new_members);
+	changed = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 1, &column, &new_acl, &no_new);
+	CatalogTupleUpdate(rel, &tup->t_self, changed);
+	updateAclDependencies(RelationRelationId, m->child, subid, m->base->rd_rel->relowner, nold, old_members, nnew,
+						  new_members);
 	table_close(rel, RowExclusiveLock);
 	CommandCounterIncrement();
 }
 
-/* The grants on a table (subid 0) or a column. */
 static void
-mirror_acl(Mirror *m, int cache, HeapTuple base, HeapTuple child, AttrNumber attno, int subid)
+mirror_acl(Mirror *m, int cache, HeapTuple base, HeapTuple child, AttrNumber attno, AttrNumber subid)
 {
 	bool		no_base,
 				no_child;
 	Datum		base_acl = SysCacheGetAttr(cache, base, attno, &no_base);
 	Datum		child_acl = SysCacheGetAttr(cache, child, attno, &no_child);
-	const char *column;
 
 	if (no_base && no_child)
 		return;
 	if (!no_base && !no_child && aclequal(DatumGetAclP(base_acl), DatumGetAclP(child_acl)))
 		return;
-	column = subid == 0 ? NULL : get_attname(m->child, subid, false);
-	if (router_mend(m, "grants", column ? "set the grants on column \"%s\"" : "set the grants", column))
-		set_acl(cache == RELOID ? RelationRelationId : AttributeRelationId, child, attno, m->child, subid,
-				m->base->rd_rel->relowner, base_acl, no_base);
+	if (subid == 0 ? router_mend(m, "grants", "set the grants") :
+		router_mend(m, "grants", "set the grants on column \"%s\"", get_attname(m->child, subid, false)))
+		set_acl(m, cache, attno, subid, base_acl, no_base);
 }
 
 static void
@@ -309,10 +349,11 @@ mirror_grants(Mirror *m)
 {
 	Oid			base = RelationGetRelid(m->base);
 	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(base));
-	HeapTuple	to = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(m->child));
+	HeapTuple	to = SearchSysCache1(RELOID, ObjectIdGetDatum(m->child));
 
 	mirror_acl(m, RELOID, from, to, Anum_pg_class_relacl, 0);
 	ReleaseSysCache(from);
+	ReleaseSysCache(to);
 	for (int i = 1; i <= m->map->maplen; i++)
 	{
 		AttrNumber	attnum = router_child_attnum(m, i);
@@ -320,10 +361,10 @@ mirror_grants(Mirror *m)
 		if (attnum == 0)
 			continue;
 		from = SearchSysCache2(ATTNUM, ObjectIdGetDatum(base), Int16GetDatum(i));
-		to = SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(attnum));
+		to = SearchSysCache2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(attnum));
 		mirror_acl(m, ATTNUM, from, to, Anum_pg_attribute_attacl, attnum);
 		ReleaseSysCache(from);
-		heap_freetuple(to);
+		ReleaseSysCache(to);
 	}
 }
 
@@ -515,7 +556,7 @@ mirror_columns(Mirror *m)
 					to;
 		const char *column;
 
-		if (attnum == 0 || (m->request->exact && m->request->column != 0 && m->request->column != i))
+		if (attnum == 0 || (m->request->exact && !list_member_int(m->request->columns, i)))
 			continue;
 		from = SearchSysCache2(ATTNUM, ObjectIdGetDatum(RelationGetRelid(m->base)), Int16GetDatum(i));
 		to = SearchSysCache2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(attnum));
@@ -539,7 +580,7 @@ mirror_comments(Mirror *m)
 		char	   *wanted;
 		char	   *there;
 
-		if ((i > 0 && attnum == 0) || (m->request->exact && m->request->column != i))
+		if ((i > 0 && attnum == 0) || (m->request->exact && !list_member_int(m->request->columns, i)))
 			continue;
 		wanted = GetComment(RelationGetRelid(m->base), RelationRelationId, i);
 		if (wanted == NULL && !m->request->exact)
@@ -770,12 +811,36 @@ router_mirror_drop(const RouterMirror *request, Oid base, Oid child, const Route
 }
 
 static void
-run_on_child(Mirror *m, void *arg)
+rename_counterpart(Mirror *m, void *arg)
 {
-	router_run("%s %s", m->alter, (char *) arg);
+	const RouterRenamed *renamed = arg;
+
+	if (renamed->classid == RelationRelationId)
+		router_rename_index_like(m, renamed->oid, renamed->name);
+	else if (renamed->classid == StatisticExtRelationId)
+		router_rename_statistics_like(m, renamed->oid, renamed->name);
+	else
+		router_rename_by_name(m, renamed);
 }
 
-/* Runs "ALTER TABLE child action". As router_mirror otherwise. */
+/* Renames what stands for a renamed object of the base, if it has the name by rule. As router_mirror otherwise. */
+void
+router_mirror_rename(const RouterMirror *request, Oid base, Oid child, const RouterRenamed *renamed)
+{
+	Mirror		m;
+
+	router_open_mirror(&m, request, base, child);
+	with_mirror(&m, rename_counterpart, unconstify(RouterRenamed *, renamed));
+}
+
+static void
+run_on_child(Mirror *m, void *arg)
+{
+	if (m->relkind == RELKIND_RELATION && router_mend(m, "table", "%s", (char *) arg))
+		router_run("%s %s", m->alter, (char *) arg);
+}
+
+/* Runs "ALTER TABLE child action", if the child is no foreign table. As router_mirror otherwise. */
 void
 router_mirror_alter(const RouterMirror *request, Oid base, Oid child, const char *action)
 {

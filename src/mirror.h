@@ -40,12 +40,13 @@ typedef struct RouterMirror
 
 	/*
 	 * Following one command: only these indexes, constraints, triggers,
-	 * policies, statistics of the base, comment and options of this column (0:
-	 * the table); and what the base lacks of them goes from the child as well.
+	 * policies and statistics of the base, and these columns (attnums; 0: the
+	 * table itself, for comments). What the base lacks of their properties goes
+	 * from the child as well.
 	 */
 	bool		exact;
 	List	   *only;
-	AttrNumber	column;
+	List	   *columns;
 
 	/* called for each difference; or NULL */
 	void		(*found) (void *arg, Oid child, const char *kind, const char *action);
@@ -61,6 +62,14 @@ typedef struct RouterDropped
 	bool		cascade;
 } RouterDropped;
 
+/* One that got another name. */
+typedef struct RouterRenamed
+{
+	Oid			classid;		/* RelationRelationId for an index */
+	Oid			oid;
+	const char *name;			/* the old one */
+} RouterRenamed;
+
 /* A step of building indexes that needs transactions of its own. */
 typedef struct RouterIndexStep
 {
@@ -70,13 +79,16 @@ typedef struct RouterIndexStep
 
 extern bool router_is_own_trigger(const Trigger *trigger);
 extern void router_run(const char *fmt,...) pg_attribute_printf(1, 2);
+extern void router_run_at_rest(const char *command);
 extern char *router_qualified_name(Oid relid);
 
 extern int	router_mirror(const RouterMirror *request, Oid base, Oid child);
 extern bool router_mirror_is_running(void);
+extern bool router_same_condition(Oid child, const char *condition, Node *there);
 extern bool router_next_index_step(Oid base, Oid child, RouterIndexStep *step);
 extern Oid	router_base_index(Oid base, Oid child, Oid index);
 extern void router_mirror_drop(const RouterMirror *request, Oid base, Oid child, const RouterDropped *dropped);
+extern void router_mirror_rename(const RouterMirror *request, Oid base, Oid child, const RouterRenamed *renamed);
 extern void router_mirror_alter(const RouterMirror *request, Oid base, Oid child, const char *action);
 extern char *router_object_name(const char *base, const char *child, const char *name);
 

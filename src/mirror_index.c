@@ -835,3 +835,54 @@ router_drop_statistics_like(Mirror *m, HeapTuple dropped)
 	if (OidIsValid(found) && router_mend(m, "statistics", "drop statistics %u", found))
 		drop_object(StatisticExtRelationId, found);
 }
+
+/* ------------------------------------------------------------------ renames */
+
+/* The base's index was renamed, and the constraint on it. */
+void
+router_rename_index_like(Mirror *m, Oid index, const char *old_name)
+{
+	List	   *base = read_shapes(m->base);
+	ListCell   *lc;
+
+	match_shapes(m, base, read_child_shapes(m));
+	foreach(lc, base)
+	{
+		Shape	   *shape = lfirst(lc);
+		char	   *name;
+
+		if (shape->oid != index || shape->match == NULL || !has_rule_name(m, shape->match->name, old_name))
+			continue;
+		name = free_name(m, RelationRelationId, shape->name);
+		if (router_mend(m, "index", "rename index \"%s\" to \"%s\"", shape->match->name, name))
+			router_run("ALTER INDEX %s RENAME TO %s", router_qualified_name(shape->match->oid), quote_identifier(name));
+	}
+}
+
+void
+router_rename_statistics_like(Mirror *m, Oid statistics, const char *old_name)
+{
+	HeapTuple	base = SearchSysCacheCopy1(STATEXTOID, ObjectIdGetDatum(statistics));
+	HeapTuple	tup;
+	Oid			found;
+
+	namestrcpy(&((Form_pg_statistic_ext) GETSTRUCT(base))->stxname, old_name);
+	found = find_statistics(m, base, NIL);
+	tup = SearchSysCache1(STATEXTOID, ObjectIdGetDatum(found));
+	if (!HeapTupleIsValid(tup))
+		return;
+	if (has_rule_name(m, NameStr(((Form_pg_statistic_ext) GETSTRUCT(tup))->stxname), old_name))
+	{
+		char	   *there = quote_qualified_identifier(get_namespace_name(((Form_pg_statistic_ext)
+																		   GETSTRUCT(tup))->stxnamespace),
+													   NameStr(((Form_pg_statistic_ext) GETSTRUCT(tup))->stxname));
+		HeapTuple	renamed = SearchSysCache1(STATEXTOID, ObjectIdGetDatum(statistics));
+		char	   *name = free_name(m, StatisticExtRelationId,
+									 NameStr(((Form_pg_statistic_ext) GETSTRUCT(renamed))->stxname));
+
+		ReleaseSysCache(renamed);
+		if (router_mend(m, "statistics", "rename statistics %s to \"%s\"", there, name))
+			router_run("ALTER STATISTICS %s RENAME TO %s", there, quote_identifier(name));
+	}
+	ReleaseSysCache(tup);
+}

@@ -42,6 +42,9 @@ extern void router_mirror_policies(Mirror *m);
 
 extern void router_drop_index_like(Mirror *m, HeapTuple dropped, const char *name, bool cascade);
 extern void router_drop_statistics_like(Mirror *m, HeapTuple dropped);
+extern void router_rename_index_like(Mirror *m, Oid index, const char *old_name);
+extern void router_rename_statistics_like(Mirror *m, Oid statistics, const char *old_name);
+extern void router_rename_by_name(Mirror *m, const RouterRenamed *renamed);
 extern void router_drop_by_name(Mirror *m, Oid classid, const char *name, bool cascade);
 
 #endif

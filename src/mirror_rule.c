@@ -524,3 +524,62 @@ router_drop_by_name(Mirror *m, Oid classid, const char *name, bool cascade)
 			break;
 	}
 }
+
+/* ------------------------------------------------------------------ renames */
+
+/* Renames the child's foreign key, trigger or policy as the base's was, unless it has one of the new name. */
+void
+router_rename_by_name(Mirror *m, const RouterRenamed *renamed)
+{
+	const char *old_name = quote_identifier(renamed->name);
+	Oid			base = RelationGetRelid(m->base);
+	Trigger    *there;
+	Relation	child;
+	ListCell   *lc;
+
+	switch (renamed->classid)
+	{
+		case ConstraintRelationId:
+			foreach(lc, foreign_keys(base))
+			{
+				ForeignKey *key = lfirst(lc);
+
+				if (key->oid == renamed->oid && find_foreign_key(foreign_keys(m->child), renamed->name) &&
+					!find_foreign_key(foreign_keys(m->child), key->name) &&
+					router_mend(m, "foreign key", "rename foreign key \"%s\" to \"%s\"", renamed->name, key->name))
+					router_run("%s RENAME CONSTRAINT %s TO %s", m->alter, old_name, quote_identifier(key->name));
+			}
+			break;
+		case TriggerRelationId:
+			child = table_open(m->child, NoLock);
+			there = find_trigger(child->trigdesc, renamed->name);
+			if (there && !belongs_on_child(there))
+				there = NULL;
+			table_close(child, NoLock);
+			for (int i = 0; there && i < m->base->trigdesc->numtriggers; i++)
+			{
+				const char *name = pstrdup(m->base->trigdesc->triggers[i].tgname);
+
+				if (m->base->trigdesc->triggers[i].tgoid != renamed->oid)
+					continue;
+				if (!belongs_on_child(&m->base->trigdesc->triggers[i]) ||
+					OidIsValid(get_trigger_oid(m->child, name, true)))
+					break;
+				if (router_mend(m, "trigger", "rename trigger \"%s\" to \"%s\"", renamed->name, name))
+					router_run("ALTER TRIGGER %s ON %s RENAME TO %s", old_name, m->name, quote_identifier(name));
+				break;
+			}
+			break;
+		case PolicyRelationId:
+			foreach(lc, policies_of(base))
+			{
+				Policy	   *policy = lfirst(lc);
+
+				if (policy->oid == renamed->oid && find_policy(policies_of(m->child), renamed->name) &&
+					!find_policy(policies_of(m->child), policy->name) &&
+					router_mend(m, "policy", "rename policy \"%s\" to \"%s\"", renamed->name, policy->name))
+					router_run("ALTER POLICY %s ON %s RENAME TO %s", old_name, m->name, quote_identifier(policy->name));
+			}
+			break;
+	}
+}

@@ -11,6 +11,7 @@
 extern RouterEntry *router_owned_route(Oid base);
 extern void router_check_owner(Oid relid);
 extern void router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **bounds, const char *name);
+extern int	router_mend_base(RouterReport *report, Oid base, bool dry_run);
 extern RouterBound **router_default_bounds(RouterRoute *route);
 
 #endif
