@@ -223,6 +223,12 @@ CREATE PROCEDURE router.sync(base regclass, concurrently boolean, dry_run boolea
 COMMENT ON PROCEDURE router.sync(regclass, boolean, boolean)
     IS 'the same, one transaction a child; concurrently: indexes are built without keeping writers away';
 
+CREATE FUNCTION router.check(base regclass DEFAULT NULL)
+    RETURNS TABLE (routed_table regclass, child regclass, kind text, detail text, remedy text)
+    VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_check';
+COMMENT ON FUNCTION router.check(regclass)
+    IS 'what is not as it should be: children unlike their base, rows not at home, missing triggers and the like; no row: all is well';
+
 CREATE FUNCTION router.base_constraint(child regclass, constraint_name name)
     RETURNS name STABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'router_base_constraint';
 COMMENT ON FUNCTION router.base_constraint(regclass, name)

@@ -129,17 +129,22 @@ begin_scan(Relation rel, const char *index, AttrNumber attno, Oid relid)
 	return systable_beginscan(rel, catalog_relid(index), true, SnapshotSelf, 1, &skey);
 }
 
-/* Is there no route in this database? */
-bool
-router_catalog_is_empty(void)
+/* The bases of all routes, by oid. */
+List *
+router_catalog_bases(void)
 {
 	Relation	rel = table_open(catalog_relid("route_def"), AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, SnapshotSelf, 0, NULL);
-	bool		empty = !HeapTupleIsValid(systable_getnext(scan));
+	List	   *bases = NIL;
+	HeapTuple	tup;
+	bool		isnull;
 
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		bases = lappend_oid(bases, DatumGetObjectId(heap_getattr(tup, ROUTE_BASE, RelationGetDescr(rel), &isnull)));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return empty;
+	list_sort(bases, list_oid_cmp);
+	return bases;
 }
 
 static void

@@ -69,7 +69,7 @@ event_data(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function must be called by an event trigger")));
 	/* our own changes of children; the extension itself going; a database without routes */
-	if (router_mirror_is_running() || !router_catalog_exists() || router_catalog_is_empty())
+	if (router_mirror_is_running() || !router_catalog_exists() || router_catalog_bases() == NIL)
 		return NULL;
 	return (EventTriggerData *) fcinfo->context;
 }
@@ -569,7 +569,7 @@ follow(Follow *follow)
 	foreach(lc, follow->alter)
 		router_for_children(&plain, follow->base, alter_child, lfirst(lc));
 	if (follow->enabled_all)
-		(void) router_mend_base(NULL, follow->base, false);
+		(void) router_mend_base(&plain, follow->base);
 	if (follow->request.aspects != 0)
 		(void) router_sync_children(&follow->request, follow->base);
 	if (OidIsValid(follow->from_schema))
@@ -655,11 +655,12 @@ visit_command(List **follows, Node *parsetree, CollectedCommand *command)
 
 /* What an ALTER TABLE names that is not found in the collected objects. */
 static void
-visit_alter_table(List **follows, AlterTableStmt *stmt, Oid relid)
+visit_alter_table(List **follows, AlterTableStmt *stmt)
 {
+	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
 	ListCell   *lc;
 
-	if (!stmt->relation->inh || !is_base(relid))
+	if (!OidIsValid(relid) || !stmt->relation->inh || !is_base(relid))
 		return;
 	foreach(lc, stmt->cmds)
 		follow_subcommand(follow_of(follows, relid), lfirst_node(AlterTableCmd, lc));
@@ -675,10 +676,12 @@ router_on_ddl_end(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 	uint64		n;
 	int			guc_level;
-	bool		first = true;
 
 	if (event == NULL)
 		PG_RETURN_NULL();
+	/* with the search_path that the command had */
+	if (IsA(event->parsetree, AlterTableStmt))
+		visit_alter_table(&follows, castNode(AlterTableStmt, event->parsetree));
 	guc_level = router_pin_settings(NULL);
 	SPI_connect();
 	if (SPI_execute("SELECT command FROM pg_catalog.pg_event_trigger_ddl_commands()", true, 0) != SPI_OK_SELECT)
@@ -692,9 +695,6 @@ router_on_ddl_end(PG_FUNCTION_ARGS)
 			DatumGetPointer(SPI_getbinval(found->vals[i], found->tupdesc, 1, &isnull));
 
 		visit_command(&follows, event->parsetree, command);
-		if (first && command->type == SCT_AlterTable && IsA(event->parsetree, AlterTableStmt))
-			visit_alter_table(&follows, castNode(AlterTableStmt, event->parsetree), command->d.alterTable.objectId);
-		first = false;
 	}
 	foreach(lc, follows)
 		follow(lfirst(lc));

@@ -851,7 +851,8 @@ router_rename_index_like(Mirror *m, Oid index, const char *old_name)
 		Shape	   *shape = lfirst(lc);
 		char	   *name;
 
-		if (shape->oid != index || shape->match == NULL || !has_rule_name(m, shape->match->name, old_name))
+		if (shape->oid != index || shape->match == NULL || !has_rule_name(m, shape->match->name, old_name) ||
+			has_rule_name(m, shape->match->name, shape->name))
 			continue;
 		name = free_name(m, RelationRelationId, shape->name);
 		if (router_mend(m, "index", "rename index \"%s\" to \"%s\"", shape->match->name, name))
@@ -863,26 +864,20 @@ void
 router_rename_statistics_like(Mirror *m, Oid statistics, const char *old_name)
 {
 	HeapTuple	base = SearchSysCacheCopy1(STATEXTOID, ObjectIdGetDatum(statistics));
-	HeapTuple	tup;
-	Oid			found;
+	Form_pg_statistic_ext form = (Form_pg_statistic_ext) GETSTRUCT(base);
+	char	   *new_name = pstrdup(NameStr(form->stxname));
+	HeapTuple	there;
 
-	namestrcpy(&((Form_pg_statistic_ext) GETSTRUCT(base))->stxname, old_name);
-	found = find_statistics(m, base, NIL);
-	tup = SearchSysCache1(STATEXTOID, ObjectIdGetDatum(found));
-	if (!HeapTupleIsValid(tup))
+	namestrcpy(&form->stxname, old_name);
+	there = SearchSysCacheCopy1(STATEXTOID, ObjectIdGetDatum(find_statistics(m, base, NIL)));
+	if (!HeapTupleIsValid(there))
 		return;
-	if (has_rule_name(m, NameStr(((Form_pg_statistic_ext) GETSTRUCT(tup))->stxname), old_name))
-	{
-		char	   *there = quote_qualified_identifier(get_namespace_name(((Form_pg_statistic_ext)
-																		   GETSTRUCT(tup))->stxnamespace),
-													   NameStr(((Form_pg_statistic_ext) GETSTRUCT(tup))->stxname));
-		HeapTuple	renamed = SearchSysCache1(STATEXTOID, ObjectIdGetDatum(statistics));
-		char	   *name = free_name(m, StatisticExtRelationId,
-									 NameStr(((Form_pg_statistic_ext) GETSTRUCT(renamed))->stxname));
-
-		ReleaseSysCache(renamed);
-		if (router_mend(m, "statistics", "rename statistics %s to \"%s\"", there, name))
-			router_run("ALTER STATISTICS %s RENAME TO %s", there, quote_identifier(name));
-	}
-	ReleaseSysCache(tup);
+	form = (Form_pg_statistic_ext) GETSTRUCT(there);
+	if (!has_rule_name(m, NameStr(form->stxname), old_name) || has_rule_name(m, NameStr(form->stxname), new_name))
+		return;
+	new_name = free_name(m, StatisticExtRelationId, new_name);
+	if (router_mend(m, "statistics", "rename statistics \"%s\" to \"%s\"", NameStr(form->stxname), new_name))
+		router_run("ALTER STATISTICS %s RENAME TO %s",
+				   quote_qualified_identifier(get_namespace_name(form->stxnamespace), NameStr(form->stxname)),
+				   quote_identifier(new_name));
 }

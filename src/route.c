@@ -512,7 +512,7 @@ move_base_rows(RouterEntry *entry, Oid relid)
 static char
 trigger_state(Oid relid, const char *name)
 {
-	Relation	rel = table_open(relid, NoLock);
+	Relation	rel = table_open(relid, AccessShareLock);
 	char		state = 0;
 
 	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
@@ -524,7 +524,7 @@ trigger_state(Oid relid, const char *name)
 
 /* Creates the triggers of a base that are missing and enables those that are not. Returns how many those are. */
 static int
-create_triggers(RouterReport *report, Oid base, bool dry_run)
+create_triggers(const RouterMirror *request, Oid base)
 {
 	static const struct
 	{
@@ -548,9 +548,10 @@ create_triggers(RouterReport *report, Oid base, bool dry_run)
 		if (state == TRIGGER_FIRES_ALWAYS)
 			continue;
 		differences++;
-		if (report)
-			router_report(report, "%s: %s trigger \"%s\"", table, state ? "enable" : "create", triggers[i].name);
-		if (dry_run)
+		if (request->found)
+			request->found(request->arg, base, "trigger",
+						   psprintf("%s trigger \"%s\"", state ? "enable" : "create", triggers[i].name));
+		if (request->dry_run)
 			continue;
 		if (state == 0)
 			router_run("CREATE TRIGGER %s %s INSERT ON %s FOR EACH %s EXECUTE FUNCTION router.%s()",
@@ -662,13 +663,14 @@ note_temporary(Oid base)
 static void
 put_route(const RouterConfig *config, bool is_new)
 {
+	RouterMirror all = {0};
 	RouterAsOwner saved;
 
 	router_become_owner(&saved, router_relation_owner(config->base),
 						get_rel_persistence(config->base) == RELPERSISTENCE_TEMP, config->time_zone);
 	if (is_new)
 	{
-		(void) create_triggers(NULL, config->base, false);
+		(void) create_triggers(&all, config->base);
 		note_temporary(config->base);
 	}
 	router_catalog_put_route(config);
@@ -688,15 +690,15 @@ report_route(RouterReport *report, const RouterConfig *there, const RouterConfig
 		router_report(report, "change the settings of %s", table);
 }
 
-/* Puts back the triggers of a base, or only counts what is to be done. The base is locked. */
+/* Puts back the triggers of a base, or only tells what is to be done. The base is locked. */
 int
-router_mend_base(RouterReport *report, Oid base, bool dry_run)
+router_mend_base(const RouterMirror *request, Oid base)
 {
 	RouterAsOwner saved;
 	int			differences;
 
 	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP, NULL);
-	differences = create_triggers(report, base, dry_run);
+	differences = create_triggers(request, base);
 	router_become_user(&saved);
 	return differences;
 }

@@ -234,26 +234,45 @@ router_sync(PG_FUNCTION_ARGS)
 	request.arg = &report;
 	if (report.dry_run)
 		request.found = report_difference;
-	if (router_mend_base(report.dry_run ? &report : NULL, base, true) + router_sync_children(&request, base) == 0 ||
-		report.dry_run)
+	if (router_mend_base(&request, base) + router_sync_children(&request, base) == 0 || report.dry_run)
 		return (Datum) 0;
 	LockRelationOid(base, ShareRowExclusiveLock);
 	(void) router_owned_route(base);	/* it may have gone while we waited */
 	request.dry_run = false;
 	request.found = report_difference;
-	router_mend_base(&report, base, false);
-	router_sync_children(&request, base);
+	(void) router_mend_base(&request, base);
+	(void) router_sync_children(&request, base);
 	return (Datum) 0;
 }
 
 /* -------------------------------------------------------------- concurrently */
 
-static void
-notice_difference(void *arg, Oid child, const char *kind, const char *action)
+/* What one transaction does, told when it is done: NOTICEs are off while it runs as the owner. */
+typedef struct Told
 {
-	const RouterMirror *request = arg;
+	MemoryContext cxt;
+	List	   *lines;
+} Told;
 
-	ereport(NOTICE, (errmsg("%s: %s%s", router_qualified_name(child), request->dry_run ? "would " : "", action)));
+static void
+note_difference(void *arg, Oid child, const char *kind, const char *action)
+{
+	Told	   *told = arg;
+	MemoryContext old = MemoryContextSwitchTo(told->cxt);
+
+	told->lines = lappend(told->lines, psprintf("%s: %s", router_qualified_name(child), action));
+	MemoryContextSwitchTo(old);
+}
+
+static void
+tell(Told *told, bool dry_run)
+{
+	ListCell   *lc;
+
+	foreach(lc, told->lines)
+		ereport(NOTICE, (errmsg("%s%s", dry_run ? "would " : "", (char *) lfirst(lc))));
+	list_free_deep(told->lines);
+	told->lines = NIL;
 }
 
 /* Commits and goes on in a new transaction, as SPI_commit does. */
@@ -345,27 +364,30 @@ lock_one_child(Oid base, Oid child)
 static void
 sync_one_child(Oid base, Oid child, bool concurrently, bool dry_run, MemoryContext cxt)
 {
-	RouterMirror request = {.aspects = ROUTER_ALL,.dry_run = true};
+	Told		told = {.cxt = cxt};
+	RouterMirror request = {.aspects = ROUTER_ALL,.dry_run = true,.arg = &told};
+	int			differences = 0;
 
-	request.arg = &request;
-	request.found = dry_run ? notice_difference : NULL;
-	if (concurrently && !dry_run)
+	if (dry_run)
+		request.found = note_difference;
+	else if (concurrently)
 		build_indexes(base, child, cxt);
 	(void) router_owned_route(base);
 	LockRelationOid(base, AccessShareLock);
 	LockRelationOid(child, AccessShareLock);
-	if (!is_child_still(base, child) || router_sync_child(&request, base, child) == 0 || dry_run)
-	{
-		next_transaction(cxt);
-		return;
-	}
+	if (is_child_still(base, child))
+		differences = router_sync_child(&request, base, child);
+	tell(&told, true);
 	next_transaction(cxt);
+	if (differences == 0 || dry_run)
+		return;
 	lock_one_child(base, child);
 	(void) router_owned_route(base);
 	request.dry_run = false;
-	request.found = notice_difference;
+	request.found = note_difference;
 	if (is_child_still(base, child))
-		router_sync_child(&request, base, child);
+		(void) router_sync_child(&request, base, child);
+	tell(&told, false);
 	next_transaction(cxt);
 }
 
@@ -385,6 +407,8 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 	Oid			base = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	bool		concurrently = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	bool		dry_run = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	RouterMirror look = {.dry_run = true};
+	List	   *children;
 	ListCell   *lc;
 
 	if (atomic)
@@ -393,10 +417,13 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 				 errmsg("CALL router.sync cannot run inside a transaction block or a function"),
 				 errhint("Call it by itself, or use SELECT router.sync(…), which keeps writers away while it builds indexes.")));
 	(void) router_owned_route(base);
-	if (router_mend_base(NULL, base, true) > 0)
+	LockRelationOid(base, AccessShareLock);
+	if (router_mend_base(&look, base) > 0)
 		ereport(NOTICE, (errmsg("triggers of \"%s\" are missing or disabled", get_rel_name(base)),
 						 errhint("SELECT router.sync(…) mends them.")));
-	foreach(lc, router_children_by_oid(base))
+	children = router_children_by_oid(base);
+	next_transaction(cxt);
+	foreach(lc, children)
 		sync_one_child(base, lfirst_oid(lc), concurrently, dry_run, cxt);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(cxt);
@@ -426,7 +453,7 @@ router_base_constraint(PG_FUNCTION_ARGS)
 	constraint = get_relation_constraint_oid(child, name, true);
 	index = OidIsValid(constraint) ? get_constraint_index(constraint) :
 		get_relname_relid(name, get_rel_namespace(child));
-	if (!OidIsValid(index) && OidIsValid(constraint) && 
+	if (!OidIsValid(index) && OidIsValid(constraint) &&
 		OidIsValid(get_relation_constraint_oid(def->base, name, true)))
 	{
 		namestrcpy(result, name);
