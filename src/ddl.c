@@ -96,6 +96,17 @@ deleted_row(Oid catalog, Oid index, AttrNumber attno, Oid oid)
 	return found;
 }
 
+/*
+ * Is this session restoring a dump? pg_dump's scripts and pg_restore set both of
+ * these. Nothing is followed then: the dump brings what children have, and
+ * would meet what we had made.
+ */
+static bool
+is_restoring(void)
+{
+	return !check_function_bodies && namespace_search_path[0] == '\0';
+}
+
 static bool
 is_base(Oid relid)
 {
@@ -671,6 +682,7 @@ Datum
 router_on_ddl_end(PG_FUNCTION_ARGS)
 {
 	EventTriggerData *event = event_data(fcinfo);
+	bool		restoring = is_restoring();
 	SPITupleTable *found;
 	List	   *follows = NIL;
 	ListCell   *lc;
@@ -697,7 +709,8 @@ router_on_ddl_end(PG_FUNCTION_ARGS)
 		visit_command(&follows, event->parsetree, command);
 	}
 	foreach(lc, follows)
-		follow(lfirst(lc));
+		if (!restoring)
+			follow(lfirst(lc));
 	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
 	PG_RETURN_NULL();
@@ -865,6 +878,7 @@ Datum
 router_on_sql_drop(PG_FUNCTION_ARGS)
 {
 	EventTriggerData *event = event_data(fcinfo);
+	bool		restoring = is_restoring();
 	SPITupleTable *found;
 	int			guc_level;
 	uint64		n;
@@ -890,7 +904,7 @@ router_on_sql_drop(PG_FUNCTION_ARGS)
 
 			if (pass == 0 && classid == RelationRelationId)
 				forget_dropped(oid, subid);
-			else if (pass == 1 && subid == 0)
+			else if (pass == 1 && subid == 0 && !restoring)
 				follow_dropped(event->parsetree, classid, oid, SPI_getvalue(found->vals[i], found->tupdesc, 4));
 		}
 	SPI_finish();

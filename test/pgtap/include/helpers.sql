@@ -93,7 +93,7 @@ END $$;
 
 -- What a table has, in words that do not name it: to compare a child with its base.
 CREATE FUNCTION test.properties(rel regclass) RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
-    WITH comments AS (SELECT classoid, objoid, objsubid, description FROM pg_description)
+    WITH comments AS NOT MATERIALIZED (SELECT classoid, objoid, objsubid, description FROM pg_description)
     SELECT format('table %s %s %s %s %s %s %s', relowner::regrole, relacl, relpersistence, relreplident, relrowsecurity,
                   relforcerowsecurity, (SELECT array_agg(o ORDER BY o) FROM unnest(reloptions) o))
            || coalesce((SELECT description FROM comments WHERE classoid = 'pg_class'::regclass AND objoid = rel AND objsubid = 0), '')
