@@ -131,6 +131,8 @@ router_mend(Mirror *m, const char *kind, const char *fmt,...)
 	const RouterMirror *request = m->request;
 	StringInfoData action;
 
+	if (m->is_part)
+		return !request->dry_run;
 	m->differences++;
 	if (request->found)
 	{

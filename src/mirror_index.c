@@ -519,9 +519,13 @@ router_mirror_indexes(Mirror *m)
 		if (!shape->form->indisvalid || !(router_wanted(m, shape->oid) || router_wanted(m, shape->constraint)))
 			continue;
 		if (shape->match == NULL)
+		{
 			shape->match = make_counterpart(m, shape, child);
+			m->is_part = true;
+		}
 		if (shape->match)
 			mirror_index_properties(m, shape, shape->match);
+		m->is_part = false;
 	}
 }
 
@@ -783,12 +787,15 @@ router_mirror_statistics(Mirror *m)
 			continue;
 		to = find_statistics(m, base, taken);
 		if (!OidIsValid(to) && router_wanted(m, lfirst_oid(lc)))
+		{
 			to = make_statistics(m, base);
-		if (!OidIsValid(to))
-			continue;
-		taken = lappend_oid(taken, to);
-		if (router_wanted(m, lfirst_oid(lc)))
+			m->is_part = true;
+		}
+		if (OidIsValid(to))
+			taken = lappend_oid(taken, to);
+		if (OidIsValid(to) && router_wanted(m, lfirst_oid(lc)))
 			mirror_statistics_properties(m, base, to);
+		m->is_part = false;
 	}
 }
 

@@ -18,6 +18,7 @@ typedef struct Mirror
 	char		relkind;		/* of the child */
 	Oid			rowtype;		/* of the child */
 	AttrMap    *map;			/* base attnum -> child attnum, 0: it has no such column */
+	bool		is_part;		/* what is done now is part of what was told last */
 	int			differences;
 } Mirror;
 

@@ -144,26 +144,32 @@ deferral(const ForeignKey *key)
 	return key->deferred ? " DEFERRABLE INITIALLY DEFERRED" : key->deferrable ? " DEFERRABLE" : "";
 }
 
+/* Makes a foreign key that the child lacks, or has otherwise; NULL: it is there. */
+static const ForeignKey *
+make_foreign_key(Mirror *m, const ForeignKey *wanted, const ForeignKey *there)
+{
+	const char *name = quote_identifier(wanted->name);
+
+	if (there && strcmp(wanted->definition, there->definition) == 0)
+		return there;
+	if (!router_mend(m, "foreign key", "%s foreign key \"%s\"", there ? "replace" : "add", wanted->name))
+		return NULL;
+	if (there)
+		router_run("%s DROP CONSTRAINT %s", m->alter, name);
+	router_run("%s ADD CONSTRAINT %s %s%s%s", m->alter, name, wanted->definition, deferral(wanted),
+			   !wanted->enforced ? " NOT ENFORCED" : wanted->validated ? "" : " NOT VALID");
+	m->is_part = true;
+	return wanted;
+}
+
 static void
 mirror_foreign_key(Mirror *m, const ForeignKey *wanted, const ForeignKey *there)
 {
 	const char *name = quote_identifier(wanted->name);
 
-	if (there && strcmp(wanted->definition, there->definition) != 0)
-	{
-		if (!router_mend(m, "foreign key", "replace foreign key \"%s\"", wanted->name))
-			return;
-		router_run("%s DROP CONSTRAINT %s", m->alter, name);
-		there = NULL;
-	}
-	else if (there == NULL && !router_mend(m, "foreign key", "add foreign key \"%s\"", wanted->name))
-		return;
+	there = make_foreign_key(m, wanted, there);
 	if (there == NULL)
-	{
-		router_run("%s ADD CONSTRAINT %s %s%s%s", m->alter, name, wanted->definition, deferral(wanted),
-				   !wanted->enforced ? " NOT ENFORCED" : wanted->validated ? "" : " NOT VALID");
 		return;
-	}
 	if (wanted->enforced != there->enforced &&
 		router_mend(m, "foreign key", "%s foreign key \"%s\"", wanted->enforced ? "enforce" : "do not enforce",
 					wanted->name))
@@ -175,6 +181,8 @@ mirror_foreign_key(Mirror *m, const ForeignKey *wanted, const ForeignKey *there)
 	if (wanted->validated && !there->validated && there->enforced &&
 		router_mend(m, "foreign key", "validate foreign key \"%s\"", wanted->name))
 		router_run("%s VALIDATE CONSTRAINT %s", m->alter, name);
+	router_mend_comment(m, ConstraintRelationId, wanted->oid,
+						get_relation_constraint_oid(m->child, wanted->name, false), "foreign key", wanted->name);
 }
 
 void
@@ -188,12 +196,9 @@ router_mirror_foreign_keys(Mirror *m)
 	{
 		ForeignKey *key = lfirst(lc);
 
-		if (!router_wanted(m, key->oid))
-			continue;
-		mirror_foreign_key(m, key, find_foreign_key(there, key->name));
-		if (!m->request->dry_run)
-			router_mend_comment(m, ConstraintRelationId, key->oid,
-								get_relation_constraint_oid(m->child, key->name, false), "foreign key", key->name);
+		if (router_wanted(m, key->oid))
+			mirror_foreign_key(m, key, find_foreign_key(there, key->name));
+		m->is_part = false;
 	}
 }
 
@@ -283,17 +288,15 @@ mirror_trigger(Mirror *m, const Trigger *wanted, const Trigger *there)
 {
 	const char *name = quote_identifier(wanted->tgname);
 
-	if (there && !same_trigger(m, wanted, there))
+	if (there == NULL || !same_trigger(m, wanted, there))
 	{
-		if (!router_mend(m, "trigger", "replace trigger \"%s\"", wanted->tgname))
+		if (!router_mend(m, "trigger", "%s trigger \"%s\"", there ? "replace" : "create", wanted->tgname))
 			return;
-		router_run("DROP TRIGGER %s ON %s", name, m->name);
-		there = NULL;
-	}
-	else if (there == NULL && !router_mend(m, "trigger", "create trigger \"%s\"", wanted->tgname))
-		return;
-	if (there == NULL)
+		if (there)
+			router_run("DROP TRIGGER %s ON %s", name, m->name);
 		create_trigger(m, wanted);
+		m->is_part = true;
+	}
 	else if (wanted->tgenabled != there->tgenabled &&
 			 router_mend(m, "trigger", "%s trigger \"%s\"",
 						 wanted->tgenabled == TRIGGER_DISABLED ? "disable" : "enable", wanted->tgname))
@@ -301,9 +304,8 @@ mirror_trigger(Mirror *m, const Trigger *wanted, const Trigger *there)
 				   wanted->tgenabled == TRIGGER_DISABLED ? "DISABLE" :
 				   wanted->tgenabled == TRIGGER_FIRES_ALWAYS ? "ENABLE ALWAYS" :
 				   wanted->tgenabled == TRIGGER_FIRES_ON_REPLICA ? "ENABLE REPLICA" : "ENABLE", name);
-	if (!m->request->dry_run)
-		router_mend_comment(m, TriggerRelationId, wanted->tgoid, get_trigger_oid(m->child, wanted->tgname, false),
-							"trigger", wanted->tgname);
+	router_mend_comment(m, TriggerRelationId, wanted->tgoid, get_trigger_oid(m->child, wanted->tgname, false),
+						"trigger", wanted->tgname);
 }
 
 void
@@ -324,6 +326,7 @@ router_mirror_triggers(Mirror *m)
 
 		if (belongs_on_child(trigger) && router_wanted(m, trigger->tgoid))
 			mirror_trigger(m, trigger, find_trigger(there, trigger->tgname));
+		m->is_part = false;
 	}
 }
 
@@ -444,17 +447,17 @@ find_policy(List *policies, const char *name)
 static void
 mirror_policy(Mirror *m, const Policy *wanted, const Policy *there)
 {
-	if (there == NULL && router_mend(m, "policy", "create policy \"%s\"", wanted->name))
-		create_policy(m, wanted);
-	else if (there && !same_policy(m, wanted, there) &&
-			 router_mend(m, "policy", "replace policy \"%s\"", wanted->name))
+	if (there == NULL || !same_policy(m, wanted, there))
 	{
-		router_run("DROP POLICY %s ON %s", quote_identifier(wanted->name), m->name);
+		if (!router_mend(m, "policy", "%s policy \"%s\"", there ? "replace" : "create", wanted->name))
+			return;
+		if (there)
+			router_run("DROP POLICY %s ON %s", quote_identifier(wanted->name), m->name);
 		create_policy(m, wanted);
+		m->is_part = true;
 	}
-	if (!m->request->dry_run)
-		router_mend_comment(m, PolicyRelationId, wanted->oid, get_relation_policy_oid(m->child, wanted->name, false),
-							"policy", wanted->name);
+	router_mend_comment(m, PolicyRelationId, wanted->oid, get_relation_policy_oid(m->child, wanted->name, false),
+						"policy", wanted->name);
 }
 
 static void
@@ -488,6 +491,7 @@ router_mirror_policies(Mirror *m)
 
 			if (router_wanted(m, policy->oid))
 				mirror_policy(m, policy, find_policy(there, policy->name));
+			m->is_part = false;
 		}
 	}
 	if (m->request->aspects & ROUTER_ROW_SECURITY)
