@@ -716,16 +716,17 @@ mirror_aspects(Mirror *m, void *arg)
 		mirror_grants(m);
 }
 
-/* Opens the base, and looks at the child, which it locks AccessShare. */
+/* Opens the base, then looks at the child: in the order of locks, AccessShare. */
 void
 router_open_mirror(Mirror *m, const RouterMirror *request, Oid base, Oid child)
 {
-	Relation	rel = table_open(child, AccessShareLock);
+	Relation	rel;
 
 	memset(m, 0, sizeof(*m));
 	m->request = request;
 	m->base = table_open(base, AccessShareLock);
 	m->child = child;
+	rel = table_open(child, AccessShareLock);
 	m->relkind = rel->rd_rel->relkind;
 	m->rowtype = rel->rd_rel->reltype;
 	m->name = router_qualified_name(child);
