@@ -261,6 +261,29 @@ CREATE FUNCTION router.check_global_key(base regclass, OUT key_table regclass, O
 COMMENT ON FUNCTION router.check_global_key(regclass)
     IS 'counts rows without an entry, entries without a row, and keys that several rows have; all 0 if nothing went past the triggers';
 
+-- ---------------------------------------------------------------- children like their base
+
+CREATE FUNCTION router.sync(base regclass, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_sync';
+COMMENT ON FUNCTION router.sync(regclass, boolean)
+    IS 'makes the children like their base again: indexes, constraints, triggers, policies, grants and the rest; returns a line for each thing done';
+
+CREATE PROCEDURE router.sync(base regclass, concurrently boolean, dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_sync_concurrently';
+COMMENT ON PROCEDURE router.sync(regclass, boolean, boolean)
+    IS 'the same, one transaction a child; concurrently: indexes are built without keeping writers away';
+
+CREATE FUNCTION router.check(base regclass DEFAULT NULL)
+    RETURNS TABLE (routed_table regclass, child regclass, kind text, detail text, remedy text)
+    VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_check';
+COMMENT ON FUNCTION router.check(regclass)
+    IS 'what is not as it should be: children unlike their base, rows not at home, missing triggers and the like; no row: all is well';
+
+CREATE FUNCTION router.base_constraint(child regclass, constraint_name name)
+    RETURNS name STABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'router_base_constraint';
+COMMENT ON FUNCTION router.base_constraint(regclass, name)
+    IS 'the constraint or index of the base that one of a child stands for';
+
 -- ---------------------------------------------------------------- triggers
 
 CREATE FUNCTION router.keep_global_keys() RETURNS trigger
@@ -285,17 +308,27 @@ COMMENT ON FUNCTION router.move_row() IS 'internal: BEFORE UPDATE ROW trigger of
 
 CREATE FUNCTION router.on_sql_drop() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_sql_drop';
-COMMENT ON FUNCTION router.on_sql_drop() IS 'internal: forgets dropped tables and guards key columns';
+COMMENT ON FUNCTION router.on_sql_drop() IS 'internal: forgets dropped tables, guards key columns, drops from children what their base lost';
+
+CREATE FUNCTION router.on_ddl_start() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_ddl_start';
+COMMENT ON FUNCTION router.on_ddl_start() IS 'internal: refuses changes of type that a key cannot bear';
 
 CREATE FUNCTION router.on_ddl_end() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_ddl_end';
-COMMENT ON FUNCTION router.on_ddl_end() IS 'internal: follows renamed key columns and children that no longer inherit';
+COMMENT ON FUNCTION router.on_ddl_end() IS 'internal: children and catalog follow DDL on their base';
 
 CREATE EVENT TRIGGER router_on_sql_drop ON sql_drop EXECUTE FUNCTION router.on_sql_drop();
-CREATE EVENT TRIGGER router_on_ddl_end ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
+CREATE EVENT TRIGGER router_on_ddl_start ON ddl_command_start WHEN TAG IN ('ALTER TABLE')
+    EXECUTE FUNCTION router.on_ddl_start();
+CREATE EVENT TRIGGER router_on_ddl_end ON ddl_command_end
+    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TABLE', 'CREATE INDEX', 'ALTER INDEX',
+                 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE POLICY', 'ALTER POLICY',
+                 'CREATE STATISTICS', 'ALTER STATISTICS', 'COMMENT', 'GRANT', 'REVOKE', 'CREATE SCHEMA')
     EXECUTE FUNCTION router.on_ddl_end();
-COMMENT ON EVENT TRIGGER router_on_sql_drop IS 'router: forgets dropped tables';
-COMMENT ON EVENT TRIGGER router_on_ddl_end IS 'router: follows renames';
+COMMENT ON EVENT TRIGGER router_on_sql_drop IS 'router: forgets dropped tables, drops from children what their base lost';
+COMMENT ON EVENT TRIGGER router_on_ddl_start IS 'router: guards key columns';
+COMMENT ON EVENT TRIGGER router_on_ddl_end IS 'router: children and catalog follow DDL on their base';
 
 -- ---------------------------------------------------------------- views
 

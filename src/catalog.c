@@ -143,6 +143,24 @@ begin_scan(Relation rel, const char *index, AttrNumber attno, Oid relid)
 	return systable_beginscan(rel, catalog_relid(index), true, SnapshotSelf, 1, &skey);
 }
 
+/* The bases of all routes, by oid. */
+List *
+router_catalog_bases(void)
+{
+	Relation	rel = table_open(catalog_relid("route_def"), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, SnapshotSelf, 0, NULL);
+	List	   *bases = NIL;
+	HeapTuple	tup;
+	bool		isnull;
+
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		bases = lappend_oid(bases, DatumGetObjectId(heap_getattr(tup, ROUTE_BASE, RelationGetDescr(rel), &isnull)));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	list_sort(bases, list_oid_cmp);
+	return bases;
+}
+
 static void
 delete_rows(const char *table, const char *index, AttrNumber attno, Oid relid)
 {

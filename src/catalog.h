@@ -56,6 +56,7 @@ extern const char *router_policy_name(RouterPolicy policy);
 extern RouterPolicy router_policy_from_text(const char *setting, const char *policy, bool create_allowed);
 
 extern bool router_catalog_exists(void);
+extern List *router_catalog_bases(void);
 extern RouterConfig *router_catalog_route(Oid base);
 extern List *router_catalog_children(Oid base);
 extern RouterChildDef *router_catalog_child(Oid child);

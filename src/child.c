@@ -568,6 +568,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	bool		temp = base->rd_rel->relpersistence == RELPERSISTENCE_TEMP;
 	char	   *texts[ROUTER_MAX_LEVELS];
 	char	   *create;
+	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
 	RouterAsOwner saved;
 	Oid			child;
 
@@ -587,11 +588,10 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 
 	/* our own DDL invalidates the route: it is not looked at from here on */
 	SPI_connect();
-	router_run("%s", create);
+	router_run_at_rest(create);
 	child = get_relname_relid(name, RelationGetNamespace(base));
-	router_mirror(RelationGetRelid(base), child);
+	router_mirror(&everything, RelationGetRelid(base), child);
 	SPI_finish();
-	router_put_move_trigger(child);
 	router_keys_equip(RelationGetRelid(base), child);
 	router_catalog_add_child(child, RelationGetRelid(base), texts, nkeys);
 	router_cache_add_child(entry, generation, child, bounds, texts);

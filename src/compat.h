@@ -50,6 +50,12 @@
 #define router_has_truncate_triggers(relkind) ((relkind) == RELKIND_RELATION)
 #endif
 
+#if PG_VERSION_NUM >= 170000
+#define router_identity_sequence(rel, attnum) getIdentitySequence((rel), (attnum), false)
+#else
+#define router_identity_sequence(rel, attnum) getIdentitySequence(RelationGetRelid(rel), (attnum), false)
+#endif
+
 #if PG_VERSION_NUM >= 180000
 #define router_check_exprs(rri) ((rri)->ri_CheckConstraintExprs)
 #define router_primary_key_index(rel) RelationGetPrimaryKeyIndex((rel), false)

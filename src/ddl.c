@@ -1,61 +1,783 @@
 /*
  * ddl.c
- *		Event triggers: the catalog follows what happens to bases and children.
+ *		Event triggers: catalog and children follow what happens to bases.
  *
  * They run as whoever runs the DDL, so they read with a pinned search_path and
- * write through catalog.c. What they cannot allow they refuse, which undoes
- * the DDL.
+ * write through catalog.c; children are changed as the owner of the base, by
+ * sync.c. What they cannot allow they refuse, which undoes the DDL.
+ *
+ * A command is followed in just what it touches: commands that core collected
+ * for pg_event_trigger_ddl_commands name the objects, and of those only the
+ * counterparts on the children are compared (RouterMirror.exact). What core's
+ * inheritance recursion does is left to it. A command addressed to ONLY the
+ * base is not followed.
+ *
+ * Dropped objects are found by the rows of the catalog that the command has
+ * just deleted, which nobody can have vacuumed.
+ *
+ * Locking: the command holds its lock on the base; ShareUpdateExclusiveLock
+ * is added, for commands such as GRANT that lock less. Then the children, by oid.
  */
 #include "compat.h"
-#include "catalog.h"
+#include "sync.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_statistic_ext.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "parser/parse_type.h"
+#include "storage/lmgr.h"
+#include "tcop/deparse_utility.h"
+#include "utils/aclchk_internal.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "route.h"
 
 #include "global.h"
 #include "keep.h"
 
 PG_FUNCTION_INFO_V1(router_on_sql_drop);
+PG_FUNCTION_INFO_V1(router_on_ddl_start);
 PG_FUNCTION_INFO_V1(router_on_ddl_end);
 
-typedef void (*ObjectVisitor) (Oid relid, AttrNumber attnum);
+/* ------------------------------------------------------------------ helpers */
 
-/* Visits the relations, or their columns, that a set-returning function of event triggers names. */
-static void
-visit_objects(FunctionCallInfo fcinfo, const char *function, ObjectVisitor visit)
+/* The data of an event trigger; NULL: nothing to do. */
+static EventTriggerData *
+event_data(FunctionCallInfo fcinfo)
 {
-	int			guc_level;
-	uint64		n;
-	SPITupleTable *found;
-
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function must be called by an event trigger")));
-	if (!router_catalog_exists())
-		return;					/* the extension itself is going */
+	/* our own changes of children; the extension itself going; a database without routes */
+	if (router_mirror_is_running() || !router_catalog_exists() || router_catalog_bases() == NIL)
+		return NULL;
+	return (EventTriggerData *) fcinfo->context;
+}
+
+/* A row of a catalog by its oid column, also one that this transaction has deleted; NULL if there is none. */
+static HeapTuple
+deleted_row(Oid catalog, Oid index, AttrNumber attno, Oid oid)
+{
+	Relation	rel = table_open(catalog, AccessShareLock);
+	HeapTuple	found = NULL;
+	ScanKeyData skey;
+	SysScanDesc scan;
+	HeapTuple	tup;
+
+	ScanKeyInit(&skey, attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
+	scan = systable_beginscan(rel, index, true, SnapshotAny, 1, &skey);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		/* the last version, which no update leads on from */
+		if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmax(tup->t_data)) &&
+			ItemPointerEquals(&tup->t_self, &tup->t_data->t_ctid))
+			found = heap_copytuple(tup);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/*
+ * Is this session restoring a dump? pg_dump's scripts and pg_restore set both of
+ * these. Nothing is followed then: the dump brings what children have, and
+ * would meet what we had made.
+ */
+static bool
+is_restoring(void)
+{
+	return !check_function_bodies && namespace_search_path[0] == '\0';
+}
+
+static bool
+is_base(Oid relid)
+{
+	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) && router_catalog_route(relid) != NULL;
+}
+
+/* ----------------------------------------------------------- what to follow */
+
+/* What one command did to one base. */
+typedef struct Follow
+{
+	Oid			base;
+	RouterMirror request;
+	List	   *alter;			/* of char *: "ALTER TABLE child …" */
+	List	   *renamed;		/* of RouterRenamed */
+	Oid			from_schema;	/* SET SCHEMA: the old one */
+	bool		enabled_all;	/* ENABLE TRIGGER ALL or USER */
+} Follow;
+
+static Follow *
+follow_of(List **follows, Oid base)
+{
+	ListCell   *lc;
+	Follow	   *follow;
+
+	foreach(lc, *follows)
+		if (((Follow *) lfirst(lc))->base == base)
+			return lfirst(lc);
+	follow = palloc0(sizeof(Follow));
+	follow->base = base;
+	follow->request.exact = true;
+	*follows = lappend(*follows, follow);
+	return follow;
+}
+
+static Oid
+oid_in_row(int cache, Oid oid, AttrNumber attno)
+{
+	HeapTuple	tup = SearchSysCache1(cache, ObjectIdGetDatum(oid));
+	bool		isnull;
+	Oid			value;
+
+	if (!HeapTupleIsValid(tup))
+		return InvalidOid;
+	value = DatumGetObjectId(SysCacheGetAttr(cache, tup, attno, &isnull));
+	ReleaseSysCache(tup);
+	return value;
+}
+
+/* The table of a trigger or policy. */
+static Oid
+table_of_row(Oid catalog, Oid index, AttrNumber oid_attno, Oid oid, AttrNumber attno)
+{
+	Relation	rel = table_open(catalog, AccessShareLock);
+	Oid			table = InvalidOid;
+	bool		isnull;
+	ScanKeyData skey;
+	SysScanDesc scan;
+	HeapTuple	tup;
+
+	ScanKeyInit(&skey, oid_attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
+	scan = systable_beginscan(rel, index, true, NULL, 1, &skey);
+	tup = systable_getnext(scan);
+	if (HeapTupleIsValid(tup))
+		table = DatumGetObjectId(heap_getattr(tup, attno, RelationGetDescr(rel), &isnull));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return table;
+}
+
+/* The table that an object belongs to, and the aspects it is compared in. */
+static Oid
+table_of(const ObjectAddress *object, int *aspects)
+{
+	*aspects = 0;
+	switch (object->classId)
+	{
+		case RelationRelationId:
+			if (get_rel_relkind(object->objectId) != RELKIND_INDEX)
+				return object->objectId;
+			*aspects = ROUTER_INDEXES;
+			return IndexGetRelation(object->objectId, true);
+		case ConstraintRelationId:
+			*aspects = ROUTER_INDEXES | ROUTER_FOREIGN_KEYS;
+			return oid_in_row(CONSTROID, object->objectId, Anum_pg_constraint_conrelid);
+		case StatisticExtRelationId:
+			*aspects = ROUTER_STATISTICS;
+			return oid_in_row(STATEXTOID, object->objectId, Anum_pg_statistic_ext_stxrelid);
+		case TriggerRelationId:
+			*aspects = ROUTER_TRIGGERS;
+			return table_of_row(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, object->objectId,
+								Anum_pg_trigger_tgrelid);
+		case PolicyRelationId:
+			*aspects = ROUTER_POLICIES;
+			return table_of_row(PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, object->objectId,
+								Anum_pg_policy_polrelid);
+		default:
+			return InvalidOid;
+	}
+}
+
+/* ------------------------------------------------------------- ALTER TABLE */
+
+static void
+want(Follow *follow, int aspects)
+{
+	follow->request.aspects |= aspects;
+}
+
+static void
+want_object(Follow *follow, Oid object, int aspects)
+{
+	if (!OidIsValid(object))
+		return;
+	want(follow, aspects);
+	follow->request.only = list_append_unique_oid(follow->request.only, object);
+}
+
+static void
+want_column(Follow *follow, const char *name)
+{
+	AttrNumber	attnum = name ? get_attnum(follow->base, name) : InvalidAttrNumber;
+
+	want(follow, ROUTER_COLUMNS);
+	if (attnum > 0)
+		follow->request.columns = list_append_unique_int(follow->request.columns, attnum);
+}
+
+/* "SET (a = 'b', toast.c = 'd')", "RESET (a)" */
+static char *
+options_action(AlterTableCmd *cmd)
+{
+	bool		set = cmd->subtype != AT_ResetRelOptions;
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, (List *) cmd->def)
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+
+		appendStringInfo(&buf, "%s", buf.len > 0 ? ", " : set ? "SET (" : "RESET (");
+		if (option->defnamespace)
+			appendStringInfo(&buf, "%s.", quote_identifier(option->defnamespace));
+		appendStringInfoString(&buf, quote_identifier(option->defname));
+		if (set && option->arg)
+			appendStringInfo(&buf, " = %s", quote_literal_cstr(defGetString(option)));
+	}
+	appendStringInfoChar(&buf, ')');
+	return buf.data;
+}
+
+static void
+want_triggers(Follow *follow, const char *name)
+{
+	Relation	rel = table_open(follow->base, AccessShareLock);
+	TriggerDesc *triggers = rel->trigdesc;
+
+	want(follow, ROUTER_TRIGGERS);
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		if (name == NULL || strcmp(triggers->triggers[i].tgname, name) == 0)
+			want_object(follow, triggers->triggers[i].tgoid, ROUTER_TRIGGERS);
+	table_close(rel, NoLock);
+}
+
+/* What a part of ALTER TABLE touches other than what core passes on to inheritance children. */
+static void
+follow_subcommand(Follow *follow, AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AddColumn:
+			want_column(follow, castNode(ColumnDef, cmd->def)->colname);
+			break;
+		case AT_AddIdentity:
+		case AT_SetIdentity:
+		case AT_SetOptions:
+		case AT_ResetOptions:
+		case AT_SetStorage:
+		case AT_SetCompression:
+			want_column(follow, cmd->name);
+			break;
+		case AT_AlterColumnType:
+			want(follow, ROUTER_HOME);
+			break;
+		case AT_ChangeOwner:
+			want(follow, ROUTER_OWNER);
+			break;
+		case AT_DropCluster:
+			follow->alter = lappend(follow->alter, "SET WITHOUT CLUSTER");
+			break;
+		case AT_SetLogged:
+		case AT_SetUnLogged:
+			want(follow, ROUTER_PERSISTENCE);
+			break;
+		case AT_SetRelOptions:
+		case AT_ResetRelOptions:
+			follow->alter = lappend(follow->alter, options_action(cmd));
+			break;
+		case AT_EnableTrig:
+		case AT_EnableAlwaysTrig:
+		case AT_EnableReplicaTrig:
+		case AT_DisableTrig:
+			want_triggers(follow, cmd->name);
+			break;
+		case AT_EnableTrigAll:
+		case AT_EnableTrigUser:
+			follow->enabled_all = true;
+			want_triggers(follow, NULL);
+			break;
+		case AT_DisableTrigAll:
+		case AT_DisableTrigUser:
+			want_triggers(follow, NULL);
+			break;
+		case AT_EnableRowSecurity:
+		case AT_DisableRowSecurity:
+		case AT_ForceRowSecurity:
+		case AT_NoForceRowSecurity:
+			want(follow, ROUTER_ROW_SECURITY);
+			break;
+		case AT_ReplicaIdentity:
+			want(follow, ROUTER_REPLICA_IDENTITY);
+			break;
+		default:
+			break;
+	}
+}
+
+/* An object that a part of ALTER TABLE made or changed, as core collected it. */
+static void
+follow_address(Follow *follow, const ObjectAddress *address)
+{
+	int			aspects;
+
+	if (OidIsValid(address->objectId) && table_of(address, &aspects) == follow->base && aspects != 0)
+		want_object(follow, address->objectId, aspects);
+}
+
+static void
+follow_alter_table(List **follows, AlterTableStmt *stmt, const CollectedCommand *command)
+{
+	Oid			relid = command->d.alterTable.objectId;
+	ObjectAddress whole;
+	int			aspects;
+	ListCell   *lc;
+
+	if (!stmt->relation->inh)
+		return;
+	/* ALTER INDEX; or ALTER TABLE of an index */
+	if (get_rel_relkind(relid) == RELKIND_INDEX)
+	{
+		ObjectAddressSet(whole, RelationRelationId, relid);
+		relid = table_of(&whole, &aspects);
+		if (is_base(relid))
+			want_object(follow_of(follows, relid), whole.objectId, aspects);
+		return;
+	}
+	if (!is_base(relid))
+		return;
+	foreach(lc, command->d.alterTable.subcmds)
+		follow_address(follow_of(follows, relid), &((CollectedATSubcmd *) lfirst(lc))->address);
+}
+
+/* ------------------------------------------------------------ other commands */
+
+static void
+follow_simple(List **follows, Node *parsetree, const CollectedCommand *command)
+{
+	const ObjectAddress *address = &command->d.simple.address;
+	int			aspects;
+	Oid			base = table_of(address, &aspects);
+	Follow	   *follow;
+
+	if (!OidIsValid(base) || !is_base(base))
+		return;
+	follow = follow_of(follows, base);
+	if (IsA(parsetree, IndexStmt) && castNode(IndexStmt, parsetree)->concurrent)
+	{
+		ereport(NOTICE,
+				(errmsg("index \"%s\" was created on \"%s\" only, not on its children",
+						get_rel_name(address->objectId), get_rel_name(base)),
+				 errhint("CALL router.sync('%s', concurrently => true) creates it there.", router_qualified_name(base))));
+		return;
+	}
+	if (IsA(parsetree, IndexStmt) && !castNode(IndexStmt, parsetree)->relation->inh)
+		return;
+	if (IsA(parsetree, RenameStmt) && aspects != 0)
+	{
+		RouterRenamed *renamed = palloc(sizeof(RouterRenamed));
+		RenameStmt *stmt = castNode(RenameStmt, parsetree);
+
+		renamed->classid = address->classId;
+		renamed->oid = address->objectId;
+		renamed->name = stmt->subname ? stmt->subname : stmt->relation ? stmt->relation->relname :
+			strVal(llast((List *) stmt->object));
+		if (address->classId == ConstraintRelationId && OidIsValid(get_constraint_index(address->objectId)))
+		{
+			renamed->classid = RelationRelationId;
+			renamed->oid = get_constraint_index(address->objectId);
+		}
+		follow->renamed = lappend(follow->renamed, renamed);
+		return;
+	}
+	if (IsA(parsetree, AlterObjectSchemaStmt) && address->classId == RelationRelationId)
+		follow->from_schema = command->d.simple.secondaryObject.objectId;
+	else if (IsA(parsetree, CommentStmt) && aspects == 0)
+	{
+		want(follow, ROUTER_COMMENTS);
+		follow->request.columns = lappend_int(follow->request.columns, address->objectSubId);
+	}
+	else if (aspects != 0)
+		want_object(follow, address->objectId, aspects);
+}
+
+static void
+follow_grant(List **follows, const CollectedCommand *command)
+{
+	ListCell   *lc;
+
+	if (command->d.grant.istmt->objtype != OBJECT_TABLE)
+		return;
+	foreach(lc, command->d.grant.istmt->objects)
+		if (is_base(lfirst_oid(lc)))
+			want(follow_of(follows, lfirst_oid(lc)), ROUTER_GRANTS);
+}
+
+/* ---------------------------------------------------------------- refusals */
+
+/* A foreign key that refers to a base would look for the row in the base only. */
+static void
+check_references(const CollectedCommand *command)
+{
+	ListCell   *lc;
+
+	foreach(lc, command->d.alterTable.subcmds)
+	{
+		const ObjectAddress *address = &((CollectedATSubcmd *) lfirst(lc))->address;
+		Oid			referenced;
+
+		if (address->classId != ConstraintRelationId || !OidIsValid(address->objectId))
+			continue;
+		referenced = oid_in_row(CONSTROID, address->objectId, Anum_pg_constraint_confrelid);
+		if (OidIsValid(referenced) && is_base(referenced))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("foreign key \"%s\" cannot refer to routed table \"%s\"",
+							get_constraint_name(address->objectId), get_rel_name(referenced)),
+					 errdetail("It would not find the rows that live in children."),
+					 errhint("Refer to a table of keys that is not routed.")));
+	}
+}
+
+static void
+check_trigger(Oid base, Oid oid)
+{
+	Relation	rel = table_open(base, AccessShareLock);
+	TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (trigger->tgoid == oid && TRIGGER_FOR_ROW(trigger->tgtype) && (trigger->tgnewtable || trigger->tgoldtable))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("row trigger \"%s\" of routed table \"%s\" cannot have transition tables",
+							trigger->tgname, RelationGetRelationName(rel)),
+					 errdetail("Inheritance children cannot have such a trigger."),
+					 errhint("Use a statement trigger.")));
+	}
+	table_close(rel, NoLock);
+}
+
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+static bool
+is_text(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID;
+}
+
+/* Does a key mean the same with another type of its column? */
+static bool
+is_harmless(const RouterKey *key, Oid from, Oid to)
+{
+	from = getBaseType(from);
+	to = getBaseType(to);
+	if (from == to || (is_text(from) && is_text(to)))
+		return true;
+	return key->kind != ROUTER_HASH && is_integer(from) && is_integer(to);
+}
+
+/* Before ALTER TABLE … ALTER COLUMN … TYPE. */
+static void
+check_key_type(Oid base, AlterTableCmd *cmd)
+{
+	RouterConfig *route = router_catalog_route(base);
+	AttrNumber	attnum = get_attnum(base, cmd->name);
+	Oid			to;
+
+	for (int i = 0; i < route->nkeys; i++)
+	{
+		RouterKey  *key = &route->keys[i];
+
+		if (attnum == InvalidAttrNumber || key->attnum != attnum || router_catalog_children(base) == NIL)
+			continue;
+		to = typenameTypeId(NULL, castNode(ColumnDef, cmd->def)->typeName);
+		if (!is_harmless(key, get_atttype(base, attnum), to))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot change the type of column \"%s\" of routed table \"%s\" to %s: it is a key",
+							cmd->name, get_rel_name(base), format_type_be(to)),
+					 errdetail("The bounds of its children are values of type %s.",
+							   format_type_be(get_atttype(base, attnum))),
+					 errhint("Make another routed table with that type and move the rows into it, or end the routing first, with router.drop_route.")));
+	}
+}
+
+/* ----------------------------------------------------------------- at work */
+
+static void
+rename_on_child(const RouterMirror *request, Oid base, Oid child, void *arg)
+{
+	router_mirror_rename(request, base, child, arg);
+}
+
+static void
+alter_child(const RouterMirror *request, Oid base, Oid child, void *arg)
+{
+	router_mirror_alter(request, base, child, arg);
+}
+
+static void
+drop_from_child(const RouterMirror *request, Oid base, Oid child, void *arg)
+{
+	router_mirror_drop(request, base, child, arg);
+}
+
+/* Children that stand in the base's old schema move along. Runs as the caller, as SET SCHEMA of the base did. */
+static void
+move_to_schema(Oid base, Oid from)
+{
+	const char *schema = quote_identifier(get_namespace_name(get_rel_namespace(base)));
+	ListCell   *lc;
+
+	SPI_connect();
+	foreach(lc, router_children_by_oid(base))
+		if (get_rel_namespace(lfirst_oid(lc)) == from)
+			router_run_at_rest(psprintf("ALTER %sTABLE %s SET SCHEMA %s",
+										get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE ? "FOREIGN " : "",
+										router_qualified_name(lfirst_oid(lc)), schema));
+	SPI_finish();
+}
+
+static void
+follow(Follow *follow)
+{
+	RouterMirror plain = {0};
+	ListCell   *lc;
+
+	if (follow->request.aspects == 0 && follow->alter == NIL && follow->renamed == NIL &&
+		!OidIsValid(follow->from_schema) && !follow->enabled_all)
+		return;
+	LockRelationOid(follow->base, ShareUpdateExclusiveLock);
+	foreach(lc, follow->renamed)
+		router_for_children(&plain, follow->base, rename_on_child, lfirst(lc));
+	foreach(lc, follow->alter)
+		router_for_children(&plain, follow->base, alter_child, lfirst(lc));
+	if (follow->enabled_all)
+		(void) router_mend_base(&plain, follow->base);
+	if (follow->request.aspects != 0)
+		(void) router_sync_children(&follow->request, follow->base);
+	if (OidIsValid(follow->from_schema))
+		move_to_schema(follow->base, follow->from_schema);
+}
+
+/* ---------------------------------------------------- catalog after ALTER TABLE */
+
+/* Keys follow a renamed column, and must still fit its type. */
+static void
+check_altered_base(Oid relid, RouterConfig *route)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+
+	for (int i = 0; i < route->nkeys; i++)
+	{
+		char	   *column = get_attname(relid, route->keys[i].attnum, true);
+
+		if (column)
+		{
+			router_catalog_rename_key(relid, route->keys[i].attnum, column);
+			route->keys[i].column = column;
+		}
+		router_key_resolve(&route->keys[i], rel, route->time_zone);
+	}
+	table_close(rel, AccessShareLock);
+}
+
+static void
+check_altered(Oid relid)
+{
+	RouterChildDef *child = router_catalog_child(relid);
+	RouterConfig *route = router_catalog_route(relid);
+
+	if (child && !list_member_oid(find_inheritance_children(child->base, NoLock), relid))
+	{
+		router_keys_detach(child->base, relid);
+		router_catalog_remove_child(relid);
+	}
+	if (route)
+	{
+		check_altered_base(relid, route);
+		router_global_altered(relid);
+	}
+}
+
+/* ------------------------------------------------------------ ddl_command_end */
+
+static bool
+is_alter(Node *parsetree)
+{
+	return IsA(parsetree, AlterTableStmt) || IsA(parsetree, RenameStmt) || IsA(parsetree, AlterObjectSchemaStmt);
+}
+
+/* Reads one collected command. */
+static void
+visit_command(List **follows, Node *parsetree, CollectedCommand *command)
+{
+	switch (command->type)
+	{
+		case SCT_AlterTable:
+			check_references(command);
+			check_altered(command->d.alterTable.objectId);
+			if (IsA(parsetree, AlterTableStmt))
+				follow_alter_table(follows, castNode(AlterTableStmt, parsetree), command);
+			break;
+		case SCT_Grant:
+			follow_grant(follows, command);
+			break;
+		case SCT_Simple:
+			if (is_alter(parsetree) && command->d.simple.address.classId == RelationRelationId)
+				check_altered(command->d.simple.address.objectId);
+			if (IsA(parsetree, CreateTrigStmt))
+			{
+				int			aspects;
+				Oid			table = table_of(&command->d.simple.address, &aspects);
+
+				if (is_base(table))
+					check_trigger(table, command->d.simple.address.objectId);
+			}
+			/* sequences and indexes made on the way of another command come with that */
+			if (!IsA(parsetree, AlterTableStmt) && !IsA(parsetree, CreateStmt))
+				follow_simple(follows, parsetree, command);
+			break;
+		default:
+			break;
+	}
+}
+
+/* What an ALTER TABLE names that is not found in the collected objects. */
+static void
+visit_alter_table(List **follows, AlterTableStmt *stmt)
+{
+	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	ListCell   *lc;
+
+	if (!OidIsValid(relid) || !stmt->relation->inh || !is_base(relid))
+		return;
+	foreach(lc, stmt->cmds)
+		follow_subcommand(follow_of(follows, relid), lfirst_node(AlterTableCmd, lc));
+}
+
+/* ddl_command_end */
+Datum
+router_on_ddl_end(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *event = event_data(fcinfo);
+	bool		restoring = is_restoring();
+	SPITupleTable *found;
+	List	   *follows = NIL;
+	ListCell   *lc;
+	uint64		n;
+	int			guc_level;
+
+	if (event == NULL)
+		PG_RETURN_NULL();
+	/* with the search_path that the command had */
+	if (IsA(event->parsetree, AlterTableStmt))
+		visit_alter_table(&follows, castNode(AlterTableStmt, event->parsetree));
 	guc_level = router_pin_settings(NULL);
 	SPI_connect();
-	if (SPI_execute(psprintf("SELECT objid, objsubid FROM pg_catalog.%s() WHERE classid = 1259", function),
-					true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read %s", function);
+	if (SPI_execute("SELECT command FROM pg_catalog.pg_event_trigger_ddl_commands()", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_event_trigger_ddl_commands");
 	found = SPI_tuptable;
 	n = SPI_processed;
 	for (uint64 i = 0; i < n; i++)
 	{
 		bool		isnull;
+		CollectedCommand *command = (CollectedCommand *)
+			DatumGetPointer(SPI_getbinval(found->vals[i], found->tupdesc, 1, &isnull));
 
-		visit(DatumGetObjectId(SPI_getbinval(found->vals[i], found->tupdesc, 1, &isnull)),
-			  DatumGetInt32(SPI_getbinval(found->vals[i], found->tupdesc, 2, &isnull)));
+		visit_command(&follows, event->parsetree, command);
 	}
+	foreach(lc, follows)
+		if (!restoring)
+			follow(lfirst(lc));
 	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
+	PG_RETURN_NULL();
 }
+
+/* ---------------------------------------------------------- ddl_command_start */
+
+/* Identity columns of the base give their numbers to the children as a default, which would hold the sequence. */
+static void
+release_identity(Oid base, const char *column)
+{
+	RouterMirror plain = {0};
+	AttrNumber	attnum = get_attnum(base, column);
+	HeapTuple	tup = SearchSysCache2(ATTNUM, ObjectIdGetDatum(base), Int16GetDatum(attnum));
+	bool		identity;
+
+	if (!HeapTupleIsValid(tup))
+		return;
+	identity = ((Form_pg_attribute) GETSTRUCT(tup))->attidentity != '\0';
+	ReleaseSysCache(tup);
+	if (identity)
+		router_for_children(&plain, base, alter_child,
+							psprintf("ALTER COLUMN %s DROP DEFAULT", quote_identifier(column)));
+}
+
+/* ddl_command_start of ALTER TABLE */
+Datum
+router_on_ddl_start(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *event = event_data(fcinfo);
+	AlterTableStmt *stmt;
+	ListCell   *lc;
+
+	if (event == NULL || !IsA(event->parsetree, AlterTableStmt))
+		PG_RETURN_NULL();
+	stmt = castNode(AlterTableStmt, event->parsetree);
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		Oid			relid;
+
+		if (cmd->subtype != AT_AlterColumnType && cmd->subtype != AT_DropIdentity)
+			continue;
+		relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+		if (!OidIsValid(relid) || !is_base(relid) || !router_owns_relation(relid, GetUserId()))
+			continue;
+		if (cmd->subtype == AT_AlterColumnType)
+			check_key_type(relid, cmd);
+		else
+		{
+			LockRelationOid(relid, AccessExclusiveLock);
+			release_identity(relid, cmd->name);
+		}
+	}
+	PG_RETURN_NULL();
+}
+
+/* ------------------------------------------------------------------- sql_drop */
 
 /* A base or child is gone, or a column: which must not be a key. */
 static void
@@ -82,56 +804,120 @@ forget_dropped(Oid relid, AttrNumber attnum)
 	router_catalog_remove_all(relid);
 }
 
-/* Keys follow a renamed column, and must still fit its type. */
-static void
-check_altered_base(Oid relid, RouterConfig *route)
+/* Was the command told to drop what depends on the object, too? And is it addressed to children, too? */
+static bool
+drop_cascades(Node *parsetree)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
+	ListCell   *lc;
 
-	for (int i = 0; i < route->nkeys; i++)
+	if (IsA(parsetree, DropStmt))
+		return castNode(DropStmt, parsetree)->behavior == DROP_CASCADE;
+	if (IsA(parsetree, AlterTableStmt))
+		foreach(lc, castNode(AlterTableStmt, parsetree)->cmds)
+			if (lfirst_node(AlterTableCmd, lc)->behavior == DROP_CASCADE)
+				return true;
+	return false;
+}
+
+/* Finds the row of a dropped object that a base may have had; the base, or InvalidOid. */
+static Oid
+dropped_of_base(Oid classid, Oid oid, RouterDropped *dropped)
+{
+	Oid			table = InvalidOid;
+
+	dropped->classid = classid;
+	switch (classid)
 	{
-		char	   *column = get_attname(relid, route->keys[i].attnum, true);
-
-		if (column)
-		{
-			router_catalog_rename_key(relid, route->keys[i].attnum, column);
-			route->keys[i].column = column;
-		}
-		router_key_resolve(&route->keys[i], rel, route->time_zone);
+		case RelationRelationId:
+			dropped->classid = IndexRelationId;
+			dropped->row = deleted_row(IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid, oid);
+			if (dropped->row)
+				table = ((Form_pg_index) GETSTRUCT(dropped->row))->indrelid;
+			break;
+		case ConstraintRelationId:
+			dropped->row = deleted_row(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, oid);
+			if (dropped->row && ((Form_pg_constraint) GETSTRUCT(dropped->row))->contype == CONSTRAINT_FOREIGN)
+				table = ((Form_pg_constraint) GETSTRUCT(dropped->row))->conrelid;
+			break;
+		case TriggerRelationId:
+			dropped->row = deleted_row(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, oid);
+			if (dropped->row && !((Form_pg_trigger) GETSTRUCT(dropped->row))->tgisinternal &&
+				TRIGGER_FOR_ROW(((Form_pg_trigger) GETSTRUCT(dropped->row))->tgtype))
+				table = ((Form_pg_trigger) GETSTRUCT(dropped->row))->tgrelid;
+			break;
+		case PolicyRelationId:
+			dropped->row = deleted_row(PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, oid);
+			if (dropped->row)
+				table = ((Form_pg_policy) GETSTRUCT(dropped->row))->polrelid;
+			break;
+		case StatisticExtRelationId:
+			dropped->row = deleted_row(StatisticExtRelationId, StatisticExtOidIndexId, Anum_pg_statistic_ext_oid, oid);
+			if (dropped->row)
+				table = ((Form_pg_statistic_ext) GETSTRUCT(dropped->row))->stxrelid;
+			break;
 	}
-	table_close(rel, AccessShareLock);
+	return OidIsValid(table) && is_base(table) ? table : InvalidOid;
 }
 
 static void
-follow_altered(Oid relid, AttrNumber attnum)
+follow_dropped(Node *parsetree, Oid classid, Oid oid, char *name)
 {
-	RouterChildDef *child = router_catalog_child(relid);
-	RouterConfig *route = router_catalog_route(relid);
+	RouterMirror plain = {0};
+	RouterDropped dropped = {0};
+	Oid			base = dropped_of_base(classid, oid, &dropped);
 
-	if (child && !list_member_oid(find_inheritance_children(child->base, NoLock), relid))
+	if (!OidIsValid(base) || (IsA(parsetree, AlterTableStmt) && !castNode(AlterTableStmt, parsetree)->relation->inh))
+		return;
+	if (dropped.classid == IndexRelationId && !((Form_pg_index) GETSTRUCT(dropped.row))->indisvalid)
 	{
-		router_keys_detach(child->base, relid);
-		router_catalog_remove_child(relid);
+		if (IsA(parsetree, DropStmt) && castNode(DropStmt, parsetree)->concurrent)
+			ereport(NOTICE,
+					(errmsg("index \"%s\" was dropped from \"%s\" only, not from its children", name,
+							get_rel_name(base)),
+					 errhint("DROP INDEX CONCURRENTLY of each child drops it there.")));
+		return;
 	}
-	if (route)
-	{
-		check_altered_base(relid, route);
-		router_global_altered(relid);
-	}
+	dropped.name = name;
+	dropped.cascade = drop_cascades(parsetree);
+	LockRelationOid(base, ShareUpdateExclusiveLock);
+	router_for_children(&plain, base, drop_from_child, &dropped);
 }
 
 /* sql_drop */
 Datum
 router_on_sql_drop(PG_FUNCTION_ARGS)
 {
-	visit_objects(fcinfo, "pg_event_trigger_dropped_objects", forget_dropped);
-	PG_RETURN_NULL();
-}
+	EventTriggerData *event = event_data(fcinfo);
+	bool		restoring = is_restoring();
+	SPITupleTable *found;
+	int			guc_level;
+	uint64		n;
 
-/* ddl_command_end of ALTER TABLE */
-Datum
-router_on_ddl_end(PG_FUNCTION_ARGS)
-{
-	visit_objects(fcinfo, "pg_event_trigger_ddl_commands", follow_altered);
+	if (event == NULL)
+		PG_RETURN_NULL();
+	guc_level = router_pin_settings(NULL);
+	SPI_connect();
+	/* names of triggers, policies and constraints stand last in the address */
+	if (SPI_execute("SELECT classid, objid, objsubid, coalesce(address_names[cardinality(address_names)], object_name)"
+					"  FROM pg_catalog.pg_event_trigger_dropped_objects()", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_event_trigger_dropped_objects");
+	found = SPI_tuptable;
+	n = SPI_processed;
+	/* tables first: what belonged to them is not followed then */
+	for (int pass = 0; pass < 2; pass++)
+		for (uint64 i = 0; i < n; i++)
+		{
+			bool		isnull;
+			Oid			classid = DatumGetObjectId(SPI_getbinval(found->vals[i], found->tupdesc, 1, &isnull));
+			Oid			oid = DatumGetObjectId(SPI_getbinval(found->vals[i], found->tupdesc, 2, &isnull));
+			int			subid = DatumGetInt32(SPI_getbinval(found->vals[i], found->tupdesc, 3, &isnull));
+
+			if (pass == 0 && classid == RelationRelationId)
+				forget_dropped(oid, subid);
+			else if (pass == 1 && subid == 0 && !restoring)
+				follow_dropped(event->parsetree, classid, oid, SPI_getvalue(found->vals[i], found->tupdesc, 4));
+		}
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
 	PG_RETURN_NULL();
 }

@@ -114,7 +114,7 @@ child_arbiter(Oid base_index, RouterDest *dest, AttrMap *map)
 				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
 				 errmsg("child \"%s\" has no unique index or constraint like \"%s\" of its base",
 						RelationGetRelationName(dest->rel), get_rel_name(base_index)),
-				 errhint("Create it on the child: ON CONFLICT needs it there.")));
+				 errhint("Make the children like their base with router.sync: ON CONFLICT needs the index there.")));
 	return found;
 }
 

@@ -1,61 +1,67 @@
 /*
  * mirror.c
- *		Makes a new child as good as its base: what INHERITS does not bring.
+ *		Compares a child with its base and mends what differs, or tells it. A
+ *		new child goes the same way: it lacks everything that INHERITS does not
+ *		bring.
  *
- * INHERITS brings columns, defaults, generation, CHECK and NOT NULL. Here come
- * grants, indexes and the constraints on them, foreign keys, row triggers, row
- * security, statistics, comments, replica identity, identity columns and
- * publications.
+ * INHERITS brings columns, defaults, generation, CHECK and NOT NULL. The rest
+ * is here: grants, columns' properties, comments, publications; indexes and
+ * statistics in mirror_index.c; foreign keys, triggers and policies in
+ * mirror_rule.c.
+ *
+ * What bears a name of its own on each table (triggers, policies, foreign keys)
+ * is matched by name and compared by definition; indexes and statistics are
+ * matched by definition. Objects that only the child has stay.
  *
  * Expressions are carried over as node trees with their columns renumbered,
  * as core does for partitions, never by editing SQL text. What has no C
  * interface runs as SQL with every name qualified.
  *
  * The caller runs as the owner of the base in a security-restricted operation
- * with pinned settings and SPI connected, holds ShareUpdateExclusiveLock on
- * the base, and created the child in this transaction. Referenced tables are
- * locked ShareRowExclusive, in the order of their oids, as core does for any
- * new foreign key.
+ * with pinned settings and SPI connected, and holds ShareUpdateExclusiveLock on
+ * the base or more. For a dry run it may be anybody and AccessShareLock does.
+ * The child is locked AccessShare, then as each command locks it. Referenced
+ * tables are locked ShareRowExclusive, in the order of their oids, as core does
+ * for any new foreign key.
  */
 #include "compat.h"
-#include "mirror.h"
+#include "mirror_part.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/reloptions.h"
 #include "access/table.h"
+#include "access/toast_compression.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_attribute.h"
-#include "catalog/pg_policy.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_publication_rel.h"
+#include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "commands/comment.h"
-#include "commands/trigger.h"
+#include "commands/publicationcmds.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_utilcmd.h"
-#include "rewrite/prs2lock.h"
+#include "parser/parse_clause.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_node.h"
+#include "parser/parser.h"
 #include "rewrite/rewriteManip.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
-typedef struct Mirror
-{
-	Relation	base;
-	Oid			child;			/* not kept open: ALTER TABLE would refuse */
-	Oid			rowtype;		/* of the child */
-	AttrMap    *map;			/* base attnum -> child attnum */
-} Mirror;
+static int	running = 0;
 
 /* ------------------------------------------------------------------ helpers */
 
@@ -94,184 +100,274 @@ router_run(const char *fmt,...)
 	pfree(sql.data);
 }
 
+/* The same, with the event triggers of this backend at rest. */
+void
+router_run_at_rest(const char *command)
+{
+	running++;
+	PG_TRY();
+	{
+		router_run("%s", command);
+	}
+	PG_FINALLY();
+	{
+		running--;
+	}
+	PG_END_TRY();
+}
+
 char *
 router_qualified_name(Oid relid)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
 }
 
-static AttrNumber
-child_attnum(const Mirror *m, AttrNumber attnum)
+/*
+ * Notes a difference: kind of object, and what is done about it. True: do it.
+ * The action is put into words only if somebody listens.
+ */
+bool
+router_mend(Mirror *m, const char *kind, const char *fmt,...)
 {
-	return attnum > 0 ? m->map->attnums[attnum - 1] : attnum;
+	const RouterMirror *request = m->request;
+	StringInfoData action;
+
+	if (m->is_part)
+		return !request->dry_run;
+	m->differences++;
+	if (request->found)
+	{
+		initStringInfo(&action);
+		for (;;)
+		{
+			va_list		args;
+			int			needed;
+
+			va_start(args, fmt);
+			needed = appendStringInfoVA(&action, fmt, args);
+			va_end(args);
+			if (needed == 0)
+				break;
+			enlargeStringInfo(&action, needed);
+		}
+		request->found(request->arg, m->child, kind, action.data);
+	}
+	return !request->dry_run;
 }
 
-static Node *
-child_expr(const Mirror *m, Node *expr, int varno)
+/* Is an object of the base among those to be compared? */
+bool
+router_wanted(const Mirror *m, Oid object)
+{
+	return !m->request->exact || list_member_oid(m->request->only, object);
+}
+
+AttrNumber
+router_child_attnum(const Mirror *m, AttrNumber attnum)
+{
+	if (attnum <= 0)
+		return attnum;
+	return attnum <= m->map->maplen ? m->map->attnums[attnum - 1] : InvalidAttrNumber;
+}
+
+/* An expression of the base in terms of the child. */
+Node *
+router_child_expr(const Mirror *m, Node *expr, int varno)
 {
 	bool		whole_row;
 
 	return map_variable_attnos(expr, varno, 0, m->map, m->rowtype, &whole_row);
 }
 
-/* ------------------------------------------------------------------- grants */
-
-static void
-copy_acl(Oid catalog, HeapTuple base, HeapTuple child, AttrNumber attno, Oid relid, int subid, Oid owner)
+/* The SQL text of an expression over the child. */
+char *
+router_child_expr_text(const Mirror *m, Node *expr)
 {
-	Relation	rel = table_open(catalog, RowExclusiveLock);
-	bool		no_old,
-				no_new;
-	Datum		old_acl = heap_getattr(child, attno, RelationGetDescr(rel), &no_old);
-	Datum		new_acl = heap_getattr(base, attno, RelationGetDescr(rel), &no_new);
-
-	if (!no_old || !no_new)
-	{
-		Oid		   *old_members = NULL;
-		Oid		   *new_members = NULL;
-		int			nold = no_old ? 0 : aclmembers(DatumGetAclPCopy(old_acl), &old_members);
-		int			nnew = no_new ? 0 : aclmembers(DatumGetAclPCopy(new_acl), &new_members);
-		int			column = attno;
-		HeapTuple	tup = heap_modify_tuple_by_cols(child, RelationGetDescr(rel), 1, &column, &new_acl, &no_new);
-
-		CatalogTupleUpdate(rel, &tup->t_self, tup);
-		updateAclDependencies(RelationRelationId, relid, subid, owner, nold, old_members, nnew, new_members);
-	}
-	table_close(rel, RowExclusiveLock);
+	return deparse_expression(expr, deparse_context_for(get_rel_name(m->child), m->child), false, false);
 }
 
-static void
-copy_grants(const Mirror *m)
+/* What becomes of a text when it is parsed as an expression over the child. */
+static Node *
+parse_child_expr(const Mirror *m, const char *expression)
 {
-	Oid			relid = m->child;
-	Oid			owner = m->base->rd_rel->relowner;
-	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(m->base)));
-	HeapTuple	to = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relid));
+	RawStmt    *raw = linitial_node(RawStmt, raw_parser(psprintf("SELECT %s", expression), RAW_PARSE_DEFAULT));
+	ResTarget  *target = linitial_node(ResTarget, castNode(SelectStmt, raw->stmt)->targetList);
+	ParseState *pstate = make_parsestate(NULL);
+	Relation	child = table_open(m->child, NoLock);
+	Node	   *expr;
 
-	copy_acl(RelationRelationId, from, to, Anum_pg_class_relacl, relid, 0, owner);
-	ReleaseSysCache(from);
-	for (int i = 1; i <= m->map->maplen; i++)
-	{
-		if (child_attnum(m, i) == 0)
-			continue;
-		from = SearchSysCache2(ATTNUM, ObjectIdGetDatum(RelationGetRelid(m->base)), Int16GetDatum(i));
-		to = SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(child_attnum(m, i)));
-		copy_acl(AttributeRelationId, from, to, Anum_pg_attribute_attacl, relid, child_attnum(m, i), owner);
-		ReleaseSysCache(from);
-	}
-	CommandCounterIncrement();
+	addNSItemToQuery(pstate, addRangeTableEntryForRelation(pstate, child, AccessShareLock, NULL, false, false),
+					 false, true, true);
+	expr = transformWhereClause(pstate, target->val, EXPR_KIND_POLICY, "POLICY");
+	assign_expr_collations(pstate, expr);
+	table_close(child, NoLock);
+	free_parsestate(pstate);
+	return expr;
 }
 
-/* ------------------------------------------------------------------ indexes */
-
-static void
-copy_index_statistics(Oid from, Oid to)
+/*
+ * Do two expressions over the child say the same? One that went through its
+ * SQL text, as that of a policy or of a restored table did, may have another
+ * tree: then the other one goes that way as well.
+ */
+bool
+router_same_tree(const Mirror *m, Node *base, Node *child)
 {
-	for (int i = 1; i <= INDEX_MAX_KEYS; i++)
-	{
-		HeapTuple	tup = SearchSysCache2(ATTNUM, ObjectIdGetDatum(from), Int16GetDatum(i));
-		bool		isnull;
-		Datum		target;
+	char	   *base_text;
 
-		if (!HeapTupleIsValid(tup))
-			break;
-		target = SysCacheGetAttr(ATTNUM, tup, Anum_pg_attribute_attstattarget, &isnull);
-		if (!isnull && DatumGetInt32(target) >= 0)
-			router_run("ALTER INDEX %s ALTER COLUMN %d SET STATISTICS %d",
-					   router_qualified_name(to), i, DatumGetInt32(target) & 0xffff);
-		ReleaseSysCache(tup);
-	}
+	if (base == NULL || child == NULL || equal(base, child))
+		return base == child || (base && child);
+	base_text = router_child_expr_text(m, base);
+	if (strcmp(base_text, router_child_expr_text(m, child)) == 0)
+		return true;
+	return !IsA(base, List) && exprType(base) == BOOLOID && equal(parse_child_expr(m, base_text), child);
 }
 
-/* Copies one index; what hangs on it comes along: its constraint, comment, place as replica identity. */
-static void
-copy_index(const Mirror *m, Oid from)
+/* Is a CHECK of the child what this condition would make? Its columns are the child's. */
+bool
+router_same_condition(Oid child, const char *condition, Node *there)
 {
-	Relation	index = index_open(from, AccessShareLock);
-	Oid			constraint;
-	IndexStmt  *stmt;
-	ObjectAddress to;
-	char	   *comment;
+	Mirror		m = {.child = child};
 
-	if (index->rd_index->indisvalid)
-	{
-		stmt = generateClonedIndexStmt(NULL, index, m->map, &constraint);
-		to = router_define_index(m->child, stmt, InvalidOid);
-		CommandCounterIncrement();
-		comment = GetComment(from, RelationRelationId, 0);
-		if (comment)
-			CreateComments(to.objectId, RelationRelationId, 0, comment);
-		copy_index_statistics(from, to.objectId);
-		if (index->rd_index->indisclustered)
-			router_run("ALTER TABLE %s CLUSTER ON %s", router_qualified_name(m->child),
-					   quote_identifier(get_rel_name(to.objectId)));
-		if (index->rd_index->indisreplident)
-			router_run("ALTER TABLE %s REPLICA IDENTITY USING INDEX %s",
-					   router_qualified_name(m->child),
-					   quote_identifier(get_rel_name(to.objectId)));
-	}
-	index_close(index, AccessShareLock);
+	return router_same_tree(&m, parse_child_expr(&m, condition), there);
 }
 
-static void
-copy_indexes(const Mirror *m)
+/* Are two arrays of the catalog alike? */
+bool
+router_same_array(Datum a, bool a_null, Datum b, bool b_null)
+{
+	if (a_null || b_null)
+		return a_null == b_null;
+	return datumIsEqual(PointerGetDatum(PG_DETOAST_DATUM(a)), PointerGetDatum(PG_DETOAST_DATUM(b)), false, -1);
+}
+
+/* Gives an object of the child the comment of the base's. */
+void
+router_mend_comment(Mirror *m, Oid classid, Oid from, Oid to, const char *what, const char *name)
+{
+	char	   *wanted = GetComment(from, classid, 0);
+	char	   *there;
+
+	if (wanted == NULL && !m->request->exact)
+		return;
+	there = GetComment(to, classid, 0);
+	if (wanted == NULL ? there == NULL : there && strcmp(wanted, there) == 0)
+		return;
+	if (router_mend(m, "comment", "set the comment on %s \"%s\"", what, name))
+		CreateComments(to, classid, 0, wanted);
+}
+
+static const char *
+find_option(List *options, const char *name)
 {
 	ListCell   *lc;
 
-	foreach(lc, RelationGetIndexList(m->base))
-		copy_index(m, lfirst_oid(lc));
+	foreach(lc, options)
+		if (strcmp(lfirst_node(DefElem, lc)->defname, name) == 0)
+			return defGetString(lfirst_node(DefElem, lc));
+	return NULL;
 }
 
-/* ----------------------------------------------------------------- triggers */
-
-static void
-copy_trigger(const Mirror *m, const Trigger *trigger)
+/* The options of the base that the child has not, or otherwise: "a = 'b', c = 'd'"; NULL: none. */
+char *
+router_missing_options(Datum base, bool base_null, Datum child, bool child_null, const char *prefix)
 {
-	CreateTrigStmt *stmt = makeNode(CreateTrigStmt);
-	Node	   *when = NULL;
-	char	   *p;
+	List	   *there = child_null ? NIL : untransformRelOptions(child);
+	StringInfoData buf;
+	ListCell   *lc;
 
-	if (trigger->tgnewtable || trigger->tgoldtable)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("row trigger \"%s\" has transition tables, which children cannot have", trigger->tgname),
-				 errhint("Use a statement trigger on \"%s\".", RelationGetRelationName(m->base))));
-	stmt->isconstraint = OidIsValid(trigger->tgconstraint);
-	stmt->trigname = trigger->tgname;
-	for (int i = 0; i < trigger->tgnargs; i++)
-		stmt->args = lappend(stmt->args, makeString(trigger->tgargs[i]));
-	stmt->row = true;
-	stmt->timing = trigger->tgtype & TRIGGER_TYPE_TIMING_MASK;
-	stmt->events = trigger->tgtype & TRIGGER_TYPE_EVENT_MASK;
-	for (int i = 0; i < trigger->tgnattr; i++)
+	if (base_null)
+		return NULL;
+	initStringInfo(&buf);
+	foreach(lc, untransformRelOptions(base))
 	{
-		p = get_attname(RelationGetRelid(m->base), trigger->tgattr[i], false);
-		stmt->columns = lappend(stmt->columns, makeString(p));
+		DefElem    *option = lfirst(lc);
+		const char *value = defGetString(option);
+		const char *other = find_option(there, option->defname);
+
+		if (other == NULL || strcmp(value, other) != 0)
+			appendStringInfo(&buf, "%s%s%s = %s", buf.len > 0 ? ", " : "", prefix,
+							 quote_identifier(option->defname), quote_literal_cstr(value));
 	}
-	stmt->deferrable = trigger->tgdeferrable;
-	stmt->initdeferred = trigger->tginitdeferred;
-	if (trigger->tgqual)
-	{
-		when = child_expr(m, stringToNode(trigger->tgqual), PRS2_OLD_VARNO);
-		when = child_expr(m, when, PRS2_NEW_VARNO);
-	}
-	CreateTriggerFiringOn(stmt, NULL, m->child, trigger->tgconstrrelid, InvalidOid,
-						  InvalidOid, trigger->tgfoid, InvalidOid, when, false, false, trigger->tgenabled);
+	return buf.len > 0 ? buf.data : NULL;
+}
+
+/* ------------------------------------------------------------------- grants */
+
+/*
+ * Writes the grants on a table (subid 0) or a column, of which there is no C
+ * interface. The lock is the one that VACUUM holds for its update in place of
+ * the same row of pg_class.
+ */
+static void
+set_acl(Mirror *m, int cache, AttrNumber attno, AttrNumber subid, Datum new_acl, bool no_new)
+{
+	Relation	rel;
+	HeapTuple	tup,
+				changed;
+	bool		no_old;
+	Datum		old_acl;
+	Oid		   *old_members = NULL;
+	Oid		   *new_members = NULL;
+	int			nold,
+				nnew;
+	int			column = attno;
+
+	LockRelationOid(m->child, ShareUpdateExclusiveLock);
+	rel = table_open(cache == RELOID ? RelationRelationId : AttributeRelationId, RowExclusiveLock);
+	tup = cache == RELOID ? SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(m->child)) :
+		SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(subid));
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for relation %u", m->child);
+	old_acl = heap_getattr(tup, attno, RelationGetDescr(rel), &no_old);
+	nold = no_old ? 0 : aclmembers(DatumGetAclPCopy(old_acl), &old_members);
+	nnew = no_new ? 0 : aclmembers(DatumGetAclPCopy(new_acl), &new_members);
+	changed = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 1, &column, &new_acl, &no_new);
+	CatalogTupleUpdate(rel, &tup->t_self, changed);
+	updateAclDependencies(RelationRelationId, m->child, subid, m->base->rd_rel->relowner, nold, old_members, nnew,
+						  new_members);
+	table_close(rel, RowExclusiveLock);
 	CommandCounterIncrement();
 }
 
-/* Row triggers only: statement triggers fire for the table that a statement names. */
 static void
-copy_triggers(const Mirror *m)
+mirror_acl(Mirror *m, int cache, HeapTuple base, HeapTuple child, AttrNumber attno, AttrNumber subid)
 {
-	TriggerDesc *triggers = m->base->trigdesc ? CopyTriggerDesc(m->base->trigdesc) : NULL;
+	bool		no_base,
+				no_child;
+	Datum		base_acl = SysCacheGetAttr(cache, base, attno, &no_base);
+	Datum		child_acl = SysCacheGetAttr(cache, child, attno, &no_child);
 
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	if (no_base && no_child)
+		return;
+	if (!no_base && !no_child && aclequal(DatumGetAclP(base_acl), DatumGetAclP(child_acl)))
+		return;
+	if (subid == 0 ? router_mend(m, "grants", "set the grants") :
+		router_mend(m, "grants", "set the grants on column \"%s\"", get_attname(m->child, subid, false)))
+		set_acl(m, cache, attno, subid, base_acl, no_base);
+}
+
+static void
+mirror_grants(Mirror *m)
+{
+	Oid			base = RelationGetRelid(m->base);
+	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(base));
+	HeapTuple	to = SearchSysCache1(RELOID, ObjectIdGetDatum(m->child));
+
+	mirror_acl(m, RELOID, from, to, Anum_pg_class_relacl, 0);
+	ReleaseSysCache(from);
+	ReleaseSysCache(to);
+	for (int i = 1; i <= m->map->maplen; i++)
 	{
-		Trigger    *trigger = &triggers->triggers[i];
+		AttrNumber	attnum = router_child_attnum(m, i);
 
-		if (!trigger->tgisinternal && TRIGGER_FOR_ROW(trigger->tgtype) && !router_is_own_trigger(trigger))
-			copy_trigger(m, trigger);
+		if (attnum == 0)
+			continue;
+		from = SearchSysCache2(ATTNUM, ObjectIdGetDatum(base), Int16GetDatum(i));
+		to = SearchSysCache2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(attnum));
+		mirror_acl(m, ATTNUM, from, to, Anum_pg_attribute_attacl, attnum);
+		ReleaseSysCache(from);
+		ReleaseSysCache(to);
 	}
 }
 
@@ -302,224 +398,485 @@ router_drop_move_trigger(Oid relid)
 		router_run("DROP TRIGGER %s ON %s", quote_identifier(ROUTER_TRIGGER_MOVE), router_qualified_name(relid));
 }
 
-/* ------------------------------------------------------------- row security */
+/* --------------------------------------------------------- storage parameters */
 
 static char *
-policy_expr(const Mirror *m, HeapTuple tup, AttrNumber attno, TupleDesc desc)
+missing_relation_options(Oid base, Oid child, const char *prefix)
 {
-	bool		isnull;
-	Datum		datum = heap_getattr(tup, attno, desc, &isnull);
-	Node	   *expr;
+	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(base));
+	HeapTuple	to = SearchSysCache1(RELOID, ObjectIdGetDatum(child));
+	bool		no_from,
+				no_to;
+	Datum		wanted = SysCacheGetAttr(RELOID, from, Anum_pg_class_reloptions, &no_from);
+	Datum		there = SysCacheGetAttr(RELOID, to, Anum_pg_class_reloptions, &no_to);
+	char	   *missing = router_missing_options(wanted, no_from, there, no_to, prefix);
 
-	if (isnull)
-		return NULL;
-	expr = child_expr(m, stringToNode(TextDatumGetCString(datum)), 1);
-	return deparse_expression(expr, deparse_context_for(get_rel_name(m->child),
-														m->child), false, false);
+	ReleaseSysCache(from);
+	ReleaseSysCache(to);
+	return missing;
 }
 
-static char *
-policy_roles(HeapTuple tup, TupleDesc desc)
+static void
+mirror_options(Mirror *m)
+{
+	Relation	child = table_open(m->child, NoLock);
+	Oid			toast = child->rd_rel->reltoastrelid;
+	char	   *missing;
+
+	table_close(child, NoLock);
+	missing = missing_relation_options(RelationGetRelid(m->base), m->child, "");
+	if (missing && router_mend(m, "storage parameters", "set (%s)", missing))
+		router_run("%s SET (%s)", m->alter, missing);
+	if (!OidIsValid(toast) || !OidIsValid(m->base->rd_rel->reltoastrelid))
+		return;
+	missing = missing_relation_options(m->base->rd_rel->reltoastrelid, toast, "toast.");
+	if (missing && router_mend(m, "storage parameters", "set (%s)", missing))
+		router_run("%s SET (%s)", m->alter, missing);
+}
+
+static void
+mirror_persistence(Mirror *m)
+{
+	char		wanted = m->base->rd_rel->relpersistence;
+
+	if (get_rel_persistence(m->child) != wanted &&
+		router_mend(m, "persistence", wanted == RELPERSISTENCE_UNLOGGED ? "set unlogged" : "set logged"))
+		router_run("%s SET %s", m->alter, wanted == RELPERSISTENCE_UNLOGGED ? "UNLOGGED" : "LOGGED");
+}
+
+/* ------------------------------------------------------------------ columns */
+
+static int
+statistics_target(HeapTuple column)
 {
 	bool		isnull;
-	Datum	   *roles;
+	Datum		target = SysCacheGetAttr(ATTNUM, column, Anum_pg_attribute_attstattarget, &isnull);
+
+	/* an integer in some releases, a smallint in others, and both by value */
+	return isnull ? -1 : (int16) DatumGetInt32(target);
+}
+
+/* The options that belong to users: n_distinct and n_distinct_inherited. */
+static Datum
+column_options(HeapTuple column, bool *isnull)
+{
+	Datum		options = SysCacheGetAttr(ATTNUM, column, Anum_pg_attribute_attoptions, isnull);
+	ArrayBuildState *kept = NULL;
+	Datum	   *elements;
 	int			n;
-	StringInfoData buf;
 
-	initStringInfo(&buf);
-	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tup, Anum_pg_policy_polroles, desc, &isnull)),
-					  OIDOID, sizeof(Oid), true, TYPALIGN_INT, &roles, NULL, &n);
+	if (*isnull)
+		return (Datum) 0;
+	deconstruct_array(DatumGetArrayTypeP(options), TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
 	for (int i = 0; i < n; i++)
-		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "",
-						 OidIsValid(DatumGetObjectId(roles[i])) ?
-						 quote_identifier(GetUserNameFromId(DatumGetObjectId(roles[i]), false)) : "PUBLIC");
-	return buf.data;
+		if (strncmp(TextDatumGetCString(elements[i]), "n_distinct", 10) == 0)
+			kept = accumArrayResult(kept, elements[i], false, TEXTOID, CurrentMemoryContext);
+	*isnull = kept == NULL;
+	return kept ? makeArrayResult(kept, CurrentMemoryContext) : (Datum) 0;
 }
 
 static void
-copy_policy(const Mirror *m, HeapTuple tup, TupleDesc desc)
+mirror_column_options(Mirror *m, HeapTuple from, HeapTuple to, const char *column)
 {
-	Form_pg_policy policy = (Form_pg_policy) GETSTRUCT(tup);
-	char	   *using = policy_expr(m, tup, Anum_pg_policy_polqual, desc);
-	char	   *check = policy_expr(m, tup, Anum_pg_policy_polwithcheck, desc);
+	bool		no_from,
+				no_to;
+	Datum		wanted = column_options(from, &no_from);
+	Datum		there = column_options(to, &no_to);
+	char	   *missing = router_missing_options(wanted, no_from, there, no_to, "");
 
-	router_run("CREATE POLICY %s ON %s AS %s FOR %s TO %s%s%s%s%s%s%s",
-			   quote_identifier(NameStr(policy->polname)),
-			   router_qualified_name(m->child),
-			   policy->polpermissive ? "PERMISSIVE" : "RESTRICTIVE",
-			   policy->polcmd == '*' ? "ALL" : policy->polcmd == 'r' ? "SELECT" :
-			   policy->polcmd == 'a' ? "INSERT" : policy->polcmd == 'w' ? "UPDATE" : "DELETE",
-			   policy_roles(tup, desc),
-			   using ? " USING (" : "", using ? using : "", using ? ")" : "",
-			   check ? " WITH CHECK (" : "", check ? check : "", check ? ")" : "");
+	if (missing && router_mend(m, "column", "set (%s) of column %s", missing, column))
+		router_run("%s ALTER COLUMN %s SET (%s)", m->alter, column, missing);
+	if (!m->request->exact)
+		return;
+	missing = router_missing_options(there, no_to, wanted, no_from, "");
+	if (missing && no_from && router_mend(m, "column", "reset n_distinct of column %s", column))
+		router_run("%s ALTER COLUMN %s RESET (n_distinct, n_distinct_inherited)", m->alter, column);
 }
 
 static void
-copy_row_security(const Mirror *m)
+mirror_column_storage(Mirror *m, HeapTuple from, HeapTuple to, const char *column)
 {
-	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
-	ScanKeyData skey;
-	SysScanDesc scan;
-	HeapTuple	tup;
-	char	   *child = router_qualified_name(m->child);
+	Form_pg_attribute base = (Form_pg_attribute) GETSTRUCT(from);
+	Form_pg_attribute child = (Form_pg_attribute) GETSTRUCT(to);
+	int			target = statistics_target(from);
 
-	ScanKeyInit(&skey, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(RelationGetRelid(m->base)));
-	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 1, &skey);
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
-		copy_policy(m, tup, RelationGetDescr(rel));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	if (m->base->rd_rel->relrowsecurity)
-		router_run("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", child);
-	if (m->base->rd_rel->relforcerowsecurity)
-		router_run("ALTER TABLE %s FORCE ROW LEVEL SECURITY", child);
+	if (target >= 0 && statistics_target(to) != target &&
+		router_mend(m, "column", "set the statistics target of column %s to %d", column, target))
+		router_run("%s ALTER COLUMN %s SET STATISTICS %d", m->alter, column, target);
+	if (m->relkind != RELKIND_RELATION)
+		return;
+	if (base->attstorage != child->attstorage &&
+		router_mend(m, "column", "set the storage of column %s", column))
+		router_run("%s ALTER COLUMN %s SET STORAGE %s", m->alter, column,
+				   base->attstorage == TYPSTORAGE_PLAIN ? "PLAIN" : base->attstorage == TYPSTORAGE_EXTERNAL ? "EXTERNAL" :
+				   base->attstorage == TYPSTORAGE_MAIN ? "MAIN" : "EXTENDED");
+	if (base->attcompression != child->attcompression &&
+		router_mend(m, "column", "set the compression of column %s", column))
+		router_run("%s ALTER COLUMN %s SET COMPRESSION %s", m->alter, column,
+				   CompressionMethodIsValid(base->attcompression) ?
+				   GetCompressionMethodName(base->attcompression) : "default");
+	if (base->attnotnull && !child->attnotnull && router_mend(m, "column", "set column %s not null", column))
+		router_run("%s ALTER COLUMN %s SET NOT NULL", m->alter, column);
+}
+
+/* The text of a column's default, or NULL. */
+static char *
+default_of(TupleDesc desc, AttrNumber attnum)
+{
+	for (int i = 0; desc->constr && i < desc->constr->num_defval; i++)
+		if (desc->constr->defval[i].adnum == attnum)
+			return desc->constr->defval[i].adbin;
+	return NULL;
+}
+
+static bool
+is_nextval(const char *expression, Oid sequence)
+{
+	FuncExpr   *call = expression ? stringToNode(expression) : NULL;
+	Const	   *argument;
+
+	if (call == NULL || !IsA(call, FuncExpr) || call->funcid != F_NEXTVAL || !IsA(linitial(call->args), Const))
+		return false;
+	argument = linitial_node(Const, call->args);
+	return !argument->constisnull && DatumGetObjectId(argument->constvalue) == sequence;
+}
+
+/* An identity column: the child takes its numbers from the base's sequence. */
+static void
+mirror_identity(Mirror *m, AttrNumber attnum, const char *there, const char *column)
+{
+	Oid			sequence = router_identity_sequence(m->base, attnum);
+
+	if (!is_nextval(there, sequence) && router_mend(m, "default", "take the identity of column %s from the base", column))
+		router_run("%s ALTER COLUMN %s SET DEFAULT nextval(%s::regclass)", m->alter, column,
+				   quote_literal_cstr(router_qualified_name(sequence)));
+}
+
+static void
+mirror_default(Mirror *m, HeapTuple from, HeapTuple to, const char *column)
+{
+	Form_pg_attribute base = (Form_pg_attribute) GETSTRUCT(from);
+	Form_pg_attribute child = (Form_pg_attribute) GETSTRUCT(to);
+	char	   *wanted = default_of(RelationGetDescr(m->base), base->attnum);
+	Relation	rel;
+	char	   *there;
+
+	if (base->attgenerated || child->attgenerated || child->attidentity || (wanted == NULL && !base->attidentity))
+		return;
+	rel = table_open(m->child, NoLock);
+	there = default_of(RelationGetDescr(rel), child->attnum);
+	there = there ? pstrdup(there) : NULL;
+	table_close(rel, NoLock);
+	if (base->attidentity)
+		mirror_identity(m, base->attnum, there, column);
+	else if ((there == NULL || strcmp(wanted, there) != 0) &&
+			 (there == NULL || !equal(stringToNode(wanted), stringToNode(there))) &&
+			 router_mend(m, "default", "set the default of column %s", column))
+		router_run("%s ALTER COLUMN %s SET DEFAULT %s", m->alter, column,
+				   deparse_expression(stringToNode(wanted), NIL, false, false));
+}
+
+static void
+mirror_columns(Mirror *m)
+{
+	for (int i = 1; i <= m->map->maplen; i++)
+	{
+		AttrNumber	attnum = router_child_attnum(m, i);
+		HeapTuple	from,
+					to;
+		const char *column;
+
+		if (attnum == 0 || (m->request->exact && !list_member_int(m->request->columns, i)))
+			continue;
+		from = SearchSysCache2(ATTNUM, ObjectIdGetDatum(RelationGetRelid(m->base)), Int16GetDatum(i));
+		to = SearchSysCache2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(attnum));
+		column = quote_identifier(NameStr(((Form_pg_attribute) GETSTRUCT(to))->attname));
+		mirror_column_storage(m, from, to, column);
+		mirror_column_options(m, from, to, column);
+		mirror_default(m, from, to, column);
+		ReleaseSysCache(from);
+		ReleaseSysCache(to);
+	}
+}
+
+/* ----------------------------------------------------------------- comments */
+
+static void
+mirror_comments(Mirror *m)
+{
+	for (int i = 0; i <= m->map->maplen; i++)
+	{
+		AttrNumber	attnum = router_child_attnum(m, i);
+		char	   *wanted;
+		char	   *there;
+
+		if ((i > 0 && attnum == 0) || (m->request->exact && !list_member_int(m->request->columns, i)))
+			continue;
+		wanted = GetComment(RelationGetRelid(m->base), RelationRelationId, i);
+		if (wanted == NULL && !m->request->exact)
+			continue;
+		there = GetComment(m->child, RelationRelationId, attnum);
+		if (wanted == NULL ? there == NULL : there && strcmp(wanted, there) == 0)
+			continue;
+		if (router_mend(m, "comment", i == 0 ? "set the comment" : "set the comment on column \"%s\"",
+						i == 0 ? "" : get_attname(m->child, attnum, false)))
+			CreateComments(m->child, RelationRelationId, attnum, wanted);
+	}
 }
 
 /* ------------------------------------------------------------- publications */
 
-static void
-copy_publication(const Mirror *m, Oid pubid)
+/* Names of the columns of a publication's list, which may stand in another order. */
+static List *
+published_columns(HeapTuple tup, Oid relid)
 {
-	HeapTuple	tup = SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(RelationGetRelid(m->base)),
-									  ObjectIdGetDatum(pubid));
-	PublicationRelInfo info = {0};
-	Datum		datum;
 	bool		isnull;
+	Datum		datum = SysCacheGetAttr(PUBLICATIONRELMAP, tup, Anum_pg_publication_rel_prattrs, &isnull);
+	int2vector *attrs = (int2vector *) DatumGetPointer(datum);
+	List	   *columns = NIL;
 
-	if (!HeapTupleIsValid(tup))
+	for (int i = 0; !isnull && i < attrs->dim1; i++)
+		columns = lappend(columns, makeString(get_attname(relid, attrs->values[i], false)));
+	return columns;
+}
+
+static Node *
+published_rows(HeapTuple tup)
+{
+	bool		isnull;
+	Datum		datum = SysCacheGetAttr(PUBLICATIONRELMAP, tup, Anum_pg_publication_rel_prqual, &isnull);
+
+	return isnull ? NULL : stringToNode(TextDatumGetCString(datum));
+}
+
+static void
+mirror_publication(Mirror *m, Oid pubid)
+{
+	HeapTuple	from = SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(RelationGetRelid(m->base)),
+									   ObjectIdGetDatum(pubid));
+	HeapTuple	to = SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(m->child), ObjectIdGetDatum(pubid));
+	PublicationRelInfo info = {0};
+	Oid			there = InvalidOid;
+
+	if (!HeapTupleIsValid(from))
 		return;
-	info.relation = table_open(m->child, ShareUpdateExclusiveLock);
-	datum = SysCacheGetAttr(PUBLICATIONRELMAP, tup, Anum_pg_publication_rel_prqual, &isnull);
-	if (!isnull)
-		info.whereClause = child_expr(m, stringToNode(TextDatumGetCString(datum)), 1);
-	datum = SysCacheGetAttr(PUBLICATIONRELMAP, tup, Anum_pg_publication_rel_prattrs, &isnull);
-	if (!isnull)
+	info.whereClause = published_rows(from);
+	if (info.whereClause)
+		info.whereClause = router_child_expr(m, info.whereClause, 1);
+	info.columns = published_columns(from, RelationGetRelid(m->base));
+	ReleaseSysCache(from);
+	if (HeapTupleIsValid(to))
 	{
-		int2vector *attrs = (int2vector *) DatumGetPointer(datum);
+		bool		same = router_same_tree(m, info.whereClause, published_rows(to)) &&
+			list_difference(info.columns, published_columns(to, m->child)) == NIL &&
+			list_difference(published_columns(to, m->child), info.columns) == NIL;
 
-		for (int i = 0; i < attrs->dim1; i++)
-			info.columns = lappend(info.columns,
-								   makeString(get_attname(RelationGetRelid(m->base), attrs->values[i], false)));
+		there = ((Form_pg_publication_rel) GETSTRUCT(to))->oid;
+		ReleaseSysCache(to);
+		if (same)
+			return;
 	}
-	ReleaseSysCache(tup);
+	if (!router_mend(m, "publication", "%s publication \"%s\"", OidIsValid(there) ? "publish as the base in" : "join",
+					 get_publication_name(pubid, false)))
+		return;
+	if (OidIsValid(there))
+	{
+		ObjectAddress address;
+
+		ObjectAddressSet(address, PublicationRelRelationId, there);
+		performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+		CommandCounterIncrement();
+	}
+	info.relation = table_open(m->child, ShareUpdateExclusiveLock);
 	publication_add_relation(pubid, &info, true);
 	table_close(info.relation, NoLock);
 	CommandCounterIncrement();
 }
 
 static void
-copy_publications(const Mirror *m)
+mirror_publications(Mirror *m)
 {
 	ListCell   *lc;
 
 	foreach(lc, GetRelationPublications(RelationGetRelid(m->base)))
-		copy_publication(m, lfirst_oid(lc));
+		mirror_publication(m, lfirst_oid(lc));
 }
 
-/* ----------------------------------------------------------------- the rest */
+/* -------------------------------------------------------------- the mechanism */
 
-static void
-copy_comments(const Mirror *m)
+/* Is this backend changing a child to be like its base? Event triggers have nothing to do then. */
+bool
+router_mirror_is_running(void)
 {
-	for (int i = 0; i <= m->map->maplen; i++)
-	{
-		char	   *comment = GetComment(RelationGetRelid(m->base), RelationRelationId, i);
+	return running > 0;
+}
 
-		if (comment && (i == 0 || child_attnum(m, i) != 0))
-			CreateComments(m->child, RelationRelationId, child_attnum(m, i), comment);
+/* Does what differs in the aspects asked for. What a foreign table cannot have is left out. */
+static void
+mirror_aspects(Mirror *m, void *arg)
+{
+	int			aspects = m->request->aspects;
+	bool		table = m->relkind == RELKIND_RELATION;
+
+	if (table && aspects & ROUTER_PERSISTENCE)
+		mirror_persistence(m);
+	if (table && aspects & ROUTER_OPTIONS)
+		mirror_options(m);
+	if (aspects & ROUTER_COLUMNS)
+		mirror_columns(m);
+	if (table && aspects & ROUTER_INDEXES)
+		router_mirror_indexes(m);
+	if (table && aspects & ROUTER_REPLICA_IDENTITY)
+		router_mirror_replica_identity(m);
+	if (table && aspects & ROUTER_FOREIGN_KEYS)
+		router_mirror_foreign_keys(m);
+	if (aspects & ROUTER_STATISTICS)
+		router_mirror_statistics(m);
+	if (aspects & ROUTER_TRIGGERS)
+		router_mirror_triggers(m);
+	if (table && aspects & (ROUTER_POLICIES | ROUTER_ROW_SECURITY))
+		router_mirror_policies(m);
+	if (table && aspects & ROUTER_PUBLICATIONS)
+		mirror_publications(m);
+	if (aspects & ROUTER_COMMENTS)
+		mirror_comments(m);
+	if (aspects & ROUTER_GRANTS)
+		mirror_grants(m);
+}
+
+/* Opens the base, then looks at the child: in the order of locks, AccessShare. */
+void
+router_open_mirror(Mirror *m, const RouterMirror *request, Oid base, Oid child)
+{
+	Relation	rel;
+
+	memset(m, 0, sizeof(*m));
+	m->request = request;
+	m->base = table_open(base, AccessShareLock);
+	m->child = child;
+	rel = table_open(child, AccessShareLock);
+	m->relkind = rel->rd_rel->relkind;
+	m->rowtype = rel->rd_rel->reltype;
+	m->name = router_qualified_name(child);
+	m->alter = psprintf("ALTER %sTABLE %s", m->relkind == RELKIND_FOREIGN_TABLE ? "FOREIGN " : "", m->name);
+	m->map = router_attrmap_by_name(RelationGetDescr(rel), RelationGetDescr(m->base));
+	table_close(rel, NoLock);
+}
+
+void
+router_close_mirror(Mirror *m)
+{
+	table_close(m->base, NoLock);
+}
+
+/* Only somebody who could do it by hand changes a child: it may belong to another role than its base. */
+static void
+check_child_owner(Mirror *m)
+{
+	if (!router_owns_relation(m->child, m->base->rd_rel->relowner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("owner of routed table \"%s\" does not own its child \"%s\"",
+						RelationGetRelationName(m->base), get_rel_name(m->child)),
+				 errhint("%s OWNER TO %s.", m->alter,
+						 quote_identifier(GetUserNameFromId(m->base->rd_rel->relowner, false)))));
+}
+
+/* Runs part on a child, with the event triggers of this backend at rest. */
+static void
+with_mirror(Mirror *m, void (*part) (Mirror *m, void *arg), void *arg)
+{
+	if (!m->request->dry_run)
+		check_child_owner(m);
+	running++;
+	PG_TRY();
+	{
+		part(m, arg);
 	}
+	PG_FINALLY();
+	{
+		running--;
+	}
+	PG_END_TRY();
+	router_close_mirror(m);
 }
 
 /*
- * What the catalogs can say as SQL: foreign keys, statistics targets and
- * options of columns, extended statistics, identity columns (whose sequence
- * the child shares), replica identity. $1 is the base, $3 the child, $2 its name.
+ * Compares a child with its base in the aspects of the request, and mends it
+ * unless that is a dry run. Returns the number of differences.
+ *
+ * Errors: those of the commands; insufficient_privilege if the child belongs
+ * to somebody whom the base's owner is not a member of.
  */
-static const char *const commands_query =
-"SELECT cmd FROM ("
-" SELECT 1 AS step, con.confrelid::int8 AS pos, con.conname::text AS name,"
-"        format('ALTER TABLE %s ADD CONSTRAINT %I %s', $2, con.conname,"
-"               regexp_replace(pg_get_constraintdef(con.oid), ' NOT VALID$', '')) AS cmd"
-"   FROM pg_constraint con WHERE con.conrelid = $1 AND con.contype = 'f' AND con.conparentid = 0"
-" UNION ALL"
-" SELECT 2, a.attnum, '', format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', $2, a.attname, a.attstattarget)"
-"   FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0"
-" UNION ALL"
-" SELECT 3, a.attnum, '', format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', $2, a.attname,"
-"               (SELECT string_agg(o, ', ') FROM unnest(a.attoptions) o WHERE o LIKE 'n\\_distinct%'))"
-"   FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped"
-"    AND array_to_string(a.attoptions, ',') LIKE '%n\\_distinct%'"
-" UNION ALL"
-" SELECT 4, s.oid::int8, '', format('CREATE STATISTICS %I.%I %sON %s FROM %s', n.nspname, t.name,"
-"               CASE WHEN s.stxkind <> '{e}' THEN format('(%s) ', (SELECT string_agg(CASE k WHEN 'd' THEN 'ndistinct'"
-"                    WHEN 'f' THEN 'dependencies' WHEN 'm' THEN 'mcv' END, ', ')"
-"                    FROM unnest(s.stxkind) k WHERE k <> 'e')) ELSE '' END,"
-"               pg_get_statisticsobjdef_columns(s.oid), $2)"
-"               || CASE WHEN s.stxstattarget >= 0 THEN format('; ALTER STATISTICS %I.%I SET STATISTICS %s',"
-"                    n.nspname, t.name, s.stxstattarget) ELSE '' END"
-"   FROM pg_statistic_ext s, pg_class c, pg_namespace n,"
-"        LATERAL (SELECT CASE WHEN octet_length(c.relname || '_' || s.stxname) < 64 THEN c.relname || '_' || s.stxname"
-"                             ELSE 'stats_' || md5(c.relname || '_' || s.stxname) END AS name) t"
-"  WHERE s.stxrelid = $1 AND c.oid = $3 AND n.oid = c.relnamespace"
-" UNION ALL"
-" SELECT 5, a.attnum, '', format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT nextval(%L::regclass)', $2, a.attname,"
-"               pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname))"
-"   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-"  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity <> ''"
-" UNION ALL"
-" SELECT 6, 0, '', format('ALTER TABLE %s REPLICA IDENTITY %s', $2,"
-"               CASE c.relreplident WHEN 'f' THEN 'FULL' ELSE 'NOTHING' END)"
-"   FROM pg_class c WHERE c.oid = $1 AND c.relreplident IN ('f', 'n')"
-") AS commands ORDER BY step, pos, name";
-
-static void
-run_commands(const Mirror *m)
+int
+router_mirror(const RouterMirror *request, Oid base, Oid child)
 {
-	static SPIPlanPtr plan = NULL;
-	Datum		args[3];
-	SPITupleTable *found;
-	uint64		n;
-
-	if (plan == NULL)
-	{
-		Oid			types[3] = {OIDOID, TEXTOID, OIDOID};
-		SPIPlanPtr	fresh = SPI_prepare(commands_query, 3, types);
-
-		if (fresh == NULL || SPI_keepplan(fresh) != 0)
-			elog(ERROR, "could not prepare the query for a child's properties");
-		plan = fresh;
-	}
-	args[0] = ObjectIdGetDatum(RelationGetRelid(m->base));
-	args[1] = CStringGetTextDatum(router_qualified_name(m->child));
-	args[2] = ObjectIdGetDatum(m->child);
-	if (SPI_execute_plan(plan, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the base's properties");
-	found = SPI_tuptable;
-	n = SPI_processed;
-	for (uint64 i = 0; i < n; i++)
-		router_run("%s", SPI_getvalue(found->vals[i], found->tupdesc, 1));
-	SPI_freetuptable(found);
-}
-
-/* Gives a child, just created by INHERITS, everything else that its base has. */
-void
-router_mirror(Oid base, Oid child)
-{
-	Relation	rel = table_open(child, NoLock);
 	Mirror		m;
 
-	m.base = table_open(base, NoLock);
-	m.child = child;
-	m.rowtype = rel->rd_rel->reltype;
-	m.map = router_attrmap_by_name(RelationGetDescr(rel), RelationGetDescr(m.base));
-	table_close(rel, NoLock);
-	copy_indexes(&m);
-	run_commands(&m);
-	copy_triggers(&m);
-	copy_row_security(&m);
-	copy_publications(&m);
-	copy_comments(&m);
-	copy_grants(&m);
-	table_close(m.base, NoLock);
+	router_open_mirror(&m, request, base, child);
+	with_mirror(&m, mirror_aspects, NULL);
+	return m.differences;
+}
+
+static void
+drop_counterpart(Mirror *m, void *arg)
+{
+	const RouterDropped *dropped = arg;
+
+	if (dropped->classid == IndexRelationId)
+		router_drop_index_like(m, dropped->row, dropped->name, dropped->cascade);
+	else if (dropped->classid == StatisticExtRelationId)
+		router_drop_statistics_like(m, dropped->row);
+	else
+		router_drop_by_name(m, dropped->classid, dropped->name, dropped->cascade);
+}
+
+/* Drops from a child what stands for an object that its base just lost. As router_mirror otherwise. */
+void
+router_mirror_drop(const RouterMirror *request, Oid base, Oid child, const RouterDropped *dropped)
+{
+	Mirror		m;
+
+	router_open_mirror(&m, request, base, child);
+	with_mirror(&m, drop_counterpart, unconstify(RouterDropped *, dropped));
+}
+
+static void
+rename_counterpart(Mirror *m, void *arg)
+{
+	const RouterRenamed *renamed = arg;
+
+	if (renamed->classid == RelationRelationId)
+		router_rename_index_like(m, renamed->oid, renamed->name);
+	else if (renamed->classid == StatisticExtRelationId)
+		router_rename_statistics_like(m, renamed->oid, renamed->name);
+	else
+		router_rename_by_name(m, renamed);
+}
+
+/* Renames what stands for a renamed object of the base, if it has the name by rule. As router_mirror otherwise. */
+void
+router_mirror_rename(const RouterMirror *request, Oid base, Oid child, const RouterRenamed *renamed)
+{
+	Mirror		m;
+
+	router_open_mirror(&m, request, base, child);
+	with_mirror(&m, rename_counterpart, unconstify(RouterRenamed *, renamed));
+}
+
+static void
+run_on_child(Mirror *m, void *arg)
+{
+	if (m->relkind == RELKIND_RELATION && router_mend(m, "table", "%s", (char *) arg))
+		router_run("%s %s", m->alter, (char *) arg);
+}
+
+/* Runs "ALTER TABLE child action", if the child is no foreign table. As router_mirror otherwise. */
+void
+router_mirror_alter(const RouterMirror *request, Oid base, Oid child, const char *action)
+{
+	Mirror		m;
+
+	router_open_mirror(&m, request, base, child);
+	with_mirror(&m, run_on_child, unconstify(char *, action));
 }

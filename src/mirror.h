@@ -1,12 +1,14 @@
 /*
  * mirror.h
- *		Makes a new child as good as its base. See mirror.c.
+ *		Makes a child as good as its base, or tells what it lacks. See mirror.c.
  */
 #ifndef ROUTER_MIRROR_H
 #define ROUTER_MIRROR_H
 
 #include "compat.h"
 
+#include "access/htup.h"
+#include "nodes/parsenodes.h"
 #include "utils/reltrigger.h"
 
 #define ROUTER_TRIGGER_FLUSH "!router_flush"
@@ -14,11 +16,82 @@
 #define ROUTER_TRIGGER_SETTLE "~router_settle"
 #define ROUTER_TRIGGER_MOVE "~router_move"
 
+/* What a child and its base are compared in. */
+#define ROUTER_INDEXES			0x0001	/* with the constraints on them, CLUSTER ON */
+#define ROUTER_FOREIGN_KEYS		0x0002
+#define ROUTER_TRIGGERS			0x0004	/* of rows; "~router_move" is one */
+#define ROUTER_POLICIES			0x0008
+#define ROUTER_ROW_SECURITY		0x0010	/* the two flags */
+#define ROUTER_GRANTS			0x0020
+#define ROUTER_OPTIONS			0x0040	/* storage parameters */
+#define ROUTER_COLUMNS			0x0080	/* defaults, NOT NULL, statistics target, n_distinct, storage, compression */
+#define ROUTER_STATISTICS		0x0100	/* extended */
+#define ROUTER_COMMENTS			0x0200	/* on the table and its columns; those on other objects come with these */
+#define ROUTER_REPLICA_IDENTITY 0x0400
+#define ROUTER_PUBLICATIONS		0x0800
+#define ROUTER_PERSISTENCE		0x1000	/* LOGGED, UNLOGGED */
+#define ROUTER_EVERYTHING		0x1fff
+
+/* What to compare, and what to do about it. */
+typedef struct RouterMirror
+{
+	int			aspects;
+	bool		dry_run;		/* only tell */
+
+	/*
+	 * Following one command: only these indexes, constraints, triggers,
+	 * policies and statistics of the base, and these columns (attnums; 0: the
+	 * table itself, for comments). What the base lacks of their properties goes
+	 * from the child as well.
+	 */
+	bool		exact;
+	List	   *only;
+	List	   *columns;
+
+	/* called for each difference; or NULL */
+	void		(*found) (void *arg, Oid child, const char *kind, const char *action);
+	void	   *arg;
+} RouterMirror;
+
+/* An object that a base has lost: an index, statistics, foreign key, trigger or policy. */
+typedef struct RouterDropped
+{
+	Oid			classid;		/* IndexRelationId for an index */
+	HeapTuple	row;			/* of that catalog */
+	char	   *name;
+	bool		cascade;
+} RouterDropped;
+
+/* One that got another name. */
+typedef struct RouterRenamed
+{
+	Oid			classid;		/* RelationRelationId for an index */
+	Oid			oid;
+	const char *name;			/* the old one */
+} RouterRenamed;
+
+/* A step of building indexes that needs transactions of its own. */
+typedef struct RouterIndexStep
+{
+	IndexStmt  *create;			/* or NULL */
+	Oid			drop;			/* an invalid index */
+} RouterIndexStep;
+
 extern bool router_is_own_trigger(const Trigger *trigger);
 extern void router_run(const char *fmt,...) pg_attribute_printf(1, 2);
+extern void router_run_at_rest(const char *command);
 extern char *router_qualified_name(Oid relid);
 extern void router_put_move_trigger(Oid relid);
 extern void router_drop_move_trigger(Oid relid);
-extern void router_mirror(Oid base, Oid child);
+
+extern int	router_mirror(const RouterMirror *request, Oid base, Oid child);
+extern bool router_mirror_is_running(void);
+extern bool router_same_condition(Oid child, const char *condition, Node *there);
+extern bool router_next_index_step(Oid base, Oid child, RouterIndexStep *step);
+extern Oid	router_base_index(Oid base, Oid child, Oid index);
+extern void router_mirror_drop(const RouterMirror *request, Oid base, Oid child, const RouterDropped *dropped);
+extern void router_mirror_rename(const RouterMirror *request, Oid base, Oid child, const RouterRenamed *renamed);
+extern void router_mirror_alter(const RouterMirror *request, Oid base, Oid child, const char *action);
+extern char *router_object_name(const char *base, const char *child, const char *name);
 
 #endif

@@ -522,8 +522,23 @@ move_base_rows(RouterEntry *entry, Oid relid)
 
 /* ---------------------------------------------------------------- triggers */
 
-static void
-create_triggers(Oid base)
+/* How a trigger of a table fires, or 0 if there is none of this name. */
+static char
+trigger_state(Oid relid, const char *name)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	char		state = 0;
+
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+		if (strcmp(rel->trigdesc->triggers[i].tgname, name) == 0)
+			state = rel->trigdesc->triggers[i].tgenabled;
+	table_close(rel, NoLock);
+	return state;
+}
+
+/* Creates the triggers of a base that are missing and enables those that are not. Returns how many those are. */
+static int
+create_triggers(const RouterMirror *request, Oid base)
 {
 	static const struct
 	{
@@ -532,22 +547,35 @@ create_triggers(Oid base)
 		const char *each;
 		const char *function;
 	}			triggers[] = {
-		{ROUTER_TRIGGER_ROUTE, "BEFORE", "ROW", "route_row"},
-		{ROUTER_TRIGGER_SETTLE, "AFTER", "ROW", "settle_row"},
-		{ROUTER_TRIGGER_FLUSH, "AFTER", "STATEMENT", "flush_rows"},
+		{ROUTER_TRIGGER_ROUTE, "BEFORE INSERT", "ROW", "route_row"},
+		{ROUTER_TRIGGER_SETTLE, "AFTER INSERT", "ROW", "settle_row"},
+		{ROUTER_TRIGGER_FLUSH, "AFTER INSERT", "STATEMENT", "flush_rows"},
+		{ROUTER_TRIGGER_MOVE, "BEFORE UPDATE", "ROW", "move_row"},
 	};
 	char	   *table = router_qualified_name(base);
+	int			differences = 0;
 
 	SPI_connect();
 	for (int i = 0; i < lengthof(triggers); i++)
 	{
-		router_run("CREATE OR REPLACE TRIGGER %s %s INSERT ON %s FOR EACH %s EXECUTE FUNCTION router.%s()",
-				   quote_identifier(triggers[i].name), triggers[i].when, table, triggers[i].each,
-				   triggers[i].function);
+		char		state = trigger_state(base, triggers[i].name);
+
+		if (state == TRIGGER_FIRES_ALWAYS)
+			continue;
+		differences++;
+		if (request->found)
+			request->found(request->arg, base, "trigger",
+						   psprintf("%s trigger \"%s\"", state ? "enable" : "create", triggers[i].name));
+		if (request->dry_run)
+			continue;
+		if (state == 0)
+			router_run("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.%s()",
+					   quote_identifier(triggers[i].name), triggers[i].when, table, triggers[i].each,
+					   triggers[i].function);
 		router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, quote_identifier(triggers[i].name));
 	}
 	SPI_finish();
-	router_put_move_trigger(base);
+	return differences;
 }
 
 static void
@@ -683,13 +711,14 @@ note_temporary(Oid base)
 static void
 put_route(const RouterConfig *config, bool is_new)
 {
+	RouterMirror all = {0};
 	RouterAsOwner saved;
 
 	router_become_owner(&saved, router_relation_owner(config->base),
 						get_rel_persistence(config->base) == RELPERSISTENCE_TEMP, config->time_zone);
 	if (is_new)
 	{
-		create_triggers(config->base);
+		(void) create_triggers(&all, config->base);
 		note_temporary(config->base);
 	}
 	router_catalog_put_route(config);
@@ -707,6 +736,19 @@ report_route(RouterReport *report, const RouterConfig *there, const RouterConfig
 		router_report(report, "route %s by %s instead", table, keys_display(config));
 	else if (!same_settings(there, config) || !same_labels(there, config))
 		router_report(report, "change the settings of %s", table);
+}
+
+/* Puts back the triggers of a base, or only tells what is to be done. The base is locked. */
+int
+router_mend_base(const RouterMirror *request, Oid base)
+{
+	RouterAsOwner saved;
+	int			differences;
+
+	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP, NULL);
+	differences = create_triggers(request, base);
+	router_become_user(&saved);
+	return differences;
 }
 
 /*

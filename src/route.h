@@ -6,11 +6,13 @@
 #define ROUTER_ROUTE_H
 
 #include "child.h"
+#include "mirror.h"
 #include "report.h"
 
 extern RouterEntry *router_owned_route(Oid base);
 extern void router_check_owner(Oid relid);
 extern void router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **bounds, const char *name);
+extern int	router_mend_base(const RouterMirror *request, Oid base);
 extern RouterBound **router_default_bounds(RouterRoute *route);
 
 #endif

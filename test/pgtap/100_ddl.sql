@@ -1,6 +1,6 @@
 -- What happens to a route when its tables are renamed, moved, altered or dropped.
 \ir include/helpers.sql
-\set tests 56
+\set tests 57
 SELECT plan(:tests);
 
 CREATE FUNCTION test.stale() RETURNS text LANGUAGE sql AS $$
@@ -59,7 +59,8 @@ SELECT is(test.homes('january') || ' ' || test.homes('other.t_y2024m02'), 'janua
 ALTER TABLE renamed SET SCHEMA third;
 :fresh
 INSERT INTO third.renamed VALUES (10, '2024-06-05', 'j'), (11, '2024-01-09', 'k');
-SELECT is((SELECT string_agg(tableoid::regclass::text, ' ' ORDER BY id) FROM third.renamed WHERE id > 9), 'third.renamed_y2024m06 january', 'the base moved to another schema: new children stand there');
+SELECT is((SELECT string_agg(tableoid::regclass::text, ' ' ORDER BY id) FROM third.renamed WHERE id > 9), 'third.renamed_y2024m06 third.january', 'the base moved to another schema: so did children that stood with it, and new ones stand there');
+SELECT is(test.homes('other.t_y2024m02'), 'other.t_y2024m02: 2', 'a child that stood elsewhere did not');
 ALTER SCHEMA third RENAME TO fourth;
 :fresh
 INSERT INTO fourth.renamed VALUES (12, '2024-07-05', 'l');

@@ -81,13 +81,20 @@ ALTER TABLE reading DROP COLUMN gone;
 CREATE INDEX ON reading (at);
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END $$;
 CREATE TRIGGER user_trigger AFTER INSERT ON reading FOR EACH ROW EXECUTE FUNCTION note();
+CREATE TRIGGER "~~last" AFTER INSERT ON reading FOR EACH ROW EXECUTE FUNCTION note();
+CREATE UNIQUE INDEX special ON reading (id, at, lower(v::text)) WHERE v > 0 AND v::text IN ('1', '2');
+CREATE STATISTICS stats ON v, at FROM reading;
+ALTER TABLE reading ADD CONSTRAINT uq UNIQUE (at, v, id) DEFERRABLE, ENABLE ROW LEVEL SECURITY, REPLICA IDENTITY FULL, SET (fillfactor = 80);
+CREATE POLICY pol ON reading USING (v::varchar NOT IN ('7000', '8000'));
+COMMENT ON TABLE reading IS 'readings';
+GRANT SELECT ON reading TO PUBLIC;
 CREATE TABLE "Odd schema"."Odd ""table" ("key" text, "select" date);
 CREATE TABLE groups (k int);
 CREATE TABLE hashed (k int);
 CREATE TABLE attached (k int, v text);
 CREATE TABLE other_layout (v text, k int);
-CREATE TABLE plain (k int);
-INSERT INTO plain VALUES (1);
+CREATE TABLE plain (k int PRIMARY KEY);
+INSERT INTO plain VALUES (1), (-5), (0), (15), (29), (31), (20), (-9);
 SELECT router.create_route('reading', ARRAY[router.by_list('residence_id', label => 'SELECT code FROM public.residence WHERE id = $1'), router.by_date('at', 'month')],
 	time_zone => 'Europe/Brussels', horizon => '50 years', max_new_children => 77);
 SELECT router.create_route('"Odd schema"."Odd ""table"', ARRAY[router.by_list('key'), router.by_date('select', 'week')], template => '{base}/{1}/{2}');
@@ -95,6 +102,8 @@ SELECT router.create_route('groups', router.by_list('k', ARRAY['{1,2}', '{3,NULL
 SELECT router.create_route('hashed', router.by_hash('k', 3));
 SELECT router.create_route('attached', router.by_integer('k', 10, pivot => 0));
 SELECT router.attach_child('attached', 'other_layout', ARRAY['[11,30]']);
+CREATE INDEX ON attached (v, k);
+ALTER TABLE attached ADD CONSTRAINT fk FOREIGN KEY (k) REFERENCES plain NOT VALID;
 INSERT INTO reading (residence_id, at, v) SELECT 1 + i % 2, '2024-01-01'::timestamptz + i * interval '1 day', i FROM generate_series(1, 100) i;
 INSERT INTO reading (residence_id, at, v) VALUES (NULL, '2024-05-05', 1);
 INSERT INTO "Odd schema"."Odd ""table" VALUES ('a"b''c', '2024-12-30'), (NULL, '2024-01-01'), (E'new\nline', '2024-01-01'), ('{1,2}', NULL);
@@ -130,6 +139,7 @@ my %same = (
 	'entries'  => q{SELECT id, reading_id FROM reading_id_keys LEFT JOIN alarm ON id = reading_id ORDER BY id},
 	'depends'  => q{SELECT refobjid::regclass, deptype FROM pg_depend WHERE objid = 'reading_id_keys'::regclass AND refclassid = 'pg_class'::regclass},
 	'plain'    => q{SELECT tableoid::regclass, k FROM plain},
+	'drift'    => q{SELECT 'none' WHERE NOT EXISTS (SELECT FROM router.check())},
 );
 
 sub compare

@@ -90,3 +90,82 @@ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;
 END $$;
+
+-- What a table has, in words that do not name it: to compare a child with its base.
+CREATE FUNCTION test.properties(rel regclass) RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+    WITH comments AS NOT MATERIALIZED (SELECT classoid, objoid, objsubid, description FROM pg_description)
+    SELECT format('table %s %s %s %s %s %s %s', relowner::regrole, relacl, relpersistence, relreplident, relrowsecurity,
+                  relforcerowsecurity, (SELECT array_agg(o ORDER BY o) FROM unnest(reloptions) o))
+           || coalesce((SELECT description FROM comments WHERE classoid = 'pg_class'::regclass AND objoid = rel AND objsubid = 0), '')
+      FROM pg_class WHERE oid = rel
+    UNION ALL
+    SELECT format('column %s %s %s null %s, target %s, options %s, storage %s %s, default %s, comment %s', attname, format_type(atttypid, atttypmod), attacl,
+                  NOT attnotnull, CASE WHEN attstattarget >= 0 THEN attstattarget END,
+                  (SELECT array_agg(o) FROM unnest(attoptions) o WHERE o ~ '^n_distinct'), attstorage, attcompression,
+                  CASE WHEN attidentity <> '' THEN format('nextval(%L::regclass)', pg_get_serial_sequence(rel::text, attname)::regclass)
+                       ELSE pg_get_expr(adbin, adrelid) END, description)
+      FROM pg_attribute a LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+      LEFT JOIN comments ON classoid = 'pg_class'::regclass AND objoid = attrelid AND objsubid = attnum
+     WHERE attrelid = rel AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT regexp_replace(pg_get_indexdef(indexrelid), 'INDEX \S+ ON (ONLY )?\S+', 'INDEX ON')
+           || format(' %s %s %s %s %s, constraint %s %s, target %s, comments %s %s', indisprimary, indisexclusion, indimmediate, indisclustered, indisreplident,
+                     condeferrable, condeferred, (SELECT array_agg(attstattarget ORDER BY attnum) FROM pg_attribute WHERE attrelid = indexrelid AND attstattarget >= 0),
+                     d.description, e.description)
+      FROM pg_index LEFT JOIN pg_constraint ON conindid = indexrelid AND contype IN ('p', 'u', 'x')
+      LEFT JOIN comments d ON d.classoid = 'pg_class'::regclass AND d.objoid = indexrelid
+      LEFT JOIN comments e ON e.classoid = 'pg_constraint'::regclass AND e.objoid = pg_constraint.oid
+     WHERE indrelid = rel AND indisvalid
+    UNION ALL
+    SELECT format('constraint %s %s %s', conname, pg_get_constraintdef(c.oid), description)
+      FROM pg_constraint c LEFT JOIN comments ON classoid = 'pg_constraint'::regclass AND objoid = c.oid
+     WHERE conrelid = rel AND contype IN ('c', 'f') AND conname <> 'router_home'
+    UNION ALL
+    SELECT format('trigger %s %s %s', tgenabled, regexp_replace(pg_get_triggerdef(t.oid), ' ON \S+ (FROM|NOT DEF|DEFERR|FOR)', ' ON \1'), description)
+      FROM pg_trigger t LEFT JOIN comments ON classoid = 'pg_trigger'::regclass AND objoid = t.oid
+     WHERE tgrelid = rel AND NOT tgisinternal AND tgtype & 1 = 1 AND tgname NOT IN ('~router_route', '~router_settle')
+    UNION ALL
+    SELECT replace(format('policy %s %s %s %s %s %s %s', polname, polcmd, polpermissive, polroles::regrole[], pg_get_expr(polqual, polrelid),
+                          pg_get_expr(polwithcheck, polrelid), description), relname || '.', '')
+      FROM pg_policy p JOIN pg_class c ON c.oid = polrelid LEFT JOIN comments ON classoid = 'pg_policy'::regclass AND objoid = p.oid
+     WHERE polrelid = rel
+    UNION ALL
+    SELECT format('statistics %s %s %s %s %s', stxkind, (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute WHERE attrelid = rel AND attnum = ANY (stxkeys)),
+                  pg_get_expr(stxexprs, stxrelid), CASE WHEN stxstattarget >= 0 THEN stxstattarget END, description)
+      FROM pg_statistic_ext s LEFT JOIN comments ON classoid = 'pg_statistic_ext'::regclass AND objoid = s.oid
+     WHERE stxrelid = rel
+    UNION ALL
+    SELECT format('publication %s %s %s', pubname, pg_get_expr(prqual, prrelid),
+                  (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute WHERE attrelid = rel AND attnum = ANY (prattrs)))
+      FROM pg_publication_rel JOIN pg_publication p ON p.oid = prpubid WHERE prrelid = rel
+$$;
+
+-- How the children differ from their base.
+CREATE FUNCTION test.unlike(base regclass) RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(string_agg(format('%s %s: %s', c.child, d.side, d.x), '; '), 'nothing')
+      FROM router.children c, LATERAL (
+           (SELECT 'lacks' AS side, x FROM test.properties($1) x EXCEPT ALL SELECT 'lacks', x FROM test.properties(c.child) x)
+           UNION ALL
+           (SELECT 'has' AS side, x FROM test.properties(c.child) x EXCEPT ALL SELECT 'has', x FROM test.properties($1) x)) d
+     WHERE c.base = $1
+$$;
+
+-- Runs DDL on a base: 'followed', or what is wrong.
+CREATE FUNCTION test.follow(base regclass, command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    before text[] := (SELECT array_agg(x ORDER BY x COLLATE "C") FROM test.properties(base) x);
+    differs text;
+BEGIN
+    EXECUTE command;
+    IF before = (SELECT array_agg(x ORDER BY x COLLATE "C") FROM test.properties(base) x) THEN
+        RETURN 'without effect on the base';
+    END IF;
+    differs := test.unlike(base);
+    IF differs <> 'nothing' THEN
+        RETURN differs;
+    END IF;
+    differs := (SELECT string_agg(detail, '; ') FROM router.check(base));
+    RETURN coalesce(differs, 'followed');
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ': ' || SQLERRM;
+END $$;

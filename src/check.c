@@ -1,0 +1,314 @@
+/*
+ * check.c
+ *		router.check: what is not as it should be, and what to do about it.
+ *
+ * Drift is found by the comparison that router.sync makes, in a dry run. Rows
+ * are looked at with the route's own search for a home.
+ *
+ * Locking: AccessShareLock on base and children. Rights: the caller is an owner
+ * of the base; comparisons and scans run as the owner, in a security-restricted
+ * operation.
+ */
+#include "compat.h"
+#include "sync.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_event_trigger.h"
+#include "catalog/pg_inherits.h"
+#include "commands/event_trigger.h"
+#include "executor/tuptable.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "route.h"
+
+/* a route that changes in mid-scan: how often the scan is made again */
+#define MAX_SCANS 5
+
+PG_FUNCTION_INFO_V1(router_check);
+
+typedef struct Check
+{
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	Oid			base;
+	const char *base_name;		/* as a literal */
+} Check;
+
+/* Adds a line. child InvalidOid: the base, base InvalidOid: the whole database. */
+static void
+add_line(Check *check, Oid child, const char *kind, const char *detail, const char *remedy)
+{
+	Datum		values[5];
+	bool		nulls[5] = {0};
+
+	values[0] = ObjectIdGetDatum(check->base);
+	nulls[0] = !OidIsValid(check->base);
+	values[1] = ObjectIdGetDatum(child);
+	nulls[1] = !OidIsValid(child);
+	values[2] = CStringGetTextDatum(kind);
+	values[3] = CStringGetTextDatum(detail);
+	values[4] = CStringGetTextDatum(remedy);
+	tuplestore_putvalues(check->store, check->desc, values, nulls);
+}
+
+/* ---------------------------------------------------------------------- rows */
+
+/* Rows that are not at home. */
+typedef struct Strays
+{
+	uint64		n;
+	char	   *first;			/* its keys */
+	bool		changed;		/* the route changed while the rows were read */
+} Strays;
+
+/* Is a row with these keys not where it belongs? */
+static bool
+is_stray(RouterRoute *route, Oid where, const Datum *values, const bool *isnull)
+{
+	RouterMiss	miss;
+	Oid			home;
+
+	if (where == route->config.base)
+		return true;
+	home = router_route_find(route, values, isnull, &miss);
+	return where == route->default_child ? OidIsValid(home) : home != where;
+}
+
+/* Reads the rows of one table. */
+static void
+scan_for_strays(RouterEntry *entry, Relation base, Relation rel, Strays *strays)
+{
+	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(rel), RelationGetDescr(base));
+	uint64		generation = router_route_locked(entry)->generation;
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext row = AllocSetContextCreate(caller, "router check row", ALLOCSET_DEFAULT_SIZES);
+
+	memset(strays, 0, sizeof(*strays));
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		RouterRoute *route;
+		Datum		values[ROUTER_MAX_LEVELS];
+		bool		isnull[ROUTER_MAX_LEVELS];
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(row);
+		route = router_route_locked(entry);
+		for (int i = 0; i < route->config.nkeys; i++)
+			values[i] = slot_getattr(slot, map->attnums[route->config.keys[i].attnum - 1], &isnull[i]);
+		strays->changed = strays->changed || route->generation != generation;
+		if (is_stray(route, RelationGetRelid(rel), values, isnull) && strays->n++ == 0)
+			strays->first = MemoryContextStrdup(caller, router_row_display(route, values, isnull));
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(row);
+	}
+	MemoryContextDelete(row);
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+}
+
+static void
+check_rows(Check *check, RouterEntry *entry, Oid relid)
+{
+	Relation	base = table_open(check->base, AccessShareLock);
+	Relation	rel = table_open(relid, AccessShareLock);
+	bool		default_child = router_route_locked(entry)->default_child == relid;
+	Strays		strays = {0};
+	const char *remedy;
+
+	if (rel->rd_rel->relkind == RELKIND_RELATION)
+	{
+		/* a child made after the snapshot makes rows of the default child look astray */
+		for (int i = 0; i < MAX_SCANS && (i == 0 || (strays.n > 0 && strays.changed)); i++)
+			scan_for_strays(entry, base, rel, &strays);
+	}
+	table_close(rel, NoLock);
+	table_close(base, NoLock);
+	if (strays.n == 0)
+		return;
+	if (relid == check->base)
+		remedy = psprintf("SELECT router.create_route(%s, …, move_rows => true), with the keys there are", check->base_name);
+	else if (default_child)
+		remedy = psprintf("CALL router.redistribute(%s)", check->base_name);
+	else
+		remedy = psprintf("DELETE them FROM ONLY %s and INSERT them INTO %s", router_qualified_name(relid),
+						  router_qualified_name(check->base));
+	add_line(check, relid == check->base ? InvalidOid : relid, "rows",
+			 psprintf(UINT64_FORMAT " %s not at home, the first has %s", strays.n, strays.n == 1 ? "row is" : "rows are",
+					  strays.first), remedy);
+}
+
+/* ------------------------------------------------------------------ children */
+
+static void
+add_difference(void *arg, Oid child, const char *kind, const char *action)
+{
+	Check	   *check = arg;
+
+	add_line(check, child == check->base ? InvalidOid : child, kind, psprintf("to be mended: %s", action),
+			 psprintf("SELECT router.sync(%s)", check->base_name));
+}
+
+static void
+check_indexes(Check *check, Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Oid			index = lfirst_oid(lc);
+
+		if (get_index_isvalid(index))
+			continue;
+		add_line(check, relid == check->base ? InvalidOid : relid, "index",
+				 psprintf("index \"%s\" is invalid", get_rel_name(index)),
+				 psprintf("DROP INDEX %s, or REINDEX INDEX CONCURRENTLY", router_qualified_name(index)));
+	}
+	table_close(rel, NoLock);
+}
+
+static void
+check_child(Check *check, RouterEntry *entry, Oid child)
+{
+	RouterMirror request = {.aspects = ROUTER_ALL,.dry_run = true,.found = add_difference,.arg = check};
+
+	LockRelationOid(child, AccessShareLock);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(child)))
+	{
+		add_line(check, InvalidOid, "catalog", psprintf("router.child_def names relation %u, which does not exist", child),
+				 psprintf("DELETE FROM router.child_def WHERE child = %u", child));
+		return;
+	}
+	if (!list_member_oid(find_inheritance_children(check->base, NoLock), child))
+	{
+		add_line(check, child, "inheritance", "the child does not inherit from its base",
+				 psprintf("SELECT router.detach_child(%s), then router.attach_child",
+						  quote_literal_cstr(router_qualified_name(child))));
+		return;
+	}
+	(void) router_sync_child(&request, check->base, child);
+	check_indexes(check, child);
+	check_rows(check, entry, child);
+}
+
+/* Tables that inherit from the base and are no children of the route. */
+static void
+check_inheritance(Check *check, List *children)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_inheritance_children(check->base, NoLock))
+		if (!list_member_oid(children, lfirst_oid(lc)))
+			add_line(check, lfirst_oid(lc), "inheritance", "the table inherits from the base and is no child of the route",
+					 psprintf("SELECT router.attach_child(%s, %s, …), or ALTER TABLE … NO INHERIT", check->base_name,
+							  quote_literal_cstr(router_qualified_name(lfirst_oid(lc)))));
+}
+
+/* -------------------------------------------------------------------- bases */
+
+static void
+check_schema(Check *check)
+{
+	Oid			schema = get_rel_namespace(check->base);
+	Oid			owner = router_relation_owner(check->base);
+	char	   *role = GetUserNameFromId(owner, false);
+
+	if (!isTempNamespace(schema) && !router_may_create_in(schema, owner))
+		add_line(check, InvalidOid, "privilege",
+				 psprintf("owner %s may not create children in schema %s", role, get_namespace_name(schema)),
+				 psprintf("GRANT CREATE ON SCHEMA %s TO %s", quote_identifier(get_namespace_name(schema)),
+						  quote_identifier(role)));
+}
+
+static void
+check_base(Check *check, Oid base)
+{
+	RouterMirror request = {.dry_run = true,.found = add_difference,.arg = check};
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router check", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(work);
+	RouterEntry *entry = router_owned_route(base);
+	List	   *children;
+	RouterAsOwner saved;
+	ListCell   *lc;
+
+	LockRelationOid(base, AccessShareLock);
+	entry = router_owned_route(base);	/* it may have gone while we waited */
+	check->base = base;
+	check->base_name = quote_literal_cstr(router_qualified_name(base));
+	children = router_children_by_oid(base);
+	check_schema(check);
+	(void) router_mend_base(&request, base);
+	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP,
+						router_route_locked(entry)->config.time_zone);
+	check_indexes(check, base);
+	check_rows(check, entry, base);
+	foreach(lc, children)
+		check_child(check, entry, lfirst_oid(lc));
+	check_inheritance(check, children);
+	router_become_user(&saved);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+}
+
+/* Without its event triggers router does not hear of DDL. */
+static void
+check_event_triggers(Check *check)
+{
+	static const char *const names[] = {"router_on_sql_drop", "router_on_ddl_start", "router_on_ddl_end"};
+
+	check->base = InvalidOid;
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		HeapTuple	tup = SearchSysCache1(EVENTTRIGGERNAME, CStringGetDatum(names[i]));
+
+		if (!HeapTupleIsValid(tup))
+		{
+			add_line(check, InvalidOid, "event trigger", psprintf("event trigger %s is missing", names[i]),
+					 "see the CREATE EVENT TRIGGER commands of the extension's script");
+			continue;
+		}
+		if (((Form_pg_event_trigger) GETSTRUCT(tup))->evtenabled == TRIGGER_DISABLED ||
+			((Form_pg_event_trigger) GETSTRUCT(tup))->evtenabled == TRIGGER_FIRES_ON_REPLICA)
+			add_line(check, InvalidOid, "event trigger", psprintf("event trigger %s is disabled", names[i]),
+					 psprintf("ALTER EVENT TRIGGER %s ENABLE", names[i]));
+		ReleaseSysCache(tup);
+	}
+}
+
+/* router.check(base): no line when all is well; NULL: every base that the caller owns. */
+Datum
+router_check(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Check		check = {0};
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	check.store = rsinfo->setResult;
+	check.desc = rsinfo->setDesc;
+	check_event_triggers(&check);
+	if (!PG_ARGISNULL(0))
+	{
+		check_base(&check, PG_GETARG_OID(0));
+		return (Datum) 0;
+	}
+	foreach(lc, router_catalog_bases())
+		if (get_rel_name(lfirst_oid(lc)) && router_owns_relation(lfirst_oid(lc), GetUserId()))
+			check_base(&check, lfirst_oid(lc));
+	return (Datum) 0;
+}

@@ -1,0 +1,467 @@
+/*
+ * sync.c
+ *		router.sync: compares the children of a base with it and mends what
+ *		differs (mirror.c), the owner and the CHECK as well.
+ *
+ * Locking: no creation lock is taken here. A lock on the base that conflicts
+ * with ShareUpdateExclusive keeps creators of its children away, and an INSERT
+ * that holds the creation lock and waits for the base never waits for a cycle.
+ *	- router.sync looks with AccessShareLock on base and children. If something
+ *	  is to be done it takes ShareRowExclusiveLock on the base, so that no writer
+ *	  comes through it and locks children in another order, then the children
+ *	  by oid, each as its commands want it.
+ *	- CALL router.sync(base, concurrently => …) works on one child a
+ *	  transaction: ShareUpdateExclusiveLock on the base, then the child
+ *	  AccessExclusiveLock, for which it waits only without the base's.
+ *
+ * Rights: the caller is an owner of the base. Work is done as the owner, in a
+ * security-restricted operation; owners are changed as the caller, who must own
+ * the child.
+ */
+#include "compat.h"
+#include "sync.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_constraint.h"
+#include "commands/tablecmds.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "tcop/pquery.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "route.h"
+
+PG_FUNCTION_INFO_V1(router_sync);
+PG_FUNCTION_INFO_V1(router_sync_concurrently);
+PG_FUNCTION_INFO_V1(router_base_constraint);
+
+/* ----------------------------------------------------------------- children */
+
+/* The children of a base, in the order in which they are locked. */
+List *
+router_children_by_oid(Oid base)
+{
+	List	   *children = NIL;
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_children(base))
+		children = lappend_oid(children, ((RouterChildDef *) lfirst(lc))->child);
+	list_sort(children, list_oid_cmp);
+	return children;
+}
+
+static void
+differs(const RouterMirror *request, int *differences, Oid child, const char *kind, const char *action)
+{
+	(*differences)++;
+	if (request->found)
+		request->found(request->arg, child, kind, action);
+}
+
+/* The condition that the CHECK of a child should have; NULL: none, it is the default child. Settings are pinned. */
+char *
+router_home_condition(RouterRoute *route, Oid child)
+{
+	RouterChildDef *def = router_catalog_child(child);
+	RouterBound *bounds[ROUTER_MAX_LEVELS];
+	char	   *condition;
+
+	for (int i = 0; def && i < route->config.nkeys; i++)
+		bounds[i] = router_bound_parse(&route->config.keys[i], def->bounds[i]);
+	condition = def ? router_child_condition(route, bounds) : "";
+	return condition[0] != '\0' ? condition : NULL;
+}
+
+/* The CHECK of a child: its expression, or NULL for none. */
+static Node *
+home_check(Oid child, bool *valid)
+{
+	HeapTuple	tup = SearchSysCache1(CONSTROID,
+									  ObjectIdGetDatum(get_relation_constraint_oid(child, ROUTER_CHECK_NAME, true)));
+	bool		isnull = true;
+	Datum		datum = (Datum) 0;
+	Node	   *check;
+
+	if (!HeapTupleIsValid(tup))
+		return NULL;
+	*valid = ((Form_pg_constraint) GETSTRUCT(tup))->convalidated;
+	datum = SysCacheGetAttr(CONSTROID, tup, Anum_pg_constraint_conbin, &isnull);
+	check = isnull ? NULL : stringToNode(TextDatumGetCString(datum));
+	ReleaseSysCache(tup);
+	return check;
+}
+
+/* The CHECK says what the catalog says. Runs as the owner, SPI is connected. */
+static int
+sync_home(const RouterMirror *request, Oid base, Oid child)
+{
+	RouterRoute *route = router_cache_route(router_cache_entry(base));
+	char	   *condition = route ? router_home_condition(route, child) : NULL;
+	const char *alter = get_rel_relkind(child) == RELKIND_FOREIGN_TABLE ? "ALTER FOREIGN TABLE" : "ALTER TABLE";
+	char	   *name = router_qualified_name(child);
+	bool		valid = true;
+	Node	   *there = home_check(child, &valid);
+	int			differences = 0;
+
+	if (condition == NULL ? there == NULL : there && valid && router_same_condition(child, condition, there))
+		return 0;
+	differs(request, &differences, child, "check",
+			condition == NULL ? "drop constraint \"" ROUTER_CHECK_NAME "\"" :
+			there == NULL ? "add constraint \"" ROUTER_CHECK_NAME "\"" :
+			!valid ? "validate constraint \"" ROUTER_CHECK_NAME "\"" :
+			"replace constraint \"" ROUTER_CHECK_NAME "\"");
+	if (request->dry_run)
+		return differences;
+	if (there)
+		router_run("%s %s DROP CONSTRAINT %s", alter, name, ROUTER_CHECK_NAME);
+	if (condition)
+		router_run("%s %s ADD CONSTRAINT %s CHECK (%s)", alter, name, ROUTER_CHECK_NAME, condition);
+	return differences;
+}
+
+/* The child belongs to whom the base belongs. Runs as the caller. */
+static int
+sync_owner(const RouterMirror *request, Oid base, Oid child)
+{
+	Oid			owner = router_relation_owner(base);
+	int			differences = 0;
+
+	if (router_relation_owner(child) == owner)
+		return 0;
+	differs(request, &differences, child, "owner",
+			psprintf("set the owner to %s", quote_identifier(GetUserNameFromId(owner, false))));
+	if (request->dry_run)
+		return differences;
+	router_check_owner(child);
+	ATExecChangeOwner(child, owner, true, AccessExclusiveLock);
+	CommandCounterIncrement();
+	return differences;
+}
+
+/*
+ * Compares one child with its base in the aspects of the request, and mends it
+ * unless that is a dry run. Returns the number of differences. The base is
+ * locked as mirror.c wants it.
+ */
+int
+router_sync_child(const RouterMirror *request, Oid base, Oid child)
+{
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router sync", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(work);
+	RouterConfig *config = router_catalog_route(base);
+	RouterAsOwner saved;
+	int			differences = 0;
+
+	if (request->aspects & ROUTER_OWNER)
+		differences += sync_owner(request, base, child);
+	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP,
+						config ? config->time_zone : NULL);
+	SPI_connect();
+	differences += router_mirror(request, base, child);
+	if (request->aspects & ROUTER_HOME)
+		differences += sync_home(request, base, child);
+	SPI_finish();
+	router_become_user(&saved);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+	return differences;
+}
+
+/* The same for all children of a base. */
+int
+router_sync_children(const RouterMirror *request, Oid base)
+{
+	int			differences = 0;
+	ListCell   *lc;
+
+	foreach(lc, router_children_by_oid(base))
+	{
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+		if (SearchSysCacheExists1(RELOID, lfirst_oid(lc)))
+			differences += router_sync_child(request, base, lfirst_oid(lc));
+	}
+	return differences;
+}
+
+/* Does something to all children of a base, as its owner and with SPI connected. */
+void
+router_for_children(const RouterMirror *request, Oid base, RouterChildAction action, void *arg)
+{
+	RouterAsOwner saved;
+	ListCell   *lc;
+
+	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP, NULL);
+	SPI_connect();
+	foreach(lc, router_children_by_oid(base))
+	{
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+		if (SearchSysCacheExists1(RELOID, lfirst_oid(lc)))
+			action(request, base, lfirst_oid(lc), arg);
+	}
+	SPI_finish();
+	router_become_user(&saved);
+}
+
+/* --------------------------------------------------------------------- sync */
+
+static void
+report_difference(void *arg, Oid child, const char *kind, const char *action)
+{
+	router_report(arg, "%s: %s", router_qualified_name(child), action);
+}
+
+/* router.sync(base, dry_run) */
+Datum
+router_sync(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	RouterMirror request = {.aspects = ROUTER_ALL,.dry_run = true};
+	Oid			base = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
+	(void) router_owned_route(base);
+	LockRelationOid(base, AccessShareLock);
+	request.arg = &report;
+	if (report.dry_run)
+		request.found = report_difference;
+	if (router_mend_base(&request, base) + router_sync_children(&request, base) == 0 || report.dry_run)
+		return (Datum) 0;
+	LockRelationOid(base, ShareRowExclusiveLock);
+	(void) router_owned_route(base);	/* it may have gone while we waited */
+	request.dry_run = false;
+	request.found = report_difference;
+	(void) router_mend_base(&request, base);
+	(void) router_sync_children(&request, base);
+	return (Datum) 0;
+}
+
+/* -------------------------------------------------------------- concurrently */
+
+/* What one transaction does, told when it is done: NOTICEs are off while it runs as the owner. */
+typedef struct Told
+{
+	MemoryContext cxt;
+	List	   *lines;
+} Told;
+
+static void
+note_difference(void *arg, Oid child, const char *kind, const char *action)
+{
+	Told	   *told = arg;
+	MemoryContext old = MemoryContextSwitchTo(told->cxt);
+
+	told->lines = lappend(told->lines, psprintf("%s: %s", router_qualified_name(child), action));
+	MemoryContextSwitchTo(old);
+}
+
+static void
+tell(Told *told, bool dry_run)
+{
+	ListCell   *lc;
+
+	foreach(lc, told->lines)
+		ereport(NOTICE, (errmsg("%s%s", dry_run ? "would " : "", (char *) lfirst(lc))));
+	list_free_deep(told->lines);
+	told->lines = NIL;
+}
+
+/* Commits and goes on in a new transaction, as SPI_commit does. */
+static void
+next_transaction(MemoryContext cxt)
+{
+	ForgetPortalSnapshots();
+	CommitTransactionCommand();
+	StartTransactionCommand();
+	EnsurePortalSnapshotExists();
+	MemoryContextSwitchTo(cxt);
+}
+
+/* Does one step; each ends in a new transaction. */
+static void
+do_index_step(Oid child, RouterIndexStep *step, MemoryContext cxt)
+{
+	if (OidIsValid(step->drop))
+		ereport(NOTICE,
+				(errmsg("%s: drop the invalid index \"%s\"", router_qualified_name(child), get_rel_name(step->drop))));
+	else
+		ereport(NOTICE, (errmsg("%s: create index \"%s\"", router_qualified_name(child), step->create->idxname)));
+	/* these commit in between, with the active snapshot that a utility command has */
+	ForgetPortalSnapshots();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (OidIsValid(step->drop))
+	{
+		DropStmt   *stmt = makeNode(DropStmt);
+
+		stmt->removeType = OBJECT_INDEX;
+		stmt->concurrent = true;
+		stmt->objects = list_make1(list_make2(makeString(get_namespace_name(get_rel_namespace(step->drop))),
+											  makeString(get_rel_name(step->drop))));
+		RemoveRelations(stmt);
+	}
+	else
+		(void) router_define_index(child, step->create, InvalidOid);
+	if (ActiveSnapshotSet())
+		PopActiveSnapshot();
+	CommitTransactionCommand();
+	StartTransactionCommand();
+	EnsurePortalSnapshotExists();
+	MemoryContextSwitchTo(cxt);
+}
+
+static bool
+is_child_still(Oid base, Oid child)
+{
+	RouterChildDef *def = router_catalog_child(child);
+
+	return def && def->base == base && get_rel_relkind(child) != '\0';
+}
+
+/* Builds the indexes that a child lacks, without keeping writers away. */
+static void
+build_indexes(Oid base, Oid child, MemoryContext cxt)
+{
+	for (;;)
+	{
+		RouterIndexStep step;
+		bool		found;
+
+		(void) router_owned_route(base);
+		if (!is_child_still(base, child) || get_rel_relkind(child) != RELKIND_RELATION)
+			return;
+		router_check_owner(child);
+		found = router_next_index_step(base, child, &step);
+		if (!found)
+			return;
+		do_index_step(child, &step, cxt);
+	}
+}
+
+/* Takes the locks for changing one child, and never waits for the child while it holds the base. */
+static void
+lock_one_child(Oid base, Oid child)
+{
+	for (;;)
+	{
+		LockRelationOid(base, ShareUpdateExclusiveLock);
+		if (ConditionalLockRelationOid(child, AccessExclusiveLock))
+			return;
+		UnlockRelationOid(base, ShareUpdateExclusiveLock);
+		LockRelationOid(child, AccessExclusiveLock);
+		UnlockRelationOid(child, AccessExclusiveLock);
+	}
+}
+
+static void
+sync_one_child(Oid base, Oid child, bool concurrently, bool dry_run, MemoryContext cxt)
+{
+	Told		told = {.cxt = cxt};
+	RouterMirror request = {.aspects = ROUTER_ALL,.dry_run = true,.arg = &told};
+	int			differences = 0;
+
+	if (dry_run)
+		request.found = note_difference;
+	else if (concurrently)
+		build_indexes(base, child, cxt);
+	(void) router_owned_route(base);
+	LockRelationOid(base, AccessShareLock);
+	LockRelationOid(child, AccessShareLock);
+	if (is_child_still(base, child))
+		differences = router_sync_child(&request, base, child);
+	tell(&told, true);
+	next_transaction(cxt);
+	if (differences == 0 || dry_run)
+		return;
+	lock_one_child(base, child);
+	(void) router_owned_route(base);
+	request.dry_run = false;
+	request.found = note_difference;
+	if (is_child_still(base, child))
+		(void) router_sync_child(&request, base, child);
+	tell(&told, false);
+	next_transaction(cxt);
+}
+
+/*
+ * CALL router.sync(base, concurrently, dry_run): one transaction a child, with
+ * indexes built as CREATE INDEX CONCURRENTLY does; tells what it does by NOTICEs.
+ *
+ * Errors: active_sql_transaction unless it is called by itself.
+ */
+Datum
+router_sync_concurrently(PG_FUNCTION_ARGS)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "router sync", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(cxt);
+	bool		atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext)) ||
+		castNode(CallContext, fcinfo->context)->atomic || SPI_inside_nonatomic_context();
+	Oid			base = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	bool		concurrently = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	bool		dry_run = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	RouterMirror look = {.dry_run = true};
+	List	   *children;
+	ListCell   *lc;
+
+	if (atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("CALL router.sync cannot run inside a transaction block or a function"),
+				 errhint("Call it by itself, or use SELECT router.sync(…), which keeps writers away while it builds indexes.")));
+	(void) router_owned_route(base);
+	LockRelationOid(base, AccessShareLock);
+	if (router_mend_base(&look, base) > 0)
+		ereport(NOTICE, (errmsg("triggers of \"%s\" are missing or disabled", get_rel_name(base)),
+						 errhint("SELECT router.sync(…) mends them.")));
+	children = router_children_by_oid(base);
+	next_transaction(cxt);
+	foreach(lc, children)
+		sync_one_child(base, lfirst_oid(lc), concurrently, dry_run, cxt);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(cxt);
+	PG_RETURN_VOID();
+}
+
+/* ------------------------------------------------------------ base_constraint */
+
+/*
+ * router.base_constraint(child, name): the name of the base's constraint or
+ * index for one of the child's, NULL if there is none. Indexes are matched by
+ * definition, other constraints have the same name.
+ */
+Datum
+router_base_constraint(PG_FUNCTION_ARGS)
+{
+	Oid			child = PG_GETARG_OID(0);
+	const char *name = NameStr(*PG_GETARG_NAME(1));
+	RouterChildDef *def = router_catalog_child(child);
+	Oid			index,
+				constraint,
+				found;
+	Name		result = palloc(sizeof(NameData));
+
+	if (def == NULL || get_rel_name(child) == NULL)
+		PG_RETURN_NULL();
+	constraint = get_relation_constraint_oid(child, name, true);
+	index = OidIsValid(constraint) ? get_constraint_index(constraint) :
+		get_relname_relid(name, get_rel_namespace(child));
+	if (!OidIsValid(index) && OidIsValid(constraint) &&
+		OidIsValid(get_relation_constraint_oid(def->base, name, true)))
+	{
+		namestrcpy(result, name);
+		PG_RETURN_NAME(result);
+	}
+	found = OidIsValid(index) ? router_base_index(def->base, child, index) : InvalidOid;
+	if (!OidIsValid(found))
+		PG_RETURN_NULL();
+	namestrcpy(result, get_rel_name(found));
+	PG_RETURN_NAME(result);
+}
