@@ -19,7 +19,9 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_event_trigger.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
+#include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -79,6 +81,8 @@ is_stray(RouterRoute *route, Oid where, const Datum *values, const bool *isnull)
 	RouterMiss	miss;
 	Oid			home;
 
+	if (router_route_zone(route, values, isnull) != ROUTER_COLD)
+		return where != route->config.base;
 	if (where == route->config.base)
 		return true;
 	home = router_route_find(route, values, isnull, &miss);
@@ -122,6 +126,25 @@ scan_for_strays(RouterEntry *entry, Relation base, Relation rel, Strays *strays)
 }
 
 static void
+check_global_keys(Check *check)
+{
+	static const char *const query = "SELECT format('%s: %s rows without an entry, %s entries without a row, %s keys that "
+		"several rows have', key_table, missing, orphans, duplicates), quote_literal(columns) "
+		"FROM router.check_global_key($1) WHERE missing + orphans + duplicates > 0";
+	Oid			type = OIDOID;
+	Datum		base = ObjectIdGetDatum(check->base);
+
+	SPI_connect();
+	if (SPI_execute_with_args(query, 1, &type, &base, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not check the global keys");
+	for (uint64 i = 0; i < SPI_processed; i++)
+		add_line(check, InvalidOid, "global key", SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
+				 psprintf("SELECT router.rebuild_global_key(%s, %s)", check->base_name,
+						  SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2)));
+	SPI_finish();
+}
+
+static void
 check_rows(Check *check, RouterEntry *entry, Oid relid)
 {
 	Relation	base = table_open(check->base, AccessShareLock);
@@ -140,7 +163,9 @@ check_rows(Check *check, RouterEntry *entry, Oid relid)
 	table_close(base, NoLock);
 	if (strays.n == 0)
 		return;
-	if (relid == check->base)
+	if (relid == check->base && router_route_locked(entry)->hot_level >= 0)
+		remedy = psprintf("UPDATE the key of these rows of ONLY %s to itself and back: they move home", check->base_name);
+	else if (relid == check->base)
 		remedy = psprintf("SELECT router.create_route(%s, …, move_rows => true), with the keys there are", check->base_name);
 	else if (default_child)
 		remedy = psprintf("CALL router.redistribute(%s)", check->base_name);
@@ -260,6 +285,8 @@ check_base(Check *check, Oid base)
 	foreach(lc, children)
 		check_child(check, entry, lfirst_oid(lc));
 	check_inheritance(check, children);
+	if (router_route_locked(entry)->global_keys != NIL)
+		check_global_keys(check);
 	router_become_user(&saved);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);

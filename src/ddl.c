@@ -622,6 +622,9 @@ check_altered(Oid relid)
 	{
 		router_keys_detach(child->base, relid);
 		router_catalog_remove_child(relid);
+		SPI_connect();
+		router_drop_move_trigger(relid);
+		SPI_finish();
 	}
 	if (route)
 	{

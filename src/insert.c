@@ -34,6 +34,7 @@
 #include "commands/trigger.h"
 #include "executor/execdesc.h"
 #include "executor/executor.h"
+#include "foreign/fdwapi.h"
 #include "lib/ilist.h"
 #include "nodes/makefuncs.h"
 #include "nodes/plannodes.h"
@@ -359,20 +360,16 @@ forget_wear(void *arg)
 	dlist_delete(&((Wear *) arg)->link);
 }
 
-/* Takes a node over; NULL if its target is no base. */
+/* Takes a node over, whose target is a base. */
 static Wear *
 take_over(ModifyTableState *mtstate)
 {
 	EState	   *estate = mtstate->ps.state;
 	ResultRelInfo *rri = mtstate->resultRelInfo;
 	Relation	base = rri->ri_RelationDesc;
-	RouterEntry *entry;
+	RouterEntry *entry = router_cache_entry(RelationGetRelid(base));
 	Wear	   *wear;
 	MemoryContext old;
-
-	entry = router_cache_entry(RelationGetRelid(base));
-	if (router_cache_route(entry) == NULL)
-		return NULL;
 
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
 	wear = palloc0(sizeof(Wear));
@@ -412,7 +409,8 @@ router_insert_start(ModifyTableState *mtstate)
 	ResultRelInfo *rri = mtstate->resultRelInfo;
 
 	/* a base has triggers, the others need no look into the cache */
-	if (mtstate->operation == CMD_INSERT && rri->ri_TrigDesc && rri->ri_TrigDesc->trig_insert_before_row)
+	if (mtstate->operation == CMD_INSERT && rri->ri_TrigDesc && rri->ri_TrigDesc->trig_insert_before_row &&
+		router_cache_route(router_cache_entry(RelationGetRelid(rri->ri_RelationDesc))) != NULL)
 		(void) take_over(mtstate);
 }
 
@@ -469,44 +467,99 @@ insert_here(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTab
 		estate->es_processed++;
 }
 
+/* Core shall see the row as it was inserted. */
+static void
+note_place(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	TupleTableSlot *given = batch->arg;
+
+	if (dest->map == NULL)
+		ExecCopySlot(given, slot);
+	given->tts_tid = slot->tts_tid;
+}
+
+/*
+ * Instead of core, for a statement that cannot be taken over and whose rows the
+ * trigger cannot insert either, since core has more to do with them: COPY that
+ * was not announced, MERGE ... RETURNING, transition tables. A slot in the
+ * base's layout comes, and goes back as it was inserted.
+ */
+static TupleTableSlot *
+insert_instead(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot, TupleTableSlot *planSlot)
+{
+	RouterMover *mover = router_mover(estate, RelationGetRelid(rri->ri_RelationDesc), false);
+	RouterDest *dest;
+
+	rri->ri_FdwRoutine = NULL;	/* for this row only: transition tables refuse foreign tables */
+	if (rri->ri_WithCheckOptions != NIL)
+		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, rri, slot, estate);
+	dest = router_home(&mover->homes, slot);
+	mover->batch.inserted = note_place;
+	mover->batch.arg = slot;
+	if (!router_mover_insert(mover, dest, slot))
+		return NULL;
+	return slot;
+}
+
+static FdwRoutine insert_routine = {
+	.type = T_FdwRoutine,
+	.ExecForeignInsert = insert_instead,
+};
+
+/* Core shall hand the row in hand to insert_instead. */
+static void
+send_here(ResultRelInfo *rri)
+{
+	TriggerDesc *triggers = rri->ri_TrigDesc;
+
+	rri->ri_FdwRoutine = &insert_routine;
+	for (int i = 0; i < triggers->numtriggers; i++)
+		if (TRIGGER_TYPE_MATCHES(triggers->triggers[i].tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_AFTER,
+								 TRIGGER_TYPE_INSERT))
+			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;	/* those of the home fire */
+	triggers->trig_insert_after_row = false;
+}
+
 /*
  * From the BEFORE ROW trigger of a base, which only statements get to that were
  * not taken over at their start: MERGE, and those that began before the library
- * was loaded. True: the row is dealt with. Where the node of an INSERT can be found
- * the rest of the statement runs as if it had been taken over, beginning with
- * this very row.
+ * was loaded. Where the node of an INSERT can be found the rest of the statement
+ * runs as if it had been taken over, beginning with this very row. *done: the
+ * row is dealt with, else core goes on with it, and asks us where to insert.
+ * False: no executor runs this (logical replication).
  */
 bool
-router_insert_late(TriggerData *trigdata)
+router_insert_late(TriggerData *trigdata, bool *done)
 {
 	EState	   *estate = router_running_estate();
 	ResultRelInfo *rri = estate ? router_running_target(estate, trigdata->tg_trigger) : NULL;
-	ModifyTableState *node = rri ? router_target_node(rri) : NULL;
+	ModifyTableState *node = rri ? router_target_node(estate, rri) : NULL;
 	ModifyTable *plan = rri ? router_target_plan(estate, rri) : NULL;
+	bool		final = router_is_last_before_trigger(trigdata);
 	MemoryContext old;
 	Wear	   *wear;
 
-	if (rri == NULL || !router_is_last_before_trigger(trigdata))
+	if (rri == NULL)
 		return false;
-	if (node && node->operation == CMD_INSERT)
+	*done = true;
+	if (final && node && node->operation == CMD_INSERT)
 	{
 		wear = take_over(node);
-		if (wear == NULL)
-			return false;
 		old = MemoryContextSwitchTo(estate->es_query_cxt);
 		wear->replay = table_slot_create(trigdata->tg_relation, &estate->es_tupleTable);
 		ExecCopySlot(wear->replay, trigdata->tg_trigslot);
 		MemoryContextSwitchTo(old);
-		return true;
 	}
-	if (plan == NULL || plan->returningLists != NIL)
-		return false;
-	if (plan->onConflictAction == ONCONFLICT_NOTHING)
+	else if (final && plan && plan->onConflictAction == ONCONFLICT_NOTHING)
 		insert_or_do_nothing(trigdata, estate, rri, plan);
-	else if (node || !rri->ri_TrigDesc->trig_insert_new_table)	/* who collects rows only the node knows */
+	/* who collects rows for transition tables only the node knows */
+	else if (final && plan && plan->returningLists == NIL && (node || !rri->ri_TrigDesc->trig_insert_new_table))
 		insert_here(trigdata, estate, rri, plan, node);
 	else
-		return false;
+	{
+		send_here(rri);
+		*done = false;
+	}
 	return true;
 }
 

@@ -11,7 +11,7 @@
 #include "nodes/execnodes.h"
 
 extern void router_insert_start(ModifyTableState *mtstate);
-extern bool router_insert_late(TriggerData *trigdata);
+extern bool router_insert_late(TriggerData *trigdata, bool *done);
 extern void router_insert_end(EState *estate);
 
 #endif

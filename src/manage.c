@@ -585,6 +585,8 @@ next_waiting(RouterEntry *entry, RouterBound **bounds, Oid *child)
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < route->config.nkeys; i++)
 			values[i] = slot_getattr(slot, map->attnums[route->config.keys[i].attnum - 1], &isnull[i]);
+		if (router_route_zone(route, values, isnull) != ROUTER_COLD)
+			continue;			/* a stray of a hot base: no child is its home */
 		*child = router_route_find(route, values, isnull, &miss);
 		if (OidIsValid(*child))
 		{

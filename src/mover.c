@@ -67,7 +67,7 @@ router_mover(EState *statement, Oid base, bool moving)
 		{
 			RouterMover *mover = dlist_container(RouterMover, link, iter.cur);
 
-			if (mover->statement == statement && mover->homes.base == base && mover->moving == moving)
+			if (mover->statement == statement && mover->homes.base == base && mover->moving == moving && mover->base)
 				return mover;
 		}
 	return open_mover(statement, base, moving);
@@ -105,6 +105,21 @@ router_movers_end(EState *statement)
 		RouterMover *mover = dlist_container(RouterMover, link, iter.cur);
 
 		if (mover->statement == statement)
+			router_mover_close(mover);
+	}
+}
+
+/* At the end of a COPY, which has no plan, and whose EState no hook sees. */
+void
+router_movers_end_copy(Oid base)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &movers)
+	{
+		RouterMover *mover = dlist_container(RouterMover, link, iter.cur);
+
+		if (mover->homes.base == base && mover->statement->es_plannedstmt == NULL)
 			router_mover_close(mover);
 	}
 }

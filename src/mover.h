@@ -26,5 +26,6 @@ extern RouterMover *router_mover(EState *statement, Oid base, bool moving);
 extern void router_mover_close(RouterMover *mover);
 extern bool router_mover_insert(RouterMover *mover, RouterDest *dest, TupleTableSlot *slot);
 extern void router_movers_end(EState *statement);
+extern void router_movers_end_copy(Oid base);
 
 #endif

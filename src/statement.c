@@ -101,29 +101,6 @@ parent_of_first(List *exprs)
 	return NULL;
 }
 
-/*
- * The ModifyTable node that a target belongs to. NULL for an INSERT without
- * RETURNING, DO UPDATE and view options: nothing that was built for it needs
- * the node.
- */
-ModifyTableState *
-router_target_node(ResultRelInfo *rri)
-{
-	PlanState  *parent = NULL;
-
-	if (rri->ri_projectReturning)
-		parent = rri->ri_projectReturning->pi_state.parent;
-	else if (rri->ri_projectNew)
-		parent = rri->ri_projectNew->pi_state.parent;
-	else if (rri->ri_onConflict && rri->ri_onConflict->oc_ProjInfo)
-		parent = rri->ri_onConflict->oc_ProjInfo->pi_state.parent;
-	else if (rri->ri_WithCheckOptionExprs)
-		parent = parent_of_first(rri->ri_WithCheckOptionExprs);
-	if (parent == NULL)
-		parent = router_merge_parent(rri);
-	return parent && IsA(parent, ModifyTableState) ? (ModifyTableState *) parent : NULL;
-}
-
 static ModifyTable *
 plan_of(Plan *plan, Index rti)
 {
@@ -151,4 +128,47 @@ router_target_plan(EState *estate, ResultRelInfo *rri)
 		found = plan_of(lfirst(lc), rri->ri_RangeTableIndex);
 	}
 	return found;
+}
+
+/* The actions of MERGE are with the children, also those that insert into the root. */
+static PlanState *
+merge_parent(EState *estate, ResultRelInfo *rri)
+{
+	ModifyTable *plan = router_target_plan(estate, rri);
+	PlanState  *parent = NULL;
+	ListCell   *lc;
+
+	if (plan == NULL || plan->operation != CMD_MERGE)
+		return NULL;
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		ResultRelInfo *other = lfirst(lc);
+
+		if (parent == NULL && list_member_int(plan->resultRelations, other->ri_RangeTableIndex))
+			parent = router_merge_parent(other);
+	}
+	return parent;
+}
+
+/*
+ * The ModifyTable node that a target belongs to. NULL for an INSERT without
+ * RETURNING, DO UPDATE and view options: nothing that was built for it needs
+ * the node.
+ */
+ModifyTableState *
+router_target_node(EState *estate, ResultRelInfo *rri)
+{
+	PlanState  *parent = NULL;
+
+	if (rri->ri_projectReturning)
+		parent = rri->ri_projectReturning->pi_state.parent;
+	else if (rri->ri_projectNew)
+		parent = rri->ri_projectNew->pi_state.parent;
+	else if (rri->ri_onConflict && rri->ri_onConflict->oc_ProjInfo)
+		parent = rri->ri_onConflict->oc_ProjInfo->pi_state.parent;
+	else if (rri->ri_WithCheckOptionExprs)
+		parent = parent_of_first(rri->ri_WithCheckOptionExprs);
+	if (parent == NULL)
+		parent = merge_parent(estate, rri);
+	return parent && IsA(parent, ModifyTableState) ? (ModifyTableState *) parent : NULL;
 }

@@ -14,7 +14,7 @@
 extern bool router_is_last_before_trigger(TriggerData *trigdata);
 extern EState *router_running_estate(void);
 extern ResultRelInfo *router_running_target(EState *estate, const Trigger *trigger);
-extern ModifyTableState *router_target_node(ResultRelInfo *rri);
+extern ModifyTableState *router_target_node(EState *estate, ResultRelInfo *rri);
 extern ModifyTable *router_target_plan(EState *estate, ResultRelInfo *rri);
 
 #endif

@@ -4,18 +4,13 @@
  *		insert.c does not handle: COPY, and statements that began before the
  *		library was loaded, MERGE, or logical replication.
  *
- * A base has three triggers, all ENABLE ALWAYS, with names that sort around
- * those of users:
+ * A base has these triggers for INSERT, all ENABLE ALWAYS, with names that sort
+ * around those of users; for "~router_move" see update.c:
  *	"~router_route"		BEFORE ROW, the last one: COPY's rows go into batches;
- *						any other row goes into the base for the moment
- *	"~router_settle"	AFTER ROW: inserts such a row into its home and deletes
- *						it from the base, within the same statement
+ *						other statements are taken over (insert.c)
+ *	"~router_settle"	AFTER ROW: logical replication's apply worker asks nobody
+ *						and inserts into the base: the row goes home from there
  *	"!router_flush"		AFTER STATEMENT, the first one: ends COPY's batches
- *
- * So that the second way has the same results as insert.c, the first row masks
- * the base's other AFTER triggers, foreign keys included, in the statement's
- * private copy of the trigger descriptor: those of the child fire, and then the
- * base's statement triggers, which "!router_flush" queues again.
  */
 #include "compat.h"
 
@@ -68,12 +63,12 @@ statement_triggers(TriggerData *trigdata)
 static bool
 is_after_insert(const Trigger *trigger)
 {
-	return (trigger->tgtype & TRIGGER_TYPE_TIMING_MASK) == TRIGGER_TYPE_AFTER && TRIGGER_FOR_INSERT(trigger->tgtype);
+	return TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT);
 }
 
 /*
- * Masks the AFTER INSERT triggers of the base other than ours: those of rows
- * fire on the child, those of the statement are queued again behind them.
+ * Masks the AFTER INSERT ROW triggers of the base other than ours: those of the
+ * child fire.
  */
 static void
 mask_after_triggers(TriggerData *trigdata)
@@ -85,31 +80,13 @@ mask_after_triggers(TriggerData *trigdata)
 			triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
 }
 
-/* Queues the AFTER STATEMENT triggers that mask_after_triggers took away. */
-static void
-queue_statement_triggers(TriggerData *trigdata)
-{
-	Relation	base = trigdata->tg_relation;
-	Trigger    *masked = statement_triggers(trigdata);
-	EState	   *estate = router_make_estate(base, NULL);
-	ResultRelInfo *rri = router_make_root(estate, base);
-	TriggerDesc *triggers = rri->ri_TrigDesc;
-
-	for (int i = 0; i < triggers->numtriggers; i++)
-		if (masked[i].tgtype == triggers->triggers[i].tgtype || router_is_own_trigger(&masked[i]))
-			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
-	router_recount_insert_triggers(triggers);
-	if (triggers->trig_insert_after_statement)
-		ExecASInsertTriggers(estate, rri, MakeTransitionCaptureState(triggers, RelationGetRelid(base), CMD_INSERT));
-	router_free_estate(estate);
-}
-
 /* BEFORE ROW: takes COPY's row, takes the statement over, or lets the row pass into the base. */
 Datum
 router_route_row(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	RouterEntry *entry;
+	bool		done;
 
 	check_protocol(fcinfo, "route_row", TRIGGER_EVENT_BEFORE, true);
 	if (router_copy_row(trigdata))
@@ -117,8 +94,8 @@ router_route_row(PG_FUNCTION_ARGS)
 	entry = router_cache_entry(RelationGetRelid(trigdata->tg_relation));
 	if (router_cache_route(entry) == NULL)
 		return PointerGetDatum(trigdata->tg_trigtuple);	/* triggers restored, the route not yet */
-	if (router_insert_late(trigdata))
-		return PointerGetDatum(NULL);
+	if (router_insert_late(trigdata, &done))
+		return PointerGetDatum(done ? NULL : trigdata->tg_trigtuple);
 	if (fcinfo->flinfo->fn_extra == NULL)
 	{
 		mask_after_triggers(trigdata);
@@ -150,7 +127,7 @@ router_settle_row(PG_FUNCTION_ARGS)
 	}
 	statement = router_running_estate();
 	if (statement && statement->es_plannedstmt == NULL)
-		statement = NULL;		/* COPY, replication: nobody would close the mover */
+		statement = NULL;		/* the apply worker: nobody would close the mover */
 	mover = router_mover(statement, base, false);
 	mover->homes.created = *created;
 	mover->batch.cid = InvalidCommandId;
@@ -168,7 +145,7 @@ router_settle_row(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* AFTER STATEMENT: COPY is at its end, or rows were settled. */
+/* AFTER STATEMENT: COPY is at its end. */
 Datum
 router_flush_rows(PG_FUNCTION_ARGS)
 {
@@ -176,6 +153,6 @@ router_flush_rows(PG_FUNCTION_ARGS)
 
 	check_protocol(fcinfo, "flush_rows", TRIGGER_EVENT_AFTER, false);
 	router_copy_flush(trigdata->tg_relation);
-	queue_statement_triggers(trigdata);
+	router_movers_end_copy(RelationGetRelid(trigdata->tg_relation));
 	return PointerGetDatum(NULL);
 }

@@ -331,7 +331,7 @@ static TupleTableSlot *
 take_detour(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot, TupleTableSlot *planSlot)
 {
 	Source	   *source = rri->ri_FdwState;
-	ModifyTableState *node = router_target_node(rri);
+	ModifyTableState *node = router_target_node(estate, rri);
 
 	rri->ri_FdwRoutine = NULL;
 	rri->ri_FdwState = NULL;
@@ -522,7 +522,7 @@ router_move_row(PG_FUNCTION_ARGS)
 		elog(ERROR, "could not find the statement that updates a row of \"%s\"",
 			 RelationGetRelationName(trigdata->tg_relation));
 	rri = router_running_target(estate, trigdata->tg_trigger);
-	node = rri ? router_target_node(rri) : NULL;
+	node = rri ? router_target_node(estate, rri) : NULL;
 	if (node == NULL && estate->es_plannedstmt)
 		elog(ERROR, "could not find the plan node that updates a row of \"%s\"",
 			 RelationGetRelationName(trigdata->tg_relation));

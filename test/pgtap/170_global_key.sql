@@ -143,7 +143,7 @@ SELECT is(test.strays('t'), 'none', 'redistribute');
 SELECT is_empty('SELECT ctid, * FROM t_id_keys EXCEPT SELECT * FROM entries', 'does not touch the entries');
 SELECT is(test.keys('t'), 'ok', 'which are right');
 SELECT router.create_child('t', '60005') \g /dev/null
-SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = (SELECT child FROM router.children WHERE bounds = '{"[60001,60010]"}') AND NOT tgisinternal AND tgenabled = 'A'), 2::bigint, 'a child made by hand has the triggers');
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = (SELECT child FROM router.children WHERE bounds = '{"[60001,60010]"}') AND NOT tgisinternal AND tgenabled = 'A'), 3::bigint, 'a child made by hand has the triggers');
 DROP TABLE entries;
 
 -- attach, detach, drop

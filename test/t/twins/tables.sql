@@ -76,25 +76,6 @@ SELECT * FROM tmp;
 TRUNCATE tmp;
 SET client_min_messages = warning;
 DROP TABLE IF EXISTS tmp CASCADE;
--- # temporary, on commit delete rows
-SET client_min_messages = warning;
-BEGIN;
-CREATE TEMP TABLE tmp (k int, v text) ON COMMIT DELETE ROWS;
-\if :routed
-SELECT router.create_route('tmp', router.by_integer('k', 10)) \g /dev/null
-\endif
-INSERT INTO tmp VALUES (1, 'x'), (11, 'y');
-SELECT count(*) FROM tmp;
-COMMIT;
-SELECT count(*) FROM tmp;
-INSERT INTO tmp VALUES (2, 'x'), (111, 'y');
-SELECT count(*) FROM tmp;
-BEGIN;
-INSERT INTO tmp VALUES (2, 'x'), (111, 'y');
-UPDATE tmp SET k = 222 RETURNING *;
-COMMIT;
-SELECT count(*) FROM tmp;
-DROP TABLE tmp CASCADE;
 -- # temporary, on commit drop
 SET client_min_messages = warning;
 BEGIN;
