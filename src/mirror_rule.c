@@ -211,12 +211,16 @@ triggers_of(Relation rel)
 	return rel->trigdesc ? CopyTriggerDesc(rel->trigdesc) : NULL;
 }
 
-/* Statement triggers fire for the table that a statement names, so only those of rows are on children. */
+/*
+ * Statement triggers fire for the table that a statement names, so only those
+ * of rows are on children. Rows of a foreign table are not ours to move.
+ */
 static bool
-belongs_on_child(const Trigger *trigger)
+belongs_on_child(const Mirror *m, const Trigger *trigger)
 {
 	return !trigger->tgisinternal && TRIGGER_FOR_ROW(trigger->tgtype) &&
-		(!router_is_own_trigger(trigger) || strcmp(trigger->tgname, ROUTER_TRIGGER_MOVE) == 0);
+		(!router_is_own_trigger(trigger) ||
+		 (strcmp(trigger->tgname, ROUTER_TRIGGER_MOVE) == 0 && get_rel_relkind(m->child) == RELKIND_RELATION));
 }
 
 static Trigger *
@@ -324,7 +328,7 @@ router_mirror_triggers(Mirror *m)
 	{
 		Trigger    *trigger = &wanted->triggers[i];
 
-		if (belongs_on_child(trigger) && router_wanted(m, trigger->tgoid))
+		if (belongs_on_child(m, trigger) && router_wanted(m, trigger->tgoid))
 			mirror_trigger(m, trigger, find_trigger(there, trigger->tgname));
 		m->is_part = false;
 	}
@@ -517,7 +521,7 @@ router_drop_by_name(Mirror *m, Oid classid, const char *name, bool cascade)
 			break;
 		case TriggerRelationId:
 			child = table_open(m->child, NoLock);
-			there = find_trigger(child->trigdesc, name) && belongs_on_child(find_trigger(child->trigdesc, name));
+			there = find_trigger(child->trigdesc, name) && belongs_on_child(m, find_trigger(child->trigdesc, name));
 			table_close(child, NoLock);
 			if (there && router_mend(m, "trigger", "drop trigger \"%s\"", name))
 				router_run("DROP TRIGGER %s ON %s%s", quoted, m->name, cascade ? " CASCADE" : "");
@@ -557,7 +561,7 @@ router_rename_by_name(Mirror *m, const RouterRenamed *renamed)
 		case TriggerRelationId:
 			child = table_open(m->child, NoLock);
 			there = find_trigger(child->trigdesc, renamed->name);
-			if (there && !belongs_on_child(there))
+			if (there && !belongs_on_child(m, there))
 				there = NULL;
 			table_close(child, NoLock);
 			for (int i = 0; there && i < m->base->trigdesc->numtriggers; i++)
@@ -566,7 +570,7 @@ router_rename_by_name(Mirror *m, const RouterRenamed *renamed)
 
 				if (m->base->trigdesc->triggers[i].tgoid != renamed->oid)
 					continue;
-				if (!belongs_on_child(&m->base->trigdesc->triggers[i]) ||
+				if (!belongs_on_child(m, &m->base->trigdesc->triggers[i]) ||
 					OidIsValid(get_trigger_oid(m->child, name, true)))
 					break;
 				if (router_mend(m, "trigger", "rename trigger \"%s\" to \"%s\"", renamed->name, name))

@@ -75,7 +75,7 @@ DROP TRIGGER "!router_flush" ON app.t;
 SELECT isnt(test.unlike('app.t'), 'nothing', 'children differ in everything');
 SELECT lives_ok($$SELECT router.sync('app.t')$$, 'router.sync');
 DROP INDEX IF EXISTS app.t_n_1_10_low;
-SELECT is((SELECT string_agg(tgname::text || tgenabled::text, ' ' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = 'app.t'::regclass AND tgname ~ 'router'), '!router_flushA ~router_routeA ~router_settleA', 'the base has its triggers back');
+SELECT is((SELECT string_agg(tgname::text || tgenabled::text, ' ' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = 'app.t'::regclass AND tgname ~ 'router'), '!router_flushA ~router_moveA ~router_routeA ~router_settleA', 'the base has its triggers back');
 SELECT is(test.unlike('app.t'), 'nothing', 'all is alike');
 SELECT is_empty($$SELECT * FROM router.check()$$, 'and right');
 INSERT INTO app.t VALUES (3, 'n', 1);
