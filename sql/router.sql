@@ -60,6 +60,17 @@ CREATE INDEX global_key_def_base_idx ON router.global_key_def (base);
 COMMENT ON INDEX router.global_key_def_base_idx IS 'the global keys of a base';
 COMMENT ON TABLE router.global_key_def IS 'the global keys of each routed table and the tables that keep them';
 
+CREATE TABLE router.events (
+    at         timestamptz NOT NULL,
+    base       oid         NOT NULL,
+    base_name  text,                     -- at that time; NULL: it was gone
+    action     text        NOT NULL,
+    rows       bigint      NOT NULL,
+    error      text                      -- NULL: it went well
+);
+COMMENT ON TABLE router.events IS 'what maintenance did: a row for each table and run; not dumped, delete from it as you like';
+GRANT SELECT ON router.events TO PUBLIC;
+
 SELECT pg_catalog.pg_extension_config_dump('router.route_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.key_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.child_def', '');

@@ -77,6 +77,7 @@ typedef struct Archive
 	int			created;
 	bool		done;			/* the watermark has reached the cutoff */
 	bool		missing;		/* a row needs a child that is not there */
+	char	   *failure;		/* for router.events */
 } Archive;
 
 /* ------------------------------------------------------------- reading the base */
@@ -489,23 +490,25 @@ pause_before(int tries)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Runs a step until it gets its locks. */
-static void
+/* Runs a step until it gets its locks; NULL: it succeeded. */
+static ErrorData *
 insist(Archive *archive, ArchiveStep step)
 {
 	for (int tries = 1;; tries++)
 	{
 		ErrorData  *error = run_step(archive, step);
 
-		if (error == NULL)
-			break;
-		if (archive->atomic || tries >= MAX_TRIES || !worth_a_retry(error))
+		if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
+		if (error == NULL || archive->atomic || tries >= MAX_TRIES || !worth_a_retry(error))
+		{
+			commit(archive);
+			return error;
+		}
 		FreeErrorData(error);
 		commit(archive);
 		pause_before(tries);
 	}
-	commit(archive);
 }
 
 static void
@@ -542,36 +545,53 @@ count_aged(Archive *archive)
 			(errmsg("would archive " UINT64_FORMAT " rows of %s", n, router_qualified_name(archive->base))));
 }
 
-/* Archives one base. */
 static void
-archive_base(Archive *archive)
+open_base(Archive *archive)
 {
 	archive->entry = router_owned_route(archive->base);
 	(void) hot_route(archive);
 	archive->moved = 0;
 	archive->created = 0;
 	archive->done = false;
-	if (archive->dry_run)
-	{
-		count_aged(archive);
-		return;
-	}
-	insist(archive, announce);
+}
+
+static void
+note_event(Archive *archive)
+{
+	char	   *name = get_rel_name(archive->base) ? router_qualified_name(archive->base) : NULL;
+
+	router_catalog_add_event(archive->base, name, "archive", archive->moved, archive->failure);
+}
+
+/* Archives one base; NULL: all went well, as far as the time budget allows. */
+static ErrorData *
+archive_base(Archive *archive)
+{
+	ErrorData  *error = insist(archive, open_base);
+
+	if (error == NULL && archive->dry_run)
+		return insist(archive, count_aged);
+	if (error == NULL)
+		error = insist(archive, announce);
 	archive->missing = !archive->done;
-	while (!archive->done)
+	while (error == NULL && !archive->done && GetCurrentTimestamp() < archive->deadline)
 	{
 		if (archive->missing)
 		{
-			insist(archive, create_children);
-			wait_for_planners(archive);
+			error = insist(archive, create_children);
+			if (error == NULL)
+				wait_for_planners(archive);
 		}
-		insist(archive, drain);
-		if (GetCurrentTimestamp() >= archive->deadline)
-			break;
+		if (error == NULL)
+			error = insist(archive, drain);
 	}
-	ereport(NOTICE,
-			(errmsg("archived " UINT64_FORMAT " rows of %s%s", archive->moved, router_qualified_name(archive->base),
-					archive->done ? "" : ", more to come: the time budget is used up")));
+	archive->failure = error ? error->message : NULL;
+	if (error == NULL)
+		ereport(NOTICE,
+				(errmsg("archived " UINT64_FORMAT " rows of %s%s", archive->moved, router_qualified_name(archive->base),
+						archive->done ? "" : ", more to come: the time budget is used up")));
+	(void) insist(archive, note_event);
+	return error;
 }
 
 static List *
@@ -610,6 +630,7 @@ router_archive(PG_FUNCTION_ARGS)
 {
 	Archive		archive = {0};
 	List	   *bases;
+	int			failed = 0;
 	ListCell   *lc;
 
 	archive.atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext) &&
@@ -634,9 +655,26 @@ router_archive(PG_FUNCTION_ARGS)
 	bases = PG_ARGISNULL(0) ? hot_bases() : list_make1_oid(PG_GETARG_OID(0));
 	foreach(lc, bases)
 	{
+		ErrorData  *error;
+
 		archive.base = lfirst_oid(lc);
-		archive_base(&archive);
+		error = archive_base(&archive);
+		if (error == NULL)
+			continue;
+		if (!PG_ARGISNULL(0))
+			ReThrowError(error);
+		failed++;
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("could not archive table %u: %s", archive.base, error->message)));
+		FreeErrorData(error);
 	}
 	SPI_finish();
+	if (failed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%d of %d tables could not be archived", failed, list_length(bases)),
+				 archive.atomic ? 0 : errdetail("What was archived of the others is committed."),
+				 errhint("See router.events for the reasons.")));
 	PG_RETURN_VOID();
 }

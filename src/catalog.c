@@ -86,6 +86,17 @@ enum
 	GLOBAL_NATTS = GLOBAL_ATTNUMS,
 };
 
+enum
+{
+	EVENT_AT = 1,
+	EVENT_BASE,
+	EVENT_NAME,
+	EVENT_ACTION,
+	EVENT_ROWS,
+	EVENT_ERROR,
+	EVENT_NATTS = EVENT_ERROR,
+};
+
 PG_FUNCTION_INFO_V1(router_config_changed);
 
 static const char *const policy_names[] = {"create", "default", "error"};
@@ -383,6 +394,22 @@ router_catalog_put_watermark(Oid base, const char *watermark, const char *pendin
 	table_close(rel, NoLock);
 	CacheInvalidateRelcacheByRelid(base);
 	CommandCounterIncrement();
+}
+
+/* Notes what maintenance did to a table; name, error: or NULL. */
+void
+router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error)
+{
+	Datum		values[EVENT_NATTS];
+	bool		nulls[EVENT_NATTS] = {0};
+
+	values[EVENT_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[EVENT_BASE - 1] = ObjectIdGetDatum(base);
+	put_text(name, &values[EVENT_NAME - 1], &nulls[EVENT_NAME - 1]);
+	values[EVENT_ACTION - 1] = CStringGetTextDatum(action);
+	values[EVENT_ROWS - 1] = Int64GetDatum(rows);
+	put_text(error, &values[EVENT_ERROR - 1], &nulls[EVENT_ERROR - 1]);
+	insert_row("events", values, nulls);
 }
 
 /* Forgets a route and its keys, not its children. The base may be gone already. */

@@ -63,6 +63,7 @@ extern RouterChildDef *router_catalog_child(Oid child);
 
 extern void router_catalog_put_route(const RouterConfig *config);
 extern void router_catalog_put_watermark(Oid base, const char *watermark, const char *pending);
+extern void router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error);
 extern void router_catalog_remove_route(Oid base);
 extern void router_catalog_remove_all(Oid base);
 extern void router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds);

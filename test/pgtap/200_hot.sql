@@ -1,6 +1,6 @@
 -- The hot base and router.archive. Checklist B1-B5, B8, B10, B11, D9.
 \ir include/helpers.sql
-\set tests 55
+\set tests 60
 SELECT plan(:tests);
 
 CREATE TABLE residence (id int PRIMARY KEY);
@@ -122,4 +122,19 @@ SELECT is((SELECT watermark FROM router.routes WHERE base = 'full_table'::regcla
 CALL router.archive('full_table');
 SELECT is((SELECT count(*) FROM ONLY full_table) BETWEEN 29 AND 31, true, 'archive takes them away');
 SELECT is((SELECT count(*) FROM full_table), 1000::bigint, 'none is lost');
+
+-- ------------------------------------------------------------ one bad table (B11)
+CREATE TABLE bad (d date);
+CREATE TABLE good (d date);
+SELECT router.create_route('bad', router.by_date('d', 'year'), hot => '30 days', on_missing => 'error') \g /dev/null
+SELECT router.create_route('good', router.by_date('d', 'year'), hot => '30 days') \g /dev/null
+INSERT INTO bad VALUES (current_date);
+INSERT INTO good VALUES (current_date);
+CALL router.archive(cutoff => 'tomorrow');
+SELECT is(:'SQLSTATE'::text, '55000', 'archive of all fails in the end when it failed for one');
+SELECT is((SELECT count(*) FROM ONLY good), 0::bigint, 'the others are archived');
+SELECT is((SELECT count(*) FROM ONLY bad), 1::bigint, 'the bad one is as it was');
+SELECT is((SELECT string_agg(base_name || ' ' || rows || ' ' || (error IS NULL), ', ' ORDER BY base_name) FROM router.events WHERE base IN ('bad'::regclass, 'good'::regclass)),
+          'public.bad 0 false, public.good 1 true', 'router.events tells of both');
+SELECT throws_ok($$CALL router.archive('bad', cutoff => 'tomorrow')$$, '23514', NULL, 'by itself it fails with the reason');
 SELECT * FROM finish();
