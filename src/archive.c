@@ -279,20 +279,6 @@ create_children(Archive *archive)
 	table_close(base, NoLock);
 }
 
-/* Is there a home for the row, or a policy that gives it one? */
-static bool
-has_home(RouterRoute *route, TupleTableSlot *slot)
-{
-	Datum		values[ROUTER_MAX_LEVELS];
-	bool		isnull[ROUTER_MAX_LEVELS];
-	RouterMiss	miss;
-
-	for (int i = 0; i < route->config.nkeys; i++)
-		values[i] = slot_getattr(slot, route->config.keys[i].attnum, &isnull[i]);
-	return OidIsValid(router_route_find(route, values, isnull, &miss)) ||
-		route->config.on_missing != ROUTER_POLICY_CREATE;
-}
-
 /*
  * Deletes a row that is to be moved, in its newest version, which the slot
  * holds afterwards. False: it is gone, or became hot.
@@ -382,6 +368,7 @@ drain(Archive *archive)
 	batch.estate = estate;
 	batch.cid = cid;
 	init_homes(archive, &homes, base, estate);
+	homes.create_none = true;
 	begin_aged(&scan, base, route, from, archive->cutoff);
 	until = scan.index ? archive->cutoff : end_of_step(archive, route);
 	PushActiveSnapshot(scan.snapshot);
@@ -400,10 +387,16 @@ drain(Archive *archive)
 			break;
 		}
 		last = value;
-		archive->missing = !has_home(route, scan.slot);
-		if (archive->missing || !take_row(archive, base, scan.slot, value, cid))
-			continue;
 		dest = router_home(&homes, scan.slot);
+		archive->missing = dest == NULL;
+		if (dest == NULL || !take_row(archive, base, scan.slot, value, cid))
+			continue;
+		dest = router_home(&homes, scan.slot);	/* its newest version's */
+		if (dest == NULL)
+		{
+			archive->missing = true;
+			continue;
+		}
 		if (dest->nused == 0)
 			router_dest_mute(dest);
 		router_batch_add(&batch, dest, scan.slot);

@@ -163,9 +163,7 @@ check_rows(Check *check, RouterEntry *entry, Oid relid)
 	table_close(base, NoLock);
 	if (strays.n == 0)
 		return;
-	if (relid == check->base && router_route_locked(entry)->hot_level >= 0)
-		remedy = psprintf("UPDATE the key of these rows of ONLY %s to itself and back: they move home", check->base_name);
-	else if (relid == check->base)
+	if (relid == check->base)
 		remedy = psprintf("SELECT router.create_route(%s, …, move_rows => true), with the keys there are", check->base_name);
 	else if (default_child)
 		remedy = psprintf("CALL router.redistribute(%s)", check->base_name);

@@ -144,7 +144,7 @@ refuse(RouterHomes *homes, RouterRoute *route, Refusal why, const Datum *values,
 			 err_generic_string(PG_DIAG_TABLE_NAME, base)));
 }
 
-/* The child of a row that no child holds: a new one or the default one, or an error. */
+/* The child of a row that no child holds: a new one or the default one, or an error. InvalidOid: see create_none. */
 static Oid
 missing_home(RouterHomes *homes, RouterRoute *route, const Datum *values, const bool *isnull, const RouterMiss *miss)
 {
@@ -158,6 +158,10 @@ missing_home(RouterHomes *homes, RouterRoute *route, const Datum *values, const 
 		refuse(homes, route, REFUSED_BOUNDS, values, isnull);
 	}
 	why = check_rails(homes, route, values, isnull, miss);
+	if (why == REFUSED_HORIZON && homes->archiving && route->config.on_reject != ROUTER_POLICY_DEFAULT)
+		why = REFUSED_NOT;
+	if (why == REFUSED_NOT && homes->create_none)
+		return InvalidOid;
 	if (why != REFUSED_NOT)
 	{
 		if (route->config.on_reject == ROUTER_POLICY_DEFAULT && OidIsValid(route->default_child))
@@ -334,6 +338,8 @@ router_home(RouterHomes *homes, TupleTableSlot *slot)
 		Oid			child = find_home(homes, values, isnull);
 		RouterDest *dest;
 
+		if (homes->create_none && !OidIsValid(child))
+			return NULL;
 		if (child == homes->last_child)
 			return homes->last_dest;
 		dest = recall(homes, child);

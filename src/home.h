@@ -28,7 +28,8 @@ typedef struct RouterHomes
 	RouterDest *first;			/* those opened, linked by next_opened */
 	int			nopened;
 	HTAB	   *dests;			/* child oid -> RouterDest, once they are many */
-	bool		archiving;		/* the base is no home */
+	bool		archiving;		/* the base is no home, and age is no reason to refuse a row */
+	bool		create_none;	/* router_home returns NULL where a child is missing */
 	bool		home_locked;	/* this statement has taken the home lock */
 	Oid			last_child;
 	RouterDest *last_dest;

@@ -800,7 +800,13 @@ router_create_route(PG_FUNCTION_ARGS)
 	if (config->hot && config->watermark == NULL)
 		set_watermark(config, there ? router_cache_route(entry) : NULL, rows && !move_rows);
 	if (rows && !move_rows && config->hot)
-		rows = false;			/* they are hot, for the time being */
+	{
+		int			attnum = config->keys[router_hot_level(config)].attnum;
+
+		/* they are hot, for the time being, but for those without a date */
+		rows = !TupleDescAttr(RelationGetDescr(base), attnum - 1)->attnotnull;
+		move_rows = true;
+	}
 	if (rows && !move_rows)
 		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It has rows.",
 						"Say move_rows => true to move them into children in this transaction.");

@@ -1,6 +1,6 @@
 -- The hot base and router.archive. Checklist B1-B5, B8, B10, B11, D9.
 \ir include/helpers.sql
-\set tests 60
+\set tests 65
 SELECT plan(:tests);
 
 CREATE TABLE residence (id int PRIMARY KEY);
@@ -122,6 +122,25 @@ SELECT is((SELECT watermark FROM router.routes WHERE base = 'full_table'::regcla
 CALL router.archive('full_table');
 SELECT is((SELECT count(*) FROM ONLY full_table) BETWEEN 29 AND 31, true, 'archive takes them away');
 SELECT is((SELECT count(*) FROM full_table), 1000::bigint, 'none is lost');
+
+CREATE TABLE odd (id int, d timestamptz);
+INSERT INTO odd VALUES (1, '1000-01-01'), (2, NULL), (3, now()), (4, '2020-02-02');
+SELECT router.create_route('odd', router.by_date('d', 'year'), hot => '30 days', time_zone => 'UTC') \g /dev/null
+SELECT is(test.homes('odd'), 'odd: 3, odd_null: 1', 'rows without a date are at home at once');
+CALL router.archive('odd');
+SELECT is(test.homes('odd'), 'odd: 1, odd_null: 1, odd_y1000: 1, odd_y2020: 1', 'a row that is there is archived however old');
+CREATE TABLE quarantine (id int, d timestamptz);
+INSERT INTO quarantine VALUES (1, '1000-01-01'), (2, '2020-02-02'), (3, now());
+SELECT router.create_route('quarantine', router.by_date('d', 'year'), hot => '30 days', time_zone => 'UTC', default_child => true, on_reject => 'default') \g /dev/null
+CALL router.archive('quarantine');
+SELECT is(test.homes('quarantine'), 'quarantine: 1, quarantine_default: 1, quarantine_y2020: 1', 'or goes to the default child, if that is the policy');
+ALTER TABLE odd DISABLE TRIGGER ALL;
+INSERT INTO odd VALUES (5, '2021-01-01');
+COPY odd FROM PROGRAM 'printf "6\t2020-01-01\n"';
+ALTER TABLE odd ENABLE TRIGGER ALL;
+SELECT isnt_empty($$SELECT FROM router.check('odd') WHERE kind = 'rows'$$, 'router.check finds rows that went past the triggers');
+SELECT router.create_route('odd', router.by_date('d', 'year'), move_rows => true) \g /dev/null
+SELECT is(test.homes('odd'), 'odd: 1, odd_null: 1, odd_y1000: 1, odd_y2020: 2, odd_y2021: 1', 'create_route … move_rows takes them home');
 
 -- ------------------------------------------------------------ one bad table (B11)
 CREATE TABLE bad (d date);
