@@ -74,7 +74,7 @@ typedef struct Archive
 	char	   *cutoff_text;	/* or NULL: by the hot window */
 	int64		cutoff;
 	uint64		moved;
-	int			created;
+	int			created;		/* children, by the last step 2 */
 	bool		done;			/* the watermark has reached the cutoff */
 	bool		missing;		/* a row needs a child that is not there */
 	char	   *failure;		/* for router.events */
@@ -272,8 +272,7 @@ create_children(Archive *archive)
 		(void) router_home(&homes, scan.slot);
 	}
 	end_aged(&scan);
-	archive->created += homes.created - PG_INT32_MIN;
-	archive->missing = homes.created != PG_INT32_MIN;	/* to be waited for */
+	archive->created = homes.created - PG_INT32_MIN;
 	router_homes_close(&homes);
 	router_free_estate(estate);
 	table_close(base, NoLock);
@@ -432,13 +431,15 @@ run_step(Archive *archive, ArchiveStep step)
 	PG_TRY();
 	{
 		MemoryContext work = AllocSetContextCreate(archive->cxt, "router archive step", ALLOCSET_DEFAULT_SIZES);
+		int			guc_level = NewGUCNestLevel();
 
 		(void) set_config_option("lock_timeout", psprintf("%d", archive->lock_timeout), PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_LOCAL, true, 0, false);
+								 GUC_ACTION_SAVE, true, 0, false);
 		MemoryContextSwitchTo(work);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		step(archive);
 		PopActiveSnapshot();
+		AtEOXact_GUC(true, guc_level);
 		MemoryContextSwitchTo(archive->cxt);
 		MemoryContextDelete(work);
 		if (step == drain && archive->missing)
@@ -509,7 +510,7 @@ wait_for_planners(Archive *archive)
 {
 	LOCKTAG		tag;
 
-	if (archive->atomic || !archive->missing)
+	if (archive->atomic || archive->created == 0)
 		return;
 	SET_LOCKTAG_RELATION(tag, MyDatabaseId, archive->base);
 	WaitForLockers(tag, AccessExclusiveLock, false);
@@ -539,6 +540,16 @@ count_aged(Archive *archive)
 }
 
 static void
+give_up(Archive *archive)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not create the children that rows of \"%s\" need", get_rel_name(archive->base)),
+			 errdetail("The default child holds rows for them, and is in use."),
+			 errhint("CALL router.redistribute, and archive again.")));
+}
+
+static void
 open_base(Archive *archive)
 {
 	archive->entry = router_owned_route(archive->base);
@@ -561,6 +572,7 @@ static ErrorData *
 archive_base(Archive *archive)
 {
 	ErrorData  *error = insist(archive, open_base);
+	int			idle = 0;
 
 	if (error == NULL && archive->dry_run)
 		return insist(archive, count_aged);
@@ -574,6 +586,14 @@ archive_base(Archive *archive)
 			error = insist(archive, create_children);
 			if (error == NULL)
 				wait_for_planners(archive);
+			/* the first time there may be nothing to create */
+			if (error == NULL && archive->created == 0 && idle++ > 0)
+			{
+				if (idle > MAX_TRIES || archive->atomic)
+					error = run_step(archive, give_up);
+				else
+					pause_before(idle);
+			}
 		}
 		if (error == NULL)
 			error = insist(archive, drain);

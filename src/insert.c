@@ -277,8 +277,8 @@ fire_before_triggers(Wear *wear, TupleTableSlot *slot)
 }
 
 /*
- * May rows be held back? Not when somebody could tell: RETURNING and ON
- * CONFLICT, row triggers, EXPLAIN ANALYZE, or functions that are not built in
+ * May rows be held back? Not when somebody could tell: RETURNING, ON CONFLICT
+ * and the CHECK OPTION of a view, row triggers, EXPLAIN ANALYZE, or functions that are not built in
  * and might look into the table while the statement runs. A plan that calls
  * such functions, or checks a domain, depends on their catalog entries.
  */
@@ -294,6 +294,9 @@ may_batch(Wear *wear)
 		mtstate->ps.state->es_instrument != 0 ||
 		router_has_row_triggers(triggers, TRIGGER_TYPE_BEFORE) || router_has_row_triggers(triggers, TRIGGER_TYPE_AFTER))
 		return false;
+	foreach(lc, wear->base.ri_WithCheckOptions)
+		if (lfirst_node(WithCheckOption, lc)->kind == WCO_VIEW_CHECK)
+			return false;
 	foreach(lc, mtstate->ps.state->es_plannedstmt->invalItems)
 		if (lfirst_node(PlanInvalItem, lc)->cacheId == PROCOID || lfirst_node(PlanInvalItem, lc)->cacheId == TYPEOID)
 			return false;

@@ -622,7 +622,33 @@ check_config(RouterConfig *config, Relation base)
 	AtEOXact_GUC(false, guc_level);
 }
 
-/* The first watermark of a route that becomes hot. The keys are resolved. */
+/* Has a table a row whose key is at or behind a point? */
+static bool
+reaches(Oid relid, const RouterKey *key, int64 point)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	AttrNumber	attnum = get_attnum(relid, key->column);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	bool		found = false;
+
+	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(slot, attnum, &isnull);
+
+		CHECK_FOR_INTERRUPTS();
+		found = !isnull && router_key_int(key, value) >= point;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
+	return found;
+}
+
+/* The first watermark of a route that becomes hot. The keys are resolved, the children locked. */
 static void
 set_watermark(RouterConfig *config, RouterRoute *route, bool has_hot_rows)
 {
@@ -647,6 +673,13 @@ set_watermark(RouterConfig *config, RouterRoute *route, bool has_hot_rows)
 					 errhint("Split that child first.")));
 		watermark = Max(watermark, bound->hi + 1);
 	}
+	if (route && OidIsValid(route->default_child) && get_rel_relkind(route->default_child) == RELKIND_RELATION &&
+		reaches(route->default_child, key, watermark))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("routed table \"%s\" cannot become hot", get_rel_name(config->base)),
+				 errdetail("Its default child has rows that would be hot."),
+				 errhint("Empty it with router.redistribute, or delete them.")));
 	config->watermark = router_key_text(key, watermark);
 	AtEOXact_GUC(false, guc_level);
 }
@@ -821,7 +854,12 @@ router_create_route(PG_FUNCTION_ARGS)
 		if (there == NULL || !same_keys(there, config))
 			create_known_children(&report, entry);
 		if (rows)
-			router_report(&report, "move " UINT64_FORMAT " rows", move_base_rows(entry, relid));
+		{
+			uint64		moved = move_base_rows(entry, relid);
+
+			if (moved > 0)
+				router_report(&report, "move " UINT64_FORMAT " rows", moved);
+		}
 	}
 	else
 	{
@@ -859,6 +897,9 @@ router_alter_route(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("routed table \"%s\" has a default child", get_rel_name(relid)),
 				 errhint("Empty it with router.redistribute, then detach or drop it.")));
+	if (settings.hot && route->hot_level < 0)
+		LockRelationOid(relid, ShareRowExclusiveLock);	/* writers must know where rows go from now on */
+	route = router_route_locked(entry);
 	base = table_open(relid, NoLock);
 	there = router_catalog_route(relid);
 	config = wanted_config(relid, there, NULL, &settings, OidIsValid(route->default_child));

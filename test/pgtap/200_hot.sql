@@ -1,6 +1,6 @@
 -- The hot base and router.archive. Checklist B1-B5, B8, B10, B11, D9.
 \ir include/helpers.sql
-\set tests 65
+\set tests 70
 SELECT plan(:tests);
 
 CREATE TABLE residence (id int PRIMARY KEY);
@@ -141,6 +141,21 @@ ALTER TABLE odd ENABLE TRIGGER ALL;
 SELECT isnt_empty($$SELECT FROM router.check('odd') WHERE kind = 'rows'$$, 'router.check finds rows that went past the triggers');
 SELECT router.create_route('odd', router.by_date('d', 'year'), move_rows => true) \g /dev/null
 SELECT is(test.homes('odd'), 'odd: 1, odd_null: 1, odd_y1000: 1, odd_y2020: 2, odd_y2021: 1', 'create_route … move_rows takes them home');
+BEGIN;
+CALL router.archive('odd');
+SELECT is(current_setting('lock_timeout'), '0', 'lock_timeout is the caller''s again');
+COMMIT;
+CREATE TABLE later (id int, d date NOT NULL, PRIMARY KEY (id, d));
+SELECT router.create_route('later', router.by_date('d', 'month'), default_child => true, on_missing => 'default') \g /dev/null
+INSERT INTO later VALUES (1, current_date);
+SELECT throws_ok($$SELECT router.alter_route('later', hot => '7 days')$$, '55000', NULL, 'a default child with fresh rows is in the way');
+DELETE FROM later;
+INSERT INTO later VALUES (1, '2020-01-01');
+SELECT lives_ok($$SELECT router.alter_route('later', hot => '7 days')$$, 'with old ones it is not');
+INSERT INTO later VALUES (1, current_date);
+SELECT is(test.homes('later'), 'later: 1, later_default: 1', 'a route that becomes hot');
+CREATE VIEW checked AS SELECT * FROM plain WHERE d < '2024-02-01' WITH CHECK OPTION;
+SELECT throws_ok($$INSERT INTO checked SELECT '2024-01-01'::date + i FROM generate_series(1, 50) i$$, '44000', NULL, 'a long INSERT through a view with a CHECK OPTION');
 
 -- ------------------------------------------------------------ one bad table (B11)
 CREATE TABLE bad (d date);
