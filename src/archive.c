@@ -346,9 +346,11 @@ drain(Archive *archive)
 	RouterHomes homes;
 	RouterBatch batch = {0};
 	AgedScan	scan;
+	RouterAsOwner saved;
 	CommandId	cid;
 	int64		from,
 				until,
+				next,			/* the first key there is from until on */
 				last = 0;
 	uint64		moved = 0;
 
@@ -370,7 +372,9 @@ drain(Archive *archive)
 	homes.create_none = true;
 	begin_aged(&scan, base, route, from, archive->cutoff);
 	until = scan.index ? archive->cutoff : end_of_step(archive, route);
+	next = archive->cutoff;
 	PushActiveSnapshot(scan.snapshot);
+	router_moving_begin(&saved, base);
 	while (!archive->missing && next_aged(&scan))
 	{
 		RouterDest *dest;
@@ -378,8 +382,13 @@ drain(Archive *archive)
 
 		ResetPerTupleExprContext(estate);
 		route = hot_route(archive);
-		if (!hot_value(route, scan.slot, &value) || value < from || value >= until)
+		if (!hot_value(route, scan.slot, &value) || value < from)
 			continue;
+		if (value >= until)
+		{
+			next = Min(next, value);
+			continue;
+		}
 		if (scan.index && moved >= (uint64) archive->batch_rows && value > last)
 		{
 			until = value;
@@ -402,6 +411,7 @@ drain(Archive *archive)
 		moved++;
 	}
 	router_batch_flush(&batch);
+	router_moving_end(&saved, estate);
 	PopActiveSnapshot();
 	end_aged(&scan);
 	router_homes_close(&homes);
@@ -410,6 +420,8 @@ drain(Archive *archive)
 	if (archive->missing)
 		return;
 	CommandCounterIncrement();
+	if (!scan.index)
+		until = next;			/* nothing can come between: the home lock is held */
 	put_watermark(archive, until, archive->cutoff);
 	archive->done = until >= archive->cutoff;
 	archive->moved += moved;

@@ -139,6 +139,27 @@ router_become_user(const RouterAsOwner *saved)
 	SetUserIdAndSecContext(saved->user, saved->context);
 }
 
+/*
+ * Brackets for whoever moves rows outside of a statement: expressions of the
+ * table's indexes and constraints run as its owner, and deferrable constraints
+ * have a query to belong to, as in CopyFrom. An abort undoes the first.
+ */
+void
+router_moving_begin(RouterAsOwner *saved, Relation base)
+{
+	router_become_owner(saved, base->rd_rel->relowner, base->rd_rel->relpersistence == RELPERSISTENCE_TEMP, NULL);
+	AfterTriggerBeginQuery();
+}
+
+/* All rows are flushed, a snapshot is active. */
+void
+router_moving_end(const RouterAsOwner *saved, EState *estate)
+{
+	AfterTriggerEndQuery(estate);
+	ExecCloseResultRelations(estate);
+	router_become_user(saved);
+}
+
 /* --------------------------------------------------------------------- text */
 
 /* "(a, b) = (1, 2)": the key values of a row, for messages. */
@@ -664,8 +685,10 @@ move_matching(RouterRoute *route, RouterBound **bounds, Relation base, Relation 
 	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
+	RouterAsOwner saved;
 
 	PushActiveSnapshot(snapshot);
+	router_moving_begin(&saved, base);
 	router_dest_mute(dest);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
@@ -677,6 +700,7 @@ move_matching(RouterRoute *route, RouterBound **bounds, Relation base, Relation 
 		router_batch_add(&batch, dest, slot);
 	}
 	router_batch_flush(&batch);
+	router_moving_end(&saved, estate);
 	table_endscan(scan);
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);

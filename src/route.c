@@ -491,9 +491,11 @@ move_base_rows(RouterEntry *entry, Oid relid)
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = table_beginscan(base, snapshot, 0, NULL);
 	RouterHomes homes;
+	RouterAsOwner saved;
 	uint64		moved = 0;
 
 	PushActiveSnapshot(snapshot);
+	router_moving_begin(&saved, base);
 	router_homes_init(&homes, entry, base, estate, router_make_root(estate, base));
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
@@ -511,6 +513,7 @@ move_base_rows(RouterEntry *entry, Oid relid)
 		moved++;
 	}
 	router_batch_flush(&batch);
+	router_moving_end(&saved, estate);
 	table_endscan(scan);
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
@@ -926,8 +929,11 @@ move_back(Oid child, Relation base)
 	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
+	RouterAsOwner saved;
 	uint64		moved = 0;
 
+	PushActiveSnapshot(snapshot);
+	router_moving_begin(&saved, base);
 	router_dest_mute(dest);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
@@ -937,7 +943,9 @@ move_back(Oid child, Relation base)
 		moved++;
 	}
 	router_batch_flush(&batch);
+	router_moving_end(&saved, estate);
 	table_endscan(scan);
+	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
 	router_dest_close(dest);
 	router_free_estate(estate);
