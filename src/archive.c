@@ -350,7 +350,7 @@ drain(Archive *archive)
 	CommandId	cid;
 	int64		from,
 				until,
-				next,			/* the first key there is from until on */
+				next,
 				last = 0;
 	uint64		moved = 0;
 
@@ -372,7 +372,7 @@ drain(Archive *archive)
 	homes.create_none = true;
 	begin_aged(&scan, base, route, from, archive->cutoff);
 	until = scan.index ? archive->cutoff : end_of_step(archive, route);
-	next = archive->cutoff;
+	next = archive->cutoff;		/* or the first key there is from until on */
 	PushActiveSnapshot(scan.snapshot);
 	router_moving_begin(&saved, base);
 	while (!archive->missing && next_aged(&scan))
