@@ -228,18 +228,20 @@ put_watermark(Archive *archive, int64 watermark, int64 pending)
 	AtEOXact_GUC(false, guc_level);
 }
 
-/* Step 1. A cutoff that was announced before and lies further on stays. */
+/* Step 1. What an interrupted run announced is replaced: rows from this cutoff on are hot again, and in the base. */
 static void
 announce(Archive *archive)
 {
 	RouterRoute *route;
+	int64		pending;
 
 	LockRelationOid(archive->base, archive->atomic ? AccessExclusiveLock : ShareRowExclusiveLock);
 	find_cutoff(archive);
 	route = hot_route(archive);
 	archive->done = archive->cutoff <= route->watermark;
-	if (!archive->done && route->pending < archive->cutoff)
-		put_watermark(archive, route->watermark, archive->cutoff);
+	pending = archive->done ? route->watermark : archive->cutoff;
+	if (route->pending != pending)
+		put_watermark(archive, route->watermark, pending);
 }
 
 static void
@@ -431,6 +433,8 @@ drain(Archive *archive)
 
 typedef void (*ArchiveStep) (Archive *archive);
 
+static void open_base(Archive *archive);
+
 /* Runs a step in a subtransaction; NULL: it succeeded. undo: roll back although, when a child was missing. */
 static ErrorData *
 run_step(Archive *archive, ArchiveStep step)
@@ -443,13 +447,20 @@ run_step(Archive *archive, ArchiveStep step)
 	PG_TRY();
 	{
 		MemoryContext work = AllocSetContextCreate(archive->cxt, "router archive step", ALLOCSET_DEFAULT_SIZES);
+		RouterAsOwner saved;
 		int			guc_level = NewGUCNestLevel();
 
 		(void) set_config_option("lock_timeout", psprintf("%d", archive->lock_timeout), PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
 		MemoryContextSwitchTo(work);
 		PushActiveSnapshot(GetTransactionSnapshot());
+		/* expressions of indexes and constraints are the owner's, and run as such; an abort undoes it */
+		if (step != open_base)
+			router_become_owner(&saved, router_relation_owner(archive->base),
+								get_rel_persistence(archive->base) == RELPERSISTENCE_TEMP, NULL);
 		step(archive);
+		if (step != open_base)
+			router_become_user(&saved);
 		PopActiveSnapshot();
 		AtEOXact_GUC(true, guc_level);
 		MemoryContextSwitchTo(archive->cxt);

@@ -680,7 +680,7 @@ move_matching(RouterRoute *route, RouterBound **bounds, Relation base, Relation 
 {
 	EState	   *estate = router_make_estate(base, NULL);
 	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(from), RelationGetDescr(base));
-	RouterDest *dest = router_dest_open(estate, to, RelationGetDescr(from), NULL, false);
+	RouterDest *dest;
 	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};
 	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
@@ -689,6 +689,7 @@ move_matching(RouterRoute *route, RouterBound **bounds, Relation base, Relation 
 
 	PushActiveSnapshot(snapshot);
 	router_moving_begin(&saved, base);
+	dest = router_dest_open(estate, to, RelationGetDescr(from), NULL, false);
 	router_dest_mute(dest);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{

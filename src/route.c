@@ -925,7 +925,7 @@ move_back(Oid child, Relation base)
 	Relation	from = table_open(child, NoLock);
 	EState	   *estate = router_make_estate(base, NULL);
 	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};
-	RouterDest *dest = router_dest_open(estate, base, RelationGetDescr(from), NULL, false);
+	RouterDest *dest;
 	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
@@ -934,6 +934,7 @@ move_back(Oid child, Relation base)
 
 	PushActiveSnapshot(snapshot);
 	router_moving_begin(&saved, base);
+	dest = router_dest_open(estate, base, RelationGetDescr(from), NULL, false);
 	router_dest_mute(dest);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{

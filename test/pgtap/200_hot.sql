@@ -1,6 +1,6 @@
 -- The hot base and router.archive. Checklist B1-B5, B8, B10, B11, D9.
 \ir include/helpers.sql
-\set tests 70
+\set tests 72
 SELECT plan(:tests);
 
 CREATE TABLE residence (id int PRIMARY KEY);
@@ -154,6 +154,27 @@ INSERT INTO later VALUES (1, '2020-01-01');
 SELECT lives_ok($$SELECT router.alter_route('later', hot => '7 days')$$, 'with old ones it is not');
 INSERT INTO later VALUES (1, current_date);
 SELECT is(test.homes('later'), 'later: 1, later_default: 1', 'a route that becomes hot');
+SET client_min_messages = error;
+CREATE ROLE keeper;
+GRANT CREATE ON SCHEMA public TO keeper;
+SET ROLE keeper;
+CREATE TABLE kept (id int, d date);
+CREATE FUNCTION who(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM pg_advisory_lock(7, length(current_user)); RETURN $1; END $$;
+CREATE INDEX ON kept (who(id));
+CREATE INDEX ON kept (d) WHERE who(1) = 1;
+SELECT router.create_route('kept', router.by_date('d', 'year'), hot => '30 days') \g /dev/null
+INSERT INTO kept VALUES (1, current_date);
+RESET ROLE;
+SELECT pg_advisory_unlock_all() \g /dev/null
+CALL router.archive('kept', cutoff => 'tomorrow');
+SELECT is((SELECT array_agg(DISTINCT objid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 7 AND pid = pg_backend_pid()), ARRAY[length('keeper')]::oid[], 'what the owner wrote into indexes runs as the owner, whoever archives');
+DROP OWNED BY keeper CASCADE;
+DROP ROLE keeper;
+CREATE TABLE deferred (r int, d date, UNIQUE (r, d) DEFERRABLE);
+SELECT router.create_route('deferred', router.by_date('d', 'month'), hot => '10 days') \g /dev/null
+INSERT INTO deferred SELECT g % 3, current_date - g FROM generate_series(0, 60) g;
+CALL router.archive('deferred', cutoff => (current_date - 3)::text);
+SELECT is((SELECT count(*) FROM ONLY deferred), 4::bigint, 'a deferrable unique constraint');
 CREATE VIEW checked AS SELECT * FROM plain WHERE d < '2024-02-01' WITH CHECK OPTION;
 SELECT throws_ok($$INSERT INTO checked SELECT '2024-01-01'::date + i FROM generate_series(1, 50) i$$, '44000', NULL, 'a long INSERT through a view with a CHECK OPTION');
 
