@@ -10,7 +10,8 @@
  *	   writer of a row between watermark and cutoff takes the home lock
  *	   (ShareLock, see home.c) and looks again.
  *	2. Create the children that aged rows need, commit, and wait for everybody
- *	   who holds a lock on the base: their plans may not know these children.
+ *	   who holds a lock on the base: their plans may not know all children. Rows
+ *	   move only into children that were there before the wait.
  *	3. Drain: a batch takes the home lock (ExclusiveLock), moves all rows from
  *	   the watermark to some later point, and advances the watermark there, in
  *	   one transaction. At every instant each row has one home, so that unique
@@ -28,6 +29,8 @@
 #include "route.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/transam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -41,6 +44,7 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgrprotos.h"
@@ -49,6 +53,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "home.h"
@@ -76,7 +81,9 @@ typedef struct Archive
 	uint64		moved;
 	int			created;		/* children, by the last step 2 */
 	bool		done;			/* the watermark has reached the cutoff */
-	bool		missing;		/* a row needs a child that is not there */
+	bool		missing;		/* a row needs a child that is not there, or not known to all */
+	bool		unknown;		/* the latter, of a child that step 2 did not make */
+	List	   *known;			/* children that everybody knows who has a plan */
 	char	   *failure;		/* for router.events */
 } Archive;
 
@@ -338,6 +345,26 @@ end_of_step(Archive *archive, RouterRoute *route)
 	return hi + 1;
 }
 
+/*
+ * Does everybody who has a plan know this child? Those planned with a snapshot
+ * to which the child was there already, or were waited for.
+ */
+static bool
+is_known(Archive *archive, Relation base, RouterDest *dest)
+{
+	HeapTuple	tup;
+	TransactionId xmin;
+
+	if (archive->atomic || list_member_oid(archive->known, RelationGetRelid(dest->rel)))
+		return true;
+	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(dest->rel)));
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for relation %u", RelationGetRelid(dest->rel));
+	xmin = HeapTupleHeaderGetXmin(tup->t_data);
+	ReleaseSysCache(tup);
+	return TransactionIdPrecedes(xmin, GetOldestNonRemovableTransactionId(base));
+}
+
 /* Step 3: one batch. archive->missing: it moved rows but must be undone, a child is missing. */
 static void
 drain(Archive *archive)
@@ -397,12 +424,11 @@ drain(Archive *archive)
 			break;
 		}
 		last = value;
-		dest = router_home(&homes, scan.slot);
-		archive->missing = dest == NULL;
-		if (dest == NULL || !take_row(archive, base, scan.slot, value, cid))
+		if (!take_row(archive, base, scan.slot, value, cid))
 			continue;
-		dest = router_home(&homes, scan.slot);	/* its newest version's */
-		if (dest == NULL)
+		dest = router_home(&homes, scan.slot);
+		archive->unknown = dest && dest->nused == 0 && !is_known(archive, base, dest);
+		if (dest == NULL || archive->unknown)
 		{
 			archive->missing = true;
 			continue;
@@ -528,13 +554,19 @@ insist(Archive *archive, ArchiveStep step)
 	}
 }
 
+/* Waits for those whose plans may not know the children there are now, whoever made them. */
 static void
 wait_for_planners(Archive *archive)
 {
 	LOCKTAG		tag;
+	ListCell   *lc;
 
-	if (archive->atomic || archive->created == 0)
+	if (archive->atomic)
 		return;
+	list_free(archive->known);
+	archive->known = NIL;
+	foreach(lc, router_catalog_children(archive->base))
+		archive->known = lappend_oid(archive->known, ((RouterChildDef *) lfirst(lc))->child);
 	SET_LOCKTAG_RELATION(tag, MyDatabaseId, archive->base);
 	WaitForLockers(tag, AccessExclusiveLock, false);
 }
@@ -580,6 +612,7 @@ open_base(Archive *archive)
 	archive->moved = 0;
 	archive->created = 0;
 	archive->done = false;
+	archive->known = NIL;
 }
 
 static void
@@ -602,15 +635,16 @@ archive_base(Archive *archive)
 	if (error == NULL)
 		error = insist(archive, announce);
 	archive->missing = !archive->done;
+	archive->unknown = false;
 	while (error == NULL && !archive->done && GetCurrentTimestamp() < archive->deadline)
 	{
 		if (archive->missing)
 		{
 			error = insist(archive, create_children);
-			if (error == NULL)
+			if (error == NULL && (archive->created > 0 || archive->unknown))
 				wait_for_planners(archive);
-			/* the first time there may be nothing to create */
-			if (error == NULL && archive->created == 0 && idle++ > 0)
+			/* at first there may be nothing to create */
+			if (error == NULL && archive->created == 0 && idle++ > 2)
 			{
 				if (idle > MAX_TRIES || archive->atomic)
 					error = run_step(archive, give_up);

@@ -5,8 +5,8 @@
  *
  * Locking: the creation locks of child.c; to add triggers to the base, also
  * ShareRowExclusiveLock on it, which waits for running writers and holds up new
- * ones until the transaction ends; to drop them, AccessExclusiveLock, as DROP
- * TRIGGER takes it, which holds up readers too.
+ * ones until the transaction ends; to move its rows, or to drop triggers,
+ * AccessExclusiveLock, which holds up readers too.
  */
 #include "compat.h"
 #include "route.h"
@@ -847,6 +847,9 @@ router_create_route(PG_FUNCTION_ARGS)
 		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It has rows.",
 						"Say move_rows => true to move them into children in this transaction.");
 
+	/* a query planned without the children must not get a snapshot in which the rows are there */
+	if (rows && !report.dry_run)
+		LockRelationOid(relid, AccessExclusiveLock);
 	relation_close(base, NoLock);
 	report_route(&report, there, config);
 	if (!report.dry_run)
