@@ -211,7 +211,7 @@ delete_old(Relation rel, ItemPointer tid, EState *estate, CommandId cid)
 
 /*
  * Moves the row in hand. source->slot becomes what was inserted. False: a
- * trigger wants it otherwise. rri, epqstate: NULL when nothing runs a statement.
+ * trigger wants it otherwise. statement, rri, epqstate: NULL for the apply worker.
  */
 static bool
 move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqstate, Relation rel)
@@ -476,7 +476,8 @@ move_at_once(Source *source, TriggerData *trigdata, EState *estate, ResultRelInf
 	if (node && rri->ri_WithCheckOptions != NIL)
 		ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, rri, trigdata->tg_newslot, estate);
 	source->slot = trigdata->tg_newslot;
-	if (!move_row(source, node ? estate : NULL, rri, node ? &node->mt_epqstate : NULL, rel) || node == NULL)
+	if (!move_row(source, node ? estate : NULL, node ? rri : NULL, node ? &node->mt_epqstate : NULL, rel) ||
+		node == NULL)
 		return;
 	if (node->mt_transition_capture)
 	{
