@@ -100,6 +100,13 @@ begin_run(CopyRun *run, Relation base, CopyFromState copy)
 	MemoryContextSwitchTo(old);
 }
 
+/* Is it COPY, announced or not, that calls the trigger on this table? */
+bool
+router_copy_calls(Relation base)
+{
+	return calling_copy(base) != NULL;
+}
+
 /* Is the first row of a COPY that was announced at hand? */
 static bool
 may_begin(TriggerData *trigdata, CopyFromState copy)

@@ -10,6 +10,7 @@
 #include "commands/trigger.h"
 
 extern void router_copy_init(void);
+extern bool router_copy_calls(Relation base);
 extern bool router_copy_row(TriggerData *trigdata);
 extern void router_copy_flush(Relation base);
 

@@ -43,6 +43,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "copy.h"
 #include "mirror.h"
 #include "mover.h"
 #include "statement.h"
@@ -542,7 +543,8 @@ router_insert_late(TriggerData *trigdata, bool *done)
 	MemoryContext old;
 	Wear	   *wear;
 
-	if (rri == NULL)
+	/* the apply worker has an EState and a target, too, but no plan, and looks at nothing that send_here leaves */
+	if (rri == NULL || (estate->es_plannedstmt == NULL && !router_copy_calls(trigdata->tg_relation)))
 		return false;
 	*done = true;
 	if (final && node && node->operation == CMD_INSERT)

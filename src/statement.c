@@ -73,7 +73,7 @@ router_running_estate(void)
 	return IsA(estate, EState) && estate->es_query_cxt == cxt ? estate : NULL;
 }
 
-/* The target of a statement whose trigger this is, or NULL: COPY and logical replication have none in the EState. */
+/* The target of a statement whose trigger this is, or NULL. COPY and logical replication have one too, but no plan. */
 ResultRelInfo *
 router_running_target(EState *estate, const Trigger *trigger)
 {

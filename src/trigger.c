@@ -7,9 +7,11 @@
  * A base has these triggers for INSERT, all ENABLE ALWAYS, with names that sort
  * around those of users; for "~router_move" see update.c:
  *	"~router_route"		BEFORE ROW, the last one: COPY's rows go into batches;
- *						other statements are taken over (insert.c)
- *	"~router_settle"	AFTER ROW: logical replication's apply worker asks nobody
- *						and inserts into the base: the row goes home from there
+ *						other statements are taken over (insert.c), the rows of
+ *						logical replication's apply worker inserted here
+ *	"~router_settle"	AFTER ROW: what the apply worker inserted into the base all
+ *						the same, since a user's trigger comes after ours, goes home
+ *						from there
  *	"!router_flush"		AFTER STATEMENT, the first one: ends COPY's batches
  */
 #include "compat.h"
@@ -80,7 +82,25 @@ mask_after_triggers(TriggerData *trigdata)
 			triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
 }
 
-/* BEFORE ROW: takes COPY's row, takes the statement over, or lets the row pass into the base. */
+/*
+ * Inserts the apply worker's row, if it is not hot. True: core shall not. The
+ * mover is closed at once: nobody tells us when the worker is done with a row.
+ */
+static bool
+insert_applied(TriggerData *trigdata)
+{
+	Oid			base = RelationGetRelid(trigdata->tg_relation);
+	RouterMover *mover = router_mover(NULL, base, false);
+	RouterDest *dest = router_home(&mover->homes, trigdata->tg_trigslot);
+	bool		hot = RelationGetRelid(dest->rel) == base;
+
+	if (!hot)
+		router_mover_insert(mover, dest, trigdata->tg_trigslot);
+	router_mover_close(mover);
+	return !hot;
+}
+
+/* BEFORE ROW: takes COPY's row, takes the statement over, inserts the row, or lets it pass into the base. */
 Datum
 router_route_row(PG_FUNCTION_ARGS)
 {
@@ -96,11 +116,9 @@ router_route_row(PG_FUNCTION_ARGS)
 		return PointerGetDatum(trigdata->tg_trigtuple);	/* triggers restored, the route not yet */
 	if (router_insert_late(trigdata, &done))
 		return PointerGetDatum(done ? NULL : trigdata->tg_trigtuple);
-	if (fcinfo->flinfo->fn_extra == NULL)
-	{
-		mask_after_triggers(trigdata);
-		fcinfo->flinfo->fn_extra = fcinfo->flinfo;	/* done for this statement */
-	}
+	if (router_is_last_before_trigger(trigdata) && insert_applied(trigdata))
+		return PointerGetDatum(NULL);
+	mask_after_triggers(trigdata);
 	return PointerGetDatum(trigdata->tg_trigtuple);
 }
 

@@ -26,12 +26,15 @@ sub sql { my ($node, $db, $sql) = @_; return $node->safe_psql($db, $sql) }
 sub databases
 {
 	my ($db, $preload) = @_;
-	for my $node ($pub, $sub)
-	{
-		sql($node, 'postgres', "CREATE DATABASE $db");
-		sql($node, 'postgres', "ALTER DATABASE $db SET session_preload_libraries = router") if $preload;
-		sql($node, $db, 'CREATE EXTENSION router');
-	}
+	databases_of($_, $db, $preload) for $pub, $sub;
+}
+
+sub databases_of
+{
+	my ($node, $db, $preload) = @_;
+	sql($node, 'postgres', "CREATE DATABASE $db");
+	sql($node, 'postgres', "ALTER DATABASE $db SET session_preload_libraries = router") if $preload;
+	sql($node, $db, 'CREATE EXTENSION router');
 }
 
 sub subscribe
@@ -165,6 +168,33 @@ for my $preload (0, 1)
 	is(becomes($sub, $db, q{SELECT v FROM t WHERE id = 3}, 'merged'), 'merged', "$mode, rows that went through the base: a MERGE arrives");
 	sql($sub, $db, "DROP SUBSCRIPTION ${db}_sub");
 
+	# ------------------------------------------------ on from a subscriber: the apply worker's rows go through no base either
+	$db = "chain_$preload";
+	databases($db, $preload);
+	databases_of($pub, "${db}_end", $preload);
+	sql($pub, $db, q{CREATE TABLE t (id int, k int)});
+	for ([$sub, $db], [$pub, "${db}_end"])
+	{
+		sql(@$_, q{CREATE TABLE t (id int, k int); CREATE TABLE parent (k int PRIMARY KEY); INSERT INTO parent SELECT generate_series(1, 20)});
+		routed(@$_, 't');
+		sql(@$_, q{SELECT count(*) FROM unnest('{1,11}'::int[]) k, LATERAL router.create_child('t', k::text); ALTER TABLE t ADD FOREIGN KEY (k) REFERENCES parent});
+	}
+	sql($sub, $db, q{CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN UPDATE public.parent SET k = k WHERE k = NEW.k; RETURN NEW; END$$;
+		CREATE TRIGGER always AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION note(); ALTER TABLE t ENABLE ALWAYS TRIGGER always;
+		CREATE PUBLICATION p FOR TABLE t});
+	sql($pub, $db, q{CREATE PUBLICATION p FOR TABLE t});
+	subscribe($db, 'p');
+	my $middle = $sub->connstr($db) =~ s/'/''/gr;
+	sql($pub, "${db}_end", "CREATE SUBSCRIPTION ${db}_end CONNECTION '$middle' PUBLICATION p");
+	$pub->wait_for_subscription_sync($sub, "${db}_end", "${db}_end");
+	sql($pub, $db, q{INSERT INTO t SELECT i, i FROM generate_series(1, 20) i});
+	caught_up($db);
+	$sub->wait_for_catchup("${db}_end");
+	is(sql($sub, $db, sprintf $homes, 't'), "t_11_20|10\nt_1_10|10", "$mode, on from a subscriber: rows go home");
+	is(sql($pub, "${db}_end", q{SELECT count(*), count(DISTINCT id) FROM t}), '20|20', "$mode, on from a subscriber: each arrives once at the end");
+	sql($pub, "${db}_end", "DROP SUBSCRIPTION ${db}_end");
+	sql($sub, $db, "DROP SUBSCRIPTION ${db}_sub");
+
 	# ------------------------------------------------ a schema, all tables
 	$db = "all_$preload";
 	databases($db, $preload);
@@ -204,4 +234,5 @@ for my $preload (0, 1)
 
 $pub->stop;
 $sub->stop;
+unlike(PostgreSQL::Test::Utils::slurp_file($_->logfile), qr/leak|TRAP:|PANIC:/, $_->name . ': nothing is left open') for $pub, $sub;
 done_testing();
