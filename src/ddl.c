@@ -54,6 +54,7 @@
 
 #include "route.h"
 
+#include "entry.h"
 #include "global.h"
 #include "keep.h"
 
@@ -126,7 +127,6 @@ typedef struct Follow
 	List	   *alter;			/* of char *: "ALTER TABLE child …" */
 	List	   *renamed;		/* of RouterRenamed */
 	Oid			from_schema;	/* SET SCHEMA: the old one */
-	bool		enabled_all;	/* ENABLE TRIGGER ALL or USER */
 } Follow;
 
 static Follow *
@@ -317,9 +317,6 @@ follow_subcommand(Follow *follow, AlterTableCmd *cmd)
 			break;
 		case AT_EnableTrigAll:
 		case AT_EnableTrigUser:
-			follow->enabled_all = true;
-			want_triggers(follow, NULL);
-			break;
 		case AT_DisableTrigAll:
 		case AT_DisableTrigUser:
 			want_triggers(follow, NULL);
@@ -575,15 +572,13 @@ follow(Follow *follow)
 	ListCell   *lc;
 
 	if (follow->request.aspects == 0 && follow->alter == NIL && follow->renamed == NIL &&
-		!OidIsValid(follow->from_schema) && !follow->enabled_all)
+		!OidIsValid(follow->from_schema))
 		return;
 	LockRelationOid(follow->base, ShareUpdateExclusiveLock);
 	foreach(lc, follow->renamed)
 		router_for_children(&plain, follow->base, rename_on_child, lfirst(lc));
 	foreach(lc, follow->alter)
 		router_for_children(&plain, follow->base, alter_child, lfirst(lc));
-	if (follow->enabled_all)
-		(void) router_mend_base(&plain, follow->base);
 	if (follow->request.aspects != 0)
 		(void) router_sync_children(&follow->request, follow->base);
 	if (OidIsValid(follow->from_schema))
@@ -689,11 +684,64 @@ visit_alter_table(List **follows, AlterTableStmt *stmt)
 		follow_subcommand(follow_of(follows, relid), lfirst_node(AlterTableCmd, lc));
 }
 
+/*
+ * ENABLE TRIGGER ALL and USER make triggers of a table fire for local changes
+ * only. Those of router, that this made so, fire ALWAYS again: on a base, on a
+ * child, or before the route is there, since pg_restore --disable-triggers ends each
+ * table so. Those of the catalog also fire while it fills that, or what they add would be missing.
+ */
+static void
+keep_always(AlterTableStmt *stmt)
+{
+	bool		enabled = false;
+	bool		disabled = false;
+	bool		catalog;
+	Oid			relid;
+	Relation	rel;
+	List	   *names = NIL;
+	RouterAsOwner saved;
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableType type = lfirst_node(AlterTableCmd, lc)->subtype;
+
+		enabled |= type == AT_EnableTrigAll || type == AT_EnableTrigUser;
+		disabled |= type == AT_DisableTrigAll || type == AT_DisableTrigUser;
+	}
+	if (!enabled && !disabled)
+		return;
+	relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	if (!OidIsValid(relid))
+		return;
+	rel = table_open(relid, AccessShareLock);
+	catalog = RelationGetNamespace(rel) == get_namespace_oid("router", false);
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+
+		if (catalog ? !trigger->tgisinternal && trigger->tgenabled != TRIGGER_FIRES_ALWAYS :
+			trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN &&
+			(router_is_own_trigger(trigger) || router_is_global_key_trigger(trigger)))
+			names = lappend(names, pstrdup(trigger->tgname));
+	}
+	table_close(rel, NoLock);
+	if (names == NIL)
+		return;
+	router_become_owner(&saved, router_relation_owner(relid), get_rel_persistence(relid) == RELPERSISTENCE_TEMP, NULL);
+	SPI_connect();
+	foreach(lc, names)
+		router_run_at_rest(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", router_qualified_name(relid),
+									quote_identifier(lfirst(lc))));
+	SPI_finish();
+	router_become_user(&saved);
+}
+
 /* ddl_command_end */
 Datum
 router_on_ddl_end(PG_FUNCTION_ARGS)
 {
-	EventTriggerData *event = event_data(fcinfo);
+	EventTriggerData *event;
 	bool		restoring = is_restoring();
 	SPITupleTable *found;
 	List	   *follows = NIL;
@@ -701,6 +749,10 @@ router_on_ddl_end(PG_FUNCTION_ARGS)
 	uint64		n;
 	int			guc_level;
 
+	if (CALLED_AS_EVENT_TRIGGER(fcinfo) && IsA(((EventTriggerData *) fcinfo->context)->parsetree, AlterTableStmt) &&
+		!router_mirror_is_running() && router_catalog_exists())
+		keep_always((AlterTableStmt *) ((EventTriggerData *) fcinfo->context)->parsetree);
+	event = event_data(fcinfo);
 	if (event == NULL)
 		PG_RETURN_NULL();
 	/* with the search_path that the command had */

@@ -1,6 +1,6 @@
 -- Global keys: uniqueness over the whole routed table, checklist F7, F8.
 \ir include/helpers.sql
-\set tests 88
+\set tests 90
 SELECT plan(:tests);
 
 -- Nothing missing, nothing left over, nothing twice.
@@ -208,6 +208,9 @@ INSERT INTO t_1_10 VALUES (100, 2, 'unseen');
 DELETE FROM t_1_10 WHERE id = 1;
 ALTER TABLE t_1_10 ENABLE TRIGGER ALL;
 DROP TRIGGER "~router_key_truncate" ON t_11_20;
+SELECT is((SELECT string_agg(DISTINCT tgenabled::text, '') FROM pg_trigger WHERE tgrelid = 't_1_10'::regclass AND tgname ~ '^~router'), 'A', 'ENABLE TRIGGER ALL of a child leaves router''s own ENABLE ALWAYS');
+ALTER TABLE t ENABLE TRIGGER ALL;
+SELECT is((SELECT string_agg(DISTINCT tgenabled::text, '') FROM pg_trigger WHERE tgrelid IN ('t'::regclass, 't_1_10'::regclass, 't_11_20'::regclass) AND tgname ~ 'router'), 'A', 'of a base, too');
 SELECT is(test.keys('t'), '1 missing, 1 orphans, 0 duplicates', 'check_global_key sees what went past the triggers');
 SELECT isnt_empty($$SELECT router.rebuild_global_key('t', '{id}')$$, 'rebuild_global_key');
 SELECT is(test.keys('t'), 'ok', 'mends it');

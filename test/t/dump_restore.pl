@@ -94,7 +94,7 @@ CREATE TABLE hashed (k int);
 CREATE TABLE attached (k int, v text);
 CREATE TABLE other_layout (v text, k int);
 CREATE TABLE plain (k int PRIMARY KEY);
-INSERT INTO plain VALUES (1), (-5), (0), (15), (29), (31), (20), (-9);
+INSERT INTO plain VALUES (1), (-5), (0), (15), (29), (31), (20), (-9), (-7), (99), (555), (777), (5000);
 SELECT router.create_route('reading', ARRAY[router.by_list('residence_id', label => 'SELECT code FROM public.residence WHERE id = $1'), router.by_date('at', 'month')],
 	time_zone => 'Europe/Brussels', horizon => '50 years', max_new_children => 77);
 SELECT router.create_route('"Odd schema"."Odd ""table"', ARRAY[router.by_list('key'), router.by_date('select', 'week')], template => '{base}/{1}/{2}');
@@ -180,17 +180,33 @@ sub schema_then_data
 	query($to, q{TRUNCATE ONLY hashed_renamed});
 
 	# the catalog alone makes routes of them
-	ok(run('pg_dump', '--data-only', '-t', 'router.route_def', '-t', 'router.key_def', '-t', 'router.child_def', '-f', "$dir/catalog.sql", $from), "$how: pg_dump of the catalog");
+	ok(run('pg_dump', '--data-only', '-t', 'router.route_def', '-t', 'router.key_def', '-t', 'router.child_def', '-t', 'router.global_key_def', '-f', "$dir/catalog.sql", $from), "$how: pg_dump of the catalog");
 	ok(run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/catalog.sql"), "$how: restore of the catalog");
 	is(query($to, $same{$_}), query($from, $same{$_}), "$how and catalog: $_") for qw(routes keys columns children);
 	query($to, q{INSERT INTO hashed_renamed VALUES (1), (2)});
 	is(query($to, q{SELECT count(*) FROM ONLY hashed_renamed}), '0', "$how and catalog: rows go home");
 	query($to, q{TRUNCATE hashed_renamed});
 
-	# and the data of the tables into routes that are there
-	ok(run('pg_dump', '--data-only', '-T', 'router.*', '-f', "$dir/data.sql", $from), "$mode: pg_dump, data only");
+	# and the data of the tables into routes that are there: the triggers make the entries of global keys, then come those who refer to them
+	ok(run('pg_dump', '--data-only', '-T', 'router.*', '-T', 'reading_id_keys', '-T', 'alarm', '-f', "$dir/data.sql", $from), "$mode: pg_dump, data only");
 	ok(run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/data.sql"), "$mode: restore of data into a route that is there");
+	ok(run('pg_dump', '--data-only', '-t', 'alarm', '-f', "$dir/alarm.sql", $from), "$mode: pg_dump, data of a table that refers to a global key");
+	ok(run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/alarm.sql"), "$mode: restore of what refers to entries that the triggers made");
 	compare("$mode, data only");
+
+	# or the entries come with the key table's own data, while no trigger fires
+	fresh_database($to, $preload);
+	run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/$_.sql") for qw(schema catalog);
+	ok(run('pg_dump', '--data-only', '--disable-triggers', '-T', 'router.*', '-f', "$dir/disabled.sql", $from), "$mode: pg_dump, data only, triggers disabled");
+	ok(run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/disabled.sql"), "$mode: restore of data with triggers disabled");
+	compare("$mode, data only with triggers disabled");
+
+	# all of it, catalog included, while no trigger fires
+	fresh_database($to, $preload);
+	run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/schema.sql");
+	ok(run('pg_dump', '--data-only', '--disable-triggers', '-f', "$dir/all_disabled.sql", $from), "$mode: pg_dump, all data, triggers disabled");
+	ok(run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/all_disabled.sql"), "$mode: restore of data and catalog with triggers disabled");
+	compare("$mode, schema then data with triggers disabled");
 
 	# schema, then all data, catalog included
 	fresh_database($to, $preload);
