@@ -2,9 +2,9 @@
 # pgbench on routed tables, four clients: its built-in scripts on routed pgbench_accounts, pgbench_tellers, pgbench_branches
 # and pgbench_history, then a mix of single and bulk inserts, upserts, updates, moves, deletes, MERGE, COPY, selects and new
 # children. No transaction may fail but for core's 40001 of a moved row, which --max-tries tries again; no deadlock; after
-# it the books balance and every row is at home. PGBENCH_SECONDS (default 14) is the time that all of it takes.
+# it the books balance and every row is at home. LOAD_SECONDS (default 14) is the time that all of it takes.
 set -u
-seconds=${PGBENCH_SECONDS:-14}
+seconds=${LOAD_SECONDS:-14}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 export PGOPTIONS='-c client_min_messages=warning'
