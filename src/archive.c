@@ -527,6 +527,8 @@ commit(Archive *archive)
 static void
 pause_before(int tries)
 {
+	ResetLatch(MyLatch);		/* a lock timeout leaves it set */
+	CHECK_FOR_INTERRUPTS();
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(MAX_PAUSE_MS, 50L << Min(tries, 6)),
 					 PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);

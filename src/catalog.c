@@ -348,14 +348,17 @@ insert_key(Oid base, int level, const RouterKey *key)
 	insert_row("key_def", values, nulls);
 }
 
-/* Writes a route, in place of the one there was. */
-void
-router_catalog_put_route(const RouterConfig *config)
+/* Writes a row of route_def, in place of the one there was. */
+static void
+put_settings(const RouterConfig *config)
 {
+	Relation	rel = table_open(catalog_relid("route_def"), RowExclusiveLock);
+	SysScanDesc scan = begin_scan(rel, "route_def_pkey", ROUTE_BASE, config->base);
+	HeapTuple	there = systable_getnext(scan);
+	HeapTuple	tup;
 	Datum		values[ROUTE_NATTS];
 	bool		nulls[ROUTE_NATTS] = {0};
 
-	router_catalog_remove_route(config->base);
 	values[ROUTE_BASE - 1] = ObjectIdGetDatum(config->base);
 	values[ROUTE_TIME_ZONE - 1] = CStringGetTextDatum(config->time_zone);
 	put_text(config->template, &values[ROUTE_TEMPLATE - 1], &nulls[ROUTE_TEMPLATE - 1]);
@@ -367,7 +370,31 @@ router_catalog_put_route(const RouterConfig *config)
 	nulls[ROUTE_HOT - 1] = config->hot == NULL;
 	put_text(config->watermark, &values[ROUTE_WATERMARK - 1], &nulls[ROUTE_WATERMARK - 1]);
 	put_text(config->pending, &values[ROUTE_PENDING - 1], &nulls[ROUTE_PENDING - 1]);
-	insert_row("route_def", values, nulls);
+	if (there && get_text(there, ROUTE_WATERMARK, RelationGetDescr(rel)))
+	{
+		/* archiving may have gone on since config was read: the watermark never goes back */
+		values[ROUTE_WATERMARK - 1] = heap_getattr(there, ROUTE_WATERMARK, RelationGetDescr(rel),
+												   &nulls[ROUTE_WATERMARK - 1]);
+		values[ROUTE_PENDING - 1] = heap_getattr(there, ROUTE_PENDING, RelationGetDescr(rel),
+												 &nulls[ROUTE_PENDING - 1]);
+	}
+	tup = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+	if (there)
+		CatalogTupleUpdate(rel, &there->t_self, tup);
+	else
+		CatalogTupleInsert(rel, tup);
+	heap_freetuple(tup);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+/* Writes a route, in place of the one there was; but the watermark of a hot one stays. */
+void
+router_catalog_put_route(const RouterConfig *config)
+{
+	put_settings(config);
+	delete_rows("key_def", "key_def_pkey", KEY_BASE, config->base);
 	for (int i = 0; i < config->nkeys; i++)
 		insert_key(config->base, i + 1, &config->keys[i]);
 	CacheInvalidateRelcacheByRelid(config->base);

@@ -675,17 +675,24 @@ default_child_has(RouterEntry *entry, RouterBound **bounds)
 	return found;
 }
 
-static void
-move_matching(RouterRoute *route, RouterBound **bounds, Relation base, Relation from, Relation to)
+/*
+ * Moves rows between two tables of a route, both locked, as their owner and
+ * without triggers: all of them, or those that these bounds hold. leave: the
+ * old ones are not deleted, their table is about to go. Returns their number.
+ */
+uint64
+router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relation to, bool leave)
 {
+	Relation	base = table_open(router_route_locked(entry)->config.base, NoLock);
 	EState	   *estate = router_make_estate(base, NULL);
 	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(from), RelationGetDescr(base));
-	RouterDest *dest;
 	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};
 	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
 	RouterAsOwner saved;
+	RouterDest *dest;
+	uint64		moved = 0;
 
 	PushActiveSnapshot(snapshot);
 	router_moving_begin(&saved, base);
@@ -695,10 +702,12 @@ move_matching(RouterRoute *route, RouterBound **bounds, Relation base, Relation 
 	{
 		CHECK_FOR_INTERRUPTS();
 		ResetPerTupleExprContext(estate);
-		if (!row_belongs(route, bounds, map, slot))
+		if (bounds && !row_belongs(router_route_locked(entry), bounds, map, slot))
 			continue;
-		router_delete_row(from, &slot->tts_tid, GetCurrentCommandId(true));
+		if (!leave)
+			router_delete_row(from, &slot->tts_tid, GetCurrentCommandId(true));
 		router_batch_add(&batch, dest, slot);
+		moved++;
 	}
 	router_batch_flush(&batch);
 	router_moving_end(&saved, estate);
@@ -707,7 +716,9 @@ move_matching(RouterRoute *route, RouterBound **bounds, Relation base, Relation 
 	UnregisterSnapshot(snapshot);
 	router_dest_close(dest);
 	router_free_estate(estate);
+	table_close(base, NoLock);
 	CommandCounterIncrement();
+	return moved;
 }
 
 /* Moves the rows that a new child now holds out of the default child, which is locked. */
@@ -729,7 +740,7 @@ router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds)
 	base = table_open(route->config.base, AccessExclusiveLock);
 	from = table_open(default_child, NoLock);
 	to = table_open(child, RowExclusiveLock);
-	move_matching(router_route_locked(entry), bounds, base, from, to);
+	(void) router_move_rows(entry, bounds, from, to, false);
 	table_close(to, NoLock);
 	table_close(from, NoLock);
 	table_close(base, NoLock);

@@ -669,13 +669,20 @@ make_watch(RouterKeys **list, EState *estate, Relation rel)
 	return &watch->expr;
 }
 
-/* Masks the triggers of global keys for one kind of event, where router moves rows that stay what they are. */
+/*
+ * Masks the row triggers of global keys, which are for every kind of event, for
+ * one kind, or gives it back: where router moves rows that stay what they are.
+ */
 void
-router_mask_key_triggers(TriggerDesc *triggers, int16 event)
+router_mask_key_triggers(TriggerDesc *triggers, int16 event, bool mask)
 {
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-		if (router_is_global_key_trigger(&triggers->triggers[i]) && TRIGGER_FOR_ROW(triggers->triggers[i].tgtype))
-			triggers->triggers[i].tgtype &= ~event;
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (router_is_global_key_trigger(trigger) && TRIGGER_FOR_ROW(trigger->tgtype))
+			trigger->tgtype = mask ? trigger->tgtype & ~event : trigger->tgtype | event;
+	}
 }
 
 /*

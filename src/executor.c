@@ -1,8 +1,8 @@
 /*
  * executor.c
  *		The hooks into the executor: at a statement's start, before its AFTER
- *		triggers, and at its end, the parts that handle INSERT and UPDATE get
- *		their turn.
+ *		triggers, and at its end, the parts that handle INSERT, UPDATE and global
+ *		keys get their turn.
  */
 #include "compat.h"
 #include "executor.h"
@@ -11,6 +11,7 @@
 #include "executor/executor.h"
 
 #include "insert.h"
+#include "keep.h"
 #include "mover.h"
 #include "update.h"
 
@@ -21,6 +22,7 @@ static ExecutorEnd_hook_type previous_end = NULL;
 static void
 start_node(ModifyTableState *mtstate)
 {
+	router_keep_start(mtstate); /* before the contents of its targets are copied */
 	router_insert_start(mtstate);
 	router_update_start(mtstate);
 }
@@ -57,6 +59,7 @@ executor_end(QueryDesc *queryDesc)
 {
 	router_insert_end(queryDesc->estate);
 	router_movers_end(queryDesc->estate);
+	router_keep_end(queryDesc->estate);
 	if (previous_end)
 		previous_end(queryDesc);
 	else

@@ -307,7 +307,7 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 	dest->owns_rel = true;
 	router_dest_prepare(dest, homes->estate, homes->moving ? NULL : homes->root->ri_TrigDesc, homes->mtstate);
 	if (homes->moving)
-		router_mask_key_triggers(dest->rri->ri_TrigDesc, TRIGGER_TYPE_INSERT);
+		router_mask_key_triggers(dest->rri->ri_TrigDesc, TRIGGER_TYPE_INSERT, true);
 	else
 		router_keys_watch(&homes->keys, homes->estate, dest->rri);
 	dest->keys = homes->keys;

@@ -418,6 +418,13 @@ router_insert_start(ModifyTableState *mtstate)
 		(void) take_over(mtstate);
 }
 
+/* What an INSERT collects for transition tables; NULL: nothing. All who ask for it at one query level share it. */
+static TransitionCaptureState *
+shared_capture(ResultRelInfo *rri)
+{
+	return MakeTransitionCaptureState(rri->ri_TrigDesc, RelationGetRelid(rri->ri_RelationDesc), CMD_INSERT);
+}
+
 /*
  * INSERT ... ON CONFLICT DO NOTHING without RETURNING, whose node cannot be
  * found: the row is inserted here, or not, and counted.
@@ -431,6 +438,7 @@ insert_or_do_nothing(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, 
 	ListCell   *lc;
 
 	mover->homes.speculative = true;
+	mover->batch.capture = shared_capture(rri);
 	dest = router_home(&mover->homes, trigdata->tg_trigslot);
 	if (dest->rri->ri_FdwRoutine)
 		ereport(ERROR,
@@ -459,7 +467,8 @@ insert_here(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTab
 	TupleTableSlot *slot = trigdata->tg_trigslot;
 	RouterDest *dest;
 
-	mover->batch.capture = node ? node->mt_transition_capture : NULL;
+	mover->batch.capture = node ? node->mt_transition_capture : shared_capture(rri);
+	mover->batch.inserted = NULL;
 	if (rri->ri_WithCheckOptions != NIL)
 		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, rri, slot, estate);
 	dest = router_home(&mover->homes, slot);
@@ -485,8 +494,8 @@ note_place(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 /*
  * Instead of core, for a statement that cannot be taken over and whose rows the
  * trigger cannot insert either, since core has more to do with them: COPY that
- * was not announced, MERGE ... RETURNING, transition tables. A slot in the
- * base's layout comes, and goes back as it was inserted.
+ * was not announced, MERGE ... RETURNING. A slot in the base's layout comes, and
+ * goes back as it was inserted.
  */
 static TupleTableSlot *
 insert_instead(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot, TupleTableSlot *planSlot)
@@ -498,6 +507,7 @@ insert_instead(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot, TupleTa
 	if (rri->ri_WithCheckOptions != NIL)
 		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, rri, slot, estate);
 	dest = router_home(&mover->homes, slot);
+	mover->batch.capture = NULL;	/* core does that */
 	mover->batch.inserted = note_place;
 	mover->batch.arg = slot;
 	if (!router_mover_insert(mover, dest, slot))
@@ -557,8 +567,7 @@ router_insert_late(TriggerData *trigdata, bool *done)
 	}
 	else if (final && plan && plan->onConflictAction == ONCONFLICT_NOTHING)
 		insert_or_do_nothing(trigdata, estate, rri, plan);
-	/* who collects rows for transition tables only the node knows */
-	else if (final && plan && plan->returningLists == NIL && (node || !rri->ri_TrigDesc->trig_insert_new_table))
+	else if (final && plan && plan->returningLists == NIL)
 		insert_here(trigdata, estate, rri, plan, node);
 	else
 	{

@@ -6,7 +6,7 @@
  *			"~router_key_truncate"	BEFORE TRUNCATE, statement
  *		and hooks that see statements begin.
  *
- * Wherever the library sees a statement begin, the hook on ExecutorStart puts a
+ * Wherever the library sees a statement begin, router_keep_start puts a
  * watch on the relations that it changes; home.c does so for the children that
  * rows are sent to. Both, or neither: entries made at once and others removed at
  * the end of the statement would collide. The row trigger itself does the
@@ -53,8 +53,6 @@ static dlist_head statements = DLIST_STATIC_INIT(statements);
 /* relations that the running TRUNCATE names, key tables that we added to it included */
 static List *truncated = NIL;
 
-static ExecutorStart_hook_type previous_start = NULL;
-static ExecutorEnd_hook_type previous_end = NULL;
 static ProcessUtility_hook_type previous_utility = NULL;
 
 PG_FUNCTION_INFO_V1(router_keep_global_keys);
@@ -252,10 +250,18 @@ forget_statement(void *arg)
 }
 
 static Statement *
-note_statement(EState *estate)
+statement_of(EState *estate)
 {
-	Statement  *statement = MemoryContextAllocZero(estate->es_query_cxt, sizeof(Statement));
+	Statement  *statement;
+	dlist_iter	iter;
 
+	dlist_foreach(iter, &statements)
+	{
+		statement = dlist_container(Statement, link, iter.cur);
+		if (statement->estate == estate)
+			return statement;
+	}
+	statement = MemoryContextAllocZero(estate->es_query_cxt, sizeof(Statement));
 	statement->estate = estate;
 	statement->forget.func = forget_statement;
 	statement->forget.arg = statement;
@@ -273,42 +279,22 @@ has_key_triggers(const TriggerDesc *triggers)
 	return false;
 }
 
-static void
-watch_node(ModifyTableState *mtstate, Statement **statement)
+/* At the start of a statement: entries shall follow what this node does. */
+void
+router_keep_start(ModifyTableState *mtstate)
 {
 	for (int i = 0; i < mtstate->mt_nrels; i++)
 	{
 		ResultRelInfo *rri = &mtstate->resultRelInfo[i];
 
-		if (!has_key_triggers(rri->ri_TrigDesc))
-			continue;
-		if (*statement == NULL)
-			*statement = note_statement(mtstate->ps.state);
-		router_keys_watch(&(*statement)->keys, mtstate->ps.state, rri);
+		if (has_key_triggers(rri->ri_TrigDesc))
+			router_keys_watch(&statement_of(mtstate->ps.state)->keys, mtstate->ps.state, rri);
 	}
 }
 
-static void
-executor_start(QueryDesc *queryDesc, int eflags)
-{
-	Statement  *statement = NULL;
-	ListCell   *lc;
-
-	if (previous_start)
-		previous_start(queryDesc, eflags);
-	else
-		standard_ExecutorStart(queryDesc, eflags);
-	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
-		return;
-	if (queryDesc->planstate && IsA(queryDesc->planstate, ModifyTableState))
-		watch_node((ModifyTableState *) queryDesc->planstate, &statement);
-	foreach(lc, queryDesc->estate->es_auxmodifytables)
-		if (lfirst(lc) != queryDesc->planstate)
-			watch_node((ModifyTableState *) lfirst(lc), &statement);
-}
-
-static void
-executor_end(QueryDesc *queryDesc)
+/* At the end of a statement. */
+void
+router_keep_end(EState *estate)
 {
 	dlist_iter	iter;
 
@@ -316,13 +302,9 @@ executor_end(QueryDesc *queryDesc)
 	{
 		Statement  *statement = dlist_container(Statement, link, iter.cur);
 
-		if (statement->estate == queryDesc->estate)
+		if (statement->estate == estate)
 			router_keys_close(&statement->keys);
 	}
-	if (previous_end)
-		previous_end(queryDesc);
-	else
-		standard_ExecutorEnd(queryDesc);
 }
 
 /*
@@ -393,10 +375,6 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, 
 void
 router_keep_init(void)
 {
-	previous_start = ExecutorStart_hook;
-	ExecutorStart_hook = executor_start;
-	previous_end = ExecutorEnd_hook;
-	ExecutorEnd_hook = executor_end;
 	previous_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 }

@@ -7,7 +7,11 @@
 
 #include "compat.h"
 
+#include "nodes/execnodes.h"
+
 extern void router_keep_init(void);
+extern void router_keep_start(ModifyTableState *mtstate);
+extern void router_keep_end(EState *estate);
 
 extern void router_keys_equip(Oid base, Oid relid);
 extern void router_keys_strip(Oid relid);

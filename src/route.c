@@ -921,53 +921,17 @@ router_alter_route(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Moves all rows of a child, which is locked, into the base, without triggers. */
-static uint64
-move_back(Oid child, Relation base)
-{
-	Relation	from = table_open(child, NoLock);
-	EState	   *estate = router_make_estate(base, NULL);
-	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};
-	RouterDest *dest;
-	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
-	RouterAsOwner saved;
-	uint64		moved = 0;
-
-	PushActiveSnapshot(snapshot);
-	router_moving_begin(&saved, base);
-	dest = router_dest_open(estate, base, RelationGetDescr(from), NULL, false);
-	router_dest_mute(dest);
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		ResetPerTupleExprContext(estate);
-		router_batch_add(&batch, dest, slot);
-		moved++;
-	}
-	router_batch_flush(&batch);
-	router_moving_end(&saved, estate);
-	table_endscan(scan);
-	PopActiveSnapshot();
-	UnregisterSnapshot(snapshot);
-	router_dest_close(dest);
-	router_free_estate(estate);
-	table_close(from, NoLock);
-	CommandCounterIncrement();
-	return moved;
-}
-
 /* Takes the rows of all children back into the base, and drops the children. */
 static void
-take_back(RouterReport *report, Oid relid)
+take_back(RouterReport *report, RouterEntry *entry, Oid relid)
 {
 	ListCell   *lc;
 
 	foreach(lc, router_catalog_children(relid))
 	{
 		Oid			child = ((RouterChildDef *) lfirst(lc))->child;
-		Relation	base;
+		Relation	base,
+					from;
 		uint64		moved;
 
 		if (get_rel_relkind(child) != RELKIND_RELATION)
@@ -980,7 +944,9 @@ take_back(RouterReport *report, Oid relid)
 			continue;
 		LockRelationOid(child, AccessExclusiveLock);
 		base = table_open(relid, NoLock);
-		moved = move_back(child, base);
+		from = table_open(child, NoLock);
+		moved = router_move_rows(entry, NULL, from, base, true);
+		table_close(from, NoLock);
 		table_close(base, NoLock);
 		router_report(report, "moved " UINT64_FORMAT " rows", moved);
 		SPI_connect();
@@ -1019,13 +985,13 @@ router_drop_route(PG_FUNCTION_ARGS)
 	if (report.dry_run)
 	{
 		if (move_rows)
-			take_back(&report, relid);
+			take_back(&report, entry, relid);
 		return (Datum) 0;
 	}
 	router_become_owner(&saved, GetUserId(), true, route->config.time_zone);
 	drop_triggers(relid);
 	if (move_rows)
-		take_back(&report, relid);
+		take_back(&report, entry, relid);
 	router_catalog_remove_all(relid);
 	router_become_user(&saved);
 	return (Datum) 0;

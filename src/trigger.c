@@ -128,38 +128,27 @@ router_settle_row(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	Oid			base = RelationGetRelid(trigdata->tg_relation);
-	EState	   *statement;
 	RouterMover *mover;
 	RouterDest *dest;
-	int		   *created;
 
 	check_protocol(fcinfo, "settle_row", TRIGGER_EVENT_AFTER, true);
 	if (router_cache_route(router_cache_entry(base)) == NULL)
 		return PointerGetDatum(NULL);
-	created = fcinfo->flinfo->fn_extra;
-	if (created == NULL)
+	if (fcinfo->flinfo->fn_extra == NULL)
 	{
-		created = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(int));
-		fcinfo->flinfo->fn_extra = created;
-		CommandCounterIncrement();	/* the statement's rows are to be deleted */
+		CommandCounterIncrement();	/* the row is to be deleted */
+		fcinfo->flinfo->fn_extra = fcinfo->flinfo;
 	}
-	statement = router_running_estate();
-	if (statement && statement->es_plannedstmt == NULL)
-		statement = NULL;		/* the apply worker: nobody would close the mover */
-	mover = router_mover(statement, base, false);
-	mover->homes.created = *created;
-	mover->batch.cid = InvalidCommandId;
+	mover = router_mover(NULL, base, false);
 	dest = router_home(&mover->homes, trigdata->tg_trigslot);
 	if (RelationGetRelid(dest->rel) != base)
 	{
-		router_delete_row(trigdata->tg_relation, &trigdata->tg_trigtuple->t_self, GetCurrentCommandId(true));
+		router_delete_row(trigdata->tg_relation, &trigdata->tg_trigtuple->t_self, mover->batch.cid);
 		router_mover_insert(mover, dest, trigdata->tg_trigslot);
 	}
 	else	/* a hot row: its triggers were masked with those of all the others */
 		ExecARInsertTriggers(mover->estate, dest->rri, trigdata->tg_trigslot, NIL, NULL);
-	*created = mover->homes.created;
-	if (statement == NULL)
-		router_mover_close(mover);
+	router_mover_close(mover);
 	return PointerGetDatum(NULL);
 }
 

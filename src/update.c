@@ -139,15 +139,6 @@ router_mask_move(TriggerDesc *triggers, const RouterConfig *config, const Bitmap
 
 /* --------------------------------------------------------------------- a move */
 
-/* Puts back what router_mask_key_triggers took, from the descriptor that this one was copied from. */
-static void
-unmask_key_triggers(TriggerDesc *triggers, const TriggerDesc *original)
-{
-	for (int i = 0; i < triggers->numtriggers; i++)
-		if (router_is_global_key_trigger(&triggers->triggers[i]))
-			triggers->triggers[i].tgtype = original->triggers[i].tgtype;
-}
-
 /* Keeps the row as it was inserted, for RETURNING; its global keys follow. */
 static void
 note_inserted(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
@@ -237,9 +228,9 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 	if (triggers && triggers->trig_delete_after_row)
 	{
 		/* the entry of a global key goes with the row: see note_inserted */
-		router_mask_key_triggers(triggers, TRIGGER_TYPE_DELETE);
+		router_mask_key_triggers(triggers, TRIGGER_TYPE_DELETE, true);
 		ExecARDeleteTriggers(statement, rri, &source->tid, NULL, NULL, true);
-		unmask_key_triggers(triggers, rel->trigdesc);
+		router_mask_key_triggers(triggers, TRIGGER_TYPE_DELETE, false);
 	}
 	dest = router_home(&mover->homes, base_layout(source, source->slot));
 	mover->batch.inserted = note_inserted;

@@ -1,6 +1,6 @@
 -- User triggers on a routed table: BEFORE and AFTER, ROW and STATEMENT, transition tables, nesting.
 \ir include/helpers.sql
-\set tests 41
+\set tests 43
 SELECT plan(:tests);
 
 CREATE TABLE fired (at serial, told text);
@@ -193,4 +193,17 @@ COMMIT;
 SELECT is(test.homes('cons'), 'empty', 'it does at commit');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'cons'::regclass AND tgenabled <> 'A' AND tgname LIKE '%router%'), 0::bigint, 'router''s own triggers are ENABLE ALWAYS');
 
+-- ------------------------------- transition tables of a session's first statement
+CREATE TABLE seen (n bigint, ids text);
+CREATE TABLE tt (id int, k int, PRIMARY KEY (id, k));
+CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen SELECT count(*), string_agg(id::text, ',' ORDER BY id) FROM new_rows; RETURN NULL; END $$;
+CREATE TRIGGER see AFTER INSERT ON tt REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION see();
+SELECT router.create_route('tt', router.by_integer('k', 10)) \g /dev/null
+:fresh
+INSERT INTO tt VALUES (1, 1), (2, 11), (3, 21);
+SELECT results_eq('TABLE seen', $$VALUES (3::bigint, '1,2,3')$$, 'a plain INSERT');
+TRUNCATE seen;
+:fresh
+INSERT INTO tt VALUES (3, 21), (4, 31), (5, 41) ON CONFLICT DO NOTHING;
+SELECT results_eq('TABLE seen', $$VALUES (2::bigint, '4,5')$$, 'ON CONFLICT DO NOTHING: the rows that were inserted');
 SELECT * FROM finish();

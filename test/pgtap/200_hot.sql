@@ -1,6 +1,6 @@
 -- The hot base and router.archive. Checklist B1-B5, B8, B10, B11, D9.
 \ir include/helpers.sql
-\set tests 72
+\set tests 73
 SELECT plan(:tests);
 
 CREATE TABLE residence (id int PRIMARY KEY);
@@ -82,6 +82,8 @@ SELECT is((SELECT count(*) FROM w), 8::bigint, 'no row is lost or doubled');
 SELECT is((SELECT watermark || coalesce(pending, '') FROM router.routes WHERE base = 'w'::regclass), (current_date + 1)::text, 'the watermark is at the cutoff');
 CALL router.archive('w', cutoff => '2020-01-01');
 SELECT is((SELECT watermark FROM router.routes WHERE base = 'w'::regclass), (current_date + 1)::text, 'it never goes back');
+SELECT router.alter_route('w', max_new_children => 7) \g /dev/null
+SELECT is((SELECT watermark FROM router.routes WHERE base = 'w'::regclass), (current_date + 1)::text, 'alter_route leaves it');
 INSERT INTO w VALUES (20, current_date);
 SELECT isnt((SELECT tableoid::regclass::text FROM w WHERE id = 20), 'w', 'rows before it go to children');
 INSERT INTO w VALUES (21, current_date + 1), (22, NULL);
