@@ -20,9 +20,8 @@
  * Readers see each row once by their snapshot. Nobody who reads or writes rows
  * after the cutoff waits for any of this, but for a moment in step 1.
  *
- * Each step runs in a subtransaction, so that one which fails, by lock timeout
- * or otherwise, leaves nothing behind; a run that was interrupted anywhere is
- * carried on by the next. In a transaction block nothing can be committed
+ * Each step is one of job.c; a run that was interrupted anywhere is carried on
+ * by the next. In a transaction block nothing can be committed
  * between the steps: then the base is locked AccessExclusive instead.
  */
 #include "compat.h"
@@ -33,50 +32,39 @@
 #include "access/transam.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
-#include "pgstat.h"
-#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "archive.h"
 #include "home.h"
 #include "mirror.h"
 #include "move.h"
 
-/* how often a step that did not get its lock is tried again, and the longest pause between */
+/* how often children are looked for that a row needs and that somebody else is making */
 #define MAX_TRIES 20
-#define MAX_PAUSE_MS 2000L
 
 PG_FUNCTION_INFO_V1(router_archive);
 
 typedef struct Archive
 {
-	Oid			base;
+	RouterJob	job;
 	RouterEntry *entry;
-	MemoryContext cxt;			/* outlives transactions */
-	bool		atomic;			/* the caller's transaction must go on */
-	bool		dry_run;
 	int			batch_rows;
-	int			lock_timeout;	/* milliseconds */
-	TimestampTz deadline;
-	char	   *cutoff_text;	/* or NULL: by the hot window */
+	const char *cutoff_text;	/* or NULL: by the hot window */
 	int64		cutoff;
 	uint64		moved;
 	int			created;		/* children, by the last step 2 */
@@ -84,7 +72,6 @@ typedef struct Archive
 	bool		missing;		/* a row needs a child that is not there, or not known to all */
 	bool		unknown;		/* the latter, of a child that step 2 did not make */
 	List	   *known;			/* children that everybody knows who has a plan */
-	char	   *failure;		/* for router.events */
 } Archive;
 
 /* ------------------------------------------------------------- reading the base */
@@ -206,7 +193,7 @@ hot_route(Archive *archive)
 	if (route->hot_level < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("routed table \"%s\" is not hot", get_rel_name(archive->base)),
+				 errmsg("routed table \"%s\" is not hot", get_rel_name(archive->job.base)),
 				 errhint("Say how long rows stay in it, with router.alter_route(…, hot => '7 days').")));
 	return route;
 }
@@ -231,24 +218,26 @@ put_watermark(Archive *archive, int64 watermark, int64 pending)
 	int			guc_level = router_pin_settings(route->config.time_zone);
 	char	   *mark = router_key_text(&key, watermark);
 
-	router_catalog_put_watermark(archive->base, mark, pending > watermark ? router_key_text(&key, pending) : NULL);
+	router_catalog_put_watermark(archive->job.base, mark, pending > watermark ? router_key_text(&key, pending) : NULL);
 	AtEOXact_GUC(false, guc_level);
 }
 
 /* Step 1. What an interrupted run announced is replaced: rows from this cutoff on are hot again, and in the base. */
-static void
-announce(Archive *archive)
+static bool
+announce(RouterJob *job)
 {
+	Archive    *archive = (Archive *) job;
 	RouterRoute *route;
 	int64		pending;
 
-	LockRelationOid(archive->base, archive->atomic ? AccessExclusiveLock : ShareRowExclusiveLock);
+	LockRelationOid(archive->job.base, archive->job.atomic ? AccessExclusiveLock : ShareRowExclusiveLock);
 	find_cutoff(archive);
 	route = hot_route(archive);
 	archive->done = archive->cutoff <= route->watermark;
 	pending = archive->done ? route->watermark : archive->cutoff;
 	if (route->pending != pending)
 		put_watermark(archive, route->watermark, pending);
+	return true;
 }
 
 static void
@@ -261,10 +250,11 @@ init_homes(Archive *archive, RouterHomes *homes, Relation base, EState *estate)
 }
 
 /* Step 2, but for the waiting. */
-static void
-create_children(Archive *archive)
+static bool
+create_children(RouterJob *job)
 {
-	Relation	base = table_open(archive->base, RowExclusiveLock);
+	Archive    *archive = (Archive *) job;
+	Relation	base = table_open(archive->job.base, RowExclusiveLock);
 	RouterRoute *route = hot_route(archive);
 	EState	   *estate = router_make_estate(base, NULL);
 	AgedScan	scan;
@@ -285,6 +275,7 @@ create_children(Archive *archive)
 	router_homes_close(&homes);
 	router_free_estate(estate);
 	table_close(base, NoLock);
+	return true;
 }
 
 /*
@@ -355,7 +346,7 @@ is_known(Archive *archive, Relation base, RouterDest *dest)
 	HeapTuple	tup;
 	TransactionId xmin;
 
-	if (archive->atomic || list_member_oid(archive->known, RelationGetRelid(dest->rel)))
+	if (archive->job.atomic || list_member_oid(archive->known, RelationGetRelid(dest->rel)))
 		return true;
 	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(dest->rel)));
 	if (!HeapTupleIsValid(tup))
@@ -366,10 +357,11 @@ is_known(Archive *archive, Relation base, RouterDest *dest)
 }
 
 /* Step 3: one batch. archive->missing: it moved rows but must be undone, a child is missing. */
-static void
-drain(Archive *archive)
+static bool
+drain(RouterJob *job)
 {
-	Relation	base = table_open(archive->base, RowExclusiveLock);
+	Archive    *archive = (Archive *) job;
+	Relation	base = table_open(archive->job.base, RowExclusiveLock);
 	RouterRoute *route;
 	EState	   *estate;
 	RouterHomes homes;
@@ -383,7 +375,7 @@ drain(Archive *archive)
 				last = 0;
 	uint64		moved = 0;
 
-	router_lock_homes(archive->base, ExclusiveLock);
+	router_lock_homes(archive->job.base, ExclusiveLock);
 	route = hot_route(archive);
 	from = route->watermark;
 	archive->done = from >= archive->cutoff;
@@ -391,7 +383,7 @@ drain(Archive *archive)
 	if (archive->done)
 	{
 		table_close(base, NoLock);
-		return;
+		return true;
 	}
 	estate = router_make_estate(base, NULL);
 	cid = GetCurrentCommandId(true);
@@ -446,115 +438,17 @@ drain(Archive *archive)
 	router_free_estate(estate);
 	table_close(base, NoLock);
 	if (archive->missing)
-		return;
+		return false;
 	CommandCounterIncrement();
 	if (!scan.index)
 		until = next;			/* nothing can come between: the home lock is held */
 	put_watermark(archive, until, archive->cutoff);
 	archive->done = until >= archive->cutoff;
 	archive->moved += moved;
+	return true;
 }
 
 /* ------------------------------------------------------------------- the procedure */
-
-typedef void (*ArchiveStep) (Archive *archive);
-
-static void open_base(Archive *archive);
-
-/* Runs a step in a subtransaction; NULL: it succeeded. undo: roll back although, when a child was missing. */
-static ErrorData *
-run_step(Archive *archive, ArchiveStep step)
-{
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(archive->cxt);
-	PG_TRY();
-	{
-		MemoryContext work = AllocSetContextCreate(archive->cxt, "router archive step", ALLOCSET_DEFAULT_SIZES);
-		RouterAsOwner saved;
-		int			guc_level = NewGUCNestLevel();
-
-		(void) set_config_option("lock_timeout", psprintf("%d", archive->lock_timeout), PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-		MemoryContextSwitchTo(work);
-		PushActiveSnapshot(GetTransactionSnapshot());
-		/* expressions of indexes and constraints are the owner's, and run as such; an abort undoes it */
-		if (step != open_base)
-			router_become_owner(&saved, router_relation_owner(archive->base),
-								get_rel_persistence(archive->base) == RELPERSISTENCE_TEMP, NULL);
-		step(archive);
-		if (step != open_base)
-			router_become_user(&saved);
-		PopActiveSnapshot();
-		AtEOXact_GUC(true, guc_level);
-		MemoryContextSwitchTo(archive->cxt);
-		MemoryContextDelete(work);
-		if (step == drain && archive->missing)
-			RollbackAndReleaseCurrentSubTransaction();
-		else
-			ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(archive->cxt);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(archive->cxt);
-	CurrentResourceOwner = owner;
-	return error;
-}
-
-static bool
-worth_a_retry(const ErrorData *error)
-{
-	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
-		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
-}
-
-static void
-commit(Archive *archive)
-{
-	if (!archive->atomic)
-		SPI_commit();
-	MemoryContextSwitchTo(archive->cxt);
-}
-
-static void
-pause_before(int tries)
-{
-	ResetLatch(MyLatch);		/* a lock timeout leaves it set */
-	CHECK_FOR_INTERRUPTS();
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(MAX_PAUSE_MS, 50L << Min(tries, 6)),
-					 PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
-/* Runs a step until it gets its locks; NULL: it succeeded. */
-static ErrorData *
-insist(Archive *archive, ArchiveStep step)
-{
-	for (int tries = 1;; tries++)
-	{
-		ErrorData  *error = run_step(archive, step);
-
-		if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-		if (error == NULL || archive->atomic || tries >= MAX_TRIES || !worth_a_retry(error))
-		{
-			commit(archive);
-			return error;
-		}
-		FreeErrorData(error);
-		commit(archive);
-		pause_before(tries);
-	}
-}
 
 /* Waits for those whose plans may not know the children there are now, whoever made them. */
 static void
@@ -563,20 +457,21 @@ wait_for_planners(Archive *archive)
 	LOCKTAG		tag;
 	ListCell   *lc;
 
-	if (archive->atomic)
+	if (archive->job.atomic)
 		return;
 	list_free(archive->known);
 	archive->known = NIL;
-	foreach(lc, router_catalog_children(archive->base))
+	foreach(lc, router_catalog_children(archive->job.base))
 		archive->known = lappend_oid(archive->known, ((RouterChildDef *) lfirst(lc))->child);
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, archive->base);
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, archive->job.base);
 	WaitForLockers(tag, AccessExclusiveLock, false);
 }
 
-static void
-count_aged(Archive *archive)
+static bool
+count_aged(RouterJob *job)
 {
-	Relation	base = table_open(archive->base, AccessShareLock);
+	Archive    *archive = (Archive *) job;
+	Relation	base = table_open(archive->job.base, AccessShareLock);
 	RouterRoute *route;
 	AgedScan	scan;
 	uint64		n = 0;
@@ -593,76 +488,76 @@ count_aged(Archive *archive)
 	end_aged(&scan);
 	table_close(base, NoLock);
 	ereport(NOTICE,
-			(errmsg("would archive " UINT64_FORMAT " rows of %s", n, router_qualified_name(archive->base))));
+			(errmsg("would archive " UINT64_FORMAT " rows of %s", n, router_qualified_name(archive->job.base))));
+	return true;
 }
 
-static void
-give_up(Archive *archive)
+static bool
+give_up(RouterJob *job)
 {
+	Archive    *archive = (Archive *) job;
+
 	ereport(ERROR,
 			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-			 errmsg("could not create the children that rows of \"%s\" need", get_rel_name(archive->base)),
+			 errmsg("could not create the children that rows of \"%s\" need", get_rel_name(archive->job.base)),
 			 errdetail("The default child holds rows for them, and is in use."),
 			 errhint("CALL router.redistribute, and archive again.")));
+	return false;
 }
 
-static void
-open_base(Archive *archive)
+static bool
+open_base(RouterJob *job)
 {
-	archive->entry = router_owned_route(archive->base);
+	Archive    *archive = (Archive *) job;
+
+	archive->entry = router_owned_route(archive->job.base);
 	(void) hot_route(archive);
-	archive->moved = 0;
-	archive->created = 0;
-	archive->done = false;
-	archive->known = NIL;
+	return true;
 }
 
-static void
-note_event(Archive *archive)
+/*
+ * Archives job->base, as router.archive does; commits in between unless the
+ * job is atomic. cutoff NULL: by the hot window. NULL: all went well, as far as
+ * the deadline allows; else the error, which is in router.events already.
+ */
+ErrorData *
+router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, bool dry_run)
 {
-	char	   *name = get_rel_name(archive->base) ? router_qualified_name(archive->base) : NULL;
-
-	router_catalog_add_event(archive->base, name, "archive", archive->moved, archive->failure);
-}
-
-/* Archives one base; NULL: all went well, as far as the time budget allows. */
-static ErrorData *
-archive_base(Archive *archive)
-{
-	ErrorData  *error = insist(archive, open_base);
+	Archive		run = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff};
+	Archive    *archive = &run;
+	ErrorData  *error = router_job_insist(&archive->job, open_base, false);
 	int			idle = 0;
 
-	if (error == NULL && archive->dry_run)
-		return insist(archive, count_aged);
+	if (error == NULL && dry_run)
+		return router_job_insist(&archive->job, count_aged, true);
 	if (error == NULL)
-		error = insist(archive, announce);
+		error = router_job_insist(&archive->job, announce, true);
 	archive->missing = !archive->done;
 	archive->unknown = false;
-	while (error == NULL && !archive->done && GetCurrentTimestamp() < archive->deadline)
+	while (error == NULL && !archive->done && GetCurrentTimestamp() < archive->job.deadline)
 	{
 		if (archive->missing)
 		{
-			error = insist(archive, create_children);
+			error = router_job_insist(&archive->job, create_children, true);
 			if (error == NULL && (archive->created > 0 || archive->unknown))
 				wait_for_planners(archive);
 			/* at first there may be nothing to create */
 			if (error == NULL && archive->created == 0 && idle++ > 2)
 			{
-				if (idle > MAX_TRIES || archive->atomic)
-					error = run_step(archive, give_up);
+				if (idle > MAX_TRIES || archive->job.atomic)
+					error = router_job_try(&archive->job, give_up, true);
 				else
-					pause_before(idle);
+					router_job_pause(idle);
 			}
 		}
 		if (error == NULL)
-			error = insist(archive, drain);
+			error = router_job_insist(&archive->job, drain, true);
 	}
-	archive->failure = error ? error->message : NULL;
 	if (error == NULL)
 		ereport(NOTICE,
-				(errmsg("archived " UINT64_FORMAT " rows of %s%s", archive->moved, router_qualified_name(archive->base),
+				(errmsg("archived " UINT64_FORMAT " rows of %s%s", archive->moved, router_qualified_name(archive->job.base),
 						archive->done ? "" : ", more to come: the time budget is used up")));
-	(void) insist(archive, note_event);
+	router_job_note(&archive->job, archive->moved, error);
 	return error;
 }
 
@@ -683,54 +578,36 @@ hot_bases(void)
 	return bases;
 }
 
-static int
-milliseconds(const Interval *interval)
-{
-	double		ms = interval->time / 1000.0 + (interval->day + interval->month * 30.0) * 86400000.0;
-
-	if (ms < 1 || ms > PG_INT32_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for lock_timeout"),
-				 errhint("Give an interval from 1 millisecond to 24 days.")));
-	return (int) ms;
-}
-
 /* CALL router.archive(base, batch_rows, time_budget, lock_timeout, cutoff, dry_run) */
 Datum
 router_archive(PG_FUNCTION_ARGS)
 {
-	Archive		archive = {0};
+	RouterJob	job = {0};
+	int			batch_rows;
+	char	   *cutoff;
+	bool		dry_run;
 	List	   *bases;
 	int			failed = 0;
 	ListCell   *lc;
 
-	archive.atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext) &&
-					   !castNode(CallContext, fcinfo->context)->atomic);
 	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) <= 0 || PG_ARGISNULL(3))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for %s", PG_ARGISNULL(3) ? "lock_timeout" : "batch_rows"),
 				 errhint("batch_rows is a number above zero, lock_timeout an interval.")));
-	archive.batch_rows = PG_GETARG_INT32(1);
-	archive.deadline = PG_ARGISNULL(2) ? DT_NOEND :
-		DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
-												PG_GETARG_DATUM(2)));
-	archive.lock_timeout = milliseconds(PG_GETARG_INTERVAL_P(3));
-	archive.cxt = AllocSetContextCreate(PortalContext, "router archive", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(archive.cxt);
-	archive.cutoff_text = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
-	archive.dry_run = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
-
-	SPI_connect_ext(archive.atomic ? 0 : SPI_OPT_NONATOMIC);
-	MemoryContextSwitchTo(archive.cxt);
+	batch_rows = PG_GETARG_INT32(1);
+	dry_run = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+	job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(3));
+	job.deadline = router_job_deadline(PG_ARGISNULL(2) ? NULL : PG_GETARG_INTERVAL_P(2));
+	router_job_begin(&job, fcinfo, "archive");
+	cutoff = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	bases = PG_ARGISNULL(0) ? hot_bases() : list_make1_oid(PG_GETARG_OID(0));
 	foreach(lc, bases)
 	{
 		ErrorData  *error;
 
-		archive.base = lfirst_oid(lc);
-		error = archive_base(&archive);
+		job.base = lfirst_oid(lc);
+		error = router_archive_base(&job, batch_rows, cutoff, dry_run);
 		if (error == NULL)
 			continue;
 		if (!PG_ARGISNULL(0))
@@ -738,15 +615,15 @@ router_archive(PG_FUNCTION_ARGS)
 		failed++;
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
-				 errmsg("could not archive table %u: %s", archive.base, error->message)));
+				 errmsg("could not archive table %u: %s", job.base, error->message)));
 		FreeErrorData(error);
 	}
-	SPI_finish();
+	router_job_end(&job);
 	if (failed > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%d of %d tables could not be archived", failed, list_length(bases)),
-				 archive.atomic ? 0 : errdetail("What was archived of the others is committed."),
+				 job.atomic ? 0 : errdetail("What was archived of the others is committed."),
 				 errhint("See router.events for the reasons.")));
 	PG_RETURN_VOID();
 }

@@ -146,15 +146,6 @@ router_merge_parent(ResultRelInfo *rri)
 	return parent;
 }
 
-/* Begins a plain index scan with so many keys. */
-#if PG_VERSION_NUM >= 180000
-#define router_index_beginscan(heap, index, snapshot, nkeys) \
-	index_beginscan((heap), (index), (snapshot), NULL, (nkeys), 0)
-#else
-#define router_index_beginscan(heap, index, snapshot, nkeys) \
-	index_beginscan((heap), (index), (snapshot), (nkeys), 0)
-#endif
-
 /* Does RETURNING mean the new row by this Var? */
 static inline bool
 router_var_is_new(const Var *var)
