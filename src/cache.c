@@ -15,6 +15,7 @@
 #include "cache.h"
 
 #include "access/table.h"
+#include "catalog/pg_inherits.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -208,6 +209,24 @@ add_bound(RouterKey *key, RouterNode *node, const RouterBound *bound, RouterTarg
 	}
 }
 
+/* Keeps the members sorted. Most come in the order of their oids. */
+static void
+add_member(RouterRoute *route, Oid child)
+{
+	int			i = route->nmembers;
+
+	if (route->nmembers == route->maxmembers)
+	{
+		route->maxmembers = Max(16, route->maxmembers * 2);
+		route->members = route->members ? repalloc(route->members, route->maxmembers * sizeof(Oid)) :
+			palloc(route->maxmembers * sizeof(Oid));
+	}
+	for (; i > 0 && route->members[i - 1] > child; i--)
+		route->members[i] = route->members[i - 1];
+	route->members[i] = child;
+	route->nmembers++;
+}
+
 /* Adds a child to a route. CurrentMemoryContext is the route's. */
 static void
 add_child(RouterRoute *route, Oid child, RouterBound **bounds, char **texts)
@@ -221,6 +240,7 @@ add_child(RouterRoute *route, Oid child, RouterBound **bounds, char **texts)
 		route->default_child = child;
 		return;
 	}
+	add_member(route, child);
 	for (int i = 0; i < last; i++)
 	{
 		RouterTarget *known = find_bound(&route->config.keys[i], node, bounds[i]);
@@ -470,6 +490,45 @@ router_cache_route(RouterEntry *entry)
 	return entry->route;
 }
 
+/*
+ * The same, with its strays and absent ones. Both are rare: a table that somebody
+ * made to inherit from the base, a child taken away while event triggers were off.
+ */
+RouterRoute *
+router_cache_route_and_strays(RouterEntry *entry)
+{
+	RouterRoute *route = router_cache_route(entry);
+	List	   *heirs;
+	List	   *strays = NIL;
+	List	   *absent = NIL;
+	MemoryContext old;
+	ListCell   *lc;
+	int			i = 0;
+
+	if (route == NULL || route->strays_known)
+		return route;
+	heirs = find_inheritance_children(entry->base, NoLock);	/* sorted, as the members are */
+	foreach(lc, heirs)
+	{
+		Oid			heir = lfirst_oid(lc);
+
+		for (; i < route->nmembers && route->members[i] < heir; i++)
+			absent = lappend_oid(absent, route->members[i]);
+		if (i < route->nmembers && route->members[i] == heir)
+			i++;
+		else if (heir != route->default_child)
+			strays = lappend_oid(strays, heir);
+	}
+	for (; i < route->nmembers; i++)
+		absent = lappend_oid(absent, route->members[i]);
+	old = MemoryContextSwitchTo(route->cxt);
+	route->strays = list_copy(strays);
+	route->absent = list_copy(absent);
+	route->strays_known = true;
+	MemoryContextSwitchTo(old);
+	return route;
+}
+
 /* The routed table that a table is, or is a child of, or InvalidOid. */
 Oid
 router_cache_base(Oid relid)
@@ -506,6 +565,7 @@ router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterB
 		return;
 	}
 	entry->valid = false;		/* stays so on error */
+	entry->route->strays_known = false;
 	old = MemoryContextSwitchTo(entry->route->cxt);
 	add_child(entry->route, child, bounds, texts);
 	sort_node(&entry->route->root);
@@ -515,8 +575,9 @@ router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterB
 
 /* ------------------------------------------------------------------- search */
 
-static inline RouterTarget *
-search_ranges(RouterNode *node, int64 value)
+/* The first range of a node that does not end before a value; nranges: there is none. */
+int
+router_node_first_range(const RouterNode *node, int64 value)
 {
 	int			lo = 0;
 	int			hi = node->nranges;
@@ -530,21 +591,27 @@ search_ranges(RouterNode *node, int64 value)
 		else
 			hi = mid;
 	}
-	return lo < node->nranges && node->ranges[lo].lo <= value ? &node->ranges[lo].target : NULL;
+	return lo;
+}
+
+static inline RouterTarget *
+search_ranges(RouterNode *node, int64 value)
+{
+	int			i = router_node_first_range(node, value);
+
+	return i < node->nranges && node->ranges[i].lo <= value ? &node->ranges[i].target : NULL;
 }
 
 static RouterTarget *
-search_values(RouterKey *key, RouterNode *node, Datum value)
+search_values(RouterKey *key, const RouterNode *node, Datum value)
 {
-	RouterValue *entry;
+	RouterValue *entry = probe(key, node, value, hash_value(key, value));
 
-	value = router_key_fold(key, value);
-	entry = probe(key, node, value, hash_value(key, value));
 	return entry ? &entry->target : NULL;
 }
 
 static RouterTarget *
-search_buckets(RouterKey *key, RouterNode *node, Datum value)
+search_buckets(RouterKey *key, const RouterNode *node, Datum value)
 {
 	uint64		hash = router_key_hash(key, value);
 
@@ -560,6 +627,32 @@ search_buckets(RouterKey *key, RouterNode *node, Datum value)
 		if (hash % node->buckets[i].modulus == node->buckets[i].remainder)
 			return &node->buckets[i].target;
 	return NULL;
+}
+
+/* Is this a child, other than the default one? */
+bool
+router_route_has(const RouterRoute *route, Oid child)
+{
+	int			lo = 0;
+	int			hi = route->nmembers;
+
+	while (lo < hi)
+	{
+		int			mid = (lo + hi) / 2;
+
+		if (route->members[mid] < child)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < route->nmembers && route->members[lo] == child;
+}
+
+/* Where a node of a list, prefix, suffix or hash key leads to for a value, folded if that is the key's way; or NULL. */
+const RouterTarget *
+router_node_value(RouterKey *key, const RouterNode *node, Datum value)
+{
+	return key->kind == ROUTER_HASH ? search_buckets(key, node, value) : search_values(key, node, value);
 }
 
 /*
@@ -585,7 +678,7 @@ router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, R
 		else if (key->kind == ROUTER_HASH)
 			target = search_buckets(key, node, values[level]);
 		else
-			target = search_values(key, node, values[level]);
+			target = search_values(key, node, router_key_fold(key, values[level]));
 		if (target == NULL || (target->node == NULL && !OidIsValid(target->child)))
 			return InvalidOid;
 		if (target->node == NULL)

@@ -62,6 +62,12 @@ typedef struct RouterRoute
 	RouterNode	root;
 	Oid			default_child;
 	int			nchildren;
+	Oid		   *members;		/* the children but for the default one, sorted */
+	int			nmembers;
+	int			maxmembers;
+	bool		strays_known;	/* the next two are filled in */
+	List	   *strays;			/* tables that inherit from the base and are no children */
+	List	   *absent;			/* children that do not inherit from the base */
 	int			hot_level;		/* the key that tells the age of rows, or -1: the base holds none */
 	int64		watermark;		/* hot: rows before it live in children */
 	int64		pending;		/* hot: from it on rows live in the base; between the two see home.c */
@@ -89,6 +95,10 @@ extern RouterRoute *router_cache_route(RouterEntry *entry);
 extern Oid	router_cache_base(Oid relid);
 extern bool router_cache_is_current(const RouterEntry *entry);
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
+extern int	router_node_first_range(const RouterNode *node, int64 value);
+extern const RouterTarget *router_node_value(RouterKey *key, const RouterNode *node, Datum value);
+extern bool router_route_has(const RouterRoute *route, Oid child);
+extern RouterRoute *router_cache_route_and_strays(RouterEntry *entry);
 extern RouterZone router_route_zone(RouterRoute *route, const Datum *values, const bool *isnull);
 extern int	router_hot_level(const RouterConfig *config);
 extern void router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi);

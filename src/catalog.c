@@ -423,6 +423,33 @@ router_catalog_put_watermark(Oid base, const char *watermark, const char *pendin
 	CommandCounterIncrement();
 }
 
+/* The watermark of a hot base as a snapshot sees it; NULL: it saw no hot route. */
+char *
+router_catalog_watermark(Oid base, Snapshot snapshot)
+{
+	Relation	rel = table_open(catalog_relid("route_def"), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tup;
+	char	   *mark = NULL;
+	bool		isnull;
+	Datum		datum;
+
+	ScanKeyInit(&key, ROUTE_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
+	scan = systable_beginscan(rel, get_relname_relid("route_def_pkey", RelationGetNamespace(rel)), true, snapshot, 1,
+							  &key);
+	tup = systable_getnext(scan);
+	if (HeapTupleIsValid(tup))
+	{
+		datum = heap_getattr(tup, ROUTE_WATERMARK, RelationGetDescr(rel), &isnull);
+		if (!isnull)
+			mark = TextDatumGetCString(datum);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return mark;
+}
+
 /* Notes what maintenance did to a table; name, error: or NULL. */
 void
 router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error)

@@ -9,6 +9,7 @@
 
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
+#include "utils/snapshot.h"
 
 typedef enum RouterPolicy
 {
@@ -63,6 +64,7 @@ extern RouterChildDef *router_catalog_child(Oid child);
 
 extern void router_catalog_put_route(const RouterConfig *config);
 extern void router_catalog_put_watermark(Oid base, const char *watermark, const char *pending);
+extern char *router_catalog_watermark(Oid base, Snapshot snapshot);
 extern void router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error);
 extern void router_catalog_remove_route(Oid base);
 extern void router_catalog_remove_all(Oid base);

@@ -157,6 +157,53 @@ router_var_is_new(const Var *var)
 #endif
 }
 
+/* EXPLAIN (GENERIC_PLAN): parameters have no values. */
+#if PG_VERSION_NUM >= 160000
+#define router_explains_generic(eflags) (((eflags) & EXEC_FLAG_EXPLAIN_GENERIC) != 0)
+#define router_add_vars(root, vars, relids) add_vars_to_targetlist((root), (vars), (relids))
+#else
+#define router_explains_generic(eflags) false
+#define router_add_vars(root, vars, relids) add_vars_to_targetlist((root), (vars), (relids), false)
+#endif
+
+#if PG_VERSION_NUM < 160000
+/* Columns of a base as those of a child; a whole row is all of them. From inherit.c. */
+static inline Bitmapset *
+router_child_columns(const Bitmapset *columns, List *translated_vars)
+{
+	Bitmapset  *result = NULL;
+	bool		whole_row = bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, columns);
+	ListCell   *lc;
+
+	for (int attno = FirstLowInvalidHeapAttributeNumber + 1; attno < 0; attno++)
+		if (bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, columns))
+			result = bms_add_member(result, attno - FirstLowInvalidHeapAttributeNumber);
+	foreach(lc, translated_vars)
+	{
+		Var		   *var = lfirst_node(Var, lc);
+
+		if (var && (whole_row || bms_is_member(foreach_current_index(lc) + 1 - FirstLowInvalidHeapAttributeNumber,
+											   columns)))
+			result = bms_add_member(result, var->varattno - FirstLowInvalidHeapAttributeNumber);
+	}
+	return result;
+}
+#endif
+
+/* A child is read by the permissions of its base; which columns change decides on triggers. */
+static inline void
+router_set_child_permissions(RangeTblEntry *child, const RangeTblEntry *base, List *translated_vars)
+{
+#if PG_VERSION_NUM >= 160000
+	child->perminfoindex = 0;
+#else
+	child->requiredPerms = 0;
+	child->selectedCols = router_child_columns(base->selectedCols, translated_vars);
+	child->insertedCols = router_child_columns(base->insertedCols, translated_vars);
+	child->updatedCols = router_child_columns(base->updatedCols, translated_vars);
+#endif
+}
+
 /* The expression that core would evaluate for a CHECK, or NULL for none. */
 static inline Expr *
 router_check_expr(Relation rel, ConstrCheck *check)

@@ -10,6 +10,8 @@
 #include "copy.h"
 #include "executor.h"
 #include "keep.h"
+#include "prune.h"
+#include "scan.h"
 
 PG_MODULE_MAGIC;
 
@@ -22,4 +24,6 @@ _PG_init(void)
 	router_keep_init();
 	router_executor_init();
 	router_copy_init();
+	router_scan_init();
+	router_prune_init();
 }

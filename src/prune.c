@@ -1,0 +1,688 @@
+/*
+ * prune.c
+ *		Plans see only those children of a routed table that can hold the rows.
+ *
+ * The planner expands a table into all its inheritance children after it has
+ * gathered the clauses on it, and gives a hook only before that. So the table
+ * is held back: when get_relation_info_hook is called for it, it gets one
+ * child, the base itself, and its range table entry is made to look like the
+ * parent of a UNION ALL, for which expand_inherited_rtentry walks
+ * append_rel_list and does nothing else. The hook is called again for that
+ * first child: now the clauses are there, the entry gets its own look back, and the
+ * children that survive are appended to the list that core is walking. What is
+ * done for a child is what expand_single_inheritance_child does.
+ *
+ * Between the two calls nobody but selectivity functions looks at the kind of
+ * the entry: get_relation_stats_hook serves these. A table that was never
+ * expanded, because its join was removed, gets its look back from
+ * create_upper_paths_hook.
+ *
+ * Which children survive: see qual.c. The list is taken from the route, not
+ * from pg_inherits; what inherits and is no child of the route always survives. Children
+ * are locked as core would lock them, in the order of their oids. A route that
+ * changed meanwhile is looked at again.
+ *
+ * Memory: all in the planner's context; the list of held-back tables is put
+ * back by planner_hook, also after an error.
+ */
+#include "compat.h"
+#include "prune.h"
+
+#include "access/relation.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/appendinfo.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "optimizer/inherit.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/plancat.h"
+#include "optimizer/planmain.h"
+#include "optimizer/planner.h"
+#include "optimizer/prep.h"
+#include "parser/parsetree.h"
+#include "storage/lmgr.h"
+#include "utils/date.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/selfuncs.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "qual.h"
+#include "scan.h"
+
+/* now() of a plan that is used later may be less by as much, after a change of clock or zone */
+#define CLOCK_MARGIN_DAYS 2
+
+/* A table that is held back. */
+typedef struct Held
+{
+	PlannerInfo *root;
+	Index		rti;
+	Index		first;			/* its first child, the base itself */
+	RangeTblEntry *rte;
+	RelOptInfo *rel;
+	List	   *statlist;		/* of rel, put aside */
+} Held;
+
+static bool prune = true;
+static bool read_hot = false;
+
+static List *held = NIL;
+static int	depth = 0;			/* of calls of the planner */
+static bool met_base = false;	/* the statement has a routed table that is expanded */
+static bool exclusion_off = false;	/* constraint_exclusion is off, and was "partition" */
+static bool exclusion_stays = false;	/* the statement has other inheritance trees, or UNION ALL */
+
+static planner_hook_type previous_planner = NULL;
+static get_relation_info_hook_type previous_relation_info = NULL;
+static get_relation_stats_hook_type previous_relation_stats = NULL;
+static create_upper_paths_hook_type previous_upper_paths = NULL;
+
+/* ------------------------------------------------------------- one child in a plan */
+
+/* The names of a child's columns, as the query calls those of the base. */
+static List *
+column_names(const AppendRelInfo *appinfo, TupleDesc desc, List *base_names)
+{
+	bool		same = desc->natts == list_length(base_names);
+	List	   *names = NIL;
+
+	for (int i = 0; same && i < desc->natts; i++)
+		same = appinfo->parent_colnos[i] == i + 1;
+	if (same)
+		return base_names;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		int			base_attno = appinfo->parent_colnos[i];
+		const char *name = NameStr(att->attname);
+
+		if (att->attisdropped)
+			name = "";
+		else if (base_attno > 0 && base_attno <= list_length(base_names))
+			name = strVal(list_nth(base_names, base_attno - 1));
+		names = lappend(names, makeString(pstrdup(name)));
+	}
+	return names;
+}
+
+/* Makes the range table entry and AppendRelInfo of a child; there is room in the planner's arrays. */
+static Index
+add_child(PlannerInfo *root, RangeTblEntry *base_rte, Index base_rti, Relation base, Relation child)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	AppendRelInfo *appinfo;
+	Index		rti;
+
+	memcpy(rte, base_rte, sizeof(RangeTblEntry));
+	rte->relid = RelationGetRelid(child);
+	rte->relkind = child->rd_rel->relkind;
+	rte->inh = false;
+	rte->securityQuals = NIL;	/* the base's come with its clauses */
+	root->parse->rtable = lappend(root->parse->rtable, rte);
+	rti = list_length(root->parse->rtable);
+	appinfo = make_append_rel_info(base, child, base_rti, rti);
+	root->append_rel_list = lappend(root->append_rel_list, appinfo);
+	rte->alias = rte->eref = makeAlias(base_rte->eref->aliasname,
+									   column_names(appinfo, RelationGetDescr(child), base_rte->eref->colnames));
+	router_set_child_permissions(rte, base_rte, appinfo->translated_vars);
+	Assert(root->simple_rte_array[rti] == NULL && root->append_rel_array[rti] == NULL);
+	root->simple_rte_array[rti] = rte;
+	root->append_rel_array[rti] = appinfo;
+	return rti;
+}
+
+/* Row marks and row identities of a child. */
+static void
+complete_child(PlannerInfo *root, Index base_rti, PlanRowMark *base_mark, Relation child, Index rti)
+{
+	RangeTblEntry *rte = root->simple_rte_array[rti];
+
+	if (base_mark)
+	{
+		PlanRowMark *mark = makeNode(PlanRowMark);
+
+		mark->rti = rti;
+		mark->prti = base_mark->rti;
+		mark->rowmarkId = base_mark->rowmarkId;
+		mark->markType = select_rowmark_type(rte, base_mark->strength);
+		mark->allMarkTypes = (1 << mark->markType);
+		mark->strength = base_mark->strength;
+		mark->waitPolicy = base_mark->waitPolicy;
+		mark->isParent = false;
+		base_mark->allMarkTypes |= mark->allMarkTypes;
+		root->rowMarks = lappend(root->rowMarks, mark);
+	}
+	if (bms_is_member(base_rti, root->all_result_relids))
+	{
+		Var		   *tableoid = makeVar(rti, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0);
+
+		root->all_result_relids = bms_add_member(root->all_result_relids, rti);
+		root->leaf_result_relids = bms_add_member(root->leaf_result_relids, rti);
+		add_row_identity_var(root, tableoid, rti, "tableoid");
+		add_row_identity_columns(root, rti, rte, child);
+	}
+}
+
+static List *
+add_junk(PlannerInfo *root, List *vars, Var *var, const char *name, Index mark)
+{
+	root->processed_tlist = lappend(root->processed_tlist,
+									makeTargetEntry((Expr *) var, list_length(root->processed_tlist) + 1,
+													psprintf("%s%u", name, mark), true));
+	return lappend(vars, var);
+}
+
+/* The junk columns that the children's row marks want; the end of expand_inherited_rtentry. */
+static void
+add_mark_columns(PlannerInfo *root, PlanRowMark *mark, bool was_parent, int old_types)
+{
+	List	   *vars = NIL;
+
+	if ((mark->allMarkTypes & ~(1 << ROW_MARK_COPY)) && !(old_types & ~(1 << ROW_MARK_COPY)))
+		vars = add_junk(root, vars, makeVar(mark->rti, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0),
+						"ctid", mark->rowmarkId);
+	if ((mark->allMarkTypes & (1 << ROW_MARK_COPY)) && !(old_types & (1 << ROW_MARK_COPY)))
+		vars = add_junk(root, vars, makeWholeRowVar(planner_rt_fetch(mark->rti, root), mark->rti, 0, false),
+						"wholerow", mark->rowmarkId);
+	if (!was_parent)
+		vars = add_junk(root, vars, makeVar(mark->rti, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0),
+						"tableoid", mark->rowmarkId);
+	router_add_vars(root, vars, bms_make_singleton(0));
+}
+
+/* ----------------------------------------------------------------- the survivors */
+
+/*
+ * The planner's own exclusion of children by their CHECKs looks at each, and
+ * finds nothing more. It is left out while a statement reads no other tree.
+ */
+static void
+stop_exclusion(void)
+{
+	if (constraint_exclusion == CONSTRAINT_EXCLUSION_PARTITION && !exclusion_stays)
+	{
+		constraint_exclusion = CONSTRAINT_EXCLUSION_OFF;
+		exclusion_off = true;
+	}
+}
+
+static void
+resume_exclusion(void)
+{
+	if (exclusion_off)
+		constraint_exclusion = CONSTRAINT_EXCLUSION_PARTITION;
+	exclusion_off = false;
+	exclusion_stays = true;
+}
+
+/*
+ * Does this expression never fall as time goes on? now() and the like, cut
+ * and cast, plus or minus a constant.
+ */
+static bool
+is_clock(Node *node)
+{
+	while (IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	if (IsA(node, SQLValueFunction))
+	{
+		switch (((SQLValueFunction *) node)->op)
+		{
+			case SVFOP_CURRENT_DATE:
+			case SVFOP_CURRENT_TIMESTAMP:
+			case SVFOP_CURRENT_TIMESTAMP_N:
+			case SVFOP_LOCALTIMESTAMP:
+			case SVFOP_LOCALTIMESTAMP_N:
+				return true;
+			default:
+				return false;
+		}
+	}
+	if (IsA(node, OpExpr))
+	{
+		OpExpr	   *op = (OpExpr *) node;
+
+		if (list_length(op->args) != 2 || !IsA(lsecond(op->args), Const) ||
+			((Const *) lsecond(op->args))->constisnull)
+			return false;
+		switch (get_opcode(op->opno))
+		{
+			case F_TIMESTAMPTZ_PL_INTERVAL:
+			case F_TIMESTAMPTZ_MI_INTERVAL:
+			case F_TIMESTAMP_PL_INTERVAL:
+			case F_TIMESTAMP_MI_INTERVAL:
+			case F_DATE_PL_INTERVAL:
+			case F_DATE_MI_INTERVAL:
+			case F_DATE_PLI:
+			case F_DATE_MII:
+				return is_clock(linitial(op->args));
+			default:
+				return false;
+		}
+	}
+	if (IsA(node, FuncExpr))
+	{
+		FuncExpr   *func = (FuncExpr *) node;
+
+		switch (func->funcid)
+		{
+			case F_NOW:
+			case F_TRANSACTION_TIMESTAMP:
+			case F_STATEMENT_TIMESTAMP:
+				return true;
+			case F_DATE_TIMESTAMPTZ:
+			case F_DATE_TIMESTAMP:
+			case F_TIMESTAMP_TIMESTAMPTZ:
+			case F_TIMESTAMP_DATE:
+			case F_TIMESTAMPTZ_TIMESTAMP:
+			case F_TIMESTAMPTZ_DATE:
+			case F_TIMESTAMP_TIMESTAMP_INT4:
+			case F_TIMESTAMPTZ_TIMESTAMPTZ_INT4:
+				return is_clock(linitial(func->args));
+			case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
+			case F_DATE_TRUNC_TEXT_TIMESTAMP:
+				return IsA(linitial(func->args), Const) && is_clock(lsecond(func->args));
+			default:
+				return false;
+		}
+	}
+	return false;
+}
+
+/* What a clock will not fall below. False: it has no such value. */
+static bool
+clock_floor(PlannerInfo *root, Node *node, Datum *value)
+{
+	Const	   *now = (Const *) estimate_expression_value(root, node);
+
+	if (!IsA(now, Const) || now->constisnull)
+		return false;
+	switch (now->consttype)
+	{
+		case DATEOID:
+			if (DATE_NOT_FINITE(DatumGetDateADT(now->constvalue)))
+				return false;
+			*value = DateADTGetDatum(DatumGetDateADT(now->constvalue) - CLOCK_MARGIN_DAYS);
+			return true;
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(now->constvalue)))
+				return false;
+			*value = TimestampGetDatum(DatumGetTimestamp(now->constvalue) - CLOCK_MARGIN_DAYS * USECS_PER_DAY);
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* What the planner knows of the values. */
+static RouterArgs
+plan_args(PlannerInfo *root, List *exprs)
+{
+	RouterArgs	args;
+	ListCell   *lc;
+
+	args.n = list_length(exprs);
+	args.values = palloc0((args.n + 1) * sizeof(Datum));
+	args.isnull = palloc0((args.n + 1) * sizeof(bool));
+	args.known = palloc0((args.n + 1) * sizeof(bool));
+	args.floor = palloc0((args.n + 1) * sizeof(bool));
+	foreach(lc, exprs)
+	{
+		Const	   *constant = lfirst(lc);
+		int			i = foreach_current_index(lc);
+
+		if (IsA(constant, Const))
+		{
+			args.known[i] = true;
+			args.isnull[i] = constant->constisnull;
+			args.values[i] = constant->constvalue;
+		}
+		else if (is_clock((Node *) constant))
+			args.known[i] = args.floor[i] = clock_floor(root, (Node *) constant, &args.values[i]);
+	}
+	return args;
+}
+
+static int
+compare_oids(const ListCell *a, const ListCell *b)
+{
+	return lfirst_oid(a) < lfirst_oid(b) ? -1 : lfirst_oid(a) > lfirst_oid(b) ? 1 : 0;
+}
+
+/* The children to plan, by oid; not yet locked. NIL also if the table is routed no more. */
+static List *
+survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
+{
+	RouterRoute *route = router_cache_route(entry);
+	RouterSurvivors found;
+	RouterArgs	args;
+	List	   *exprs = NIL;
+	List	   *program;
+	List	   *result = NIL;
+	bool		sorted = true;
+	ListCell   *lc;
+
+	if (route == NULL)
+		return NIL;
+	program = router_qual_compile(route, rti, clauses, &exprs);
+	args = plan_args(root, exprs);
+	route = router_cache_route_and_strays(entry);
+	if (route == NULL)
+		return NIL;
+	if (route->strays != NIL)
+		resume_exclusion();
+	router_qual_survivors(route, program, &args, &found);
+	for (int i = 0; i < found.nchildren; i++)
+		if (route->absent == NIL || !list_member_oid(route->absent, found.children[i]))
+			result = lappend_oid(result, found.children[i]);
+	if (OidIsValid(route->default_child))
+	{
+		result = lappend_oid(result, route->default_child);
+		sorted = false;
+	}
+	foreach(lc, route->strays)
+	{
+		result = lappend_oid(result, lfirst_oid(lc));
+		sorted = false;
+	}
+	if (!sorted)
+		list_sort(result, compare_oids);
+	return result;
+}
+
+/* Locks the children to plan, and looks again if the route changed while waiting. */
+static List *
+lock_survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, LOCKMODE lockmode)
+{
+	List	   *locked = NIL;
+
+	for (;;)
+	{
+		List	   *children = survivors(root, entry, rti, clauses);
+		bool		all_locked = true;
+		ListCell   *lc;
+
+		foreach(lc, children)
+		{
+			if (locked != NIL && list_member_oid(locked, lfirst_oid(lc)))
+				continue;
+			LockRelationOid(lfirst_oid(lc), lockmode);
+			all_locked = false;
+		}
+		if (all_locked || router_cache_is_current(entry))
+			return children;
+		locked = list_union_oid(locked, children);
+	}
+}
+
+/* ------------------------------------------------------------------- the two calls */
+
+static bool
+is_plain_child(Relation child)
+{
+	return child->rd_rel->relkind == RELKIND_RELATION || child->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
+}
+
+/* Adds a survivor, and what inherits from it in turn. */
+static void
+add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, Oid relid)
+{
+	Relation	child = try_relation_open(relid, NoLock);
+
+	if (child == NULL)
+		return;					/* dropped while we waited for it */
+	if (is_plain_child(child) && !RELATION_IS_OTHER_TEMP(child))
+	{
+		Index		rti;
+
+		expand_planner_arrays(root, 1);
+		rti = add_child(root, table->rte, table->rti, base, child);
+		complete_child(root, table->rti, mark, child, rti);
+		if (child->rd_rel->relhassubclass)
+		{
+			List	   *heirs = list_delete_oid(find_all_inheritors(relid, table->rte->rellockmode, NULL), relid);
+			ListCell   *lc;
+
+			foreach(lc, heirs)
+			{
+				Relation	heir = table_open(lfirst_oid(lc), NoLock);
+
+				if (!RELATION_IS_OTHER_TEMP(heir))
+				{
+					expand_planner_arrays(root, 1);
+					rti = add_child(root, table->rte, table->rti, base, heir);
+					complete_child(root, table->rti, mark, heir, rti);
+				}
+				table_close(heir, NoLock);
+			}
+		}
+	}
+	relation_close(child, NoLock);
+}
+
+/* First call: hold the table back. */
+static void
+hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
+{
+	RangeTblEntry *rte = root->simple_rte_array[rel->relid];
+	Held	   *table;
+	Relation	base;
+
+	if (rte->rtekind != RTE_RELATION || !rte->inh || rte->relkind != RELKIND_RELATION || rte->tablesample ||
+		rte->lateral || root->parse->jointree == NULL)
+		return;
+	if (router_cache_route(router_cache_entry(relid)) == NULL)
+	{
+		resume_exclusion();		/* another inheritance tree */
+		return;
+	}
+	met_base = true;
+	stop_exclusion();
+	table = palloc0(sizeof(Held));
+	table->root = root;
+	table->rti = rel->relid;
+	table->rte = rte;
+	table->rel = rel;
+	table->statlist = rel->statlist;
+	rel->statlist = NIL;
+	base = table_open(relid, NoLock);
+	expand_planner_arrays(root, 1);
+	table->first = add_child(root, rte, table->rti, base, base);
+	table_close(base, NoLock);
+	held = lcons(table, held);
+	rte->rtekind = RTE_SUBQUERY;
+}
+
+static void
+give_back(Held *table)
+{
+	table->rte->rtekind = RTE_RELATION;
+	table->rel->statlist = table->statlist;
+	held = list_delete_ptr(held, table);
+}
+
+/* Second call: the clauses are known, bring the survivors. */
+static void
+expand(PlannerInfo *root, Held *table)
+{
+	RelOptInfo *rel = root->simple_rel_array[table->rti];
+	PlanRowMark *mark = get_plan_rowmark(root->rowMarks, table->rti);
+	bool		was_parent = mark ? mark->isParent : false;
+	int			old_types = mark ? mark->allMarkTypes : 0;
+	RouterEntry *entry = router_cache_entry(table->rte->relid);
+	Relation	base;
+
+	give_back(table);
+	base = table_open(table->rte->relid, NoLock);
+	if (mark)
+		mark->isParent = true;
+	complete_child(root, table->rti, mark, base, table->first);
+	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL ||
+		router_cache_route(entry)->hot_level < 0)
+	{
+		List	   *children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo,
+											  table->rte->rellockmode);
+		ListCell   *lc;
+
+		foreach(lc, children)
+			add_survivor(root, table, base, mark, lfirst_oid(lc));
+	}
+	if (mark)
+		add_mark_columns(root, mark, was_parent, old_types);
+	table_close(base, NoLock);
+}
+
+static void
+relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
+{
+	ListCell   *lc;
+
+	if (previous_relation_info)
+		previous_relation_info(root, relid, inhparent, rel);
+	if (depth == 0 || !prune)
+		return;
+	if (inhparent)
+	{
+		hold_back(root, relid, rel);
+		return;
+	}
+	foreach(lc, held)
+	{
+		Held	   *table = lfirst(lc);
+
+		if (table->root == root && table->first == rel->relid)
+		{
+			expand(root, table);
+			return;
+		}
+	}
+	if (rel->reloptkind == RELOPT_OTHER_MEMBER_REL &&
+		root->simple_rte_array[root->append_rel_array[rel->relid]->parent_relid]->rtekind != RTE_RELATION)
+		resume_exclusion();		/* a member of UNION ALL */
+}
+
+/* ------------------------------------------------------------------ the other hooks */
+
+/* Statistics of a table that is held back: those of the whole tree, as examine_simple_variable reads them. */
+static bool
+relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum, VariableStatData *vardata)
+{
+	ListCell   *lc;
+
+	if (previous_relation_stats && previous_relation_stats(root, rte, attnum, vardata))
+		return true;
+	if (rte->rtekind != RTE_SUBQUERY || !rte->inh)
+		return false;
+	foreach(lc, held)
+	{
+		Held	   *table = lfirst(lc);
+		Oid			user;
+
+		if (table->rte != rte)
+			continue;
+		vardata->statsTuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(rte->relid), Int16GetDatum(attnum),
+											  BoolGetDatum(true));
+		vardata->freefunc = ReleaseSysCache;
+		user = OidIsValid(table->rel->userid) ? table->rel->userid : GetUserId();
+		vardata->acl_ok = !HeapTupleIsValid(vardata->statsTuple) ||
+			(rte->securityQuals == NIL &&
+			 (pg_class_aclcheck(rte->relid, user, ACL_SELECT) == ACLCHECK_OK ||
+			  pg_attribute_aclcheck(rte->relid, attnum, user, ACL_SELECT) == ACLCHECK_OK));
+		return true;
+	}
+	return false;
+}
+
+/* A table whose join was removed was never expanded. */
+static void
+upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output, void *extra)
+{
+	if (stage == UPPERREL_FINAL)
+	{
+		List	   *all = list_copy(held);
+		ListCell   *lc;
+
+		foreach(lc, all)
+		{
+			Held	   *table = lfirst(lc);
+
+			if (table->root == root)
+				give_back(table);
+		}
+	}
+	if (previous_upper_paths)
+		previous_upper_paths(root, stage, input, output, extra);
+}
+
+static PlannedStmt *
+plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo bound_params)
+{
+	List	   *outer_held = held;
+	bool		outer_met = met_base;
+	bool		outer_off = exclusion_off;
+	bool		outer_stays = exclusion_stays;
+	PlannedStmt *stmt;
+
+	/* planning within planning, of a function that is simplified, begins afresh */
+	resume_exclusion();
+	held = NIL;
+	met_base = false;
+	exclusion_stays = false;
+	depth++;
+	PG_TRY();
+	{
+		stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, bound_params) :
+			standard_planner(parse, query_string, cursor_options, bound_params);
+		if (met_base)
+			router_scan_rewrite(stmt);
+	}
+	PG_FINALLY();
+	{
+		resume_exclusion();
+		held = outer_held;
+		met_base = outer_met;
+		exclusion_stays = outer_stays;
+		if (outer_off)
+			stop_exclusion();
+		depth--;
+	}
+	PG_END_TRY();
+	return stmt;
+}
+
+/* Plans that are kept were made for the other setting. */
+static void
+assign_read_hot(bool newval, void *extra)
+{
+	if (newval != read_hot && CacheMemoryContext)
+		ResetPlanCache();
+}
+
+void
+router_prune_init(void)
+{
+	DefineCustomBoolVariable("router.prune", "Plans leave out children of routed tables that cannot hold the rows.",
+							 NULL, &prune, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	DefineCustomBoolVariable("router.read_hot", "Queries read only the base of a hot routed table, as with ONLY.",
+							 NULL, &read_hot, false, PGC_USERSET, GUC_EXPLAIN, NULL, assign_read_hot, NULL);
+	previous_planner = planner_hook;
+	planner_hook = plan;
+	previous_relation_info = get_relation_info_hook;
+	get_relation_info_hook = relation_info;
+	previous_relation_stats = get_relation_stats_hook;
+	get_relation_stats_hook = relation_stats;
+	previous_upper_paths = create_upper_paths_hook;
+	create_upper_paths_hook = upper_paths;
+}

@@ -1,0 +1,566 @@
+/*
+ * scan.c
+ *		The plan node "RouterAppend": reads a routed table like Append, but not
+ *		those children that cannot hold rows for the values at hand: parameters of
+ *		a generic plan, of the outer side of a nested loop, results of
+ *		subqueries, now().
+ *
+ * A finished plan is searched for Appends over the children of a routed table.
+ * They become RouterAppends where it may pay: where keys are compared with
+ * what was not a constant to the planner, or where the base is hot. What is
+ * known when the plan starts decides which children are opened; the rest
+ * decides at each rescan which of them are read. The clauses are those of one
+ * child's scan: all children have the same, translated from the base's.
+ *
+ * A hot base: at each instant rows before the watermark are in children, the
+ * others in the base. The watermark is read under the very snapshot that the
+ * rows are read with. Both move in one transaction, so the two agree at every
+ * isolation level, whenever the plan was made.
+ *
+ * Nothing below a Gather is touched: workers would have to decide alike.
+ */
+#include "compat.h"
+#include "scan.h"
+
+#include "commands/explain.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/extensible.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "qual.h"
+
+/* the members of custom_private */
+enum
+{
+	PRIVATE_BASE,				/* list of one oid */
+	PRIVATE_RELIDS,				/* what each plan of custom_plans reads; InvalidOid: who knows */
+	PRIVATE_PROGRAM,
+};
+
+typedef struct RouterAppend
+{
+	CustomScanState css;		/* must be first */
+	Oid			base;
+	List	   *program;
+	List	   *exprs;			/* of ExprState, for the program */
+	bool	   *late;			/* which of them have no value before the first row is asked for */
+	bool		any_late;
+
+	PlanState **plans;			/* those opened */
+	Oid		   *relids;
+	bool	   *wanted;			/* which to read, until the next rescan */
+	int			nplans;
+	int			nremoved;
+	int			current;		/* -1: not begun */
+	int64		watermark;		/* of a hot base, as of the snapshot */
+	bool		watermark_known;
+	bool		chosen;			/* wanted is valid */
+} RouterAppend;
+
+static CustomScanMethods plan_methods;
+static CustomExecMethods exec_methods;
+
+/* --------------------------------------------------------------- rewriting plans */
+
+/* Columns of an index-only scan's index, back to those of its table. */
+static Node *
+unindex(Node *node, void *tlist)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var) && ((Var *) node)->varno == INDEX_VAR)
+	{
+		TargetEntry *tle = list_nth((List *) tlist, ((Var *) node)->varattno - 1);
+
+		return (Node *) copyObject(tle->expr);
+	}
+	return expression_tree_mutator(node, unindex, tlist);
+}
+
+/* All that the rows of a scan satisfy. False: not a scan whose clauses are known in full. */
+static bool
+scan_clauses(Plan *plan, List **clauses)
+{
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+		case T_TidScan:
+		case T_TidRangeScan:
+			*clauses = plan->qual;
+			return true;
+		case T_IndexScan:
+			*clauses = list_concat_copy(plan->qual, ((IndexScan *) plan)->indexqualorig);
+			return true;
+		case T_IndexOnlyScan:
+			*clauses = (List *) unindex((Node *) list_concat_copy(plan->qual, ((IndexOnlyScan *) plan)->recheckqual),
+										((IndexOnlyScan *) plan)->indextlist);
+			return true;
+		case T_BitmapHeapScan:
+			*clauses = list_concat_copy(plan->qual, ((BitmapHeapScan *) plan)->bitmapqualorig);
+			return true;
+		default:
+			return false;
+	}
+}
+
+static Index
+scanned(Plan *plan)
+{
+	List	   *unused;
+
+	return scan_clauses(plan, &unused) || IsA(plan, ForeignScan) ? ((Scan *) plan)->scanrelid : 0;
+}
+
+/* Renumbers the columns of a child's clauses as those of its base, by name. */
+typedef struct ToBase
+{
+	Index		varno;
+	Oid			child;
+	Oid			base;
+} ToBase;
+
+static Node *
+to_base(Node *node, void *arg)
+{
+	ToBase	   *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var) && ((Var *) node)->varno == context->varno)
+	{
+		Var		   *var = (Var *) copyObject(node);
+
+		if (var->varattno > 0)
+			var->varattno = get_attnum(context->base, get_attname(context->child, var->varattno, false));
+		return (Node *) var;
+	}
+	return expression_tree_mutator(node, to_base, arg);
+}
+
+static bool
+has_exec_param(Node *node, void *unused)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind == PARAM_EXEC;
+	return expression_tree_walker(node, has_exec_param, unused);
+}
+
+static bool
+all_constant(List *exprs)
+{
+	ListCell   *lc;
+
+	foreach(lc, exprs)
+	{
+		if (!IsA(lfirst(lc), Const))
+			return false;
+	}
+	return true;
+}
+
+/* The same columns, for EXPLAIN by their names in the query where these are known. */
+static List *
+scan_tlist(List *tlist)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tlist)
+	{
+		TargetEntry *tle = flatCopyTargetEntry(lfirst(lc));
+		Oid			type = exprType((Node *) tle->expr);
+		int32		typmod = exprTypmod((Node *) tle->expr);
+		Oid			collation = exprCollation((Node *) tle->expr);
+		Var		   *var = (Var *) tle->expr;
+
+		if (IsA(var, Var) && var->varnosyn > 0)
+			tle->expr = (Expr *) makeVar(var->varnosyn, var->varattnosyn, type, typmod, collation, 0);
+		else
+			tle->expr = (Expr *) makeNullConst(type, typmod, collation);
+		result = lappend(result, tle);
+	}
+	return result;
+}
+
+static List *
+own_tlist(List *tlist)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tlist)
+	{
+		TargetEntry *tle = flatCopyTargetEntry(lfirst(lc));
+
+		tle->expr = (Expr *) makeVar(INDEX_VAR, tle->resno, exprType((Node *) tle->expr),
+									 exprTypmod((Node *) tle->expr), exprCollation((Node *) tle->expr), 0);
+		result = lappend(result, tle);
+	}
+	return result;
+}
+
+/* The RouterAppend that takes the place of an Append, or the Append. */
+static Plan *
+replace_append(PlannedStmt *stmt, Append *append)
+{
+	int			rti;
+	RangeTblEntry *rte;
+	RouterRoute *route;
+	List	   *relids = NIL;
+	List	   *clauses = NIL;
+	List	   *exprs = NIL;
+	List	   *program;
+	Index		sample = 0;		/* the child whose clauses were taken */
+	CustomScan *scan;
+	ListCell   *lc;
+
+	if (!bms_get_singleton_member(append->apprelids, &rti) || append->plan.parallel_aware ||
+		list_length(append->appendplans) < 2)
+		return (Plan *) append;
+	rte = rt_fetch(rti, stmt->rtable);
+	if (rte->rtekind != RTE_RELATION || !rte->inh)
+		return (Plan *) append;
+	if (router_cache_route(router_cache_entry(rte->relid)) == NULL)
+		return (Plan *) append;
+	foreach(lc, append->appendplans)
+	{
+		Plan	   *plan = lfirst(lc);
+		Index		scanrelid = scanned(plan);
+		Oid			relid = scanrelid ? rt_fetch(scanrelid, stmt->rtable)->relid : InvalidOid;
+
+		relids = lappend_oid(relids, relid);
+		if (plan->parallel_aware)
+			return (Plan *) append;
+		if (sample == 0 && scan_clauses(plan, &clauses))
+		{
+			ToBase		context = {scanrelid, relid, rte->relid};
+
+			clauses = (List *) to_base((Node *) clauses, &context);
+			sample = scanrelid;
+		}
+	}
+	if (sample == 0)
+		return (Plan *) append;
+	route = router_cache_route(router_cache_entry(rte->relid));
+	program = router_qual_compile(route, sample, clauses, &exprs);
+	if (program == NIL ||
+		(all_constant(exprs) && (route->hot_level < 0 || !router_qual_has_level(program, route->hot_level))))
+		return (Plan *) append;
+
+	scan = makeNode(CustomScan);
+	scan->scan.plan = append->plan;
+	scan->scan.plan.type = T_CustomScan;
+	scan->scan.plan.targetlist = own_tlist(append->plan.targetlist);
+	scan->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
+	scan->custom_plans = append->appendplans;
+	scan->custom_exprs = exprs;
+	scan->custom_private = list_make3(list_make1_oid(rte->relid), relids, program);
+	scan->custom_scan_tlist = scan_tlist(append->plan.targetlist);
+	scan->custom_relids = append->apprelids;
+	scan->methods = &plan_methods;
+	return (Plan *) scan;
+}
+
+static void rewrite_list(PlannedStmt *stmt, List *plans);
+
+static Plan *
+rewrite(PlannedStmt *stmt, Plan *plan)
+{
+	if (plan == NULL || IsA(plan, Gather) || IsA(plan, GatherMerge))
+		return plan;
+	check_stack_depth();
+	plan->lefttree = rewrite(stmt, plan->lefttree);
+	plan->righttree = rewrite(stmt, plan->righttree);
+	switch (nodeTag(plan))
+	{
+		case T_Append:
+			rewrite_list(stmt, ((Append *) plan)->appendplans);
+			return replace_append(stmt, (Append *) plan);
+		case T_MergeAppend:
+			rewrite_list(stmt, ((MergeAppend *) plan)->mergeplans);
+			return plan;
+		case T_SubqueryScan:
+			((SubqueryScan *) plan)->subplan = rewrite(stmt, ((SubqueryScan *) plan)->subplan);
+			return plan;
+		default:
+			return plan;
+	}
+}
+
+static void
+rewrite_list(PlannedStmt *stmt, List *plans)
+{
+	ListCell   *lc;
+
+	foreach(lc, plans)
+		lfirst(lc) = rewrite(stmt, lfirst(lc));
+}
+
+/* Puts RouterAppends into a plan that reads routed tables. Changes the plan in place. */
+void
+router_scan_rewrite(PlannedStmt *stmt)
+{
+	stmt->planTree = rewrite(stmt, stmt->planTree);
+	rewrite_list(stmt, stmt->subplans);
+}
+
+/* --------------------------------------------------------------------- running */
+
+static Node *
+create_state(CustomScan *scan)
+{
+	RouterAppend *node = palloc0(sizeof(RouterAppend));
+
+	NodeSetTag(node, T_CustomScanState);
+	node->css.methods = &exec_methods;
+	return (Node *) node;
+}
+
+/* The watermark as the snapshot sees it. */
+static int64
+watermark_as_of(RouterRoute *route, Snapshot snapshot)
+{
+	char	   *mark = router_catalog_watermark(route->config.base, snapshot);
+	int64		value;
+	int			guc_level;
+
+	if (mark == NULL)
+		return PG_INT64_MIN;	/* not hot then: rows may be anywhere */
+	if (strcmp(mark, route->config.watermark) == 0)
+		return route->watermark;
+	guc_level = router_pin_settings(route->config.time_zone);
+	value = router_key_parse(&route->config.keys[route->hot_level], mark);
+	AtEOXact_GUC(false, guc_level);
+	return value;
+}
+
+static bool
+has_oid(const Oid *oids, int n, Oid oid)
+{
+	int			lo = 0;
+
+	while (lo < n)
+	{
+		int			mid = (lo + n) / 2;
+
+		if (oids[mid] == oid)
+			return true;
+		if (oids[mid] < oid)
+			lo = mid + 1;
+		else
+			n = mid;
+	}
+	return false;
+}
+
+/* Which of some tables are to be read, by the values there are. */
+static void
+choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
+{
+	EState	   *estate = node->css.ss.ps.state;
+	ExprContext *econtext = node->css.ss.ps.ps_ExprContext;
+	MemoryContext old;
+	RouterRoute *route;
+	RouterSurvivors survivors;
+	RouterArgs	args = {0};
+	bool		base_wanted = true;
+	bool		children_wanted = true;
+	ListCell   *lc;
+
+	memset(wanted, true, n * sizeof(bool));
+	ResetExprContext(econtext);
+	old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+	args.n = list_length(node->exprs);
+	args.values = palloc0(args.n * sizeof(Datum));
+	args.isnull = palloc0(args.n * sizeof(bool));
+	args.known = palloc0(args.n * sizeof(bool));
+	foreach(lc, node->exprs)
+	{
+		int			i = foreach_current_index(lc);
+
+		args.known[i] = late || !node->late[i];
+		if (args.known[i])
+			args.values[i] = ExecEvalExpr((ExprState *) lfirst(lc), econtext, &args.isnull[i]);
+	}
+	route = router_cache_route(router_cache_entry(node->base));
+	if (route)
+	{
+		router_qual_survivors(route, node->program, &args, &survivors);
+		if (route->hot_level >= 0 && estate->es_snapshot && IsMVCCSnapshot(estate->es_snapshot) &&
+			router_qual_has_level(node->program, route->hot_level))
+		{
+			if (!node->watermark_known)
+				node->watermark = watermark_as_of(route, estate->es_snapshot);
+			node->watermark_known = true;
+			base_wanted = survivors.ageless || survivors.newest >= node->watermark;
+			children_wanted = survivors.ageless || node->watermark == PG_INT64_MIN ||
+				survivors.oldest < node->watermark;
+			route = router_cache_route(router_cache_entry(node->base));
+		}
+	}
+	for (int i = 0; route && i < n; i++)
+	{
+		if (relids[i] == node->base)
+			wanted[i] = base_wanted;
+		else if (router_route_has(route, relids[i]))
+			wanted[i] = children_wanted && has_oid(survivors.children, survivors.nchildren, relids[i]);
+		else if (relids[i] == route->default_child)
+			wanted[i] = children_wanted;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+begin(CustomScanState *css, EState *estate, int eflags)
+{
+	RouterAppend *node = (RouterAppend *) css;
+	CustomScan *scan = (CustomScan *) css->ss.ps.plan;
+	List	   *relids = list_nth(scan->custom_private, PRIVATE_RELIDS);
+	int			n = list_length(scan->custom_plans);
+	Oid		   *all = palloc(n * sizeof(Oid));
+	bool	   *wanted = palloc(n * sizeof(bool));
+	ListCell   *lc;
+
+	node->base = linitial_oid(list_nth(scan->custom_private, PRIVATE_BASE));
+	node->program = list_nth(scan->custom_private, PRIVATE_PROGRAM);
+	node->exprs = ExecInitExprList(scan->custom_exprs, (PlanState *) css);
+	node->late = palloc0(Max(list_length(node->exprs), 1) * sizeof(bool));
+	foreach(lc, scan->custom_exprs)
+	{
+		node->late[foreach_current_index(lc)] = has_exec_param(lfirst(lc), NULL);
+		node->any_late |= node->late[foreach_current_index(lc)];
+	}
+	foreach(lc, relids)
+		all[foreach_current_index(lc)] = lfirst_oid(lc);
+
+	if (router_explains_generic(eflags))
+		memset(wanted, true, n * sizeof(bool));
+	else
+		choose(node, all, n, false, wanted);
+
+	/* the slots are the plans' own */
+	css->ss.ps.resultopsset = true;
+	css->ss.ps.resultopsfixed = false;
+	node->plans = palloc(n * sizeof(PlanState *));
+	node->relids = palloc(n * sizeof(Oid));
+	foreach(lc, scan->custom_plans)
+	{
+		int			i = foreach_current_index(lc);
+
+		if (!wanted[i])
+			continue;
+		node->relids[node->nplans] = all[i];
+		node->plans[node->nplans] = ExecInitNode(lfirst(lc), estate, eflags);
+		css->custom_ps = lappend(css->custom_ps, node->plans[node->nplans++]);
+	}
+	node->nremoved = n - node->nplans;
+	node->wanted = palloc(Max(node->nplans, 1) * sizeof(bool));
+	memset(node->wanted, true, node->nplans * sizeof(bool));
+	node->chosen = !node->any_late;
+	node->current = -1;
+}
+
+/* Goes on to the next plan that is wanted. False: there is none in this direction. */
+static bool
+advance(RouterAppend *node)
+{
+	int			step = ScanDirectionIsForward(node->css.ss.ps.state->es_direction) ? 1 : -1;
+	int			next = node->current;
+
+	if (next < 0 && step < 0)
+		return false;			/* before the first row */
+	do
+		next += step;
+	while (next >= 0 && next < node->nplans && !node->wanted[next]);
+	if (next < 0 || next >= node->nplans)
+		return false;
+	node->current = next;
+	return true;
+}
+
+static TupleTableSlot *
+next_row(CustomScanState *css)
+{
+	RouterAppend *node = (RouterAppend *) css;
+
+	if (!node->chosen)
+	{
+		choose(node, node->relids, node->nplans, true, node->wanted);
+		node->chosen = true;
+	}
+	if (node->current < 0 && !advance(node))
+		return ExecClearTuple(css->ss.ps.ps_ResultTupleSlot);
+	for (;;)
+	{
+		TupleTableSlot *slot = ExecProcNode(node->plans[node->current]);
+
+		if (!TupIsNull(slot))
+			return slot;
+		if (!advance(node))
+			return ExecClearTuple(css->ss.ps.ps_ResultTupleSlot);
+	}
+}
+
+static void
+end(CustomScanState *css)
+{
+	RouterAppend *node = (RouterAppend *) css;
+
+	for (int i = 0; i < node->nplans; i++)
+		ExecEndNode(node->plans[i]);
+}
+
+static void
+rescan(CustomScanState *css)
+{
+	RouterAppend *node = (RouterAppend *) css;
+
+	for (int i = 0; i < node->nplans; i++)
+	{
+		if (css->ss.ps.chgParam)
+			UpdateChangedParamSet(node->plans[i], css->ss.ps.chgParam);
+		/* a plan with changed parameters is rescanned when it is asked for a row */
+		if (node->plans[i]->chgParam == NULL)
+			ExecReScan(node->plans[i]);
+	}
+	node->chosen = !node->any_late;
+	node->current = -1;
+}
+
+static void
+explain(CustomScanState *css, List *ancestors, ExplainState *es)
+{
+	RouterAppend *node = (RouterAppend *) css;
+
+	if (node->nremoved > 0)
+		ExplainPropertyInteger("Children Removed", NULL, node->nremoved, es);
+}
+
+static CustomScanMethods plan_methods = {
+	.CustomName = "RouterAppend",
+	.CreateCustomScanState = create_state,
+};
+
+static CustomExecMethods exec_methods = {
+	.CustomName = "RouterAppend",
+	.BeginCustomScan = begin,
+	.ExecCustomScan = next_row,
+	.EndCustomScan = end,
+	.ReScanCustomScan = rescan,
+	.ExplainCustomScan = explain,
+};
+
+void
+router_scan_init(void)
+{
+	RegisterCustomScanMethods(&plan_methods);
+}
