@@ -25,7 +25,6 @@
 #include "compat.h"
 #include "scan.h"
 
-#include "commands/explain.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
