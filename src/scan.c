@@ -63,6 +63,7 @@ typedef struct RouterAppend
 	int			nremoved;
 	int			current;		/* -1: not begun */
 	int64		watermark;		/* of a hot base, as of the snapshot */
+	int64		reach;
 	bool		watermark_known;
 	bool		chosen;			/* wanted is valid */
 	MergeAppendState *merge;	/* reads the plans in order; or NULL: one after the other */
@@ -345,22 +346,39 @@ create_state(CustomScan *scan)
 	return (Node *) node;
 }
 
-/* The watermark as the snapshot sees it. */
+/* A point of the hot key, from the cache if that has the same. */
 static int64
-watermark_as_of(RouterRoute *route, Snapshot snapshot)
+point(RouterRoute *route, char *literal, const char *cached, int64 value)
 {
-	char	   *mark = router_catalog_watermark(route->config.base, snapshot);
-	int64		value;
 	int			guc_level;
 
-	if (mark == NULL)
-		return PG_INT64_MIN;	/* not hot then: rows may be anywhere */
-	if (strcmp(mark, route->config.watermark) == 0)
-		return route->watermark;
+	if (cached && strcmp(literal, cached) == 0)
+		return value;
 	guc_level = router_pin_settings(route->config.time_zone);
-	value = router_key_parse(&route->config.keys[route->hot_level], mark);
+	value = router_key_parse(&route->config.keys[route->hot_level], literal);
 	AtEOXact_GUC(false, guc_level);
 	return value;
+}
+
+/*
+ * Under this snapshot the base has no row with a date before node->watermark,
+ * its children none from node->reach on.
+ */
+static void
+read_watermark(RouterAppend *node, RouterRoute *route, Snapshot snapshot)
+{
+	char	   *reach;
+	char	   *watermark = router_catalog_watermark(node->base, snapshot, &reach);
+
+	node->watermark = PG_INT64_MIN;
+	node->reach = PG_INT64_MAX;
+	node->watermark_known = true;
+	if (watermark == NULL)
+		return;					/* it was not hot then: rows may be anywhere */
+	node->watermark = point(route, watermark, route->config.watermark, route->watermark);
+	node->reach = node->watermark;
+	if (reach)
+		node->reach = Max(node->reach, point(route, reach, NULL, 0));
 }
 
 static bool
@@ -419,11 +437,9 @@ choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
 			router_qual_has_level(node->program, route->hot_level))
 		{
 			if (!node->watermark_known)
-				node->watermark = watermark_as_of(route, estate->es_snapshot);
-			node->watermark_known = true;
+				read_watermark(node, route, estate->es_snapshot);
 			base_wanted = survivors.ageless || survivors.newest >= node->watermark;
-			children_wanted = survivors.ageless || node->watermark == PG_INT64_MIN ||
-				survivors.oldest < node->watermark;
+			children_wanted = survivors.ageless || survivors.oldest < node->reach || node->reach == PG_INT64_MAX;
 			route = router_cache_route(router_cache_entry(node->base));
 		}
 	}
@@ -433,8 +449,6 @@ choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
 			wanted[i] = base_wanted;
 		else if (router_route_has(route, relids[i]))
 			wanted[i] = children_wanted && has_oid(survivors.children, survivors.nchildren, relids[i]);
-		else if (relids[i] == route->default_child)
-			wanted[i] = children_wanted;
 	}
 	MemoryContextSwitchTo(old);
 }
