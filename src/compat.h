@@ -161,7 +161,7 @@ router_var_is_new(const Var *var)
 
 /* EXPLAIN (GENERIC_PLAN): parameters have no values. */
 #if PG_VERSION_NUM >= 160000
-#define router_explains_generic(eflags) (((eflags) & EXEC_FLAG_EXPLAIN_GENERIC) != 0)
+#define router_explains_generic(eflags) ((EXEC_FLAG_EXPLAIN_GENERIC & (eflags)) != 0)
 #define router_add_vars(root, vars, relids) add_vars_to_targetlist((root), (vars), (relids))
 #else
 #define router_explains_generic(eflags) false
