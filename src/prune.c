@@ -365,7 +365,7 @@ compare_oids(const ListCell *a, const ListCell *b)
 	return lfirst_oid(a) < lfirst_oid(b) ? -1 : lfirst_oid(a) > lfirst_oid(b) ? 1 : 0;
 }
 
-/* The children to plan, by oid; not yet locked. NIL also if the table is routed no more. */
+/* The children to plan, by oid; not yet locked. All of them if the table is not routed. */
 static List *
 survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
 {
@@ -379,12 +379,12 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
 	ListCell   *lc;
 
 	if (route == NULL)
-		return NIL;
+		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
 	program = router_qual_compile(route, rti, clauses, &exprs);
 	args = plan_args(root, exprs);
 	route = router_cache_route_and_strays(entry);
 	if (route == NULL)
-		return NIL;
+		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
 	if (route->strays != NIL)
 		resume_exclusion();
 	router_qual_survivors(route, program, &args, &found);
@@ -439,14 +439,15 @@ is_plain_child(Relation child)
 	return child->rd_rel->relkind == RELKIND_RELATION || child->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
 }
 
-/* Adds a survivor, and what inherits from it in turn. */
-static void
+/* Adds a survivor. Returns what inherits from it in turn, locked. */
+static List *
 add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, Oid relid)
 {
 	Relation	child = try_relation_open(relid, NoLock);
+	List	   *heirs = NIL;
 
 	if (child == NULL)
-		return;					/* dropped while we waited for it */
+		return NIL;				/* dropped while we waited for it */
 	if (is_plain_child(child) && !RELATION_IS_OTHER_TEMP(child))
 	{
 		Index		rti;
@@ -455,25 +456,10 @@ add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, O
 		rti = add_child(root, table->rte, table->rti, base, child);
 		complete_child(root, table->rti, mark, child, rti);
 		if (child->rd_rel->relhassubclass)
-		{
-			List	   *heirs = list_delete_oid(find_all_inheritors(relid, table->rte->rellockmode, NULL), relid);
-			ListCell   *lc;
-
-			foreach(lc, heirs)
-			{
-				Relation	heir = table_open(lfirst_oid(lc), NoLock);
-
-				if (!RELATION_IS_OTHER_TEMP(heir))
-				{
-					expand_planner_arrays(root, 1);
-					rti = add_child(root, table->rte, table->rti, base, heir);
-					complete_child(root, table->rti, mark, heir, rti);
-				}
-				table_close(heir, NoLock);
-			}
-		}
+			heirs = find_inheritance_children(relid, table->rte->rellockmode);
 	}
 	relation_close(child, NoLock);
+	return heirs;
 }
 
 /* First call: hold the table back. */
@@ -481,19 +467,23 @@ static void
 hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 {
 	RangeTblEntry *rte = root->simple_rte_array[rel->relid];
+	RouterRoute *route;
 	Held	   *table;
 	Relation	base;
+	bool		holds_none;
 
 	if (rte->rtekind != RTE_RELATION || !rte->inh || rte->relkind != RELKIND_RELATION || rte->tablesample ||
 		rte->lateral || root->parse->jointree == NULL)
 		return;
-	if (router_cache_route(router_cache_entry(relid)) == NULL)
+	route = router_cache_route(router_cache_entry(relid));
+	if (route == NULL)
 	{
 		resume_exclusion();		/* another inheritance tree */
 		return;
 	}
 	met_base = true;
 	stop_exclusion();
+	holds_none = route->hot_level < 0;
 	table = palloc0(sizeof(Held));
 	table->root = root;
 	table->rti = rel->relid;
@@ -504,7 +494,7 @@ hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 	base = table_open(relid, NoLock);
 	expand_planner_arrays(root, 1);
 	table->first = add_child(root, rte, table->rti, base, base);
-	table->empty = RelationGetNumberOfBlocks(base) == 0;
+	table->empty = holds_none && RelationGetNumberOfBlocks(base) == 0;
 	/* as a parent its size and indexes are not asked for */
 	root->simple_rte_array[table->first]->inh = table->empty;
 	table_close(base, NoLock);
@@ -529,6 +519,7 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	bool		was_parent = mark ? mark->isParent : false;
 	int			old_types = mark ? mark->allMarkTypes : 0;
 	RouterEntry *entry = router_cache_entry(table->rte->relid);
+	RouterRoute *route;
 	Relation	base;
 
 	give_back(table);
@@ -538,20 +529,21 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	if (table->empty)
 	{
 		root->simple_rte_array[table->first]->inh = false;
-		root->simple_rte_array[table->first]->lateral = true;	/* for router_prune_verify */
+		root->simple_rte_array[table->first]->self_reference = true;	/* for router_prune_verify */
 		mark_dummy_rel(first);
 	}
 	else
 		complete_child(root, table->rti, mark, base, table->first);
-	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL ||
-		router_cache_route(entry)->hot_level < 0)
+	route = router_cache_route(entry);
+	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL || route == NULL || route->hot_level < 0)
 	{
 		List	   *children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo,
 											  table->rte->rellockmode);
 		ListCell   *lc;
 
+		/* heirs are appended to the list and visited in turn, once each */
 		foreach(lc, children)
-			add_survivor(root, table, base, mark, lfirst_oid(lc));
+			children = list_concat_unique_oid(children, add_survivor(root, table, base, mark, lfirst_oid(lc)));
 	}
 	if (mark)
 		add_mark_columns(root, mark, was_parent, old_types);
@@ -706,7 +698,7 @@ router_prune_verify(const PlannedStmt *stmt, Snapshot snapshot)
 		RangeTblEntry *rte = lfirst(lc);
 		Relation	base;
 
-		if (rte->rtekind != RTE_RELATION || !rte->lateral || snapshot == NULL || IsParallelWorker())
+		if (rte->rtekind != RTE_RELATION || !rte->self_reference || snapshot == NULL || IsParallelWorker())
 			continue;
 		base = table_open(rte->relid, NoLock);
 		if (unlikely(RelationGetNumberOfBlocks(base) > 0) && has_rows(base, snapshot))
