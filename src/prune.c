@@ -91,6 +91,7 @@ static bool read_hot = false;
 static List *held = NIL;
 static int	depth = 0;			/* of calls of the planner */
 static bool met_base = false;	/* the statement has a routed table that is expanded */
+static bool stand_back = false; /* all children are wanted */
 static bool exclusion_off = false;	/* constraint_exclusion is off, and was "partition" */
 static bool exclusion_stays = false;	/* the statement has other inheritance trees, or UNION ALL */
 
@@ -568,7 +569,7 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 
 	if (previous_relation_info)
 		previous_relation_info(root, relid, inhparent, rel);
-	if (depth == 0 || !prune)
+	if (depth == 0 || !prune || stand_back)
 		return;
 	foreach(lc, held)
 	{
@@ -648,8 +649,10 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 {
 	List	   *outer_held = held;
 	bool		outer_met = met_base;
+	bool		outer_back = stand_back;
 	bool		outer_off = exclusion_off;
 	bool		outer_stays = exclusion_stays;
+	bool		is_cursor;
 	PlannedStmt *stmt;
 
 	/* planning within planning, of a function that is simplified, begins afresh */
@@ -657,12 +660,15 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	held = NIL;
 	met_base = false;
 	exclusion_stays = false;
+	/* a cursor: WHERE CURRENT OF looks for a row mark of each child, or for a scan below an Append */
+	is_cursor = (cursor_options & CURSOR_OPT_FAST_PLAN) != 0;
+	stand_back = is_cursor && parse->rowMarks != NIL;
 	depth++;
 	PG_TRY();
 	{
 		stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, bound_params) :
 			standard_planner(parse, query_string, cursor_options, bound_params);
-		if (met_base)
+		if (met_base && !is_cursor)
 			router_scan_rewrite(stmt);
 	}
 	PG_FINALLY();
@@ -670,6 +676,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 		resume_exclusion();
 		held = outer_held;
 		met_base = outer_met;
+		stand_back = outer_back;
 		exclusion_stays = outer_stays;
 		if (outer_off)
 			stop_exclusion();
