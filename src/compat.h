@@ -57,6 +57,7 @@
 #endif
 
 #if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
 #define router_check_exprs(rri) ((rri)->ri_CheckConstraintExprs)
 #define router_primary_key_index(rel) RelationGetPrimaryKeyIndex((rel), false)
 #define router_index_beginscan(heap, index, snapshot, nkeys) \
