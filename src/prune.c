@@ -83,6 +83,7 @@ static bool read_hot = false;
 
 static List *held = NIL;
 static int	depth = 0;			/* of calls of the planner */
+static bool for_cursor = false; /* the statement is planned for a cursor */
 static bool met_base = false;	/* the statement has a routed table that is expanded */
 static bool exclusion_off = false;	/* constraint_exclusion is off, and was "partition" */
 static bool exclusion_stays = false;	/* the statement has other inheritance trees, or UNION ALL */
@@ -439,41 +440,50 @@ is_plain_child(Relation child)
 	return child->rd_rel->relkind == RELKIND_RELATION || child->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
 }
 
-/* Adds a survivor, and what inherits from it in turn. */
+/* Adds a table to the plan. */
 static void
-add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, Oid relid)
+add_member(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, Relation child)
 {
-	Relation	child = try_relation_open(relid, NoLock);
+	Index		rti;
 
-	if (child == NULL)
-		return;					/* dropped while we waited for it */
-	if (is_plain_child(child) && !RELATION_IS_OTHER_TEMP(child))
+	if (!is_plain_child(child) || RELATION_IS_OTHER_TEMP(child))
+		return;
+	expand_planner_arrays(root, 1);
+	rti = add_child(root, table->rte, table->rti, base, child);
+	complete_child(root, table->rti, mark, child, rti);
+}
+
+/*
+ * Adds the survivors, and what inherits from them in turn. That may inherit
+ * from several of them, or be one: it is read once.
+ */
+static void
+add_survivors(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, List *relids)
+{
+	List	   *heirs = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relids)
 	{
-		Index		rti;
+		Relation	child = try_relation_open(lfirst_oid(lc), NoLock);
 
-		expand_planner_arrays(root, 1);
-		rti = add_child(root, table->rte, table->rti, base, child);
-		complete_child(root, table->rti, mark, child, rti);
+		if (child == NULL)
+			continue;			/* dropped while we waited for it */
+		add_member(root, table, base, mark, child);
 		if (child->rd_rel->relhassubclass)
-		{
-			List	   *heirs = list_delete_oid(find_all_inheritors(relid, table->rte->rellockmode, NULL), relid);
-			ListCell   *lc;
-
-			foreach(lc, heirs)
-			{
-				Relation	heir = table_open(lfirst_oid(lc), NoLock);
-
-				if (!RELATION_IS_OTHER_TEMP(heir))
-				{
-					expand_planner_arrays(root, 1);
-					rti = add_child(root, table->rte, table->rti, base, heir);
-					complete_child(root, table->rti, mark, heir, rti);
-				}
-				table_close(heir, NoLock);
-			}
-		}
+			heirs = list_concat_unique_oid(heirs, find_all_inheritors(lfirst_oid(lc), table->rte->rellockmode, NULL));
+		relation_close(child, NoLock);
 	}
-	relation_close(child, NoLock);
+	foreach(lc, heirs)
+	{
+		Relation	heir;
+
+		if (list_member_oid(relids, lfirst_oid(lc)))
+			continue;
+		heir = table_open(lfirst_oid(lc), NoLock);
+		add_member(root, table, base, mark, heir);
+		table_close(heir, NoLock);
+	}
 }
 
 /* First call: hold the table back. */
@@ -481,6 +491,7 @@ static void
 hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 {
 	RangeTblEntry *rte = root->simple_rte_array[rel->relid];
+	PlanRowMark *mark;
 	Held	   *table;
 	Relation	base;
 
@@ -490,6 +501,13 @@ hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 	if (router_cache_route(router_cache_entry(relid)) == NULL)
 	{
 		resume_exclusion();		/* another inheritance tree */
+		return;
+	}
+	/* WHERE CURRENT OF looks for the row marks of all children, and fails if one has none */
+	mark = for_cursor ? get_plan_rowmark(root->rowMarks, rel->relid) : NULL;
+	if (mark && mark->strength != LCS_NONE)
+	{
+		resume_exclusion();
 		return;
 	}
 	met_base = true;
@@ -548,10 +566,8 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	{
 		List	   *children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo,
 											  table->rte->rellockmode);
-		ListCell   *lc;
 
-		foreach(lc, children)
-			add_survivor(root, table, base, mark, lfirst_oid(lc));
+		add_survivors(root, table, base, mark, children);
 	}
 	if (mark)
 		add_mark_columns(root, mark, was_parent, old_types);
@@ -647,6 +663,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	bool		outer_met = met_base;
 	bool		outer_off = exclusion_off;
 	bool		outer_stays = exclusion_stays;
+	bool		outer_cursor = for_cursor;
 	PlannedStmt *stmt;
 
 	/* planning within planning, of a function that is simplified, begins afresh */
@@ -654,6 +671,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	held = NIL;
 	met_base = false;
 	exclusion_stays = false;
+	for_cursor = (cursor_options & CURSOR_OPT_FAST_PLAN) != 0;
 	depth++;
 	PG_TRY();
 	{
@@ -668,6 +686,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 		held = outer_held;
 		met_base = outer_met;
 		exclusion_stays = outer_stays;
+		for_cursor = outer_cursor;
 		if (outer_off)
 			stop_exclusion();
 		depth--;
