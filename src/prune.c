@@ -33,6 +33,7 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -53,6 +54,7 @@
 #include "storage/lmgr.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
@@ -305,26 +307,62 @@ is_clock(Node *node)
 	return false;
 }
 
-/* What a clock will not fall below. False: it has no such value. */
+/* The expression as it was some days ago: each clock in it becomes a constant. */
+static Node *
+turn_back(Node *node, void *unused)
+{
+	TimestampTz then = GetCurrentTransactionStartTimestamp() - CLOCK_MARGIN_DAYS * USECS_PER_DAY;
+	Datum		value = TimestampTzGetDatum(then);
+	bool		is_now = false;
+	Oid			type = TIMESTAMPTZOID;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, SQLValueFunction))
+	{
+		is_now = true;
+		type = exprType(node);
+		if (type == DATEOID)
+			value = DirectFunctionCall1(timestamptz_date, value);
+		else if (type == TIMESTAMPOID)
+			value = DirectFunctionCall1(timestamptz_timestamp, value);
+	}
+	else if (IsA(node, FuncExpr))
+	{
+		Oid			func = ((FuncExpr *) node)->funcid;
+
+		is_now = func == F_NOW || func == F_TRANSACTION_TIMESTAMP || func == F_STATEMENT_TIMESTAMP;
+	}
+	if (is_now)
+		return (Node *) makeConst(type, -1, InvalidOid, type == DATEOID ? sizeof(DateADT) : sizeof(Timestamp), value,
+								  false, true);
+	return expression_tree_mutator(node, turn_back, unused);
+}
+
+/*
+ * What a clock will not fall below, whenever the plan is used. False: it has no
+ * such value. The margin is taken twice: a month that is cut off begins at
+ * another instant in another zone.
+ */
 static bool
 clock_floor(PlannerInfo *root, Node *node, Datum *value)
 {
-	Const	   *now = (Const *) estimate_expression_value(root, node);
+	Const	   *then = (Const *) estimate_expression_value(root, turn_back(node, NULL));
 
-	if (!IsA(now, Const) || now->constisnull)
+	if (!IsA(then, Const) || then->constisnull)
 		return false;
-	switch (now->consttype)
+	switch (then->consttype)
 	{
 		case DATEOID:
-			if (DATE_NOT_FINITE(DatumGetDateADT(now->constvalue)))
+			if (DATE_NOT_FINITE(DatumGetDateADT(then->constvalue)))
 				return false;
-			*value = DateADTGetDatum(DatumGetDateADT(now->constvalue) - CLOCK_MARGIN_DAYS);
+			*value = DateADTGetDatum(DatumGetDateADT(then->constvalue) - CLOCK_MARGIN_DAYS);
 			return true;
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
-			if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(now->constvalue)))
+			if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(then->constvalue)))
 				return false;
-			*value = TimestampGetDatum(DatumGetTimestamp(now->constvalue) - CLOCK_MARGIN_DAYS * USECS_PER_DAY);
+			*value = TimestampGetDatum(DatumGetTimestamp(then->constvalue) - CLOCK_MARGIN_DAYS * USECS_PER_DAY);
 			return true;
 		default:
 			return false;

@@ -31,8 +31,9 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-/* no zone is further from UTC */
+/* no zone of the world is further from UTC; those that SET TIME ZONE makes up are up to a week */
 #define ZONE_MARGIN (INT64CONST(16) * USECS_PER_HOUR)
+#define MADE_UP_ZONE_MARGIN (INT64CONST(14) * USECS_PER_DAY)
 
 /*
  * A step of a program is a list: its head says what it is, the rest are the
@@ -466,6 +467,16 @@ days_of(int64 micros)
 	return micros / USECS_PER_DAY - (micros % USECS_PER_DAY < 0);
 }
 
+/* How far the time in the session's zone may be from UTC. */
+static int64
+zone_margin(int64 point)
+{
+	pg_time_t	at = timestamptz_to_time_t(point);
+	struct pg_tm *local = pg_localtime(&at, session_timezone);
+
+	return local && labs(local->tm_gmtoff) * USECS_PER_SEC <= ZONE_MARGIN ? ZONE_MARGIN : MADE_UP_ZONE_MARGIN;
+}
+
 /* A value as a point of the key's own scale, or as the span in which that point lies. */
 static void
 place(const RouterKey *key, Oid type, Datum value, int64 *lo, int64 *hi)
@@ -480,12 +491,19 @@ place(const RouterKey *key, Oid type, Datum value, int64 *lo, int64 *hi)
 		return;
 	if (type == DATEOID && point != PG_INT64_MIN && point != PG_INT64_MAX &&
 		pg_mul_s64_overflow(point, USECS_PER_DAY, &point))
-		point = *lo < 0 ? PG_INT64_MIN : PG_INT64_MAX;
+	{
+		/* after all timestamps, but before infinity; dates do not reach as far back */
+		*lo = PG_INT64_MAX - 1;
+		*hi = PG_INT64_MAX;
+		return;
+	}
 	*lo = *hi = point;
 	if (type == TIMESTAMPTZOID || key->typid == TIMESTAMPTZOID)
 	{
-		*lo = plus(point, -ZONE_MARGIN);
-		*hi = plus(point, ZONE_MARGIN);
+		int64		margin = zone_margin(point);
+
+		*lo = plus(point, -margin);
+		*hi = plus(point, margin);
 	}
 	if (key->typid == DATEOID)
 	{

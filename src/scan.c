@@ -223,8 +223,9 @@ replace_append(PlannedStmt *stmt, Append *append)
 	CustomScan *scan;
 	ListCell   *lc;
 
+	/* foreign scans that run asynchronously yield rows to an Append only */
 	if (!bms_get_singleton_member(append->apprelids, &rti) || append->plan.parallel_aware ||
-		list_length(append->appendplans) < 2)
+		append->nasyncplans > 0 || list_length(append->appendplans) < 2)
 		return (Plan *) append;
 	rte = rt_fetch(rti, stmt->rtable);
 	if (rte->rtekind != RTE_RELATION || !rte->inh)
@@ -260,7 +261,7 @@ replace_append(PlannedStmt *stmt, Append *append)
 	scan->scan.plan = append->plan;
 	scan->scan.plan.type = T_CustomScan;
 	scan->scan.plan.targetlist = own_tlist(append->plan.targetlist);
-	scan->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
+	scan->flags = ExecSupportsBackwardScan((Plan *) append) ? CUSTOMPATH_SUPPORT_BACKWARD_SCAN : 0;
 	scan->custom_plans = append->appendplans;
 	scan->custom_exprs = exprs;
 	scan->custom_private = list_make3(list_make1_oid(rte->relid), relids, program);

@@ -44,7 +44,7 @@ class Column:
         self.r, self.name, self.type, self.values = r, name, sqltype, values
 
     def key(self):
-        return "router." + self.r.choice(self.keys).format(self.name)
+        return "router." + self.r.choice(self.keys).replace("{}", self.name)
 
     def value(self):
         return None if self.r.random() < 0.08 else self.r.choice(self.values)
@@ -104,7 +104,7 @@ class Text(Column):
         self.n = n = r.choice([1, 2, 3, 5])
         few = self.values[:3]
         quoted = "{%s}" % ",".join('"' + v.replace("\\", "\\\\").replace('"', '\\"') + '"' for v in few)
-        self.keys = ["by_list('{}')", "by_list('{}', ARRAY[%s])" % literal(quoted).replace("{", "{{").replace("}", "}}"), "by_hash('{}', %d)" % r.choice([1, 3, 4]),
+        self.keys = ["by_list('{}')", "by_list('{}', ARRAY[%s])" % literal(quoted), "by_hash('{}', %d)" % r.choice([1, 3, 4]),
                      "by_prefix('{}', %d)" % n, "by_prefix('{}', %d)" % n, "by_suffix('{}', %d)" % n, "by_suffix('{}', %d)" % n]
         self.weird = [v + "s" for v in self.values] + [v.upper() for v in self.values] + [v[:n].lower() for v in self.values]
         self.weird = [w for w in self.weird if len(w) <= 18]
@@ -123,7 +123,7 @@ class Text(Column):
 class Bool(Column):
     def __init__(self, r, name):
         super().__init__(r, name, "boolean", ["t", "f"])
-        self.keys = ["by_list('{}')", "by_list('{}')", "by_list('{}', ARRAY['{{t,NULL}}'])"]
+        self.keys = ["by_list('{}')", "by_list('{}')", "by_list('{}', ARRAY['{t,NULL}'])"]
         self.bounds = ["null", "t"]
 
 
@@ -195,7 +195,7 @@ def civil(day):
 class Enum(Column):
     def __init__(self, r, name):
         super().__init__(r, name, "fuzz_mood", ["sad", "ok", "happy", "HAPPY"])
-        self.keys = ["by_list('{}')", "by_list('{}', ARRAY['{{sad,ok}}', '{{NULL}}'])"]
+        self.keys = ["by_list('{}')", "by_list('{}', ARRAY['{sad,ok}', '{NULL}'])"]
         self.bounds = ["null", "{ok}"]
 
 
@@ -248,7 +248,7 @@ class Table:
             if r.random() < 0.5:
                 f.both("CREATE INDEX ON %s (%s)" % (name, ", ".join([c.name if c else "id"] + r.sample(["v", "id", "note"], r.randint(0, 1)))))
         if r.random() < 0.2:
-            f.both("CREATE INDEX ON %s (v) WHERE %s" % (name, self.predicate("", 1, plain=True)))
+            f.attempt("CREATE INDEX ON %s (v) WHERE %s" % (name, self.predicate("", 1, plain=True)))
         keys = ", ".join(c.key() for c in self.columns[:levels])
         options = ["max_new_children => 100000", "horizon => '20000 years'", "time_zone => '%s'" % r.choice(ZONES[:6])]
         self.default = r.random() < 0.3
@@ -494,9 +494,10 @@ class Fuzz:
         self.asked += 1
         answers = [self.outcome(cursor, commands) for cursor in (self.pruned, self.whole)]
         errors = [isinstance(a, tuple) for a in answers]
-        if all(errors):
+        if errors[1]:
+            # rows that are not read cannot raise what is wrong with them
             self.errors += 1
-            if answers[0][0] == answers[1][0]:
+            if errors[0] or answers[1][0].startswith("error 22"):
                 return
         elif not any(errors):
             if not ordered and isinstance(answers[0], list):
@@ -639,9 +640,12 @@ class Fuzz:
         return ["BEGIN"] + steps, kind == 0
 
     def current_of(self, t):
-        """The rows that a cursor is on are changed one by one: all of them, as the plan may have any order."""
+        """The rows that a cursor is on are changed one by one: all of them, as the plan may have any order.
+
+        Without FOR UPDATE core finds no row of a child that constraint exclusion left out, and it depends on the plan.
+        """
         predicate = self.plain(lambda: t.predicate("a."))
-        return ["BEGIN", "SELECT fuzz_each(%s, %s)" % (literal("SELECT a.id FROM %s a WHERE %s%s" % (t.name, predicate, self.r.choice([" FOR UPDATE", ""]))),
+        return ["BEGIN", "SELECT fuzz_each(%s, %s)" % (literal("SELECT a.id FROM %s a WHERE %s FOR UPDATE" % (t.name, predicate)),
                                                     literal(self.r.choice(["UPDATE %s SET v = 77 WHERE CURRENT OF c" % t.name, "DELETE FROM %s WHERE CURRENT OF c" % t.name]))),
                 "SELECT id, v FROM %s" % t.name]
 
