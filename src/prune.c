@@ -33,6 +33,7 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -53,6 +54,7 @@
 #include "storage/lmgr.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
@@ -90,7 +92,9 @@ static bool read_hot = false;
 
 static List *held = NIL;
 static int	depth = 0;			/* of calls of the planner */
-static bool met_base = false;	/* the statement has a routed table that is expanded */
+static bool needs_rewrite = false;	/* one of them may leave out more when the plan runs */
+static RelOptInfo *waiting = NULL;	/* its clauses come back when the next child is added */
+static List *waiting_clauses;
 static bool stand_back = false; /* all children are wanted */
 static bool exclusion_off = false;	/* constraint_exclusion is off, and was "partition" */
 static bool exclusion_stays = false;	/* the statement has other inheritance trees, or UNION ALL */
@@ -312,26 +316,62 @@ is_clock(Node *node)
 	return false;
 }
 
-/* What a clock will not fall below. False: it has no such value. */
+/* The expression as it was some days ago: each clock in it becomes a constant. */
+static Node *
+turn_back(Node *node, void *unused)
+{
+	TimestampTz then = GetCurrentTransactionStartTimestamp() - CLOCK_MARGIN_DAYS * USECS_PER_DAY;
+	Datum		value = TimestampTzGetDatum(then);
+	bool		is_now = false;
+	Oid			type = TIMESTAMPTZOID;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, SQLValueFunction))
+	{
+		is_now = true;
+		type = exprType(node);
+		if (type == DATEOID)
+			value = DirectFunctionCall1(timestamptz_date, value);
+		else if (type == TIMESTAMPOID)
+			value = DirectFunctionCall1(timestamptz_timestamp, value);
+	}
+	else if (IsA(node, FuncExpr))
+	{
+		Oid			func = ((FuncExpr *) node)->funcid;
+
+		is_now = func == F_NOW || func == F_TRANSACTION_TIMESTAMP || func == F_STATEMENT_TIMESTAMP;
+	}
+	if (is_now)
+		return (Node *) makeConst(type, -1, InvalidOid, type == DATEOID ? sizeof(DateADT) : sizeof(Timestamp), value,
+								  false, true);
+	return expression_tree_mutator(node, turn_back, unused);
+}
+
+/*
+ * What a clock will not fall below, whenever the plan is used. False: it has no
+ * such value. The margin is taken twice: a month that is cut off begins at
+ * another instant in another zone.
+ */
 static bool
 clock_floor(PlannerInfo *root, Node *node, Datum *value)
 {
-	Const	   *now = (Const *) estimate_expression_value(root, node);
+	Const	   *then = (Const *) estimate_expression_value(root, turn_back(node, NULL));
 
-	if (!IsA(now, Const) || now->constisnull)
+	if (!IsA(then, Const) || then->constisnull)
 		return false;
-	switch (now->consttype)
+	switch (then->consttype)
 	{
 		case DATEOID:
-			if (DATE_NOT_FINITE(DatumGetDateADT(now->constvalue)))
+			if (DATE_NOT_FINITE(DatumGetDateADT(then->constvalue)))
 				return false;
-			*value = DateADTGetDatum(DatumGetDateADT(now->constvalue) - CLOCK_MARGIN_DAYS);
+			*value = DateADTGetDatum(DatumGetDateADT(then->constvalue) - CLOCK_MARGIN_DAYS);
 			return true;
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
-			if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(now->constvalue)))
+			if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(then->constvalue)))
 				return false;
-			*value = TimestampGetDatum(DatumGetTimestamp(now->constvalue) - CLOCK_MARGIN_DAYS * USECS_PER_DAY);
+			*value = TimestampGetDatum(DatumGetTimestamp(then->constvalue) - CLOCK_MARGIN_DAYS * USECS_PER_DAY);
 			return true;
 		default:
 			return false;
@@ -396,6 +436,8 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
 	if (route->strays != NIL)
 		resume_exclusion();
 	router_qual_survivors(route, program, &args, &found);
+	for (int i = 0; i < args.n; i++)
+		needs_rewrite |= !args.known[i] || args.floor[i];
 	for (int i = 0; i < found.nchildren; i++)
 		if (route->absent == NIL || !list_member_oid(route->absent, found.children[i]))
 			result = lappend_oid(result, found.children[i]);
@@ -493,7 +535,6 @@ hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 	}
 	else
 	{
-		met_base = true;
 		stop_exclusion();
 	}
 	table = palloc0(sizeof(Held));
@@ -547,15 +588,25 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	else
 		complete_child(root, table->rti, mark, base, table->first);
 	route = router_cache_route(entry);
+	needs_rewrite |= route && (route->hot_level >= 0 || rel->joininfo != NIL || rel->has_eclass_joins ||
+							   !bms_is_empty(rel->lateral_relids));
 	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL || route == NULL || route->hot_level < 0)
 	{
 		List	   *children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo,
 											  table->rte->rellockmode);
+		int			nchildren = list_length(root->append_rel_list);
 		ListCell   *lc;
 
 		/* heirs are appended to the list and visited in turn, once each */
 		foreach(lc, children)
 			children = list_concat_unique_oid(children, add_survivor(root, table, base, mark, lfirst_oid(lc)));
+		if (table->empty && list_length(root->append_rel_list) > nchildren)
+		{
+			/* the first child is not read: core need not translate the clauses for it */
+			waiting = rel;
+			waiting_clauses = rel->baserestrictinfo;
+			rel->baserestrictinfo = NIL;
+		}
 	}
 	if (mark)
 		add_mark_columns(root, mark, was_parent, old_types);
@@ -569,6 +620,9 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 
 	if (previous_relation_info)
 		previous_relation_info(root, relid, inhparent, rel);
+	if (waiting)
+		waiting->baserestrictinfo = waiting_clauses;
+	waiting = NULL;
 	if (depth == 0 || !prune || stand_back)
 		return;
 	foreach(lc, held)
@@ -648,8 +702,10 @@ static PlannedStmt *
 plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo bound_params)
 {
 	List	   *outer_held = held;
-	bool		outer_met = met_base;
+	bool		outer_needs = needs_rewrite;
 	bool		outer_back = stand_back;
+	RelOptInfo *outer_waiting = waiting;
+	List	   *outer_clauses = waiting_clauses;
 	bool		outer_off = exclusion_off;
 	bool		outer_stays = exclusion_stays;
 	bool		is_cursor;
@@ -658,7 +714,8 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	/* planning within planning, of a function that is simplified, begins afresh */
 	resume_exclusion();
 	held = NIL;
-	met_base = false;
+	needs_rewrite = false;
+	waiting = NULL;
 	exclusion_stays = false;
 	/* a cursor: WHERE CURRENT OF looks for a row mark of each child, or for a scan below an Append */
 	is_cursor = (cursor_options & CURSOR_OPT_FAST_PLAN) != 0;
@@ -668,15 +725,17 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	{
 		stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, bound_params) :
 			standard_planner(parse, query_string, cursor_options, bound_params);
-		if (met_base && !is_cursor)
+		if (needs_rewrite && !is_cursor)
 			router_scan_rewrite(stmt);
 	}
 	PG_FINALLY();
 	{
 		resume_exclusion();
 		held = outer_held;
-		met_base = outer_met;
+		needs_rewrite = outer_needs;
 		stand_back = outer_back;
+		waiting = outer_waiting;
+		waiting_clauses = outer_clauses;
 		exclusion_stays = outer_stays;
 		if (outer_off)
 			stop_exclusion();
