@@ -259,9 +259,9 @@ compile_compare(RouterRoute *route, Index varno, Oid opno, Oid collation, Node *
 	if (level < 0 || !is_argument(varno, right))
 		return NIL;
 	key = &route->config.keys[level];
-	if (key->operator == NULL)
-		key->operator = MemoryContextAllocZero(route->cxt, sizeof(struct RouterOperator));
-	op = key->operator;
+	if (key->last_op == NULL)
+		key->last_op = MemoryContextAllocZero(route->cxt, sizeof(struct RouterOperator));
+	op = key->last_op;
 	if (op->opno != opno || op->collation != collation)
 	{
 		struct RouterOperator found = {.opno = opno,.collation = collation};
