@@ -32,209 +32,44 @@
  * transaction whose snapshot is older than the swap sees them as of the swap.
  *
  * Locking, beyond this: ShareUpdateExclusiveLock on base and bridge for the swap, taken
- * only if free, while the child is locked. A lock of its own on the base (objsubid
- * 2), for the session, keeps two runs apart.
+ * only if free, while the child is locked. An advisory lock of the session, of a class
+ * that SQL functions do not use, keeps two runs apart: it outlives a rollback.
  * Memory: what a step allocates lives until its end, a Relocation in job->cxt.
  */
 #include "compat.h"
-#include "relocate.h"
+#include "relocate_part.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_tablespace.h"
-#include "catalog/pg_user_mapping.h"
-#include "commands/defrem.h"
-#include "commands/tablespace.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
-#include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
-#include "utils/tuplestore.h"
 
 #include "keep.h"
 #include "mirror.h"
-#include "move.h"
-#include "remote.h"
 #include "route.h"
 
-/* tells the lock of a run from other locks on the base: the objsubid */
-#define RUN_LOCK 2
+/* tells the lock of a run from advisory locks of users, which have 1 and 2 there */
+#define RUN_LOCK 3
 
 /* how often the locks for the swap are tried */
 #define MAX_TRIES 20
 
-/* catching up ends when so few rows are left, or after so many rounds */
-#define FEW_CHANGES 1000
-#define MAX_ROUNDS 10
-
 /* the part of an error about a table that is not on the server */
 #define HINT_NO_DBLINK "Make the table there, empty, with the commands that dry_run tells; or CREATE EXTENSION dblink, and router makes it."
-
-/* Rows of the child that came or went between two snapshots. */
-typedef struct Changes
-{
-	Tuplestorestate *come;
-	Tuplestorestate *gone;
-	int64		ncome;
-	int64		ngone;
-} Changes;
-
-typedef struct Relocation
-{
-	RouterJob	job;
-	Oid			child;
-	const RouterPlace *place;
-	bool		dry_run;
-	bool		needed;			/* the child is not there yet */
-	bool		from_server;
-	RouterRemote *remote;		/* the table on the server: where the child goes to, or comes from */
-	Oid			bridge;			/* or InvalidOid */
-	char	   *child_name;		/* qualified */
-	uint64		rows;
-
-	/* of the step that copies */
-	Oid			copy;
-	char	   *copy_name;		/* qualified */
-	Snapshot	snapshot;		/* what the copy has; NULL if the child is foreign */
-	char	   *columns;		/* those that can be written */
-	char	   *row;			/* a row as text, all columns */
-	List	   *indexes;		/* of RouterIndexText: those that the copy got */
-	List	   *index_names;	/* and their names in the end */
-} Relocation;
-
-/* -------------------------------------------------------------------- places */
-
-static void
-check_tablespace(const char *name, Oid owner)
-{
-	Oid			tablespace = get_tablespace_oid(name, true);
-
-	if (!OidIsValid(tablespace) || tablespace == GLOBALTABLESPACE_OID)
-		ereport(ERROR,
-				(errcode(OidIsValid(tablespace) ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_UNDEFINED_OBJECT),
-				 OidIsValid(tablespace) ? errmsg("only shared relations can be in tablespace pg_global") :
-				 errmsg("tablespace \"%s\" does not exist", name),
-				 errhint("See pg_tablespace, or CREATE TABLESPACE.")));
-	if (tablespace != MyDatabaseTableSpace &&
-		!DatumGetBool(DirectFunctionCall3(has_tablespace_privilege_id_id, ObjectIdGetDatum(owner),
-										  ObjectIdGetDatum(tablespace), CStringGetTextDatum("CREATE"))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for tablespace %s", name),
-				 errdetail("The owner of the routed table, %s, may not create tables there.",
-						   GetUserNameFromId(owner, false)),
-				 errhint("GRANT CREATE ON TABLESPACE %s TO %s.", quote_identifier(name),
-						 quote_identifier(GetUserNameFromId(owner, false)))));
-}
-
-static void
-check_access_method(const char *name)
-{
-	if (!OidIsValid(get_am_oid(name, true)))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("access method \"%s\" does not exist", name),
-				 errhint("See pg_am, or CREATE ACCESS METHOD.")));
-	(void) get_table_am_oid(name, false);
-}
-
-static void
-check_server(const char *name, Oid owner)
-{
-	ForeignServer *server = GetForeignServerByName(name, true);
-	const char *role = quote_identifier(GetUserNameFromId(owner, false));
-
-	if (server == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("server \"%s\" does not exist", name),
-				 errhint("See pg_foreign_server, or CREATE SERVER.")));
-	if (strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "postgres_fdw") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("server \"%s\" is not one of postgres_fdw", name),
-				 errhint("Attach a foreign table of another wrapper with router.attach_child.")));
-	if (!DatumGetBool(DirectFunctionCall3(has_server_privilege_id_id, ObjectIdGetDatum(owner),
-										  ObjectIdGetDatum(server->serverid), CStringGetTextDatum("USAGE"))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for foreign server %s", name),
-				 errdetail("The owner of the routed table, %s, may not use it.", GetUserNameFromId(owner, false)),
-				 errhint("GRANT USAGE ON FOREIGN SERVER %s TO %s.", quote_identifier(name), role)));
-	if (!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(owner), ObjectIdGetDatum(server->serverid)) &&
-		!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid), ObjectIdGetDatum(server->serverid)))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("user mapping not found for \"%s\"", GetUserNameFromId(owner, false)),
-				 errhint("CREATE USER MAPPING FOR %s SERVER %s, and for all who read the routed table.", role,
-						 quote_identifier(name))));
-}
-
-static void
-bad_place(const char *what, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for %s", what),
-			 errhint("%s", hint)));
-}
-
-/*
- * Is this a place for children that this role owns?
- * Errors: invalid_parameter_value, undefined_object, wrong_object_type, insufficient_privilege.
- */
-void
-router_check_place(const RouterPlace *place, Oid owner)
-{
-	if (!place->tablespace && !place->access_method && !place->server && !place->local)
-		bad_place("tablespace, access_method, server", "Give one of them.");
-	if (place->server && (place->tablespace || place->access_method || place->local))
-		bad_place("server", "A server stands alone: tablespace and access method are those over there.");
-	if (place->remote_schema && !place->server)
-		bad_place("remote_schema", "It goes with server.");
-	if (place->tablespace)
-		check_tablespace(place->tablespace, owner);
-	if (place->access_method)
-		check_access_method(place->access_method);
-	if (place->server)
-		check_server(place->server, owner);
-}
-
-/* Is the child there already? */
-bool
-router_is_in_place(Oid child, const RouterPlace *place)
-{
-	Relation	rel = table_open(child, AccessShareLock);
-	Oid			tablespace = OidIsValid(rel->rd_rel->reltablespace) ? rel->rd_rel->reltablespace : MyDatabaseTableSpace;
-	bool		foreign = rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
-	bool		there;
-
-	if (place->server)
-		there = foreign && GetForeignTable(child)->serverid == get_foreign_server_oid(place->server, false);
-	else
-		there = !foreign &&
-			(!place->tablespace || tablespace == get_tablespace_oid(place->tablespace, false)) &&
-			(!place->access_method || rel->rd_rel->relam == get_table_am_oid(place->access_method, false));
-	table_close(rel, NoLock);
-	return there;
-}
 
 /* ------------------------------------------------------------------- before it */
 
@@ -382,8 +217,6 @@ find_bridge(Oid base)
 static bool
 build_bridge(RouterJob *job)
 {
-	Relocation *r = (Relocation *) job;
-
 	LockRelationOid(job->base, ShareUpdateExclusiveLock);
 	SPI_connect();
 	router_run_at_rest(psprintf("CREATE TABLE %s (CHECK (false) NO INHERIT) INHERITS (%s)",
@@ -391,7 +224,6 @@ build_bridge(RouterJob *job)
 														   bridge_name(job->base)),
 								router_qualified_name(job->base)));
 	SPI_finish();
-	r->bridge = find_bridge(job->base);
 	return true;
 }
 
@@ -425,433 +257,6 @@ wait_for_planners(Oid base)
 	WaitForLockers(tag, AccessExclusiveLock, false);
 }
 
-/* --------------------------------------------------------------------- the copy */
-
-/* Makes the table that the copy will be, empty. */
-static void
-make_copy(Relocation *r)
-{
-	Oid			schema = get_rel_namespace(r->child);
-	char	   *name = psprintf("router_copy_%u", r->child);
-	StringInfoData buf;
-
-	r->copy_name = quote_qualified_identifier(get_namespace_name(schema), name);
-	if (r->place->server)
-		router_run_at_rest(router_remote_foreign_table(r->remote, r->copy_name));
-	else
-	{
-		Oid			like = get_rel_relkind(r->child) == RELKIND_FOREIGN_TABLE ? r->job.base : r->child;
-		Oid			tablespace = get_rel_tablespace(like);
-		Relation	rel = table_open(like, AccessShareLock);
-		Oid			am = rel->rd_rel->relam;
-
-		initStringInfo(&buf);
-		appendStringInfo(&buf, "CREATE %sTABLE %s (LIKE %s INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS EXCLUDING IDENTITY)",
-						 rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED ? "UNLOGGED " : "", r->copy_name, r->child_name);
-		table_close(rel, NoLock);
-		appendStringInfo(&buf, " USING %s", quote_identifier(r->place->access_method ? r->place->access_method : get_am_name(am)));
-		/* its indexes go to the same tablespace; an empty default_tablespace means that of the database */
-		(void) set_config_option("default_tablespace", r->place->tablespace ? r->place->tablespace :
-								 OidIsValid(tablespace) ? get_tablespace_name(tablespace) : "",
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-		router_run_at_rest(buf.data);
-	}
-	r->copy = get_relname_relid(name, schema);
-	r->columns = router_ask("SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
-							" WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = ''", r->child);
-	r->row = router_ask("SELECT format('ROW(%s)::text', string_agg(quote_ident(attname), ', ' ORDER BY attnum)) FROM pg_attribute"
-						" WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped", r->child);
-}
-
-/* Rows on their way into a copy on this server. */
-typedef struct Writer
-{
-	EState	   *estate;
-	RouterBatch batch;
-	RouterDest *dest;
-	Relation	base;
-	Relation	copy;
-} Writer;
-
-/* source: layout of the rows that will come. */
-static void
-begin_writing(Writer *w, Relocation *r, TupleDesc source)
-{
-	memset(w, 0, sizeof(*w));
-	w->base = table_open(r->job.base, AccessShareLock);
-	w->copy = table_open(r->copy, RowExclusiveLock);
-	w->estate = router_make_estate(w->base, NULL);
-	w->batch.estate = w->estate;
-	w->batch.freeze = true;
-	w->dest = router_dest_open(w->estate, w->copy, source, NULL, false);
-	PushActiveSnapshot(GetLatestSnapshot());
-	AfterTriggerBeginQuery();
-}
-
-static void
-write_row(Writer *w, TupleTableSlot *slot)
-{
-	CHECK_FOR_INTERRUPTS();
-	ResetPerTupleExprContext(w->estate);
-	(void) router_batch_add(&w->batch, w->dest, slot);
-}
-
-static void
-end_writing(Writer *w)
-{
-	router_batch_flush(&w->batch);
-	AfterTriggerEndQuery(w->estate);
-	ExecCloseResultRelations(w->estate);
-	PopActiveSnapshot();
-	router_dest_close(w->dest);
-	router_free_estate(w->estate);
-	table_close(w->copy, NoLock);
-	table_close(w->base, NoLock);
-	CommandCounterIncrement();
-}
-
-/* Table to table, on this server. */
-static void
-copy_here(Relocation *r)
-{
-	Relation	rel = table_open(r->child, NoLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	TableScanDesc scan = table_beginscan(rel, r->snapshot, 0, NULL);
-	Writer		w;
-
-	begin_writing(&w, r, RelationGetDescr(rel));
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-		write_row(&w, slot);
-	end_writing(&w);
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(rel, NoLock);
-}
-
-/* From the server: through a cursor, so that the rows need no room here. */
-static void
-copy_back(Relocation *r)
-{
-	Portal		cursor = SPI_cursor_open_with_args(NULL, psprintf("SELECT * FROM ONLY %s", r->child_name), 0, NULL, NULL, NULL,
-												   true, CURSOR_OPT_NO_SCROLL);
-	TupleTableSlot *slot = NULL;
-	Writer		w;
-
-	SPI_cursor_fetch(cursor, true, 1000);
-	begin_writing(&w, r, SPI_tuptable->tupdesc);
-	while (SPI_processed > 0)
-	{
-		SPITupleTable *rows = SPI_tuptable;
-		uint64		n = SPI_processed;
-
-		if (slot == NULL)
-			slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(rows->tupdesc), &TTSOpsHeapTuple);
-		for (uint64 i = 0; i < n; i++)
-		{
-			ExecStoreHeapTuple(rows->vals[i], slot, false);
-			write_row(&w, slot);
-		}
-		ExecClearTuple(slot);
-		SPI_freetuptable(rows);
-		SPI_cursor_fetch(cursor, true, 1000);
-	}
-	end_writing(&w);
-	if (slot)
-		ExecDropSingleTupleTableSlot(slot);
-	SPI_cursor_close(cursor);
-}
-
-/* Runs a query with the snapshot by which the child is read, or the latest one if that is foreign. */
-static void
-run_on_child(Relocation *r, const char *query, bool read_only, int expected)
-{
-	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
-
-	if (plan == NULL || SPI_execute_snapshot(plan, NULL, NULL, r->snapshot, InvalidSnapshot, read_only, true, 0) != expected)
-		elog(ERROR, "could not run: %s", query);
-	SPI_freeplan(plan);
-}
-
-static void
-copy_there(Relocation *r)
-{
-	run_on_child(r, psprintf("INSERT INTO %s (%s) SELECT %s FROM ONLY %s", r->copy_name, r->columns, r->columns, r->child_name),
-				 false, SPI_OK_INSERT);
-}
-
-/* Gives a copy on this server its indexes: the child's, or if that is foreign the base's. */
-static void
-index_copy(Relocation *r)
-{
-	int			n = 0;
-	ListCell   *lc;
-
-	if (r->place->server)
-		return;
-	r->indexes = router_index_texts(r->from_server ? r->job.base : r->child);
-	foreach(lc, r->indexes)
-	{
-		RouterIndexText *index = lfirst(lc);
-		char	   *name = r->from_server ?
-			router_object_name(get_rel_name(r->job.base), get_rel_name(r->child), index->name) : index->name;
-
-		r->index_names = lappend(r->index_names, name);
-		router_run_at_rest(router_add_index(r->copy_name, index, psprintf("router_copy_%u_%d", r->child, ++n)));
-	}
-}
-
-/* -------------------------------------------------------------------- changes */
-
-static void
-init_changes(Changes *changes)
-{
-	changes->come = tuplestore_begin_heap(false, false, work_mem);
-	changes->gone = tuplestore_begin_heap(false, false, work_mem);
-	changes->ncome = changes->ngone = 0;
-}
-
-static void
-clear_changes(Changes *changes)
-{
-	tuplestore_clear(changes->come);
-	tuplestore_clear(changes->gone);
-	changes->ncome = changes->ngone = 0;
-}
-
-static void
-end_changes(Changes *changes)
-{
-	tuplestore_end(changes->come);
-	tuplestore_end(changes->gone);
-}
-
-/* Finds what a later snapshot sees of the child and the copy does not have, and the other way round. */
-static void
-find_changes(Relocation *r, Snapshot later, Changes *changes)
-{
-	Relation	rel = table_open(r->child, NoLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	TableScanDesc scan = table_beginscan(rel, SnapshotAny, 0, NULL);
-
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		bool		had = table_tuple_satisfies_snapshot(rel, slot, r->snapshot);
-		bool		has = table_tuple_satisfies_snapshot(rel, slot, later);
-
-		CHECK_FOR_INTERRUPTS();
-		if (had && !has)
-		{
-			tuplestore_puttupleslot(changes->gone, slot);
-			changes->ngone++;
-		}
-		else if (has && !had)
-		{
-			tuplestore_puttupleslot(changes->come, slot);
-			changes->ncome++;
-		}
-	}
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(rel, NoLock);
-}
-
-static void
-unlike(Relocation *r, const char *detail)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("the copy of child \"%s\" is not like it", get_rel_name(r->child)),
-			 errdetail("%s", detail),
-			 errhint("The child is as it was. Look for triggers, rules or other writers on the table over there, and types that are written in another way.")));
-}
-
-/* Deletes from the copy the rows that are gone, by primary key, each once. */
-static void
-delete_gone(Relocation *r, Relation rel, Changes *changes)
-{
-	Oid			pkey;
-	Relation	index;
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
-	StringInfoData buf;
-	Oid			types[INDEX_MAX_KEYS];
-	AttrNumber	attnums[INDEX_MAX_KEYS];
-	int			n;
-	SPIPlanPtr	plan;
-
-	(void) RelationGetIndexList(rel);
-	pkey = router_primary_key_index(rel);
-	if (!OidIsValid(pkey))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("rows of child \"%s\" were changed or deleted while it was copied", get_rel_name(r->child)),
-				 errdetail("It has no primary key by which the copy could follow."),
-				 errhint("Try again when nobody changes them, or add a primary key. Rows that are only added do no harm.")));
-	index = index_open(pkey, AccessShareLock);
-	n = index->rd_index->indnkeyatts;
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "DELETE FROM ONLY %s WHERE ", r->copy_name);
-	for (int i = 0; i < n; i++)
-	{
-		Form_pg_attribute att;
-
-		attnums[i] = index->rd_index->indkey.values[i];
-		att = TupleDescAttr(RelationGetDescr(rel), attnums[i] - 1);
-		types[i] = att->atttypid;
-		appendStringInfo(&buf, "%s%s = $%d", i > 0 ? " AND " : "", quote_identifier(NameStr(att->attname)), i + 1);
-	}
-	index_close(index, NoLock);
-	plan = SPI_prepare(buf.data, n, types);
-	while (tuplestore_gettupleslot(changes->gone, true, false, slot))
-	{
-		Datum		values[INDEX_MAX_KEYS];
-		bool		isnull;
-
-		for (int i = 0; i < n; i++)
-			values[i] = slot_getattr(slot, attnums[i], &isnull);
-		if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_DELETE || SPI_processed != 1)
-			unlike(r, "A row that was changed meanwhile is not there once.");
-	}
-	SPI_freeplan(plan);
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-/* Inserts what came, into a table on a server. */
-static void
-insert_come_there(Relocation *r, Relation rel, Changes *changes)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	Oid		   *types = palloc(desc->natts * sizeof(Oid));
-	AttrNumber *attnums = palloc(desc->natts * sizeof(AttrNumber));
-	Datum	   *values = palloc(desc->natts * sizeof(Datum));
-	char	   *nulls = palloc(desc->natts);
-	int			n = 0;
-	StringInfoData buf;
-	SPIPlanPtr	plan;
-
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "INSERT INTO %s (%s) VALUES (", r->copy_name, r->columns);
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped || att->attgenerated != '\0')
-			continue;
-		types[n] = att->atttypid;
-		attnums[n] = att->attnum;
-		n++;
-		appendStringInfo(&buf, "%s$%d", n > 1 ? ", " : "", n);
-	}
-	appendStringInfoChar(&buf, ')');
-	plan = SPI_prepare(buf.data, n, types);
-	while (tuplestore_gettupleslot(changes->come, true, false, slot))
-	{
-		for (int i = 0; i < n; i++)
-		{
-			bool		isnull;
-
-			values[i] = slot_getattr(slot, attnums[i], &isnull);
-			nulls[i] = isnull ? 'n' : ' ';
-		}
-		if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT || SPI_processed != 1)
-			unlike(r, "A row that came meanwhile was not inserted.");
-	}
-	SPI_freeplan(plan);
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-static void
-insert_come_here(Relocation *r, Relation rel, Changes *changes)
-{
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
-	Writer		w;
-
-	begin_writing(&w, r, RelationGetDescr(rel));
-	while (tuplestore_gettupleslot(changes->come, true, false, slot))
-		write_row(&w, slot);
-	end_writing(&w);
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-/* Brings the copy from one state of the child to the next. */
-static void
-apply_changes(Relocation *r, Changes *changes)
-{
-	Relation	rel = table_open(r->child, NoLock);
-
-	if (changes->ngone > 0)
-		delete_gone(r, rel, changes);
-	if (changes->ncome > 0 && r->place->server)
-		insert_come_there(r, rel, changes);
-	else if (changes->ncome > 0)
-		insert_come_here(r, rel, changes);
-	table_close(rel, NoLock);
-	r->rows += changes->ncome - changes->ngone;
-}
-
-/* What was written to the child while it was copied is written to the copy, until little is left. Nobody waits. */
-static void
-catch_up(Relocation *r, Changes *changes)
-{
-	for (int round = 0; round < MAX_ROUNDS; round++)
-	{
-		Snapshot	later = RegisterSnapshot(GetLatestSnapshot());
-		int64		n;
-
-		find_changes(r, later, changes);
-		n = changes->ncome + changes->ngone;
-		apply_changes(r, changes);
-		clear_changes(changes);
-		UnregisterSnapshot(r->snapshot);
-		r->snapshot = later;
-		if (n < FEW_CHANGES)
-			break;
-	}
-}
-
-/* ---------------------------------------------------------------- verification */
-
-/* Number and checksum of the rows that a query gives, in whatever order they come. */
-static char *
-sum_up(Relocation *r, const char *table, bool child)
-{
-	char	   *query = psprintf("SELECT format('%%s rows, checksum %%s', count(*), sum(hashtextextended(%s, 0))), count(*)"
-								 " FROM ONLY %s", r->row, table);
-	char	   *sum;
-
-	if (child)
-		run_on_child(r, query, r->snapshot != NULL, SPI_OK_SELECT);
-	else if (SPI_execute(query, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not run: %s", query);
-	sum = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	if (child)
-		r->rows = strtou64(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), NULL, 10);
-	return sum;
-}
-
-/* The rows of a copy on a server are read back, as queries will read them. */
-static void
-verify(Relocation *r)
-{
-	char	   *expected = sum_up(r, r->child_name, true);
-	char	   *found = sum_up(r, r->copy_name, false);
-
-	if (strcmp(expected, found) != 0)
-		unlike(r, psprintf("The child has %s, the copy %s.", expected, found));
-}
-
-static void
-verify_count(Relocation *r)
-{
-	char	   *found;
-
-	if (SPI_execute(psprintf("SELECT count(*) FROM ONLY %s", r->copy_name), false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not count the rows of %s", r->copy_name);
-	found = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	if (strtou64(found, NULL, 10) != r->rows)
-		unlike(r, psprintf("The child has " UINT64_FORMAT " rows, the copy %s.", r->rows, found));
-}
-
 /* --------------------------------------------------------------------- the swap */
 
 /*
@@ -876,7 +281,7 @@ lock_for_swap(Relocation *r, Changes *changes)
 
 			LockRelationOid(r->child, ShareLock);
 			last = RegisterSnapshot(GetLatestSnapshot());
-			find_changes(r, last, changes);
+			router_find_changes(r, last, changes);
 			UnregisterSnapshot(last);
 		}
 		LockRelationOid(r->child, AccessExclusiveLock);
@@ -905,7 +310,7 @@ lock_for_swap(Relocation *r, Changes *changes)
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
 	if (!locked)
-		clear_changes(changes);
+		router_clear_changes(changes);
 	return locked;
 }
 
@@ -923,11 +328,11 @@ insist_on_locks(Relocation *r, Changes *changes)
 					 errhint("The child is as it was. Try again, with a longer lock_timeout or when there are no long transactions.")));
 		router_job_pause(tries);
 		if (r->snapshot)
-			catch_up(r, changes);
+			router_catch_up(r, changes);
 	}
-	apply_changes(r, changes);
+	router_apply_changes(r, changes);
 	if (changes->ncome + changes->ngone > 0)
-		verify_count(r);
+		router_verify_count(r);
 }
 
 /* Columns that the child has from its base only the copy has from there, too, and all constraints that the base has. */
@@ -998,7 +403,7 @@ swap(Relocation *r)
 	router_run_at_rest(psprintf("ALTER TABLE %s RENAME TO %s", r->copy_name, quote_identifier(name)));
 	foreach(lc, r->index_names)
 		router_run_at_rest(psprintf("ALTER INDEX %s RENAME TO %s",
-									quote_qualified_identifier(schema, psprintf("router_copy_%u_%d", r->child, ++n)),
+									quote_qualified_identifier(schema, router_copy_index_name(r, ++n)),
 									quote_identifier(lfirst(lc))));
 	router_catalog_add_child(r->copy, r->job.base, def->bounds, def->nbounds);
 	(void) router_mirror(&everything, r->job.base, r->copy);
@@ -1021,23 +426,17 @@ copy_and_swap(RouterJob *job)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("child %u was moved or dropped meanwhile", r->child)));
 	SPI_connect();
-	make_copy(r);
-	r->indexes = r->index_names = NIL;
+	router_make_copy(r);
+	r->index_names = NIL;
 	r->snapshot = r->from_server ? NULL : RegisterSnapshot(GetLatestSnapshot());
-	init_changes(&changes);
-	if (r->from_server)
-		copy_back(r);
-	else if (r->place->server)
-		copy_there(r);
-	else
-		copy_here(r);
-	index_copy(r);
+	router_init_changes(&changes);
+	router_fill_copy(r);
 	if (r->snapshot && !job->atomic)
-		catch_up(r, &changes);
-	verify(r);
+		router_catch_up(r, &changes);
+	router_verify_copy(r);
 	if (!job->atomic)
 		insist_on_locks(r, &changes);
-	end_changes(&changes);
+	router_end_changes(&changes);
 	if (r->snapshot)
 		UnregisterSnapshot(r->snapshot);
 	swap(r);
@@ -1116,39 +515,41 @@ prepare_all(const RouterJob *job, List *moves, bool dry_run, ErrorData **error)
 	return relocations;
 }
 
+/* Once nobody may look past it. Does nothing if there is none. */
 static ErrorData *
-take_bridge_away(Relocation *any)
+take_bridge_away(RouterJob *job)
 {
-	if (!OidIsValid(find_bridge(any->job.base)))
+	if (!OidIsValid(find_bridge(job->base)))
 		return NULL;
-	wait_for_planners(any->job.base);
-	return router_job_insist(&any->job, remove_bridge, true);
+	wait_for_planners(job->base);
+	return router_job_insist(job, remove_bridge, true);
 }
 
+/* Makes the moves between the making of a bridge and its end. */
 static ErrorData *
-relocate_all(List *relocations, uint64 *rows, ErrorData *error)
+relocate_all(RouterJob *job, List *relocations, uint64 *rows)
 {
-	Relocation *first = linitial(relocations);
-	ErrorData  *wrong = NULL;
+	ErrorData  *error = NULL;
+	ErrorData  *wrong;
 	Oid			bridge = InvalidOid;
 	ListCell   *lc;
 
-	if (!first->job.atomic)
+	if (!job->atomic)
 	{
 		/* one that an interrupted run left may lead to what not all know */
-		wrong = take_bridge_away(first);
-		if (wrong == NULL)
-			wrong = router_job_insist(&first->job, build_bridge, true);
-		if (wrong)
-			return error ? error : wrong;
-		bridge = first->bridge;
-		wait_for_planners(first->job.base);
+		error = take_bridge_away(job);
+		if (error == NULL && relocations != NIL)
+			error = router_job_insist(job, build_bridge, true);
+		if (error || relocations == NIL)
+			return error;
+		bridge = find_bridge(job->base);
+		wait_for_planners(job->base);
 	}
 	foreach(lc, relocations)
 	{
 		Relocation *r = lfirst(lc);
 
-		if (lc != list_head(relocations) && GetCurrentTimestamp() >= r->job.deadline)
+		if (lc != list_head(relocations) && GetCurrentTimestamp() >= job->deadline)
 			break;
 		r->bridge = bridge;
 		wrong = relocate(r);
@@ -1161,45 +562,45 @@ relocate_all(List *relocations, uint64 *rows, ErrorData *error)
 		else if (error == NULL)
 			error = wrong;
 	}
-	if (OidIsValid(bridge))
-		wrong = take_bridge_away(first);
+	wrong = job->atomic ? NULL : take_bridge_away(job);
 	return error ? error : wrong;
 }
 
 /*
- * Moves children of job->base; moves: of RouterMove, in job->cxt. What is in its place is left
- * alone. One that fails does not stop the others. NULL: all went well, as far as the
- * deadline allows; else the first error. It is in router.events already, unless
- * there was nothing to do.
+ * Moves children of job->base; moves: of RouterMove, in job->cxt. What is in its
+ * place is left alone. One that fails does not stop the others. NULL: all went
+ * well, as far as the deadline allows; else the first error. It is in
+ * router.events already, unless there was nothing to do.
  */
 ErrorData *
 router_relocate(const RouterJob *job, List *moves, bool dry_run)
 {
-	RouterJob	copy = *job;
+	RouterJob	run = *job;
 	ErrorData  *error = NULL;
 	List	   *relocations = prepare_all(job, moves, dry_run, &error);
 	uint64		rows = 0;
 	LOCKTAG		tag;
 
-	if (relocations != NIL)
+	if (dry_run || (relocations == NIL && error == NULL && !OidIsValid(find_bridge(job->base))))
+		return error;
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RelationRelationId, job->base, RUN_LOCK);
+	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("another session is moving children of \"%s\"", get_rel_name(job->base)),
+				 errhint("Wait for it.")));
+	PG_TRY();
 	{
-		SET_LOCKTAG_OBJECT(tag, MyDatabaseId, RelationRelationId, job->base, RUN_LOCK);
-		if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_IN_USE),
-					 errmsg("another session is moving children of \"%s\"", get_rel_name(job->base)),
-					 errhint("Wait for it.")));
-		PG_TRY();
-		{
-			error = relocate_all(relocations, &rows, error);
-		}
-		PG_FINALLY();
-		{
-			(void) LockRelease(&tag, ExclusiveLock, true);
-		}
-		PG_END_TRY();
+		ErrorData  *wrong = relocate_all(&run, relocations, &rows);
+
+		if (error == NULL)
+			error = wrong;
 	}
-	if (!dry_run && (error || relocations != NIL))
-		router_job_note(&copy, rows, error);
+	PG_FINALLY();
+	{
+		(void) LockRelease(&tag, ExclusiveLock, true);
+	}
+	PG_END_TRY();
+	router_job_note(&run, rows, error);
 	return error;
 }

@@ -9,15 +9,7 @@
 
 #include "nodes/pg_list.h"
 
-/* Where a child shall be; what is NULL stays as it is. */
-typedef struct RouterPlace
-{
-	char	   *tablespace;
-	char	   *access_method;
-	char	   *server;
-	char	   *remote_schema;
-	bool		local;			/* back from a server */
-} RouterPlace;
+#include "place.h"
 
 typedef struct RouterMove
 {
@@ -25,8 +17,6 @@ typedef struct RouterMove
 	RouterPlace place;
 } RouterMove;
 
-extern void router_check_place(const RouterPlace *place, Oid owner);
-extern bool router_is_in_place(Oid child, const RouterPlace *place);
 extern ErrorData *router_relocate(const RouterJob *job, List *moves, bool dry_run);
 
 #endif

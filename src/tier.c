@@ -117,7 +117,7 @@ check_after(RouterRoute *route, const Interval *after)
 				 errhint("Give a longer interval than that.")));
 }
 
-/* router.add_tier(base, after, tablespace, access_method, server, remote_schema, dry_run); one of that age is replaced */
+/* router.add_tier(base, after, tablespace, access_method, server, remote_schema, dry_run): one of that age is replaced. */
 Datum
 router_add_tier(PG_FUNCTION_ARGS)
 {
@@ -183,12 +183,28 @@ router_drop_tier(PG_FUNCTION_ARGS)
 typedef struct Tiering
 {
 	RouterJob	job;
-	List	   *moves;			/* of RouterMove, in job.cxt */
+	List	   *moves;			/* of Due, in job.cxt, the oldest first */
 } Tiering;
 
-/* The place that a child is old enough for, or NULL. Settings are pinned. */
+/* A move that is to be made, and the end of the child's range. */
+typedef struct Due
+{
+	RouterMove	move;			/* first, for router_relocate */
+	int64		hi;
+} Due;
+
+static int
+oldest_first(const ListCell *a, const ListCell *b)
+{
+	int64		x = ((Due *) lfirst(a))->hi;
+	int64		y = ((Due *) lfirst(b))->hi;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/* The place that a child is old enough for, or NULL. *hi: the end of its range. Settings are pinned. */
 static RouterTier *
-tier_of(RouterRoute *route, const RouterChildDef *def, List *tiers)
+tier_of(RouterRoute *route, const RouterChildDef *def, List *tiers, int64 *hi)
 {
 	RouterConfig config = route->config;
 	int			level = router_hot_level(&config);
@@ -198,6 +214,7 @@ tier_of(RouterRoute *route, const RouterChildDef *def, List *tiers)
 
 	if (bound->form != ROUTER_BOUND_RANGE)
 		return NULL;
+	*hi = bound->hi;
 	foreach(lc, tiers)
 	{
 		RouterTier *tier = lfirst(lc);
@@ -230,19 +247,19 @@ find_moves(RouterJob *job)
 	foreach(lc, children)
 	{
 		RouterChildDef *def = lfirst(lc);
-		RouterTier *tier = tier_of(router_cache_route(router_cache_entry(job->base)), def, tiers);
-		RouterMove *move;
+		Due		   *due = palloc0(sizeof(Due));
+		RouterTier *tier = tier_of(router_cache_route(router_cache_entry(job->base)), def, tiers, &due->hi);
 
 		if (tier == NULL || get_rel_relkind(def->child) != RELKIND_RELATION)
 			continue;
-		move = palloc0(sizeof(RouterMove));
-		move->child = def->child;
-		move->place.tablespace = tier->tablespace;
-		move->place.access_method = tier->access_method;
-		move->place.server = tier->server;
-		move->place.remote_schema = tier->remote_schema;
-		tiering->moves = lappend(tiering->moves, move);
+		due->move.child = def->child;
+		due->move.place.tablespace = tier->tablespace;
+		due->move.place.access_method = tier->access_method;
+		due->move.place.server = tier->server;
+		due->move.place.remote_schema = tier->remote_schema;
+		tiering->moves = lappend(tiering->moves, due);
 	}
+	list_sort(tiering->moves, oldest_first);
 	AtEOXact_GUC(true, guc_level);
 	return true;
 }
