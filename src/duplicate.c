@@ -196,7 +196,8 @@ run_on_child(Relocation *r, const char *query, bool read_only, int expected)
 {
 	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
 
-	if (plan == NULL || SPI_execute_snapshot(plan, NULL, NULL, r->snapshot, InvalidSnapshot, read_only, true, 0) != expected)
+	if (plan == NULL ||
+		SPI_execute_snapshot(plan, NULL, NULL, r->snapshot, InvalidSnapshot, read_only, true, 0) != expected)
 		elog(ERROR, "could not run: %s", query);
 	SPI_freeplan(plan);
 }

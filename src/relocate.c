@@ -43,6 +43,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/heap.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
@@ -382,6 +383,33 @@ inherit_as_before(Oid child, Oid copy)
 	CommandCounterIncrement();
 }
 
+/*
+ * What the planner knows of the child it knows of the copy; nobody analyzes a foreign table unasked.
+ * Columns have other numbers where the child has dropped ones: then it has to be found out anew.
+ */
+static void
+inherit_statistics(Oid child, Oid copy)
+{
+	Relation	classes = table_open(RelationRelationId, RowExclusiveLock);
+	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(child));
+	HeapTuple	to = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(copy));
+	Form_pg_class old = (Form_pg_class) GETSTRUCT(from);
+	Form_pg_class new = (Form_pg_class) GETSTRUCT(to);
+
+	if (old->reltuples >= 0)
+	{
+		new->reltuples = old->reltuples;
+		new->relpages = old->relpages;
+		CatalogTupleUpdate(classes, &to->t_self, to);
+	}
+	if (old->relnatts == new->relnatts)
+		CopyStatistics(child, copy);
+	ReleaseSysCache(from);
+	heap_freetuple(to);
+	table_close(classes, NoLock);
+	CommandCounterIncrement();
+}
+
 /* The copy takes the place of the child, which is locked. */
 static void
 swap(Relocation *r)
@@ -397,6 +425,7 @@ swap(Relocation *r)
 	if (OidIsValid(r->bridge))
 		router_run_at_rest(psprintf("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->bridge)));
 	inherit_as_before(r->child, r->copy);
+	inherit_statistics(r->child, r->copy);
 	router_keys_strip(r->child);
 	router_catalog_remove_child(r->child);
 	router_run_at_rest(psprintf("DROP %sTABLE %s", r->from_server ? "FOREIGN " : "", r->child_name));
@@ -484,7 +513,8 @@ relocate(Relocation *r)
 			ereport(WARNING,
 					(errcode(left->sqlerrcode),
 					 errmsg("could not drop table %s on server \"%s\": %s",
-							quote_qualified_identifier(r->remote->schema, r->remote->table), r->remote->server, left->message)));
+							quote_qualified_identifier(r->remote->schema, r->remote->table), r->remote->server,
+							left->message)));
 	}
 	return error;
 }

@@ -251,7 +251,8 @@ user_of(const RouterRemote *remote)
 		" WHERE srvname = %s AND $1 = 0"
 		"   AND coalesce((SELECT option_value FROM pg_options_to_table(ftoptions) WHERE option_name = 'schema_name'), nspname) = %s"
 		"   AND coalesce((SELECT option_value FROM pg_options_to_table(ftoptions) WHERE option_name = 'table_name'), relname) = %s",
-		quote_literal_cstr(remote->server), quote_literal_cstr(remote->schema), quote_literal_cstr(remote->table)), InvalidOid);
+		quote_literal_cstr(remote->server), quote_literal_cstr(remote->schema), quote_literal_cstr(remote->table)),
+		InvalidOid);
 }
 
 /*

@@ -117,7 +117,7 @@ check_after(RouterRoute *route, const Interval *after)
 				 errhint("Give a longer interval than that.")));
 }
 
-/* router.add_tier(base, after, tablespace, access_method, server, remote_schema, dry_run): one of that age is replaced. */
+/* router.add_tier(base, after, tablespace, access_method, server, remote_schema, dry_run): replaces one of that age. */
 Datum
 router_add_tier(PG_FUNCTION_ARGS)
 {
