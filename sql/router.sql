@@ -72,6 +72,19 @@ CREATE TABLE router.events (
 COMMENT ON TABLE router.events IS 'what maintenance did: a row for each table and run; not dumped, delete from it as you like';
 GRANT SELECT ON router.events TO PUBLIC;
 
+CREATE TABLE router.tier_def (
+    base          regclass NOT NULL,
+    after         interval NOT NULL,     -- children whose rows are all older than this
+    tablespace    name,                  -- go to this tablespace
+    access_method name,                  -- and access method
+    server        name,                  -- or to this server of postgres_fdw
+    remote_schema name,                  -- into this schema there; NULL: the name of the base's
+    PRIMARY KEY (base, after)
+);
+COMMENT ON TABLE router.tier_def IS 'where children of each routed table go when they are old enough';
+SELECT pg_catalog.pg_extension_config_dump('router.tier_def', '');
+GRANT SELECT ON router.tier_def TO PUBLIC;
+
 SELECT pg_catalog.pg_extension_config_dump('router.route_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.key_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.child_def', '');
@@ -249,6 +262,32 @@ CREATE PROCEDURE router.archive(base regclass DEFAULT NULL, batch_rows integer D
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_archive';
 COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean)
     IS 'moves rows that have left the hot window from the base into their children, in batches; base NULL: of all hot routes that you own';
+
+-- ---------------------------------------------------------------- tiers
+
+CREATE FUNCTION router.add_tier(base regclass, after interval, tablespace name DEFAULT NULL, access_method name DEFAULT NULL,
+                                server name DEFAULT NULL, remote_schema name DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_add_tier';
+COMMENT ON FUNCTION router.add_tier(regclass, interval, name, name, name, name, boolean)
+    IS 'says where children go whose rows are all older than this: a tablespace, an access method, or a server of postgres_fdw';
+
+CREATE FUNCTION router.drop_tier(base regclass, after interval, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_drop_tier';
+COMMENT ON FUNCTION router.drop_tier(regclass, interval, boolean)
+    IS 'forgets a tier; children that went there stay where they are';
+
+CREATE PROCEDURE router.tier(base regclass DEFAULT NULL, time_budget interval DEFAULT NULL,
+                             lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_tier';
+COMMENT ON PROCEDURE router.tier(regclass, interval, interval, boolean)
+    IS 'moves children that are old enough to their tier; base NULL: of all routed tables with tiers that you own';
+
+CREATE PROCEDURE router.move_child(child regclass, tablespace name DEFAULT NULL, access_method name DEFAULT NULL,
+                                   server name DEFAULT NULL, remote_schema name DEFAULT NULL, local boolean DEFAULT false,
+                                   lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_move_child';
+COMMENT ON PROCEDURE router.move_child(regclass, name, name, name, name, boolean, interval, boolean)
+    IS 'moves a child to another tablespace, access method or server, or with local back from one, while it is read';
 
 -- ---------------------------------------------------------------- global keys
 

@@ -1,7 +1,7 @@
 /*
  * catalog.c
  *		Sole reader and writer of the tables router.route_def, key_def,
- *		child_def and global_key_def.
+ *		child_def, global_key_def and tier_def.
  *
  * Rows are written with the heap functions, not SQL, so that a role with
  * nothing but INSERT on a base can cause a child without any right here; who
@@ -33,6 +33,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -96,6 +97,17 @@ enum
 	EVENT_ROWS,
 	EVENT_ERROR,
 	EVENT_NATTS = EVENT_ERROR,
+};
+
+enum
+{
+	TIER_BASE = 1,
+	TIER_AFTER,
+	TIER_TABLESPACE,
+	TIER_ACCESS_METHOD,
+	TIER_SERVER,
+	TIER_REMOTE_SCHEMA,
+	TIER_NATTS = TIER_REMOTE_SCHEMA,
 };
 
 PG_FUNCTION_INFO_V1(router_config_changed);
@@ -480,12 +492,13 @@ router_catalog_add_event(Oid base, const char *name, const char *action, uint64 
 	insert_row("events", values, nulls);
 }
 
-/* Forgets a route and its keys, not its children. The base may be gone already. */
+/* Forgets a route, its keys and tiers, not its children. The base may be gone already. */
 void
 router_catalog_remove_route(Oid base)
 {
 	delete_rows("route_def", "route_def_pkey", ROUTE_BASE, base);
 	delete_rows("key_def", "key_def_pkey", KEY_BASE, base);
+	delete_rows("tier_def", "tier_def_pkey", TIER_BASE, base);
 	invalidate(base);
 }
 
@@ -719,6 +732,98 @@ router_catalog_rename_global_keys(Oid base)
 		router_catalog_remove_global_key(key->key_table);
 		router_catalog_add_global_key(base, key);
 	}
+}
+
+/* -------------------------------------------------------------------- tiers */
+
+static void
+put_name(const char *value, Datum *datum, bool *isnull)
+{
+	*isnull = value == NULL;
+	*datum = value ? DirectFunctionCall1(namein, CStringGetDatum(value)) : (Datum) 0;
+}
+
+static char *
+get_name(HeapTuple tup, int attno, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tup, attno, desc, &isnull);
+
+	return isnull ? NULL : pstrdup(NameStr(*DatumGetName(datum)));
+}
+
+/* The tiers of a base, those of the youngest children first: a list of RouterTier. */
+List *
+router_catalog_tiers(Oid base)
+{
+	Relation	rel = table_open(catalog_relid("tier_def"), AccessShareLock);
+	SysScanDesc scan = begin_scan(rel, "tier_def_pkey", TIER_BASE, base);
+	List	   *tiers = NIL;
+	HeapTuple	tup;
+
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		RouterTier *tier = palloc(sizeof(RouterTier));
+		TupleDesc	desc = RelationGetDescr(rel);
+		bool		isnull;
+
+		tier->after = palloc(sizeof(Interval));
+		*tier->after = *DatumGetIntervalP(heap_getattr(tup, TIER_AFTER, desc, &isnull));
+		tier->tablespace = get_name(tup, TIER_TABLESPACE, desc);
+		tier->access_method = get_name(tup, TIER_ACCESS_METHOD, desc);
+		tier->server = get_name(tup, TIER_SERVER, desc);
+		tier->remote_schema = get_name(tup, TIER_REMOTE_SCHEMA, desc);
+		tiers = lappend(tiers, tier);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tiers;
+}
+
+/* The bases that have tiers, by oid. */
+List *
+router_catalog_tiered_bases(void)
+{
+	List	   *bases = NIL;
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_bases())
+		if (router_catalog_tiers(lfirst_oid(lc)) != NIL)
+			bases = lappend_oid(bases, lfirst_oid(lc));
+	return bases;
+}
+
+void
+router_catalog_add_tier(Oid base, const RouterTier *tier)
+{
+	Datum		values[TIER_NATTS];
+	bool		nulls[TIER_NATTS] = {0};
+
+	values[TIER_BASE - 1] = ObjectIdGetDatum(base);
+	values[TIER_AFTER - 1] = IntervalPGetDatum(tier->after);
+	put_name(tier->tablespace, &values[TIER_TABLESPACE - 1], &nulls[TIER_TABLESPACE - 1]);
+	put_name(tier->access_method, &values[TIER_ACCESS_METHOD - 1], &nulls[TIER_ACCESS_METHOD - 1]);
+	put_name(tier->server, &values[TIER_SERVER - 1], &nulls[TIER_SERVER - 1]);
+	put_name(tier->remote_schema, &values[TIER_REMOTE_SCHEMA - 1], &nulls[TIER_REMOTE_SCHEMA - 1]);
+	insert_row("tier_def", values, nulls);
+}
+
+/* Forgets the tier of children of this age, if there is one. */
+void
+router_catalog_remove_tier(Oid base, const Interval *after)
+{
+	Relation	rel = table_open(catalog_relid("tier_def"), RowExclusiveLock);
+	SysScanDesc scan = begin_scan(rel, "tier_def_pkey", TIER_BASE, base);
+	HeapTuple	tup;
+	bool		isnull;
+
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		if (DatumGetBool(DirectFunctionCall2(interval_eq, IntervalPGetDatum(after),
+											 heap_getattr(tup, TIER_AFTER, RelationGetDescr(rel), &isnull))))
+			CatalogTupleDelete(rel, &tup->t_self);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
 }
 
 /* ----------------------------------------------- changes that come with SQL */

@@ -54,6 +54,16 @@ typedef struct RouterGlobalKey
 	char	  **columns;
 } RouterGlobalKey;
 
+/* One row of tier_def: where children of some age live. What is NULL stays as it is. */
+typedef struct RouterTier
+{
+	Interval   *after;			/* how long ago the youngest row of a child is dated */
+	char	   *tablespace;
+	char	   *access_method;
+	char	   *server;
+	char	   *remote_schema;
+} RouterTier;
+
 extern const char *router_policy_name(RouterPolicy policy);
 extern RouterPolicy router_policy_from_text(const char *setting, const char *policy, bool create_allowed);
 
@@ -79,5 +89,10 @@ extern Oid	router_catalog_global_key_base(Oid key_table);
 extern void router_catalog_add_global_key(Oid base, const RouterGlobalKey *key);
 extern void router_catalog_remove_global_key(Oid key_table);
 extern void router_catalog_rename_global_keys(Oid base);
+
+extern List *router_catalog_tiers(Oid base);
+extern List *router_catalog_tiered_bases(void);
+extern void router_catalog_add_tier(Oid base, const RouterTier *tier);
+extern void router_catalog_remove_tier(Oid base, const Interval *after);
 
 #endif

@@ -98,9 +98,18 @@ same_index(Relation a, IndexInfo *a_info, Relation b, IndexInfo *b_info, AttrMap
 static Oid
 child_arbiter(Oid base_index, RouterDest *dest, AttrMap *map)
 {
-	Relation	index = index_open(base_index, AccessShareLock);
-	IndexInfo  *info = BuildIndexInfo(index);
+	Relation	index;
+	IndexInfo  *info;
 	Oid			found = InvalidOid;
+
+	if (dest->rri->ri_FdwRoutine)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("ON CONFLICT with columns or a constraint cannot reach foreign child \"%s\"",
+						RelationGetRelationName(dest->rel)),
+				 errhint("ON CONFLICT DO NOTHING without them can.")));
+	index = index_open(base_index, AccessShareLock);
+	info = BuildIndexInfo(index);
 
 	for (int i = 0; i < dest->rri->ri_NumIndices && !OidIsValid(found); i++)
 	{

@@ -118,6 +118,15 @@ commit(RouterJob *job)
 	MemoryContextSwitchTo(job->cxt);
 }
 
+/* Nothing is left of a step that failed. The transaction goes, too: with a broken server it could not commit. */
+static void
+abandon(RouterJob *job)
+{
+	if (!job->atomic)
+		SPI_rollback();
+	MemoryContextSwitchTo(job->cxt);
+}
+
 /* Waits before the next try, the longer the more there were. */
 void
 router_job_pause(int tries)
@@ -140,13 +149,15 @@ router_job_insist(RouterJob *job, RouterStep step, bool as_owner)
 
 		if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
-		if (error == NULL || job->atomic || tries >= MAX_TRIES || !worth_a_retry(error))
+		if (error == NULL)
 		{
 			commit(job);
-			return error;
+			return NULL;
 		}
+		abandon(job);
+		if (job->atomic || tries >= MAX_TRIES || !worth_a_retry(error))
+			return error;
 		FreeErrorData(error);
-		commit(job);
 		router_job_pause(tries);
 	}
 }

@@ -212,7 +212,8 @@ begin_foreign(RouterDest *dest, EState *estate, ModifyTableState *mtstate)
 	if (mtstate && ((ModifyTable *) mtstate->ps.plan)->onConflictAction == ONCONFLICT_UPDATE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("ON CONFLICT DO UPDATE cannot reach foreign child \"%s\"", RelationGetRelationName(dest->rel))));
+				 errmsg("ON CONFLICT DO UPDATE cannot reach foreign child \"%s\"", RelationGetRelationName(dest->rel)),
+				 errhint("UPDATE the row, and INSERT it if there was none.")));
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
 	if (mtstate == NULL)
 	{

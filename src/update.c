@@ -200,6 +200,21 @@ delete_old(Relation rel, ItemPointer tid, EState *estate, CommandId cid)
 			 errmsg("could not serialize access due to concurrent update")));
 }
 
+/* A row that goes to a foreign table which the statement changes, too, may be met there and changed again. */
+static void
+check_foreign_target(EState *statement, ResultRelInfo *rri, RouterDest *dest)
+{
+	ModifyTableState *node = rri ? router_target_node(statement, rri) : NULL;
+
+	for (int i = 0; node && i < node->mt_nrels; i++)
+		if (RelationGetRelid(node->resultRelInfo[i].ri_RelationDesc) == RelationGetRelid(dest->rel))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot move row to foreign child \"%s\", which the statement changes, too",
+							RelationGetRelationName(dest->rel)),
+					 errhint("Let the statement leave that child out, by a condition on the key: the old one of the row.")));
+}
+
 /*
  * Moves the row in hand. source->slot becomes what was inserted. False: a
  * trigger wants it otherwise. statement, rri, epqstate: NULL for the apply worker.
@@ -233,6 +248,8 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 		router_mask_key_triggers(triggers, TRIGGER_TYPE_DELETE, false);
 	}
 	dest = router_home(&mover->homes, base_layout(source, source->slot));
+	if (dest->rri->ri_FdwRoutine)
+		check_foreign_target(statement, rri, dest);
 	mover->batch.inserted = note_inserted;
 	mover->batch.arg = mover;
 	mover->arg = source;

@@ -1,0 +1,23 @@
+/*
+ * place.h
+ *		Where a child can be. See place.c.
+ */
+#ifndef ROUTER_PLACE_H
+#define ROUTER_PLACE_H
+
+#include "compat.h"
+
+/* Where a child shall be; what is NULL stays as it is. */
+typedef struct RouterPlace
+{
+	char	   *tablespace;
+	char	   *access_method;
+	char	   *server;
+	char	   *remote_schema;
+	bool		local;			/* back from a server */
+} RouterPlace;
+
+extern void router_check_place(const RouterPlace *place, Oid owner);
+extern bool router_is_in_place(Oid child, const RouterPlace *place);
+
+#endif

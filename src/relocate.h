@@ -1,0 +1,22 @@
+/*
+ * relocate.h
+ *		Children move to another tablespace, access method or server. See relocate.c.
+ */
+#ifndef ROUTER_RELOCATE_H
+#define ROUTER_RELOCATE_H
+
+#include "job.h"
+
+#include "nodes/pg_list.h"
+
+#include "place.h"
+
+typedef struct RouterMove
+{
+	Oid			child;
+	RouterPlace place;
+} RouterMove;
+
+extern ErrorData *router_relocate(const RouterJob *job, List *moves, bool dry_run);
+
+#endif
