@@ -20,6 +20,7 @@ typedef struct RouterJob
 	bool		atomic;			/* the caller's transaction must go on: nothing is committed */
 	int			lock_timeout;	/* of each step, milliseconds */
 	TimestampTz deadline;		/* no step begins after it */
+	uint64	   *noted;			/* or NULL: what router_job_note is told goes there as well */
 } RouterJob;
 
 /* False: what it did is to be undone, although nothing failed. */
@@ -30,6 +31,8 @@ extern void router_job_end(RouterJob *job);
 extern ErrorData *router_job_try(RouterJob *job, RouterStep step, bool as_owner);
 extern ErrorData *router_job_insist(RouterJob *job, RouterStep step, bool as_owner);
 extern void router_job_pause(int tries);
+extern void router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, uint64 total);
+extern uint64 router_job_estimate(const char *query);
 extern void router_job_note(RouterJob *job, uint64 rows, const ErrorData *error);
 extern int	router_job_lock_timeout(const Interval *interval);
 extern TimestampTz router_job_deadline(const Interval *budget);
