@@ -237,8 +237,8 @@ estimate(Archive *archive)
 
 	SPI_connect();
 	rows = router_job_estimate(psprintf("SELECT FROM ONLY %s WHERE %s >= %s AND %s < %s",
-										router_qualified_name(archive->job.base), column, quote_literal_cstr(from), column,
-										quote_literal_cstr(before)));
+										router_qualified_name(archive->job.base), column, quote_literal_cstr(from),
+										column, quote_literal_cstr(before)));
 	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
 	return rows;

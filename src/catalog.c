@@ -929,7 +929,7 @@ is_mine(HeapTuple tup, TupleDesc desc)
 		get_time(tup, PROGRESS_QUERY_START, desc) == GetCurrentStatementStartTimestamp();
 }
 
-/* Removes what interrupted statements left about a base, or all rows. Who else does so at the same time is not waited for. */
+/* Removes what interrupted statements left about a base, or all rows. Who else does so just now is not waited for. */
 static void
 sweep_progress(Oid base, bool all)
 {

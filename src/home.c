@@ -85,7 +85,7 @@ beyond_horizon(RouterRoute *route, const RouterKey *key, Datum value)
 		(number < router_key_now(key, horizon_end(horizon, -1)) && number >= key->pivot_value);
 }
 
-/* The instant before which rows are older than an age, now, in units of the key that tells it. The route's zone is set. */
+/* The instant before which rows are older than an age, in units of the key that tells it. The route's zone is set. */
 int64
 router_age_cutoff(const RouterConfig *config, const Interval *age)
 {

@@ -163,7 +163,7 @@ router_job_insist(RouterJob *job, RouterStep step, bool as_owner)
 	}
 }
 
-/* The text of this session in pg_stat_activity: the statement, and as a comment behind it what it is at; NULL: the statement alone. */
+/* The session's text in pg_stat_activity: the statement, and as a comment behind it what it is at, or NULL. */
 static void
 report_activity(const char *what)
 {
@@ -184,14 +184,16 @@ report_activity(const char *what)
 void
 router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, uint64 total)
 {
-	RouterProgress progress = {.base = job->base,.action = job->action,.phase = phase,.child = child,.done = done,.total = total};
+	RouterProgress progress = {.base = job->base,.action = job->action,.phase = phase,.child = child};
+	const char *name = router_qualified_name(OidIsValid(child) ? child : job->base);
 
+	progress.done = done;
+	progress.total = total;
 	/* in a transaction block nobody else could see it before it is over */
 	if (!job->atomic)
 		router_catalog_put_progress(&progress);
-	report_activity(total == 0 ? psprintf("%s: %s", router_qualified_name(OidIsValid(child) ? child : job->base), phase) :
-					psprintf("%s: %s, " UINT64_FORMAT " of about " UINT64_FORMAT,
-							 router_qualified_name(OidIsValid(child) ? child : job->base), phase, done, Max(done, total)));
+	report_activity(total == 0 ? psprintf("%s: %s", name, phase) :
+					psprintf("%s: %s, " UINT64_FORMAT " of about " UINT64_FORMAT, name, phase, done, Max(done, total)));
 }
 
 /* The planner's estimate of the rows of a query. SPI is connected. */

@@ -30,6 +30,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "global.h"
 #include "home.h"
 #include "retention.h"
 
@@ -205,24 +206,6 @@ tables_to_lock(Oid child, RouterRetire retire)
 	return tables;
 }
 
-/* Locks all of them but the one that is locked already, or none, and returns which one is busy. */
-static Oid
-try_others(List *tables, Oid locked)
-{
-	ListCell   *lc;
-
-	foreach(lc, tables)
-	{
-		if (lfirst_oid(lc) == locked || ConditionalLockRelationOid(lfirst_oid(lc), AccessExclusiveLock))
-			continue;
-		for (int i = 0; i < foreach_current_index(lc); i++)
-			if (list_nth_oid(tables, i) != locked)
-				UnlockRelationOid(list_nth_oid(tables, i), AccessExclusiveLock);
-		return lfirst_oid(lc);
-	}
-	return InvalidOid;
-}
-
 /* Locks these tables. Waits for one at a time, holding none of the others. Errors: lock_not_available. */
 static void
 lock_tables(List *tables)
@@ -234,7 +217,7 @@ lock_tables(List *tables)
 		Oid			busy;
 
 		LockRelationOid(first, AccessExclusiveLock);
-		busy = try_others(tables, first);
+		busy = router_try_lock_all(list_delete_oid(list_copy(tables), first), AccessExclusiveLock);
 		if (!OidIsValid(busy))
 			return;
 		UnlockRelationOid(first, AccessExclusiveLock);
