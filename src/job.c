@@ -10,7 +10,8 @@
  * way would be waited for with all of ours in hand.
  *
  * A deadlock is the job's to lose, not that of a transaction of the application:
- * it looks for one soon after it began to wait, and gives up before others do.
+ * it looks for one soon after it began to wait, and gives up before others do,
+ * unless its lock_timeout is longer than their deadlock_timeout.
  *
  * Memory: job->cxt lives until router_job_end, what a step allocates until its end.
  */
@@ -41,6 +42,9 @@
 /* how often a step that did not get its lock is tried again, and the longest pause between */
 #define MAX_TRIES 20
 #define MAX_PAUSE_MS 2000L
+
+/* this try is the first with the full lock_timeout, each before it had half of that of the next */
+#define SHORT_TRIES 5
 
 /* deadlock_timeout of a step */
 #define DEADLOCK_TIMEOUT "50ms"
@@ -142,13 +146,23 @@ router_job_pause(int tries)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Runs a step until it gets its locks, and commits it. NULL: it succeeded. A cancel is thrown at once. */
+/*
+ * Runs a step until it gets its locks, and commits it. NULL: it succeeded. A
+ * cancel is thrown at once. While it waits for a lock others queue up behind
+ * it, so that first tries are short: most transactions are.
+ */
 ErrorData *
 router_job_insist(RouterJob *job, RouterStep step, bool as_owner)
 {
+	int			lock_timeout = job->lock_timeout;
+
 	for (int tries = 1;; tries++)
 	{
-		ErrorData  *error = router_job_try(job, step, as_owner);
+		ErrorData  *error;
+
+		job->lock_timeout = job->atomic ? lock_timeout : Max(lock_timeout >> Max(SHORT_TRIES - tries, 0), 1);
+		error = router_job_try(job, step, as_owner);
+		job->lock_timeout = lock_timeout;
 
 		if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
@@ -193,7 +207,7 @@ router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, u
 	if (!job->atomic)
 		router_catalog_put_progress(&progress);
 	report_activity(total == 0 ? psprintf("%s: %s", name, phase) :
-					psprintf("%s: %s, " UINT64_FORMAT " of about " UINT64_FORMAT, name, phase, done, Max(done, total)));
+					psprintf("%s: %s, " UINT64_FORMAT " of " UINT64_FORMAT, name, phase, done, Max(done, total)));
 }
 
 /* The planner's estimate of the rows of a query. SPI is connected. */

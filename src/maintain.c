@@ -280,6 +280,8 @@ find_wanted(RouterJob *job)
 
 	maintain->wanted = list_length(wanted);
 	maintain->names = NIL;
+	if (wanted != NIL && !maintain->dry_run)
+		router_job_progress(job, "create children", InvalidOid, 0, maintain->wanted);
 	if (maintain->dry_run)
 		foreach(lc, wanted)
 		{

@@ -52,7 +52,9 @@ typedef struct Retention
 	RouterEntry *entry;
 	const RouterUpkeep *upkeep;
 	List	   *due;			/* of RouterChildDef, the oldest first */
-	RouterChildDef *child;		/* the one at hand */
+	bool		dry_run;
+	int			at;				/* which one is at hand */
+	RouterChildDef *child;		/* it */
 	char	   *name;			/* its name; NULL: it was gone */
 	uint64		retired;
 } Retention;
@@ -158,6 +160,23 @@ copy_def(const RouterChildDef *def)
 	return copy;
 }
 
+static const char *
+retired_word(RouterRetire retire)
+{
+	return retire == ROUTER_RETIRE_DROP ? "drop" : retire == ROUTER_RETIRE_DETACH ? "detach" : "move";
+}
+
+/* Says which child comes next. */
+static void
+report_progress(Retention *retention, int next, uint64 retired)
+{
+	Oid			child = next < list_length(retention->due) ?
+		((RouterChildDef *) list_nth(retention->due, next))->child : InvalidOid;
+
+	router_job_progress(&retention->job, retired_word(retention->upkeep->retire), child, retired,
+						list_length(retention->due));
+}
+
 /* Finds what is due, without a lock: each child is looked at again when it is locked. */
 static bool
 find_due(RouterJob *job)
@@ -184,6 +203,8 @@ find_due(RouterJob *job)
 	foreach(lc, children)
 		retention->due = lappend(retention->due, copy_def(((Candidate *) lfirst(lc))->def));
 	MemoryContextSwitchTo(old);
+	if (retention->due != NIL && !retention->dry_run)
+		report_progress(retention, 0, 0);
 	return true;
 }
 
@@ -240,12 +261,6 @@ is_as_found(const RouterChildDef *found)
 		strcmp(join_bounds(def->bounds, def->nbounds), join_bounds(found->bounds, found->nbounds)) == 0;
 }
 
-static const char *
-retired_word(RouterRetire retire)
-{
-	return retire == ROUTER_RETIRE_DROP ? "drop" : retire == ROUTER_RETIRE_DETACH ? "detach" : "move";
-}
-
 /* "drop public.t_y2020" */
 static char *
 describe(const Retention *retention, const char *name)
@@ -298,8 +313,7 @@ retire(RouterJob *job)
 		router_run("ALTER %s %s SET SCHEMA %s", word, name, quote_identifier(retention->upkeep->retire_schema));
 	SPI_finish();
 	router_catalog_add_event(job->base, router_qualified_name(job->base), describe(retention, name), rows, NULL);
-	router_job_progress(job, retired_word(retention->upkeep->retire), InvalidOid, retention->retired + 1,
-						list_length(retention->due));
+	report_progress(retention, retention->at + 1, retention->retired + 1);
 	retention->name = MemoryContextStrdup(job->cxt, name);
 	return true;
 }
@@ -354,12 +368,13 @@ failure(Retention *retention, int failed)
 ErrorData *
 router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dry_run)
 {
-	Retention	run = {.job = *job,.upkeep = upkeep,.entry = router_cache_entry(job->base)};
+	Retention	run = {.job = *job,.upkeep = upkeep,.dry_run = dry_run};
 	Retention  *retention = &run;
 	ErrorData  *error;
 	int			failed = 0;
 	ListCell   *lc;
 
+	retention->entry = router_cache_entry(job->base);
 	retention->job.action = "retention";
 	error = router_job_insist(&retention->job, find_due, true);
 	foreach(lc, retention->due)
@@ -373,6 +388,7 @@ router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dr
 		if (GetCurrentTimestamp() >= job->deadline)
 			break;
 		retention->child = lfirst(lc);
+		retention->at = foreach_current_index(lc);
 		error = router_job_insist(&retention->job, retire, true);
 		if (error)
 		{

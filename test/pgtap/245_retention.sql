@@ -8,7 +8,7 @@ CREATE FUNCTION test.month(n int) RETURNS text LANGUAGE sql AS $$ SELECT to_char
 CREATE FUNCTION test.day(n int) RETURNS date LANGUAGE sql AS $$ SELECT (date_trunc('month', now() AT TIME ZONE 'UTC') + n * interval '1 month')::date $$;
 -- The months of the children, counted from this one
 CREATE FUNCTION test.months(base regclass) RETURNS text LANGUAGE sql AS $$
-    SELECT coalesce(string_agg(CASE WHEN bounds[cardinality(bounds)] !~ '^\[\d' THEN bounds[cardinality(bounds)] ELSE m::text END, ' ' ORDER BY m NULLS FIRST), 'none')
+    SELECT coalesce(string_agg(CASE WHEN bounds[cardinality(bounds)] !~ '^\[\d' THEN bounds[cardinality(bounds)] ELSE m::text END, ' ' ORDER BY m NULLS FIRST, bounds::text COLLATE "C"), 'none')
       FROM (SELECT bounds, CASE WHEN bounds[cardinality(bounds)] ~ '^\[\d' THEN
                    (extract(year FROM age(substr(bounds[cardinality(bounds)], 2, 10)::date, test.day(0))) * 12 + extract(month FROM age(substr(bounds[cardinality(bounds)], 2, 10)::date, test.day(0))))::int END AS m
               FROM router.children c WHERE c.base = $1) s
@@ -24,14 +24,14 @@ SELECT router.create_route('log', router.by_date('d', 'month', pivot => '2000-01
 INSERT INTO log SELECT 1, test.day(-i) FROM generate_series(0, 6) i;
 INSERT INTO log VALUES (2, NULL), (3, '1999-01-01'), (4, test.day(3));
 SELECT router.create_child('log', ARRAY[format('[%s,)', test.day(40))]) \g /dev/null
-SELECT is(test.months('log'), 'null default (,2000-01-01) -6 -5 -4 -3 -2 -1 0 3 40', 'children');
+SELECT is(test.months('log'), '(,2000-01-01) default null -6 -5 -4 -3 -2 -1 0 3 40', 'children');
 SELECT router.set_maintenance('log', premake => 0, keep => '3 months') \g /dev/null
 CALL router.maintain('log', dry_run => true);
 SELECT is((SELECT count(*) FROM router.children WHERE base = 'log'::regclass), 12::bigint, 'dry_run does nothing');
 CALL router.maintain('log');
-SELECT is(regexp_replace(test.months('log'), '^.*\) ', ''), '-3 -2 -1 0 3 40', 'whose range ends before now less keep is dropped: a row of three months ago stays');
+SELECT is(regexp_replace(test.months('log'), '^.* null ', ''), '-3 -2 -1 0 3 40', 'whose range ends before now less keep is dropped: a row of three months ago stays');
 SELECT is((SELECT count(*) FROM log), 7::bigint, 'rows with NULL, below the pivot and of the future stay');
-SELECT is(test.months('log'), 'null default (,2000-01-01) -3 -2 -1 0 3 40', 'and their children, and the default child');
+SELECT is(test.months('log'), '(,2000-01-01) default null -3 -2 -1 0 3 40', 'and their children, and the default child');
 SELECT is(to_regclass('log_' || test.month(-4)), NULL, 'the table is gone');
 SELECT is(test.events('log'), 'drop public.log_y, drop public.log_y, drop public.log_y, retention, analyze', 'router.events has each child');
 SELECT is((SELECT rows FROM router.events WHERE action = 'retention'), 3::bigint, 'and their number');
