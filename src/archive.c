@@ -547,9 +547,10 @@ open_base(RouterJob *job)
  * Archives job->base, as router.archive does; commits in between unless the
  * job is atomic. cutoff NULL: by the hot window. NULL: all went well, as far as
  * the deadline allows; else the error, which is in router.events already.
+ * moved: how many rows, or NULL.
  */
 ErrorData *
-router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, bool dry_run)
+router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, bool dry_run, uint64 *moved)
 {
 	Archive		run = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff};
 	Archive    *archive = &run;
@@ -586,6 +587,8 @@ router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, bo
 				(errmsg("archived " UINT64_FORMAT " rows of %s%s", archive->moved, router_qualified_name(archive->job.base),
 						archive->done ? "" : ", more to come: the time budget is used up")));
 	router_job_note(&archive->job, archive->moved, error);
+	if (moved)
+		*moved = archive->moved;
 	return error;
 }
 
@@ -635,7 +638,7 @@ router_archive(PG_FUNCTION_ARGS)
 		ErrorData  *error;
 
 		job.base = lfirst_oid(lc);
-		error = router_archive_base(&job, batch_rows, cutoff, dry_run);
+		error = router_archive_base(&job, batch_rows, cutoff, dry_run, NULL);
 		if (error == NULL)
 			continue;
 		if (!PG_ARGISNULL(0))

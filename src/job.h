@@ -20,7 +20,6 @@ typedef struct RouterJob
 	bool		atomic;			/* the caller's transaction must go on: nothing is committed */
 	int			lock_timeout;	/* of each step, milliseconds */
 	TimestampTz deadline;		/* no step begins after it */
-	uint64	   *noted;			/* or NULL: what router_job_note is told goes there as well */
 } RouterJob;
 
 /* False: what it did is to be undone, although nothing failed. */

@@ -49,7 +49,6 @@ typedef struct Maintain
 	List	   *names;			/* of them, in a dry run */
 	char	   *made_name;		/* NULL: it was there already */
 	bool		stale;			/* the statistics of the parent */
-	uint64		noted;			/* by the last action */
 	uint64		changed;		/* rows that moved, children that came or went */
 	bool		failed;
 } Maintain;
@@ -346,12 +345,13 @@ static void
 archive(Maintain *maintain)
 {
 	ErrorData  *error;
+	uint64		moved = 0;
 
 	if (!maintain->hot || is_late(maintain))
 		return;
 	maintain->job.action = "archive";
-	error = router_archive_base(&maintain->job, maintain->batch_rows, NULL, maintain->dry_run);
-	maintain->changed += maintain->noted;
+	error = router_archive_base(&maintain->job, maintain->batch_rows, NULL, maintain->dry_run, &moved);
+	maintain->changed += moved;
 	if (error)
 		warn(maintain, "archive", error);
 }
@@ -360,11 +360,12 @@ static void
 retention(Maintain *maintain)
 {
 	ErrorData  *error;
+	uint64		retired = 0;
 
 	if ((maintain->upkeep.keep == NULL && maintain->upkeep.keep_children == 0) || is_late(maintain))
 		return;
-	error = router_retire_children(&maintain->job, &maintain->upkeep, maintain->dry_run);
-	maintain->changed += maintain->noted;
+	error = router_retire_children(&maintain->job, &maintain->upkeep, maintain->dry_run, &retired);
+	maintain->changed += retired;
 	if (error)
 		warn(maintain, "retention", error);
 }
@@ -468,6 +469,7 @@ maintain_base(Maintain *maintain)
 	premake(maintain);
 	archive(maintain);
 	retention(maintain);
+	/* last, for what the others changed */
 	analyze(maintain);
 }
 
@@ -476,6 +478,7 @@ static List *
 own_bases(void)
 {
 	List	   *bases = NIL;
+	int			guc_level = router_pin_settings(NULL);
 
 	if (SPI_execute("SELECT r.base FROM router.route_def r JOIN pg_catalog.pg_class c ON c.oid = r.base"
 					"  LEFT JOIN (SELECT base, max(at) AS at FROM router.events GROUP BY 1) e ON e.base = r.base"
@@ -489,6 +492,7 @@ own_bases(void)
 		bases = lappend_oid(bases, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1,
 																  &isnull)));
 	}
+	AtEOXact_GUC(false, guc_level);
 	return bases;
 }
 
@@ -514,7 +518,6 @@ router_maintain(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(0))
 		(void) router_owned_route(PG_GETARG_OID(0));
 	router_job_begin(&maintain->job, fcinfo, "maintain");
-	maintain->job.noted = &maintain->noted;
 	bases = PG_ARGISNULL(0) ? own_bases() : list_make1_oid(PG_GETARG_OID(0));
 	n = list_length(bases);
 	foreach(lc, bases)

@@ -364,9 +364,10 @@ failure(Retention *retention, int failed)
  * Retires the children of job->base that are due, one a transaction unless the
  * job is atomic. NULL: all went well, as far as the deadline allows; else the
  * error. Of each child there is a row in router.events, and one of the whole.
+ * retired: how many children.
  */
 ErrorData *
-router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dry_run)
+router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dry_run, uint64 *retired)
 {
 	Retention	run = {.job = *job,.upkeep = upkeep,.dry_run = dry_run};
 	Retention  *retention = &run;
@@ -407,5 +408,6 @@ router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dr
 		error = failure(retention, failed);
 	if (!dry_run)
 		router_job_note(&retention->job, retention->retired, error);
+	*retired = retention->retired;
 	return error;
 }

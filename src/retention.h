@@ -8,6 +8,7 @@
 #include "catalog.h"
 #include "job.h"
 
-extern ErrorData *router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dry_run);
+extern ErrorData *router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dry_run,
+										 uint64 *retired);
 
 #endif

@@ -8,7 +8,7 @@ CREATE FUNCTION test.month(n int) RETURNS text LANGUAGE sql AS $$ SELECT to_char
 CREATE FUNCTION test.day(n int) RETURNS date LANGUAGE sql AS $$ SELECT (date_trunc('month', now() AT TIME ZONE 'UTC') + n * interval '1 month')::date $$;
 -- The months of the children, counted from this one
 CREATE FUNCTION test.months(base regclass) RETURNS text LANGUAGE sql AS $$
-    SELECT coalesce(string_agg(CASE WHEN bounds[cardinality(bounds)] !~ '^\[\d' THEN bounds[cardinality(bounds)] ELSE m::text END, ' ' ORDER BY m NULLS FIRST, bounds::text COLLATE "C"), 'none')
+    SELECT coalesce(string_agg(CASE WHEN bounds[cardinality(bounds)] !~ '^\[\d' THEN bounds[cardinality(bounds)] ELSE m::text END, ' ' ORDER BY m NULLS FIRST, bounds[cardinality(bounds)] COLLATE "C"), 'none')
       FROM (SELECT bounds, CASE WHEN bounds[cardinality(bounds)] ~ '^\[\d' THEN
                    (extract(year FROM age(substr(bounds[cardinality(bounds)], 2, 10)::date, test.day(0))) * 12 + extract(month FROM age(substr(bounds[cardinality(bounds)], 2, 10)::date, test.day(0))))::int END AS m
               FROM router.children c WHERE c.base = $1) s
