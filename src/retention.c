@@ -25,6 +25,7 @@
 #include "executor/spi.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -177,6 +178,18 @@ report_progress(Retention *retention, int next, uint64 retired)
 						list_length(retention->due));
 }
 
+/* The window may have become longer since keep was set: rows would go from the base straight into what is dropped. */
+static void
+check_keep(const RouterConfig *config, const Interval *keep)
+{
+	if (config->hot && keep && DatumGetBool(DirectFunctionCall2(interval_le, IntervalPGetDatum(keep),
+																IntervalPGetDatum(config->hot))))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("children of \"%s\" are kept no longer than rows are hot", get_rel_name(config->base)),
+				 errhint("Give a longer keep with router.set_maintenance, or a shorter hot with router.alter_route.")));
+}
+
 /* Finds what is due, without a lock: each child is looked at again when it is locked. */
 static bool
 find_due(RouterJob *job)
@@ -192,6 +205,7 @@ find_due(RouterJob *job)
 
 	if (level < 0)
 		return true;
+	check_keep(&route->config, retention->upkeep->keep);
 	guc_level = router_pin_settings(route->config.time_zone);
 	if (retention->upkeep->keep)
 		cutoff = router_age_cutoff(&route->config, retention->upkeep->keep);

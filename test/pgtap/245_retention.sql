@@ -1,6 +1,6 @@
 -- Retention: what router.maintain does with old children. Checklist B8, D7, D8, D9.
 \ir include/helpers.sql
-\set tests 54
+\set tests 55
 SELECT plan(:tests);
 
 -- 'y2024m05' of the month n steps from now, and its first day, in UTC
@@ -163,10 +163,16 @@ SELECT router.set_maintenance('hot', premake => 0, keep => '100 days') \g /dev/n
 -- without archive nothing of a month goes whose rows are still in the base
 BEGIN;
 UPDATE router.route_def SET hot = '1000 days' WHERE base = 'hot'::regclass;
+UPDATE router.maintain_def SET keep = NULL, keep_children = 1 WHERE base = 'hot'::regclass;
+SELECT router.create_child('hot', test.day(-5)::text) \g /dev/null
 CALL router.maintain('hot');
 SELECT is((SELECT string_agg(id::text, ' ' ORDER BY id) FROM hot), '2 3 4 5 6 7', 'before the watermark passed a child it stays');
 SELECT is(to_regclass('hot_' || test.month(-7)) IS NOT NULL, true, 'also an empty one');
 ROLLBACK;
+SELECT router.alter_route('hot', hot => '200 days') \g /dev/null
+CALL router.maintain('hot');
+SELECT is(:'SQLSTATE'::text || (SELECT max(error) FROM router.events WHERE base = 'hot'::regclass AND action = 'retention'), '55000children of "hot" are kept no longer than rows are hot', 'not with a window that became longer than keep');
+SELECT router.alter_route('hot', hot => '40 days') \g /dev/null
 CALL router.maintain('hot');
 SELECT is((SELECT count(*) FROM ONLY hot WHERE d < current_date - 40), 0::bigint, 'archived first');
 SELECT is((SELECT count(*) FROM hot WHERE d < current_date - 135) || ' ' || (SELECT count(*) FROM hot WHERE d >= current_date - 100), '0 ' || (SELECT count(*) FROM generate_series(2, 8) i WHERE test.day(-i) >= current_date - 100), 'then retired: what is older than keep, and nothing younger');
