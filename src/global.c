@@ -180,9 +180,9 @@ family(Oid base)
 	return tables;
 }
 
-/* Locks all these tables, or none and returns the one that is busy. */
-Oid
-router_try_lock_all(List *tables, LOCKMODE mode)
+/* Locks all tables of a routed table, or none and returns the one that is busy. */
+static Oid
+try_lock(List *tables, LOCKMODE mode)
 {
 	ListCell   *lc;
 
@@ -209,7 +209,7 @@ lock_family(RouterEntry *entry, Oid base, LOCKMODE mode)
 		router_lock_creation(base);
 		(void) router_route_locked(entry);
 		tables = family(base);
-		busy = router_try_lock_all(tables, mode);
+		busy = try_lock(tables, mode);
 		if (!OidIsValid(busy))
 		{
 			(void) router_route_locked(entry);

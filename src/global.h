@@ -7,10 +7,6 @@
 
 #include "compat.h"
 
-#include "nodes/pg_list.h"
-#include "storage/lockdefs.h"
-
-extern Oid	router_try_lock_all(List *tables, LOCKMODE mode);
 extern void router_global_dropped(Oid relid, AttrNumber attnum);
 extern void router_global_altered(Oid base);
 

@@ -26,6 +26,7 @@
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
+#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -177,6 +178,16 @@ router_job_insist(RouterJob *job, RouterStep step, bool as_owner)
 	}
 }
 
+/* The name of a table that is not locked: its number if it is gone. */
+char *
+router_job_name(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	char	   *schema = name ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+
+	return schema ? quote_qualified_identifier(schema, name) : psprintf("%u", relid);
+}
+
 /* The session's text in pg_stat_activity: the statement, and as a comment behind it what it is at, or NULL. */
 static void
 report_activity(const char *what)
@@ -199,7 +210,7 @@ void
 router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, uint64 total)
 {
 	RouterProgress progress = {.base = job->base,.action = job->action,.phase = phase,.child = child};
-	const char *name = router_qualified_name(OidIsValid(child) ? child : job->base);
+	const char *name = router_job_name(OidIsValid(child) ? child : job->base);
 
 	progress.done = done;
 	progress.total = total;

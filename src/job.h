@@ -30,6 +30,7 @@ extern void router_job_end(RouterJob *job);
 extern ErrorData *router_job_try(RouterJob *job, RouterStep step, bool as_owner);
 extern ErrorData *router_job_insist(RouterJob *job, RouterStep step, bool as_owner);
 extern void router_job_pause(int tries);
+extern char *router_job_name(Oid relid);
 extern void router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, uint64 total);
 extern uint64 router_job_estimate(const char *query);
 extern void router_job_note(RouterJob *job, uint64 rows, const ErrorData *error);

@@ -229,7 +229,7 @@ router_clear_maintenance(PG_FUNCTION_ARGS)
 static void
 warn(Maintain *maintain, const char *action, ErrorData *error)
 {
-	char	   *name = get_rel_name(maintain->job.base) ? router_qualified_name(maintain->job.base) : "?";
+	char	   *name = router_job_name(maintain->job.base);
 
 	maintain->failed = true;
 	ereport(WARNING,
@@ -418,7 +418,7 @@ analyze(Maintain *maintain)
 		return;
 	if (maintain->dry_run && error == NULL)
 	{
-		ereport(NOTICE, (errmsg("would analyze %s", router_qualified_name(maintain->job.base))));
+		ereport(NOTICE, (errmsg("would analyze %s", router_job_name(maintain->job.base))));
 		return;
 	}
 	if (error == NULL)

@@ -9,11 +9,12 @@
  * an end or a beginning, for NULL, the default child; and in a hot base those
  * that the watermark has not passed, since rows of theirs may still be on the way.
  *
- * Locking: AccessExclusiveLock on the child, nothing on the base: as with DROP
- * TABLE, who comes late finds the child gone and looks again. To drop one,
- * core locks the tables that its foreign keys refer to AccessExclusive as well.
- * Writers hold these and children in any order, so that only one of them is
- * waited for at a time, with nothing else in hand. One child a step of job.c.
+ * Locking: AccessExclusiveLock on the child; ShareUpdateExclusiveLock on the
+ * base, as for any change of a route, which holds up no reader or writer. Who
+ * comes late finds the child gone and looks again. To drop one, core locks the
+ * tables that its foreign keys refer to AccessExclusive as well. Writers hold
+ * these and children in any order, so that only one of them is waited for at a
+ * time, with nothing else in hand. One child a step of job.c.
  *
  * Memory: what is due lives in job->cxt.
  */
@@ -31,7 +32,6 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "global.h"
 #include "home.h"
 #include "retention.h"
 
@@ -224,12 +224,12 @@ find_due(RouterJob *job)
 
 /* ---------------------------------------------------------------------- locks */
 
-/* The child, and what core locks besides to drop it. NIL: the child is gone. */
+/* The child, its base, and what core locks besides to drop the child. NIL: it is gone. */
 static List *
-tables_to_lock(Oid child, RouterRetire retire)
+tables_to_lock(Oid base, Oid child, RouterRetire retire)
 {
 	Relation	rel = try_table_open(child, AccessShareLock);
-	List	   *tables = list_make1_oid(child);
+	List	   *tables = list_make2_oid(child, base);
 	ListCell   *lc;
 
 	if (rel == NULL)
@@ -241,9 +241,35 @@ tables_to_lock(Oid child, RouterRetire retire)
 	return tables;
 }
 
+static LOCKMODE
+lock_mode(Oid base, Oid relid)
+{
+	return relid == base ? ShareUpdateExclusiveLock : AccessExclusiveLock;
+}
+
+/* Locks all of them but the one that is locked already, or none, and returns which one is busy. */
+static Oid
+try_others(Oid base, List *tables, Oid locked)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Oid			busy = lfirst_oid(lc);
+
+		if (busy == locked || ConditionalLockRelationOid(busy, lock_mode(base, busy)))
+			continue;
+		for (int i = 0; i < foreach_current_index(lc); i++)
+			if (list_nth_oid(tables, i) != locked)
+				UnlockRelationOid(list_nth_oid(tables, i), lock_mode(base, list_nth_oid(tables, i)));
+		return busy;
+	}
+	return InvalidOid;
+}
+
 /* Locks these tables. Waits for one at a time, holding none of the others. Errors: lock_not_available. */
 static void
-lock_tables(List *tables)
+lock_tables(Oid base, List *tables)
 {
 	Oid			first = linitial_oid(tables);
 
@@ -251,17 +277,17 @@ lock_tables(List *tables)
 	{
 		Oid			busy;
 
-		LockRelationOid(first, AccessExclusiveLock);
-		busy = router_try_lock_all(list_delete_oid(list_copy(tables), first), AccessExclusiveLock);
+		LockRelationOid(first, lock_mode(base, first));
+		busy = try_others(base, tables, first);
 		if (!OidIsValid(busy))
 			return;
-		UnlockRelationOid(first, AccessExclusiveLock);
+		UnlockRelationOid(first, lock_mode(base, first));
 		first = busy;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 			 errmsg("could not lock child \"%s\" together with the tables that it refers to",
-					get_rel_name(linitial_oid(tables)))));
+					router_job_name(linitial_oid(tables)))));
 }
 
 /* ----------------------------------------------------------------- retirement */
@@ -305,7 +331,7 @@ retire(RouterJob *job)
 {
 	Retention  *retention = (Retention *) job;
 	Oid			child = retention->child->child;
-	List	   *tables = tables_to_lock(child, retention->upkeep->retire);
+	List	   *tables = tables_to_lock(job->base, child, retention->upkeep->retire);
 	const char *name;
 	const char *word;
 	uint64		rows;
@@ -313,7 +339,7 @@ retire(RouterJob *job)
 	retention->name = NULL;
 	if (tables == NIL)
 		return true;
-	lock_tables(tables);
+	lock_tables(job->base, tables);
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(child)) || !is_as_found(retention->child))
 		return true;
 	name = router_qualified_name(child);
@@ -337,7 +363,7 @@ static void
 warn(Retention *retention, const ErrorData *error)
 {
 	RouterJob	job = retention->job;
-	char	   *name = get_rel_name(retention->child->child) ? router_qualified_name(retention->child->child) : "?";
+	char	   *name = router_job_name(retention->child->child);
 
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
@@ -397,7 +423,7 @@ router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dr
 		if (dry_run)
 		{
 			ereport(NOTICE,
-					(errmsg("would %s", describe(retention, router_qualified_name(((RouterChildDef *) lfirst(lc))->child)))));
+					(errmsg("would %s", describe(retention, router_job_name(((RouterChildDef *) lfirst(lc))->child)))));
 			continue;
 		}
 		if (GetCurrentTimestamp() >= job->deadline)
