@@ -85,6 +85,36 @@ COMMENT ON TABLE router.tier_def IS 'where children of each routed table go when
 SELECT pg_catalog.pg_extension_config_dump('router.tier_def', '');
 GRANT SELECT ON router.tier_def TO PUBLIC;
 
+CREATE TABLE router.maintain_def (
+    base          regclass NOT NULL PRIMARY KEY,
+    premake       integer,               -- steps to come; NULL: one, where dates tell which
+    keep          interval,              -- NULL: age is no reason to retire a child
+    keep_children integer,               -- NULL: their number is none
+    retire        text     NOT NULL,     -- drop, detach or schema
+    retire_schema name
+);
+COMMENT ON TABLE router.maintain_def IS 'settings of router.maintain, for the routed tables that have some';
+SELECT pg_catalog.pg_extension_config_dump('router.maintain_def', '');
+
+CREATE TABLE router.progress_def (
+    base          regclass    NOT NULL,
+    pid           integer     NOT NULL,
+    backend_start timestamptz NOT NULL,
+    query_start   timestamptz NOT NULL,  -- these three tell the statement
+    action        text        NOT NULL,
+    phase         text        NOT NULL,
+    child         regclass,
+    done          bigint      NOT NULL,
+    total         bigint,                -- NULL: unknown
+    started       timestamptz NOT NULL,
+    phase_started timestamptz NOT NULL,
+    updated       timestamptz NOT NULL,
+    PRIMARY KEY (base, pid)
+);
+COMMENT ON TABLE router.progress_def IS 'what maintenance is at, written with each step; read router.progress';
+
+GRANT SELECT ON router.maintain_def, router.progress_def TO PUBLIC;
+
 SELECT pg_catalog.pg_extension_config_dump('router.route_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.key_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.child_def', '');
@@ -288,6 +318,57 @@ CREATE PROCEDURE router.move_child(child regclass, tablespace name DEFAULT NULL,
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_move_child';
 COMMENT ON PROCEDURE router.move_child(regclass, name, name, name, name, boolean, interval, boolean)
     IS 'moves a child to another tablespace, access method or server, or with local back from one, while it is read';
+
+-- ---------------------------------------------------------------- all upkeep
+
+CREATE PROCEDURE router.maintain(base regclass DEFAULT NULL, time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second',
+                                 batch_rows integer DEFAULT 10000, dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_maintain';
+COMMENT ON PROCEDURE router.maintain(regclass, interval, interval, integer, boolean)
+    IS 'premakes children, archives, retires old children and analyzes the parent; base NULL: of all routes that you own. What fails does not stop the rest';
+
+CREATE FUNCTION router.set_maintenance(
+        base regclass,
+        premake integer DEFAULT NULL,
+        keep interval DEFAULT NULL,
+        keep_children integer DEFAULT NULL,
+        retire text DEFAULT NULL,
+        retire_schema name DEFAULT NULL,
+        dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_set_maintenance';
+COMMENT ON FUNCTION router.set_maintenance(regclass, integer, interval, integer, text, name, boolean)
+    IS 'says how many steps router.maintain premakes, and which children it retires and how; what is NULL stays as it is';
+
+CREATE FUNCTION router.clear_maintenance(base regclass, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_clear_maintenance';
+COMMENT ON FUNCTION router.clear_maintenance(regclass, boolean)
+    IS 'takes the settings of set_maintenance away: children are premade by default, and none is retired';
+
+CREATE FUNCTION router.is_at_work(pid integer, backend_start timestamptz, query_start timestamptz)
+    RETURNS boolean VOLATILE STRICT PARALLEL RESTRICTED LANGUAGE c AS 'MODULE_PATHNAME', 'router_is_at_work';
+COMMENT ON FUNCTION router.is_at_work(integer, timestamptz, timestamptz)
+    IS 'internal: is this session still at the statement that began then?';
+
+CREATE VIEW router.maintenance AS
+    SELECT r.base, m.premake, m.keep, m.keep_children, m.retire, m.retire_schema
+      FROM router.route_def r
+      LEFT JOIN router.maintain_def m ON m.base = r.base;
+COMMENT ON VIEW router.maintenance IS 'how router.maintain looks after each routed table; NULL: not set';
+
+CREATE VIEW router.progress AS
+    SELECT p.base, p.action, p.phase, p.child, p.done, greatest(p.total, p.done) AS total,
+           round(p.rate::numeric, 1) AS rate,
+           CASE WHEN p.at_work AND p.total > p.done AND p.rate > 0
+                THEN p.updated + pg_catalog.make_interval(secs => (p.total - p.done) / p.rate) END AS eta,
+           p.started, p.updated, p.pid, CASE WHEN p.at_work THEN 'under way' ELSE 'interrupted' END AS state
+      FROM (SELECT d.*, router.is_at_work(d.pid, d.backend_start, d.query_start) AS at_work,
+                   d.done / nullif(extract(epoch FROM d.updated - d.phase_started), 0)::float8 AS rate
+              FROM router.progress_def d
+             OFFSET 0) p;
+COMMENT ON VIEW router.progress
+    IS 'what maintenance is at: rows or children done and expected, a second, and when it may be over; interrupted: the statement ended before its time';
+
+GRANT SELECT ON router.maintenance, router.progress TO PUBLIC;
 
 -- ---------------------------------------------------------------- global keys
 

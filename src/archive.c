@@ -69,6 +69,7 @@ typedef struct Archive
 	uint64		moved;
 	int			created;		/* children, by the last step 2 */
 	bool		done;			/* the watermark has reached the cutoff */
+	uint64		expected;		/* rows, as the planner sees it */
 	bool		missing;		/* a row needs a child that is not there, or not known to all */
 	bool		unknown;		/* the latter, of a child that step 2 did not make */
 	List	   *known;			/* children that everybody knows who has a plan */
@@ -222,6 +223,27 @@ put_watermark(Archive *archive, int64 watermark, int64 pending)
 	AtEOXact_GUC(false, guc_level);
 }
 
+/* How many rows lie between watermark and cutoff, by the statistics. */
+static uint64
+estimate(Archive *archive)
+{
+	RouterRoute *route = hot_route(archive);
+	RouterKey	key = route->config.keys[route->hot_level];
+	int			guc_level = router_pin_settings(route->config.time_zone);
+	const char *column = quote_identifier(key.column);
+	char	   *from = router_key_text(&key, route->watermark);
+	char	   *before = router_key_text(&key, archive->cutoff);
+	uint64		rows;
+
+	SPI_connect();
+	rows = router_job_estimate(psprintf("SELECT FROM ONLY %s WHERE %s >= %s AND %s < %s",
+										router_qualified_name(archive->job.base), column, quote_literal_cstr(from),
+										column, quote_literal_cstr(before)));
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
+	return rows;
+}
+
 /* Step 1. What an interrupted run announced is replaced: rows from this cutoff on are hot again, and in the base. */
 static bool
 announce(RouterJob *job)
@@ -237,6 +259,11 @@ announce(RouterJob *job)
 	pending = archive->done ? route->watermark : archive->cutoff;
 	if (route->pending != pending)
 		put_watermark(archive, route->watermark, pending);
+	if (!archive->done)
+	{
+		archive->expected = estimate(archive);
+		router_job_progress(job, "move rows", InvalidOid, 0, archive->expected);
+	}
 	return true;
 }
 
@@ -445,6 +472,7 @@ drain(RouterJob *job)
 	put_watermark(archive, until, archive->cutoff);
 	archive->done = until >= archive->cutoff;
 	archive->moved += moved;
+	router_job_progress(job, "move rows", InvalidOid, archive->moved, Max(archive->expected, archive->moved));
 	return true;
 }
 
@@ -519,9 +547,10 @@ open_base(RouterJob *job)
  * Archives job->base, as router.archive does; commits in between unless the
  * job is atomic. cutoff NULL: by the hot window. NULL: all went well, as far as
  * the deadline allows; else the error, which is in router.events already.
+ * moved: how many rows, or NULL.
  */
 ErrorData *
-router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, bool dry_run)
+router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, bool dry_run, uint64 *moved)
 {
 	Archive		run = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff};
 	Archive    *archive = &run;
@@ -558,6 +587,8 @@ router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, bo
 				(errmsg("archived " UINT64_FORMAT " rows of %s%s", archive->moved, router_qualified_name(archive->job.base),
 						archive->done ? "" : ", more to come: the time budget is used up")));
 	router_job_note(&archive->job, archive->moved, error);
+	if (moved)
+		*moved = archive->moved;
 	return error;
 }
 
@@ -607,7 +638,7 @@ router_archive(PG_FUNCTION_ARGS)
 		ErrorData  *error;
 
 		job.base = lfirst_oid(lc);
-		error = router_archive_base(&job, batch_rows, cutoff, dry_run);
+		error = router_archive_base(&job, batch_rows, cutoff, dry_run, NULL);
 		if (error == NULL)
 			continue;
 		if (!PG_ARGISNULL(0))

@@ -1,7 +1,7 @@
 /*
  * catalog.c
  *		Sole reader and writer of the tables router.route_def, key_def,
- *		child_def, global_key_def and tier_def.
+ *		child_def, global_key_def, tier_def, maintain_def and progress_def.
  *
  * Rows are written with the heap functions, not SQL, so that a role with
  * nothing but INSERT on a base can cause a child without any right here; who
@@ -22,6 +22,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
@@ -30,7 +31,9 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "utils/array.h"
+#include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -110,9 +113,41 @@ enum
 	TIER_NATTS = TIER_REMOTE_SCHEMA,
 };
 
+enum
+{
+	UPKEEP_BASE = 1,
+	UPKEEP_PREMAKE,
+	UPKEEP_KEEP,
+	UPKEEP_KEEP_CHILDREN,
+	UPKEEP_RETIRE,
+	UPKEEP_RETIRE_SCHEMA,
+	UPKEEP_NATTS = UPKEEP_RETIRE_SCHEMA,
+};
+
+enum
+{
+	PROGRESS_BASE = 1,
+	PROGRESS_PID,
+	PROGRESS_BACKEND_START,
+	PROGRESS_QUERY_START,
+	PROGRESS_ACTION,
+	PROGRESS_PHASE,
+	PROGRESS_CHILD,
+	PROGRESS_DONE,
+	PROGRESS_TOTAL,
+	PROGRESS_STARTED,
+	PROGRESS_PHASE_STARTED,
+	PROGRESS_UPDATED,
+	PROGRESS_NATTS = PROGRESS_UPDATED,
+};
+
 PG_FUNCTION_INFO_V1(router_config_changed);
+PG_FUNCTION_INFO_V1(router_is_at_work);
 
 static const char *const policy_names[] = {"create", "default", "error"};
+static const char *const retire_names[] = {"drop", "detach", "schema"};
+
+static void sweep_progress(Oid base, bool all);
 
 const char *
 router_policy_name(RouterPolicy policy)
@@ -499,6 +534,8 @@ router_catalog_remove_route(Oid base)
 	delete_rows("route_def", "route_def_pkey", ROUTE_BASE, base);
 	delete_rows("key_def", "key_def_pkey", KEY_BASE, base);
 	delete_rows("tier_def", "tier_def_pkey", TIER_BASE, base);
+	router_catalog_remove_upkeep(base);
+	sweep_progress(base, true);
 	invalidate(base);
 }
 
@@ -904,4 +941,233 @@ router_config_changed(PG_FUNCTION_ARGS)
 	else if (strcmp(table, "global_key_def") == 0)
 		tup = refill_global_key(tup, desc);
 	return PointerGetDatum(tup);
+}
+
+/* ------------------------------------------------- settings of router.maintain */
+
+const char *
+router_retire_name(RouterRetire retire)
+{
+	return retire_names[retire];
+}
+
+/* Errors: invalid_parameter_value. */
+RouterRetire
+router_retire_from_text(const char *retire)
+{
+	for (int i = 0; i < lengthof(retire_names); i++)
+		if (strcmp(retire, retire_names[i]) == 0)
+			return (RouterRetire) i;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value \"%s\" for retire", retire),
+			 errhint("Allowed are 'drop', 'detach' and 'schema'.")));
+}
+
+/* The settings of a base, and whether there are any; what is not set is as the struct says. */
+bool
+router_catalog_upkeep(Oid base, RouterUpkeep *upkeep)
+{
+	Relation	rel = table_open(catalog_relid("maintain_def"), AccessShareLock);
+	SysScanDesc scan = begin_scan(rel, "maintain_def_pkey", UPKEEP_BASE, base);
+	HeapTuple	tup = systable_getnext(scan);
+	bool		found = HeapTupleIsValid(tup);
+
+	memset(upkeep, 0, sizeof(*upkeep));
+	upkeep->base = base;
+	upkeep->premake = -1;
+	if (found)
+	{
+		TupleDesc	desc = RelationGetDescr(rel);
+		bool		isnull;
+		Datum		datum = heap_getattr(tup, UPKEEP_PREMAKE, desc, &isnull);
+
+		upkeep->premake = isnull ? -1 : DatumGetInt32(datum);
+		datum = heap_getattr(tup, UPKEEP_KEEP, desc, &isnull);
+		if (!isnull)
+		{
+			upkeep->keep = palloc(sizeof(Interval));
+			*upkeep->keep = *DatumGetIntervalP(datum);
+		}
+		datum = heap_getattr(tup, UPKEEP_KEEP_CHILDREN, desc, &isnull);
+		upkeep->keep_children = isnull ? 0 : DatumGetInt32(datum);
+		upkeep->retire = router_retire_from_text(get_text(tup, UPKEEP_RETIRE, desc));
+		datum = heap_getattr(tup, UPKEEP_RETIRE_SCHEMA, desc, &isnull);
+		upkeep->retire_schema = isnull ? NULL : pstrdup(NameStr(*DatumGetName(datum)));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Puts these settings in the place of what was there. */
+void
+router_catalog_put_upkeep(const RouterUpkeep *upkeep)
+{
+	Datum		values[UPKEEP_NATTS] = {0};
+	bool		nulls[UPKEEP_NATTS] = {0};
+
+	router_catalog_remove_upkeep(upkeep->base);
+	values[UPKEEP_BASE - 1] = ObjectIdGetDatum(upkeep->base);
+	values[UPKEEP_PREMAKE - 1] = Int32GetDatum(upkeep->premake);
+	nulls[UPKEEP_PREMAKE - 1] = upkeep->premake < 0;
+	values[UPKEEP_KEEP - 1] = IntervalPGetDatum(upkeep->keep);
+	nulls[UPKEEP_KEEP - 1] = upkeep->keep == NULL;
+	values[UPKEEP_KEEP_CHILDREN - 1] = Int32GetDatum(upkeep->keep_children);
+	nulls[UPKEEP_KEEP_CHILDREN - 1] = upkeep->keep_children == 0;
+	values[UPKEEP_RETIRE - 1] = CStringGetTextDatum(router_retire_name(upkeep->retire));
+	nulls[UPKEEP_RETIRE_SCHEMA - 1] = upkeep->retire_schema == NULL;
+	if (upkeep->retire_schema)
+		values[UPKEEP_RETIRE_SCHEMA - 1] = DirectFunctionCall1(namein, CStringGetDatum(upkeep->retire_schema));
+	insert_row("maintain_def", values, nulls);
+}
+
+void
+router_catalog_remove_upkeep(Oid base)
+{
+	delete_rows("maintain_def", "maintain_def_pkey", UPKEEP_BASE, base);
+}
+
+/* ------------------------------------------------------------------ progress */
+
+/*
+ * Is the session that wrote a row of progress_def still at the statement that
+ * did? A session is told by its pid and start, a statement by its start. With
+ * track_activities off the statement cannot be told.
+ */
+static bool
+is_at_work(int pid, TimestampTz backend_start, TimestampTz query_start)
+{
+	for (int i = 1; i <= pgstat_fetch_stat_numbackends(); i++)
+	{
+		PgBackendStatus *status = &router_backend_status(i)->backendStatus;
+
+		if (status->st_procpid == pid && status->st_proc_start_timestamp == backend_start)
+			return status->st_state == STATE_DISABLED ||
+				((status->st_state == STATE_RUNNING || status->st_state == STATE_FASTPATH) &&
+				 status->st_activity_start_timestamp == query_start);
+	}
+	return false;
+}
+
+/* router.is_at_work(pid, backend_start, query_start) */
+Datum
+router_is_at_work(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(is_at_work(PG_GETARG_INT32(0), PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)));
+}
+
+static TimestampTz
+get_time(HeapTuple tup, int attno, TupleDesc desc)
+{
+	bool		isnull;
+
+	return DatumGetTimestampTz(heap_getattr(tup, attno, desc, &isnull));
+}
+
+static bool
+is_mine(HeapTuple tup, TupleDesc desc)
+{
+	bool		isnull;
+
+	return DatumGetInt32(heap_getattr(tup, PROGRESS_PID, desc, &isnull)) == MyProcPid &&
+		get_time(tup, PROGRESS_BACKEND_START, desc) == MyStartTimestamp &&
+		get_time(tup, PROGRESS_QUERY_START, desc) == GetCurrentStatementStartTimestamp();
+}
+
+/* Removes what interrupted statements left about a base, or all rows. Who else does so just now is not waited for. */
+static void
+sweep_progress(Oid base, bool all)
+{
+	Relation	rel = table_open(catalog_relid("progress_def"), RowExclusiveLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	SysScanDesc scan = begin_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
+	HeapTuple	tup;
+
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		TM_FailureData failure;
+		bool		isnull;
+		int			pid = DatumGetInt32(heap_getattr(tup, PROGRESS_PID, desc, &isnull));
+
+		if (all || pid == MyProcPid || !is_at_work(pid, get_time(tup, PROGRESS_BACKEND_START, desc),
+												   get_time(tup, PROGRESS_QUERY_START, desc)))
+			(void) table_tuple_delete(rel, &tup->t_self, GetCurrentCommandId(true), InvalidSnapshot, InvalidSnapshot,
+									  false, &failure, false);
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+/* Says how far this session's statement is with a base; others see it when it is committed. */
+void
+router_catalog_put_progress(const RouterProgress *progress)
+{
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tup;
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz started = now;
+	TimestampTz phase_started = now;
+	bool		found;
+	Datum		values[PROGRESS_NATTS] = {0};
+	bool		nulls[PROGRESS_NATTS] = {0};
+
+	values[PROGRESS_BASE - 1] = ObjectIdGetDatum(progress->base);
+	values[PROGRESS_PID - 1] = Int32GetDatum(MyProcPid);
+	values[PROGRESS_BACKEND_START - 1] = TimestampTzGetDatum(MyStartTimestamp);
+	values[PROGRESS_QUERY_START - 1] = TimestampTzGetDatum(GetCurrentStatementStartTimestamp());
+	values[PROGRESS_ACTION - 1] = CStringGetTextDatum(progress->action);
+	values[PROGRESS_PHASE - 1] = CStringGetTextDatum(progress->phase);
+	values[PROGRESS_CHILD - 1] = ObjectIdGetDatum(progress->child);
+	nulls[PROGRESS_CHILD - 1] = !OidIsValid(progress->child);
+	values[PROGRESS_DONE - 1] = Int64GetDatum(progress->done);
+	values[PROGRESS_TOTAL - 1] = Int64GetDatum(progress->total);
+	nulls[PROGRESS_TOTAL - 1] = progress->total == 0;
+	values[PROGRESS_UPDATED - 1] = TimestampTzGetDatum(now);
+
+	rel = table_open(catalog_relid("progress_def"), RowExclusiveLock);
+	scan = begin_scan(rel, "progress_def_pkey", PROGRESS_BASE, progress->base);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)) && !is_mine(tup, RelationGetDescr(rel)))
+		;
+	found = HeapTupleIsValid(tup);
+	if (found && strcmp(get_text(tup, PROGRESS_ACTION, RelationGetDescr(rel)), progress->action) == 0)
+	{
+		started = get_time(tup, PROGRESS_STARTED, RelationGetDescr(rel));
+		if (strcmp(get_text(tup, PROGRESS_PHASE, RelationGetDescr(rel)), progress->phase) == 0)
+			phase_started = get_time(tup, PROGRESS_PHASE_STARTED, RelationGetDescr(rel));
+	}
+	values[PROGRESS_STARTED - 1] = TimestampTzGetDatum(started);
+	values[PROGRESS_PHASE_STARTED - 1] = TimestampTzGetDatum(phase_started);
+	if (found)
+	{
+		HeapTuple	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+
+		CatalogTupleUpdate(rel, &tup->t_self, new);
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	if (!found)
+	{
+		sweep_progress(progress->base, false);
+		insert_row("progress_def", values, nulls);
+	}
+	CommandCounterIncrement();
+}
+
+/* This session's statement is done with a base. */
+void
+router_catalog_end_progress(Oid base)
+{
+	Relation	rel = table_open(catalog_relid("progress_def"), RowExclusiveLock);
+	SysScanDesc scan = begin_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
+	HeapTuple	tup;
+
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		if (is_mine(tup, RelationGetDescr(rel)))
+			CatalogTupleDelete(rel, &tup->t_self);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
 }

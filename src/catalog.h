@@ -64,6 +64,36 @@ typedef struct RouterTier
 	char	   *remote_schema;
 } RouterTier;
 
+/* What router.maintain does with children that are older than a route keeps. */
+typedef enum RouterRetire
+{
+	ROUTER_RETIRE_DROP,
+	ROUTER_RETIRE_DETACH,
+	ROUTER_RETIRE_SCHEMA,
+} RouterRetire;
+
+/* One row of maintain_def: the settings of router.maintain for a base. */
+typedef struct RouterUpkeep
+{
+	Oid			base;
+	int			premake;		/* steps to come; -1: not set */
+	Interval   *keep;			/* NULL: age is no reason to retire a child */
+	int			keep_children;	/* 0: their number is none */
+	RouterRetire retire;
+	char	   *retire_schema;	/* ROUTER_RETIRE_SCHEMA */
+} RouterUpkeep;
+
+/* What a session does to a base just now: one row of progress_def. */
+typedef struct RouterProgress
+{
+	Oid			base;
+	const char *action;
+	const char *phase;
+	Oid			child;			/* or InvalidOid */
+	uint64		done;
+	uint64		total;			/* 0: unknown */
+} RouterProgress;
+
 extern const char *router_policy_name(RouterPolicy policy);
 extern RouterPolicy router_policy_from_text(const char *setting, const char *policy, bool create_allowed);
 
@@ -94,5 +124,13 @@ extern List *router_catalog_tiers(Oid base);
 extern List *router_catalog_tiered_bases(void);
 extern void router_catalog_add_tier(Oid base, const RouterTier *tier);
 extern void router_catalog_remove_tier(Oid base, const Interval *after);
+
+extern const char *router_retire_name(RouterRetire retire);
+extern RouterRetire router_retire_from_text(const char *retire);
+extern bool router_catalog_upkeep(Oid base, RouterUpkeep *upkeep);
+extern void router_catalog_put_upkeep(const RouterUpkeep *upkeep);
+extern void router_catalog_remove_upkeep(Oid base);
+extern void router_catalog_put_progress(const RouterProgress *progress);
+extern void router_catalog_end_progress(Oid base);
 
 #endif

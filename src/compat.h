@@ -51,6 +51,19 @@
 #define router_has_truncate_triggers(relkind) ((relkind) == RELKIND_RELATION)
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#define router_backend_status(i) pgstat_get_local_beentry_by_index(i)
+#else
+#define router_backend_status(i) pgstat_fetch_stat_local_beentry(i)
+#endif
+
+/* the statistics of a table and of the whole below it, but not of each child by itself */
+#if PG_VERSION_NUM >= 180000
+#define ROUTER_ANALYZE_PARENT "ANALYZE ONLY"
+#else
+#define ROUTER_ANALYZE_PARENT "ANALYZE"
+#endif
+
 #if PG_VERSION_NUM >= 170000
 #define router_identity_sequence(rel, attnum) getIdentitySequence((rel), (attnum), false)
 #else

@@ -85,11 +85,18 @@ beyond_horizon(RouterRoute *route, const RouterKey *key, Datum value)
 		(number < router_key_now(key, horizon_end(horizon, -1)) && number >= key->pivot_value);
 }
 
-/* The instant before which rows of a hot route are aged, now, in units of its hot key. */
+/* The instant before which rows are older than an age, in units of the key that tells it. The route's zone is set. */
+int64
+router_age_cutoff(const RouterConfig *config, const Interval *age)
+{
+	return router_key_now(&config->keys[router_hot_level(config)], horizon_end(age, -1));
+}
+
+/* The instant before which rows of a hot route are aged. */
 int64
 router_hot_cutoff(const RouterConfig *config)
 {
-	return router_key_now(&config->keys[router_hot_level(config)], horizon_end(config->hot, -1));
+	return router_age_cutoff(config, config->hot);
 }
 
 /* Is one of the dates that would name a new child beyond the horizon? */

@@ -38,6 +38,7 @@ typedef struct RouterHomes
 
 extern void router_homes_init(RouterHomes *homes, RouterEntry *entry, Relation base, EState *estate,
 							  ResultRelInfo *root);
+extern int64 router_age_cutoff(const RouterConfig *config, const Interval *age);
 extern int64 router_hot_cutoff(const RouterConfig *config);
 extern void router_lock_homes(Oid base, LOCKMODE mode);
 extern void router_raise_reach(RouterEntry *entry, Oid base, const RouterBound *bound);

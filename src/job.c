@@ -9,6 +9,10 @@
  * committed between steps, and none is tried twice: the lock of who is in the
  * way would be waited for with all of ours in hand.
  *
+ * A deadlock is the job's to lose, not that of a transaction of the application:
+ * it looks for one soon after it began to wait, and gives up before others do,
+ * unless its lock_timeout is longer than their deadlock_timeout.
+ *
  * Memory: job->cxt lives until router_job_end, what a step allocates until its end.
  */
 #include "compat.h"
@@ -20,20 +24,31 @@
 #include "nodes/parsenodes.h"
 #include "pgstat.h"
 #include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "catalog.h"
 #include "child.h"
 #include "mirror.h"
 
 /* how often a step that did not get its lock is tried again, and the longest pause between */
 #define MAX_TRIES 20
 #define MAX_PAUSE_MS 2000L
+
+/* this try is the first with the full lock_timeout, each before it had half of that of the next */
+#define SHORT_TRIES 5
+
+/* deadlock_timeout of a step */
+#define DEADLOCK_TIMEOUT "50ms"
 
 /* Makes a job of the call of a procedure (of a function: an atomic one) and connects to SPI. The base is set later. */
 void
@@ -73,6 +88,8 @@ router_job_try(RouterJob *job, RouterStep step, bool as_owner)
 		MemoryContextSwitchTo(work);
 		(void) set_config_option("lock_timeout", psprintf("%d", job->lock_timeout), PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
+		(void) set_config_option("deadlock_timeout", DEADLOCK_TIMEOUT, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+								 0, false);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		/* expressions of indexes and constraints are the owner's, and run as such; an abort undoes it */
 		if (as_owner)
@@ -139,13 +156,23 @@ router_job_pause(int tries)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Runs a step until it gets its locks, and commits it. NULL: it succeeded. A cancel is thrown at once. */
+/*
+ * Runs a step until it gets its locks, and commits it. NULL: it succeeded. A
+ * cancel is thrown at once. While it waits for a lock others queue up behind
+ * it, so that first tries are short: most transactions are.
+ */
 ErrorData *
 router_job_insist(RouterJob *job, RouterStep step, bool as_owner)
 {
+	int			lock_timeout = job->lock_timeout;
+
 	for (int tries = 1;; tries++)
 	{
-		ErrorData  *error = router_job_try(job, step, as_owner);
+		ErrorData  *error;
+
+		job->lock_timeout = job->atomic ? lock_timeout : Max(lock_timeout >> Max(SHORT_TRIES - tries, 0), 1);
+		error = router_job_try(job, step, as_owner);
+		job->lock_timeout = lock_timeout;
 
 		if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
@@ -162,7 +189,71 @@ router_job_insist(RouterJob *job, RouterStep step, bool as_owner)
 	}
 }
 
-/* Records the outcome in router.events and commits; error NULL: it went well. Rolled back with the caller if atomic. */
+/* The name of a table that is not locked: its number if it is gone. */
+char *
+router_job_name(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	char	   *schema = name ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+
+	return schema ? quote_qualified_identifier(schema, name) : psprintf("%u", relid);
+}
+
+/* The session's text in pg_stat_activity: the statement, and as a comment behind it what it is at, or NULL. */
+static void
+report_activity(const char *what)
+{
+	uint64		query_id = pgstat_get_my_query_id();
+
+	if (debug_query_string == NULL)
+		return;					/* a worker that runs no statement */
+	pgstat_report_activity(STATE_RUNNING, what ? psprintf("%s -- %s", debug_query_string, what) : debug_query_string);
+	pgstat_report_query_id(query_id, true);
+}
+
+/*
+ * Says how far the job is, in router.progress and pg_stat_activity: to be
+ * called within a step, with whose work it is committed. child: what is worked
+ * on, or InvalidOid. total: 0 for unknown; an estimate will do. What they count
+ * is up to the phase: rows, or children. router_job_note ends it.
+ */
+void
+router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, uint64 total)
+{
+	RouterProgress progress = {.base = job->base,.action = job->action,.phase = phase,.child = child};
+	const char *name = router_job_name(OidIsValid(child) ? child : job->base);
+
+	progress.done = done;
+	progress.total = total;
+	/* in a transaction block nobody else could see it before it is over */
+	if (!job->atomic)
+		router_catalog_put_progress(&progress);
+	report_activity(total == 0 ? psprintf("%s: %s", name, phase) :
+					psprintf("%s: %s, " UINT64_FORMAT " of " UINT64_FORMAT, name, phase, done, Max(done, total)));
+}
+
+/* The planner's estimate of the rows of a query. SPI is connected. */
+uint64
+router_job_estimate(const char *query)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
+	CachedPlan *cached = plan ? SPI_plan_get_cached_plan(plan) : NULL;
+	double		rows = 0;
+
+	if (cached)
+	{
+		rows = linitial_node(PlannedStmt, cached->stmt_list)->planTree->plan_rows;
+		ReleaseCachedPlan(cached, NULL);
+	}
+	if (plan)
+		SPI_freeplan(plan);
+	return (uint64) rows;
+}
+
+/*
+ * Records the outcome in router.events, ends what router.progress shows, and
+ * commits; error NULL: it went well. Rolled back with the caller if atomic.
+ */
 void
 router_job_note(RouterJob *job, uint64 rows, const ErrorData *error)
 {
@@ -171,7 +262,9 @@ router_job_note(RouterJob *job, uint64 rows, const ErrorData *error)
 	/* a long message is toasted, which takes a snapshot */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	router_catalog_add_event(job->base, name, job->action, rows, error ? error->message : NULL);
+	router_catalog_end_progress(job->base);
 	PopActiveSnapshot();
+	report_activity(NULL);
 	commit(job);
 }
 

@@ -214,8 +214,9 @@ inherits_from(Oid child, Oid base)
 	return list_member_oid(find_inheritance_children(base, NoLock), child);
 }
 
-static const char *
-alter_word(Oid relid)
+/* "TABLE" or "FOREIGN TABLE", for ALTER and DROP. */
+const char *
+router_table_word(Oid relid)
 {
 	return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE ? "FOREIGN TABLE" : "TABLE";
 }
@@ -274,11 +275,11 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 
 	SPI_connect();
 	if (OidIsValid(get_relation_constraint_oid(child, ROUTER_CHECK_NAME, true)))
-		router_run("ALTER %s %s DROP CONSTRAINT %s", alter_word(child), name, ROUTER_CHECK_NAME);
+		router_run("ALTER %s %s DROP CONSTRAINT %s", router_table_word(child), name, ROUTER_CHECK_NAME);
 	if (condition[0] != '\0')
-		router_run("ALTER %s %s ADD CONSTRAINT %s CHECK (%s)", alter_word(child), name, ROUTER_CHECK_NAME, condition);
+		router_run("ALTER %s %s ADD CONSTRAINT %s CHECK (%s)", router_table_word(child), name, ROUTER_CHECK_NAME, condition);
 	if (!inherits_from(child, base))
-		router_run("ALTER %s %s INHERIT %s", alter_word(child), name, base_name);
+		router_run("ALTER %s %s INHERIT %s", router_table_word(child), name, base_name);
 	if (get_rel_relkind(child) == RELKIND_RELATION)
 	{
 		router_drop_move_trigger(child);
@@ -331,13 +332,33 @@ router_attach_child(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* router.detach_child(child, dry_run): the CHECK stays with the table. */
+/*
+ * Makes a child a table of its own again, its CHECK stays with it. The caller
+ * holds AccessExclusiveLock on it. Errors: foreign_key_violation if something
+ * refers to an entry of its rows.
+ */
+void
+router_child_release(Oid base, Oid child)
+{
+	int			guc_level;
+
+	router_keys_detach(base, child);
+	guc_level = router_pin_settings(NULL);
+	SPI_connect();
+	router_run("ALTER %s %s NO INHERIT %s", router_table_word(child), router_qualified_name(child),
+			   router_qualified_name(base));
+	router_drop_move_trigger(child);
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
+	router_catalog_remove_child(child);
+}
+
+/* router.detach_child(child, dry_run) */
 Datum
 router_detach_child(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
 	RouterChildDef *def;
-	int			guc_level;
 	Oid			child;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
@@ -355,15 +376,7 @@ router_detach_child(PG_FUNCTION_ARGS)
 	if (report.dry_run)
 		return (Datum) 0;
 	LockRelationOid(child, AccessExclusiveLock);
-	router_keys_detach(def->base, child);
-	guc_level = router_pin_settings(NULL);
-	SPI_connect();
-	router_run("ALTER %s %s NO INHERIT %s", alter_word(child), router_qualified_name(child),
-			   router_qualified_name(def->base));
-	router_drop_move_trigger(child);
-	SPI_finish();
-	AtEOXact_GUC(false, guc_level);
-	router_catalog_remove_child(child);
+	router_child_release(def->base, child);
 	return (Datum) 0;
 }
 
@@ -373,6 +386,7 @@ typedef struct Premake
 {
 	RouterRoute *route;
 	int			n;
+	bool		nightly;		/* called again and again: integer steps, which know no now, get no more */
 	RouterBound *path[ROUTER_MAX_LEVELS];
 	List	   *wanted;			/* of RouterBound *[nkeys] */
 } Premake;
@@ -438,6 +452,16 @@ premake_steps(Premake *pm, RouterNode *node, int level, int64 value, int steps)
 	}
 }
 
+/* The ranges there are. */
+static void
+premake_below_ranges(Premake *pm, RouterNode *node, int level)
+{
+	RouterKey  *key = &pm->route->config.keys[level];
+
+	for (int i = 0; node && level + 1 < pm->route->config.nkeys && i < node->nranges; i++)
+		premake_bound(pm, router_bound_parse(key, node->ranges[i].target.node->bound), &node->ranges[i].target, level);
+}
+
 static void
 premake_ranges(Premake *pm, RouterNode *node, int level)
 {
@@ -448,6 +472,8 @@ premake_ranges(Premake *pm, RouterNode *node, int level)
 		return;
 	if (key->kind == ROUTER_DATE)
 		premake_steps(pm, node, level, router_key_now(key, GetCurrentTransactionStartTimestamp()), pm->n + 1);
+	else if (pm->nightly)
+		premake_below_ranges(pm, node, level);
 	else if (!any || node->ranges[node->nranges - 1].hi < PG_INT64_MAX)
 		premake_steps(pm, node, level, any ? node->ranges[node->nranges - 1].hi + 1 : 1, pm->n);
 }
@@ -522,30 +548,47 @@ premake_level(Premake *pm, RouterNode *node, int level)
 	}
 }
 
+/*
+ * The children that premaking n steps would create: a list of RouterBound *[].
+ * nightly: as router.maintain does it. The route is current and stays so.
+ */
+List *
+router_premake_bounds(RouterRoute *route, int n, bool nightly)
+{
+	Premake		pm = {.route = route,.n = n,.nightly = nightly};
+	int			guc_level = router_pin_settings(route->config.time_zone);
+
+	premake_level(&pm, &route->root, 0);
+	AtEOXact_GUC(false, guc_level);
+	return pm.wanted;
+}
+
+/* An argument n of premake. Errors: invalid_parameter_value. */
+void
+router_check_steps(int n)
+{
+	if (n < 0 || n > MAX_PREMAKE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid number of steps %d", n),
+				 errhint("Give 0 to %d.", MAX_PREMAKE)));
+}
+
 /* router.premake(base, n, dry_run): see docs/reference.md for what it creates for which key. */
 Datum
 router_premake(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
 	RouterEntry *entry;
-	Premake		pm = {0};
-	int			guc_level;
+	RouterRoute *route;
 	ListCell   *lc;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
 	require(fcinfo, 2, "router.premake");
-	pm.n = PG_GETARG_INT32(1);
-	if (pm.n < 0 || pm.n > MAX_PREMAKE)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid number of steps %d", pm.n),
-				 errhint("Give 0 to %d.", MAX_PREMAKE)));
+	router_check_steps(PG_GETARG_INT32(1));
 	entry = router_owned_route(PG_GETARG_OID(0));
-	pm.route = router_lock_children(entry, PG_GETARG_OID(0));
-	guc_level = router_pin_settings(pm.route->config.time_zone);
-	premake_level(&pm, &pm.route->root, 0);
-	AtEOXact_GUC(false, guc_level);
-	foreach(lc, pm.wanted)
+	route = router_lock_children(entry, PG_GETARG_OID(0));
+	foreach(lc, router_premake_bounds(route, PG_GETARG_INT32(1), false))
 		router_create_reported(&report, entry, lfirst(lc), NULL);
 	return (Datum) 0;
 }

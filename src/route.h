@@ -1,6 +1,6 @@
 /*
  * route.h
- *		What the admin functions share. See route.c.
+ *		What the admin functions share. See route.c, manage.c.
  */
 #ifndef ROUTER_ROUTE_H
 #define ROUTER_ROUTE_H
@@ -13,6 +13,10 @@ extern RouterEntry *router_owned_route(Oid base);
 extern void router_check_owner(Oid relid);
 extern void router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **bounds, const char *name);
 extern int	router_mend_base(const RouterMirror *request, Oid base);
+extern const char *router_table_word(Oid relid);
+extern void router_child_release(Oid base, Oid child);
+extern List *router_premake_bounds(RouterRoute *route, int n, bool nightly);
+extern void router_check_steps(int n);
 extern RouterBound **router_default_bounds(RouterRoute *route);
 
 #endif

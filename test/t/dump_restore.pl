@@ -115,12 +115,14 @@ ALTER TABLE reading RENAME COLUMN residence_id TO home_id;
 SELECT router.add_global_key('reading', '{id}');
 CREATE TABLE alarm (reading_id bigint REFERENCES reading_id_keys ON DELETE CASCADE);
 INSERT INTO alarm VALUES (1), (2), (3);
+SELECT router.set_maintenance('reading', premake => 2, keep => '3 years', retire => 'schema', retire_schema => 'Odd schema'), router.set_maintenance('hashed', premake => 0);
 ALTER TABLE hashed RENAME TO hashed_renamed;
 SQL
 
 # What must come back the same.
 my %same = (
 	'routes'   => q{SELECT base, keys, time_zone, template, on_missing, on_reject, horizon, max_new_children, children FROM router.routes ORDER BY base::text},
+	'maintenance' => q{SELECT * FROM router.maintenance ORDER BY base::text},
 	'keys'     => q{SELECT base, level, kind, column_name, every, modulus, groups, pivot, label FROM router.key_def ORDER BY base::text, level},
 	'columns'  => q{SELECT k.base, k.level FROM router.key_def k JOIN pg_attribute a ON a.attrelid = k.base AND a.attname = k.column_name AND a.attnum = k.attnum ORDER BY k.base::text, k.level},
 	'children' => q{SELECT base, child, bounds, condition FROM router.children ORDER BY child::text},
@@ -180,7 +182,7 @@ sub schema_then_data
 	query($to, q{TRUNCATE ONLY hashed_renamed});
 
 	# the catalog alone makes routes of them
-	ok(run('pg_dump', '--data-only', '-t', 'router.route_def', '-t', 'router.key_def', '-t', 'router.child_def', '-t', 'router.global_key_def', '-f', "$dir/catalog.sql", $from), "$how: pg_dump of the catalog");
+	ok(run('pg_dump', '--data-only', '-t', 'router.route_def', '-t', 'router.key_def', '-t', 'router.child_def', '-t', 'router.global_key_def', '-t', 'router.maintain_def', '-f', "$dir/catalog.sql", $from), "$how: pg_dump of the catalog");
 	ok(run('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $to, '-f', "$dir/catalog.sql"), "$how: restore of the catalog");
 	is(query($to, $same{$_}), query($from, $same{$_}), "$how and catalog: $_") for qw(routes keys columns children);
 	query($to, q{INSERT INTO hashed_renamed VALUES (1), (2)});
