@@ -244,10 +244,16 @@ COMMENT ON PROCEDURE router.redistribute(regclass, boolean)
     IS 'empties the default child into children of their own, one transaction a child';
 
 CREATE PROCEDURE router.archive(base regclass DEFAULT NULL, batch_rows integer DEFAULT 10000, time_budget interval DEFAULT NULL,
-                                lock_timeout interval DEFAULT '1 second', cutoff text DEFAULT NULL, dry_run boolean DEFAULT false)
+                                lock_timeout interval DEFAULT '1 second', cutoff text DEFAULT NULL, dry_run boolean DEFAULT false,
+                                child regclass DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_archive';
-COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean)
-    IS 'moves rows that have left the hot window from the base into their children, in batches; base NULL: of all hot routes that you own';
+COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean, regclass)
+    IS 'moves rows that have left the hot window from the base into their children, in batches; base NULL: of all hot routes that you own; child: no further than its end';
+
+CREATE FUNCTION router.archive_now(base regclass, cutoff text DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS bigint VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_archive_now';
+COMMENT ON FUNCTION router.archive_now(regclass, text, boolean)
+    IS 'does what router.archive does within your transaction, with the base locked against all others; returns the number of rows. For small jobs';
 
 -- ---------------------------------------------------------------- global keys
 

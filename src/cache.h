@@ -89,6 +89,7 @@ extern RouterRoute *router_cache_route(RouterEntry *entry);
 extern Oid	router_cache_base(Oid relid);
 extern bool router_cache_is_current(const RouterEntry *entry);
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
+extern bool router_route_end(RouterRoute *route, int64 value, int64 *end);
 extern RouterZone router_route_zone(RouterRoute *route, const Datum *values, const bool *isnull);
 extern int	router_hot_level(const RouterConfig *config);
 extern void router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi);
