@@ -566,7 +566,7 @@ drain(RouterJob *job)
 {
 	Archive    *archive = (Archive *) job;
 	Relation	base = table_open(archive->job.base, RowExclusiveLock);
-	Drain		state = {.archive = archive,.base = base,.until = archive->cutoff,.next = archive->cutoff,.all_empty = true};
+	Drain		state = {.archive = archive,.base = base,.all_empty = true};
 	RouterRoute *route;
 	EState	   *estate;
 	AgedScan	scan;
@@ -575,6 +575,7 @@ drain(RouterJob *job)
 	router_lock_homes(archive->job.base, ExclusiveLock);
 	route = hot_route(archive);
 	state.from = route->watermark;
+	state.until = state.next = archive->cutoff;
 	archive->done = state.from >= archive->cutoff;
 	archive->missing = false;
 	if (archive->done)
