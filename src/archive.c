@@ -83,6 +83,7 @@ typedef struct Archive
 	Oid			child;			/* no further than its end; or InvalidOid */
 	int64		cutoff;
 	uint64		moved;
+	int			nbatches;		/* that were not undone */
 	int			created;		/* children, by the last step 3 */
 	bool		done;			/* the watermark has reached the cutoff */
 	bool		missing;		/* a row needs a child that is not there, or not known to all */
@@ -623,6 +624,7 @@ drain(RouterJob *job)
 	put_watermark(archive, state.until, archive->cutoff);
 	archive->done = state.until >= archive->cutoff;
 	archive->moved += state.moved;
+	archive->nbatches++;
 	return true;
 }
 
@@ -698,7 +700,8 @@ run_batches(Archive *archive)
 	ErrorData  *error = router_job_insist(&archive->job, announce, true);
 	int			idle = 0;
 
-	while (error == NULL && !archive->done && GetCurrentTimestamp() < archive->job.deadline)
+	while (error == NULL && !archive->done &&
+		   (archive->nbatches == 0 || GetCurrentTimestamp() < archive->job.deadline))
 	{
 		if (archive->missing)
 		{
