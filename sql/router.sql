@@ -288,10 +288,16 @@ COMMENT ON PROCEDURE router.redistribute(regclass, boolean)
     IS 'empties the default child into children of their own, one transaction a child';
 
 CREATE PROCEDURE router.archive(base regclass DEFAULT NULL, batch_rows integer DEFAULT 10000, time_budget interval DEFAULT NULL,
-                                lock_timeout interval DEFAULT '1 second', cutoff text DEFAULT NULL, dry_run boolean DEFAULT false)
+                                lock_timeout interval DEFAULT '1 second', cutoff text DEFAULT NULL, dry_run boolean DEFAULT false,
+                                child regclass DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_archive';
-COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean)
-    IS 'moves rows that have left the hot window from the base into their children, in batches; base NULL: of all hot routes that you own';
+COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean, regclass)
+    IS 'moves rows that have left the hot window from the base into their children, in batches; base NULL: of all hot routes that you own; child: no further than its end';
+
+CREATE FUNCTION router.archive_now(base regclass, cutoff text DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS bigint VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_archive_now';
+COMMENT ON FUNCTION router.archive_now(regclass, text, boolean)
+    IS 'does what router.archive does within your transaction, with the base locked against all others; returns the number of rows. For small jobs';
 
 -- ---------------------------------------------------------------- tiers
 
@@ -325,7 +331,7 @@ CREATE PROCEDURE router.maintain(base regclass DEFAULT NULL, time_budget interva
                                  batch_rows integer DEFAULT 10000, dry_run boolean DEFAULT false)
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_maintain';
 COMMENT ON PROCEDURE router.maintain(regclass, interval, interval, integer, boolean)
-    IS 'premakes children, archives, retires old children and analyzes the parent; base NULL: of all routes that you own. What fails does not stop the rest';
+    IS 'premakes children, archives, retires old children, moves others to their tier and analyzes the parent; base NULL: of all routes that you own. What fails does not stop the rest';
 
 CREATE FUNCTION router.set_maintenance(
         base regclass,

@@ -9,12 +9,13 @@
  *	   the base, which waits for writers that do not know of it. From then on a
  *	   writer of a row between watermark and cutoff takes the home lock
  *	   (ShareLock, see home.c) and looks again.
- *	2. Create the children that aged rows need, commit, and wait for everybody
- *	   who holds a lock on the base: their plans may not know all children. Rows
- *	   move only into children that were there before the wait.
- *	3. Drain: a batch takes the home lock (ExclusiveLock), moves all rows from
+ *	2. Drain: a batch takes the home lock (ExclusiveLock), moves all rows from
  *	   the watermark to some later point, and advances the watermark there, in
- *	   one transaction. At every instant each row has one home, so that unique
+ *	   one transaction. It ends where a child is missing, or not known to all.
+ *	3. Then create all children that aged rows need, commit, and wait for
+ *	   everybody who holds a lock on the base: their plans may not know all
+ *	   children. Rows move only into children that were there before the wait.
+ *	   Back to 2. At every instant each row has one home, so that unique
  *	   keys hold. Rows are deleted as moved: whoever waits for one gets core's
  *	   serialization error.
  * Readers see each row once by their snapshot. Nobody who reads or writes rows
@@ -34,11 +35,14 @@
 #include "access/tableam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -48,6 +52,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "utils/tuplesort.h"
 
 #include "archive.h"
 #include "home.h"
@@ -57,7 +62,17 @@
 /* how often children are looked for that a row needs and that somebody else is making */
 #define MAX_TRIES 20
 
+/* a batch into empty children, whose indexes are filled by the page, may have so many times batch_rows */
+#define EMPTY_CHILD_BATCHES 50
+
+/* without an index each batch reads the whole base: so there are not more of them, or batch_rows a batch */
+#define MAX_UNINDEXED_BATCHES 50
+
+/* a cutoff later than so long from now is taken for a mistake */
+#define LATEST_CUTOFF USECS_PER_DAY
+
 PG_FUNCTION_INFO_V1(router_archive);
+PG_FUNCTION_INFO_V1(router_archive_now);
 
 typedef struct Archive
 {
@@ -65,15 +80,36 @@ typedef struct Archive
 	RouterEntry *entry;
 	int			batch_rows;
 	const char *cutoff_text;	/* or NULL: by the hot window */
+	Oid			child;			/* no further than its end; or InvalidOid */
 	int64		cutoff;
 	uint64		moved;
-	int			created;		/* children, by the last step 2 */
+	int			nbatches;		/* that were not undone */
+	int			created;		/* children, by the last step 3 */
 	bool		done;			/* the watermark has reached the cutoff */
 	uint64		expected;		/* rows, as the planner sees it */
 	bool		missing;		/* a row needs a child that is not there, or not known to all */
-	bool		unknown;		/* the latter, of a child that step 2 did not make */
+	bool		unknown;		/* the latter, of a child that step 3 did not make */
 	List	   *known;			/* children that everybody knows who has a plan */
+	int64	   *ends;			/* without an index: where batches end, in order; or NULL */
+	int			nends;
 } Archive;
+
+/* A batch under way. */
+typedef struct Drain
+{
+	Archive    *archive;
+	Relation	base;
+	RouterHomes homes;
+	RouterBatch batch;
+	struct AgedScan *scan;
+	int64		from;			/* the watermark */
+	int64		until;			/* where it is going */
+	int64		next;			/* without an index: the first key there is from until on */
+	int64		last;			/* of the row before */
+	uint64		moved;
+	bool		all_empty;		/* the children that it met, before */
+	bool		undo;			/* it cannot be finished, nor ended before this row */
+} Drain;
 
 /* ------------------------------------------------------------- reading the base */
 
@@ -199,6 +235,33 @@ hot_route(Archive *archive)
 	return route;
 }
 
+/* The end of the child that the run shall not go beyond. */
+static int64
+end_of_child(Archive *archive, RouterRoute *route)
+{
+	RouterKey	key = route->config.keys[route->hot_level];
+	int			level = route->hot_level;
+	const char *base = get_rel_name(archive->job.base);
+	const char *child = get_rel_name(archive->child);
+	RouterChildDef *def = router_catalog_child(archive->child);
+	RouterBound *bound;
+
+	if (def == NULL || def->base != archive->job.base)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("table \"%s\" is not a child of \"%s\"", child ? child : "?", base),
+				 errhint("See router.children.")));
+	bound = level < def->nbounds ? router_bound_parse(&key, def->bounds[level]) : NULL;
+	if (bound == NULL || bound->form != ROUTER_BOUND_RANGE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("child \"%s\" has no range of dates to archive up to", child),
+				 errdetail("Its bounds are %s.", def->bounds[Min(level, def->nbounds - 1)]),
+				 errhint("Name a child with a range of %s, or give a cutoff.", key.column)));
+	return bound->hi == PG_INT64_MAX ? PG_INT64_MAX : bound->hi + 1;
+}
+
+/* Sets archive->cutoff, by what the caller gave. */
 static void
 find_cutoff(Archive *archive)
 {
@@ -208,6 +271,19 @@ find_cutoff(Archive *archive)
 
 	archive->cutoff = archive->cutoff_text ? router_key_parse(key, archive->cutoff_text) :
 		router_hot_cutoff(&route->config);
+	if (archive->cutoff != PG_INT64_MAX && archive->cutoff_text &&
+		archive->cutoff > router_key_now(key, GetCurrentTransactionStartTimestamp() + LATEST_CUTOFF))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cutoff \"%s\" lies in the future", archive->cutoff_text),
+				 errdetail("Rows until then would go to children as they come, and the watermark never goes back."),
+				 errhint("The latest cutoff is a day from now. To keep no row in the base any more, say 'infinity'.")));
+	if (OidIsValid(archive->child))
+	{
+		int64		end = end_of_child(archive, route);
+
+		archive->cutoff = Min(archive->cutoff, end);
+	}
 	AtEOXact_GUC(false, guc_level);
 }
 
@@ -276,7 +352,10 @@ init_homes(Archive *archive, RouterHomes *homes, Relation base, EState *estate)
 	homes->created = PG_INT32_MIN;	/* the rows are there: no rail holds them back */
 }
 
-/* Step 2, but for the waiting. */
+/*
+ * Step 3, but for the waiting. Where the date is all that decides and has an
+ * index, one row a child is read.
+ */
 static bool
 create_children(RouterJob *job)
 {
@@ -284,20 +363,32 @@ create_children(RouterJob *job)
 	Relation	base = table_open(archive->job.base, RowExclusiveLock);
 	RouterRoute *route = hot_route(archive);
 	EState	   *estate = router_make_estate(base, NULL);
-	AgedScan	scan;
+	int64		from = route->watermark;
 	RouterHomes homes;
-	int64		value;
+	bool		more = true;
 
 	init_homes(archive, &homes, base, estate);
-	begin_aged(&scan, base, route, route->watermark, archive->cutoff);
-	while (next_aged(&scan))
+	while (more)
 	{
-		route = hot_route(archive);
-		if (!hot_value(route, scan.slot, &value) || value < route->watermark || value >= archive->cutoff)
-			continue;
-		(void) router_home(&homes, scan.slot);
+		AgedScan	scan;
+		int64		value,
+					end;
+
+		more = false;
+		begin_aged(&scan, base, hot_route(archive), from, archive->cutoff);
+		while (!more && next_aged(&scan))
+		{
+			route = hot_route(archive);
+			if (!hot_value(route, scan.slot, &value) || value < from || value >= archive->cutoff)
+				continue;
+			(void) router_home(&homes, scan.slot);
+			route = hot_route(archive);
+			more = scan.index && route->config.nkeys == 1 && router_route_end(route, value, &end);
+		}
+		end_aged(&scan);
+		from = more ? end : from;
+		more = more && from < archive->cutoff;
 	}
-	end_aged(&scan);
 	archive->created = homes.created - PG_INT32_MIN;
 	router_homes_close(&homes);
 	router_free_estate(estate);
@@ -349,18 +440,55 @@ take_row(Archive *archive, Relation base, TupleTableSlot *slot, int64 value, Com
 	}
 }
 
-/* The end of a batch that is not known by the order of rows: that of a step of the key. */
-static int64
-end_of_step(Archive *archive, RouterRoute *route)
+/* Without an index: divides the keys of aged rows among batches, by one more scan. */
+static void
+plan_ends(Archive *archive, Relation base)
 {
-	RouterKey  *key = &route->config.keys[route->hot_level];
-	int64		lo = PG_INT64_MIN;
-	int64		hi = PG_INT64_MAX;
+	RouterRoute *route = hot_route(archive);
+	int64		from = route->watermark;
+	Tuplesortstate *sort = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, work_mem, NULL,
+												 TUPLESORT_NONE);
+	AgedScan	scan;
+	int64		nrows = 0,
+				size,
+				value;
 
-	if (route->watermark == PG_INT64_MIN || !router_key_bucket(key, route->watermark, &lo, &hi) ||
-		hi >= archive->cutoff - 1)
-		return archive->cutoff;
-	return hi + 1;
+	begin_aged(&scan, base, route, from, archive->cutoff);
+	while (next_aged(&scan))
+	{
+		route = hot_route(archive);
+		if (!hot_value(route, scan.slot, &value) || value < from || value >= archive->cutoff)
+			continue;
+		tuplesort_putdatum(sort, Int64GetDatum(value), false);
+		nrows++;
+	}
+	end_aged(&scan);
+	tuplesort_performsort(sort);
+	size = Max((int64) archive->batch_rows, nrows / MAX_UNINDEXED_BATCHES + 1);
+	archive->ends = MemoryContextAlloc(archive->job.cxt, (nrows / size + 1) * sizeof(int64));
+	archive->nends = 0;
+	for (int64 n = 0; n + size < nrows; n += size)
+	{
+		Datum		key;
+		bool		isnull;
+
+		if (!tuplesort_skiptuples(sort, size - 1, true) || !router_getdatum(sort, &key, &isnull))
+			elog(ERROR, "keys of aged rows are missing");
+		archive->ends[archive->nends++] = DatumGetInt64(key) + 1;
+	}
+	tuplesort_end(sort);
+}
+
+/* Without an index: where the batch that begins at the watermark ends. */
+static int64
+end_of_batch(Archive *archive, Relation base, int64 watermark)
+{
+	if (archive->ends == NULL)
+		plan_ends(archive, base);
+	for (int i = 0; i < archive->nends; i++)
+		if (archive->ends[i] > watermark)
+			return archive->ends[i];
+	return archive->cutoff;
 }
 
 /*
@@ -383,29 +511,100 @@ is_known(Archive *archive, Relation base, RouterDest *dest)
 	return TransactionIdPrecedes(xmin, GetOldestNonRemovableTransactionId(base));
 }
 
-/* Step 3: one batch. archive->missing: it moved rows but must be undone, a child is missing. */
+/* Called for each child that a batch meets. */
+static void
+meet_child(RouterHomes *homes, RouterDest *dest)
+{
+	Drain	   *drain = homes->arg;
+
+	router_dest_mute(dest);
+	dest->barred = !is_known(drain->archive, drain->base, dest);
+	if (!RELKIND_HAS_TABLE_AM(dest->rel->rd_rel->relkind) || RelationGetNumberOfBlocks(dest->rel) > 0)
+		drain->all_empty = false;
+}
+
+/* Is there a home to which rows may move now? */
+static bool
+is_ready(Drain *drain, RouterDest *dest)
+{
+	if (dest && !dest->barred)
+		return true;
+	drain->archive->missing = true;
+	drain->archive->unknown = dest != NULL;
+	return false;
+}
+
+/* Shall the batch end before a row, and may it, since there is a point between this row and the one before? */
+static bool
+ends_before(Drain *drain, RouterDest *dest, int64 value)
+{
+	uint64		limit = drain->archive->batch_rows;
+
+	if (drain->all_empty)
+		limit *= EMPTY_CHILD_BATCHES;
+	return drain->scan->index && drain->moved > 0 && value > drain->last &&
+		(drain->moved >= limit || !is_ready(drain, dest));
+}
+
+/* Moves the row in the scan's slot, if it is one of the batch. False: the batch is at its end. */
+static bool
+drain_row(Drain *drain)
+{
+	Archive    *archive = drain->archive;
+	TupleTableSlot *slot = drain->scan->slot;
+	RouterDest *dest;
+	ItemPointerData tid;
+	int64		value;
+
+	if (!hot_value(hot_route(archive), slot, &value) || value < drain->from)
+		return true;
+	if (value >= drain->until)
+	{
+		drain->next = Min(drain->next, value);
+		return true;
+	}
+	dest = router_home(&drain->homes, slot);
+	if (ends_before(drain, dest, value))
+	{
+		drain->until = value;
+		return false;
+	}
+	drain->last = value;
+	drain->undo = !is_ready(drain, dest);
+	if (drain->undo)
+		return false;
+	tid = slot->tts_tid;
+	if (!take_row(archive, drain->base, slot, value, drain->batch.cid))
+		return true;
+	if (!ItemPointerEquals(&tid, &slot->tts_tid))
+	{
+		dest = router_home(&drain->homes, slot);	/* the newest version may have another one */
+		drain->undo = !is_ready(drain, dest);
+		if (drain->undo)
+			return false;
+	}
+	router_batch_add(&drain->batch, dest, slot);
+	drain->moved++;
+	return true;
+}
+
+/* Step 2: one batch. archive->missing: it ended, or was undone, where a child is missing. */
 static bool
 drain(RouterJob *job)
 {
 	Archive    *archive = (Archive *) job;
 	Relation	base = table_open(archive->job.base, RowExclusiveLock);
+	Drain		state = {.archive = archive,.base = base,.all_empty = true};
 	RouterRoute *route;
 	EState	   *estate;
-	RouterHomes homes;
-	RouterBatch batch = {0};
 	AgedScan	scan;
 	RouterAsOwner saved;
-	CommandId	cid;
-	int64		from,
-				until,
-				next,
-				last = 0;
-	uint64		moved = 0;
 
 	router_lock_homes(archive->job.base, ExclusiveLock);
 	route = hot_route(archive);
-	from = route->watermark;
-	archive->done = from >= archive->cutoff;
+	state.from = route->watermark;
+	state.until = state.next = archive->cutoff;
+	archive->done = state.from >= archive->cutoff;
 	archive->missing = false;
 	if (archive->done)
 	{
@@ -413,65 +612,46 @@ drain(RouterJob *job)
 		return true;
 	}
 	estate = router_make_estate(base, NULL);
-	cid = GetCurrentCommandId(true);
-	batch.estate = estate;
-	batch.cid = cid;
-	init_homes(archive, &homes, base, estate);
-	homes.create_none = true;
-	begin_aged(&scan, base, route, from, archive->cutoff);
-	until = scan.index ? archive->cutoff : end_of_step(archive, route);
-	next = archive->cutoff;		/* or the first key there is from until on */
+	state.batch.estate = estate;
+	state.batch.cid = GetCurrentCommandId(true);
+	state.batch.bulk_kb = maintenance_work_mem;
+	init_homes(archive, &state.homes, base, estate);
+	state.homes.create_none = true;
+	state.homes.opened = meet_child;
+	state.homes.arg = &state;
+	begin_aged(&scan, base, route, state.from, archive->cutoff);
+	state.scan = &scan;
+	if (scan.index == NULL)
+		state.until = end_of_batch(archive, base, state.from);
 	PushActiveSnapshot(scan.snapshot);
 	router_moving_begin(&saved, base);
-	while (!archive->missing && next_aged(&scan))
+	while (next_aged(&scan))
 	{
-		RouterDest *dest;
-		int64		value;
-
 		ResetPerTupleExprContext(estate);
-		route = hot_route(archive);
-		if (!hot_value(route, scan.slot, &value) || value < from)
-			continue;
-		if (value >= until)
-		{
-			next = Min(next, value);
-			continue;
-		}
-		if (scan.index && moved >= (uint64) archive->batch_rows && value > last)
-		{
-			until = value;
+		if (!drain_row(&state))
 			break;
-		}
-		last = value;
-		if (!take_row(archive, base, scan.slot, value, cid))
-			continue;
-		dest = router_home(&homes, scan.slot);
-		archive->unknown = dest && dest->nused == 0 && !is_known(archive, base, dest);
-		if (dest == NULL || archive->unknown)
-		{
-			archive->missing = true;
-			continue;
-		}
-		if (dest->nused == 0)
-			router_dest_mute(dest);
-		router_batch_add(&batch, dest, scan.slot);
-		moved++;
 	}
-	router_batch_flush(&batch);
+	if (!state.undo)
+	{
+		router_batch_flush(&state.batch);
+		for (RouterDest *dest = state.homes.first; dest; dest = dest->next_opened)
+			router_dest_enter(dest);
+	}
 	router_moving_end(&saved, estate);
 	PopActiveSnapshot();
 	end_aged(&scan);
-	router_homes_close(&homes);
+	router_homes_close(&state.homes);
 	router_free_estate(estate);
 	table_close(base, NoLock);
-	if (archive->missing)
+	if (state.undo)
 		return false;
 	CommandCounterIncrement();
 	if (!scan.index)
-		until = next;			/* nothing can come between: the home lock is held */
-	put_watermark(archive, until, archive->cutoff);
-	archive->done = until >= archive->cutoff;
-	archive->moved += moved;
+		state.until = state.next;	/* nothing can come between: the home lock is held */
+	put_watermark(archive, state.until, archive->cutoff);
+	archive->done = state.until >= archive->cutoff;
+	archive->moved += state.moved;
+	archive->nbatches++;
 	router_job_progress(job, "move rows", InvalidOid, archive->moved, Max(archive->expected, archive->moved));
 	return true;
 }
@@ -515,8 +695,7 @@ count_aged(RouterJob *job)
 	}
 	end_aged(&scan);
 	table_close(base, NoLock);
-	ereport(NOTICE,
-			(errmsg("would archive " UINT64_FORMAT " rows of %s", n, router_qualified_name(archive->job.base))));
+	archive->moved = n;
 	return true;
 }
 
@@ -543,34 +722,21 @@ open_base(RouterJob *job)
 	return true;
 }
 
-/*
- * Archives job->base, as router.archive does; commits in between unless the
- * job is atomic. cutoff NULL: by the hot window. NULL: all went well, as far as
- * the deadline allows; else the error, which is in router.events already.
- * moved: how many rows, or NULL.
- */
-ErrorData *
-router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, bool dry_run, uint64 *moved)
+static ErrorData *
+run_batches(Archive *archive)
 {
-	Archive		run = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff};
-	Archive    *archive = &run;
-	ErrorData  *error = router_job_insist(&archive->job, open_base, false);
+	ErrorData  *error = router_job_insist(&archive->job, announce, true);
 	int			idle = 0;
 
-	if (error == NULL && dry_run)
-		return router_job_insist(&archive->job, count_aged, true);
-	if (error == NULL)
-		error = router_job_insist(&archive->job, announce, true);
-	archive->missing = !archive->done;
-	archive->unknown = false;
-	while (error == NULL && !archive->done && GetCurrentTimestamp() < archive->job.deadline)
+	while (error == NULL && !archive->done &&
+		   (archive->nbatches == 0 || GetCurrentTimestamp() < archive->job.deadline))
 	{
 		if (archive->missing)
 		{
 			error = router_job_insist(&archive->job, create_children, true);
 			if (error == NULL && (archive->created > 0 || archive->unknown))
 				wait_for_planners(archive);
-			/* at first there may be nothing to create */
+			/* somebody else may be making it */
 			if (error == NULL && archive->created == 0 && idle++ > 2)
 			{
 				if (idle > MAX_TRIES || archive->job.atomic)
@@ -582,13 +748,48 @@ router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, bo
 		if (error == NULL)
 			error = router_job_insist(&archive->job, drain, true);
 	}
-	if (error == NULL)
+	return error;
+}
+
+/* Tells by NOTICE how many rows it were, or would be. */
+static void
+tell_rows(Archive *archive, bool dry_run)
+{
+	const char *base = router_qualified_name(archive->job.base);
+	unsigned long n = archive->moved;
+
+	if (dry_run)
 		ereport(NOTICE,
-				(errmsg("archived " UINT64_FORMAT " rows of %s%s", archive->moved, router_qualified_name(archive->job.base),
-						archive->done ? "" : ", more to come: the time budget is used up")));
-	router_job_note(&archive->job, archive->moved, error);
+				(errmsg_plural("would archive %lu row of %s", "would archive %lu rows of %s", n, n, base)));
+	else
+		ereport(NOTICE,
+				(errmsg_plural("archived %lu row of %s%s", "archived %lu rows of %s%s", n, n, base,
+							   archive->done ? "" : ", more to come: the time budget is used up")));
+}
+
+/*
+ * Archives job->base, as router.archive does; commits in between unless the
+ * job is atomic. cutoff NULL: by the hot window; child InvalidOid: all. tell:
+ * a NOTICE says the number of rows. moved: gets it, or NULL. Returns NULL
+ * when all went well, as far as the deadline allows; else the error, which is
+ * in router.events already.
+ */
+ErrorData *
+router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, Oid child, bool dry_run, bool tell,
+					uint64 *moved)
+{
+	Archive		run = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff,.child = child};
+	Archive    *archive = &run;
+	ErrorData  *error = router_job_insist(&archive->job, open_base, false);
+
+	if (error == NULL)
+		error = dry_run ? router_job_insist(&archive->job, count_aged, true) : run_batches(archive);
+	if (error == NULL && tell)
+		tell_rows(archive, dry_run);
 	if (moved)
 		*moved = archive->moved;
+	if (!dry_run)
+		router_job_note(&archive->job, archive->moved, error);
 	return error;
 }
 
@@ -609,7 +810,7 @@ hot_bases(void)
 	return bases;
 }
 
-/* CALL router.archive(base, batch_rows, time_budget, lock_timeout, cutoff, dry_run) */
+/* CALL router.archive(base, batch_rows, time_budget, lock_timeout, cutoff, dry_run, child) */
 Datum
 router_archive(PG_FUNCTION_ARGS)
 {
@@ -617,6 +818,7 @@ router_archive(PG_FUNCTION_ARGS)
 	int			batch_rows;
 	char	   *cutoff;
 	bool		dry_run;
+	Oid			child = PG_ARGISNULL(6) ? InvalidOid : PG_GETARG_OID(6);
 	List	   *bases;
 	int			failed = 0;
 	ListCell   *lc;
@@ -626,6 +828,11 @@ router_archive(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for %s", PG_ARGISNULL(3) ? "lock_timeout" : "batch_rows"),
 				 errhint("batch_rows is a number above zero, lock_timeout an interval.")));
+	if (OidIsValid(child) && PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("child needs a base"),
+				 errhint("Name the base to which the child belongs as well.")));
 	batch_rows = PG_GETARG_INT32(1);
 	dry_run = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
 	job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(3));
@@ -638,7 +845,7 @@ router_archive(PG_FUNCTION_ARGS)
 		ErrorData  *error;
 
 		job.base = lfirst_oid(lc);
-		error = router_archive_base(&job, batch_rows, cutoff, dry_run, NULL);
+		error = router_archive_base(&job, batch_rows, cutoff, child, dry_run, true, NULL);
 		if (error == NULL)
 			continue;
 		if (!PG_ARGISNULL(0))
@@ -657,4 +864,29 @@ router_archive(PG_FUNCTION_ARGS)
 				 job.atomic ? 0 : errdetail("What was archived of the others is committed."),
 				 errhint("See router.events for the reasons.")));
 	PG_RETURN_VOID();
+}
+
+/* SELECT router.archive_now(base, cutoff, dry_run) */
+Datum
+router_archive_now(PG_FUNCTION_ARGS)
+{
+	RouterJob	job = {.deadline = DT_NOEND,.lock_timeout = LockTimeout};
+	char	   *cutoff;
+	ErrorData  *error;
+	uint64		moved;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("base must not be NULL"),
+				 errhint("Name a hot base.")));
+	router_job_begin(&job, fcinfo, "archive");
+	job.base = PG_GETARG_OID(0);
+	cutoff = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	error = router_archive_base(&job, PG_INT32_MAX, cutoff, InvalidOid, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2), false,
+								&moved);
+	if (error)
+		ReThrowError(error);
+	router_job_end(&job);
+	PG_RETURN_INT64(moved);
 }

@@ -7,7 +7,7 @@
 
 #include "job.h"
 
-extern ErrorData *router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, bool dry_run,
-									  uint64 *moved);
+extern ErrorData *router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, Oid child,
+									  bool dry_run, bool tell, uint64 *moved);
 
 #endif

@@ -601,12 +601,12 @@ router_node_first_range(const RouterNode *node, int64 value)
 	return lo;
 }
 
-static inline RouterTarget *
+static inline RouterRange *
 search_ranges(RouterNode *node, int64 value)
 {
 	int			i = router_node_first_range(node, value);
 
-	return i < node->nranges && node->ranges[i].lo <= value ? &node->ranges[i].target : NULL;
+	return i < node->nranges && node->ranges[i].lo <= value ? &node->ranges[i] : NULL;
 }
 
 static RouterTarget *
@@ -681,7 +681,11 @@ router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, R
 		if (isnull[level])
 			target = &node->null;
 		else if (router_key_is_range(key))
-			target = search_ranges(node, router_key_int(key, values[level]));
+		{
+			RouterRange *range = search_ranges(node, router_key_int(key, values[level]));
+
+			target = range ? &range->target : NULL;
+		}
 		else if (key->kind == ROUTER_HASH)
 			target = search_buckets(key, node, values[level]);
 		else
@@ -692,6 +696,17 @@ router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, R
 			return target->child;
 		node = target->node;
 	}
+}
+
+/* Where the range of the outermost key ends that holds a value; false: there is none. An open end is PG_INT64_MAX. */
+bool
+router_route_end(RouterRoute *route, int64 value, int64 *end)
+{
+	RouterRange *range = search_ranges(&route->root, value);
+
+	if (range)
+		*end = range->hi == PG_INT64_MAX ? PG_INT64_MAX : range->hi + 1;
+	return range != NULL;
 }
 
 /* The key by which a hot route tells the age of rows: the outermost date; -1: there is none. */

@@ -100,6 +100,7 @@ extern int	router_node_first_range(const RouterNode *node, int64 value);
 extern const RouterTarget *router_node_value(RouterKey *key, const RouterNode *node, Datum value);
 extern bool router_route_has(const RouterRoute *route, Oid child);
 extern RouterRoute *router_cache_route_and_strays(RouterEntry *entry);
+extern bool router_route_end(RouterRoute *route, int64 value, int64 *end);
 extern RouterZone router_route_zone(RouterRoute *route, const Datum *values, const bool *isnull);
 extern int	router_hot_level(const RouterConfig *config);
 extern void router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi);

@@ -83,6 +83,34 @@
 #endif
 
 #if PG_VERSION_NUM >= 160000
+#define router_getdatum(sort, value, isnull) tuplesort_getdatum((sort), true, false, (value), (isnull), NULL)
+#else
+#define router_getdatum(sort, value, isnull) tuplesort_getdatum((sort), true, (value), (isnull), NULL)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define router_bt_max_size(page) BTMaxItemSize
+#else
+#define router_bt_max_size(page) BTMaxItemSize(page)
+#endif
+
+/* The leaf of a btree where a key belongs, locked for writing, and the way there. */
+#if PG_VERSION_NUM >= 170000
+#define router_bt_search(index, heap, key, buf) _bt_search((index), (heap), (key), (buf), BT_WRITE)
+#elif PG_VERSION_NUM >= 160000
+#define router_bt_search(index, heap, key, buf) _bt_search((index), (heap), (key), (buf), BT_WRITE, NULL)
+#else
+#define router_bt_search(index, heap, key, buf) _bt_search((index), (key), (buf), BT_WRITE, NULL)
+#endif
+#if PG_VERSION_NUM >= 160000
+#define router_bt_new_page(index, heap) _bt_allocbuf((index), (heap))
+#define router_bt_finish_split(index, heap, left, stack) _bt_finish_split((index), (heap), (left), (stack))
+#else
+#define router_bt_new_page(index, heap) _bt_getbuf((index), P_NEW, BT_WRITE)
+#define router_bt_finish_split(index, heap, left, stack) _bt_finish_split((index), (left), (stack))
+#endif
+
+#if PG_VERSION_NUM >= 160000
 #define router_new_file_subid(rel) ((rel)->rd_newRelfilelocatorSubid)
 #else
 #define router_new_file_subid(rel) ((rel)->rd_newRelfilenodeSubid)

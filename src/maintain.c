@@ -27,6 +27,7 @@
 
 #include "archive.h"
 #include "retention.h"
+#include "tier.h"
 
 /* steps premade for a route by date that has no setting */
 #define DEFAULT_PREMAKE 1
@@ -350,7 +351,7 @@ archive(Maintain *maintain)
 	if (!maintain->hot || is_late(maintain))
 		return;
 	maintain->job.action = "archive";
-	error = router_archive_base(&maintain->job, maintain->batch_rows, NULL, maintain->dry_run, &moved);
+	error = router_archive_base(&maintain->job, maintain->batch_rows, NULL, InvalidOid, maintain->dry_run, true, &moved);
 	maintain->changed += moved;
 	if (error)
 		warn(maintain, "archive", error);
@@ -368,6 +369,19 @@ retention(Maintain *maintain)
 	maintain->changed += retired;
 	if (error)
 		warn(maintain, "retention", error);
+}
+
+static void
+tier(Maintain *maintain)
+{
+	ErrorData  *error;
+
+	if (router_catalog_tiers(maintain->job.base) == NIL || is_late(maintain))
+		return;
+	maintain->job.action = "tier";
+	error = router_tier_base(&maintain->job, maintain->dry_run);
+	if (error)
+		warn(maintain, "tier", error);
 }
 
 /* ------------------------------------------------------------------ statistics */
@@ -469,6 +483,7 @@ maintain_base(Maintain *maintain)
 	premake(maintain);
 	archive(maintain);
 	retention(maintain);
+	tier(maintain);				/* not before: what goes need not move */
 	/* last, for what the others changed */
 	analyze(maintain);
 }

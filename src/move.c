@@ -311,9 +311,17 @@ finish_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 
 	if (rri->ri_NumIndices > 0)
 		recheck = router_insert_index_tuples(rri, slot, batch->estate);
+	if (dest->bulk)
+		router_bulk_add(dest->bulk, slot);
 	if (batch->capture || (rri->ri_TrigDesc && rri->ri_TrigDesc->trig_insert_after_row))
 		ExecARInsertTriggers(batch->estate, rri, slot, recheck, batch->capture);
 	list_free(recheck);
+}
+
+static bool
+is_full(RouterDest *dest)
+{
+	return dest->nused >= MAX_DEST_ROWS || dest->nbytes >= MAX_DEST_BYTES;
 }
 
 /* Was the table created or truncated in this subtransaction, so that nobody else can see what is in it? */
@@ -323,6 +331,26 @@ is_new(Relation rel)
 	SubTransactionId here = GetCurrentSubTransactionId();
 
 	return rel->rd_createSubid == here || router_new_file_subid(rel) == here;
+}
+
+/* The first full load tells that a destination gets many rows. Each one takes half of the memory that is left. */
+static void
+keep_entries_back(RouterBatch *batch, RouterDest *dest)
+{
+	if (dest->bulk || batch->bulk_kb == 0 || dest->rri->ri_NumIndices == 0 || !is_full(dest))
+		return;
+	dest->bulk = router_bulk_begin(dest->rri, batch->estate, batch->bulk_kb / 2);
+	if (dest->bulk)
+		batch->bulk_kb -= batch->bulk_kb / 2;
+}
+
+/* Enters the rows of a destination into the indexes for which that was put off. */
+void
+router_dest_enter(RouterDest *dest)
+{
+	if (dest->bulk)
+		router_bulk_finish(dest->bulk);
+	dest->bulk = NULL;
 }
 
 static void
@@ -345,6 +373,7 @@ flush_dest(RouterBatch *batch, RouterDest *dest)
 	MemoryContextSwitchTo(old);
 
 	router_keys_collect(dest->keys, copy);
+	keep_entries_back(batch, dest);
 	for (int i = 0; i < nused; i++)
 	{
 		if (copy)
@@ -434,6 +463,30 @@ take_tuple(TupleTableSlot *to, TupleTableSlot *from)
 }
 
 /*
+ * Copies a row. ExecCopySlot would let the slot point into the buffer of the
+ * other, to be copied all the same when it is inserted: a pin for each row that waits.
+ */
+static void
+copy_tuple(TupleTableSlot *to, TupleTableSlot *from)
+{
+	BufferHeapTupleTableSlot *target = (BufferHeapTupleTableSlot *) to;
+	MemoryContext old;
+
+	if (!TTS_IS_BUFFERTUPLE(from) || !TTS_IS_BUFFERTUPLE(to))
+	{
+		ExecCopySlot(to, from);
+		return;
+	}
+	ExecClearTuple(to);
+	old = MemoryContextSwitchTo(to->tts_mcxt);
+	target->base.tuple = ExecCopySlotHeapTuple(from);
+	MemoryContextSwitchTo(old);
+	target->base.off = 0;
+	to->tts_nvalid = 0;
+	to->tts_flags = (to->tts_flags & ~TTS_FLAG_EMPTY) | TTS_FLAG_SHOULDFREE;
+}
+
+/*
  * Copies a row into a slot of its destination, which fires its BEFORE ROW
  * triggers and computes its generated columns there. False: a trigger wants no
  * insert.
@@ -451,7 +504,7 @@ prepare_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, TupleTab
 	{
 		check_row(batch, dest, slot);
 		if (!batch->may_take || !take_tuple(copy, slot))
-			ExecCopySlot(copy, slot);
+			copy_tuple(copy, slot);
 		copy->tts_tableOid = RelationGetRelid(dest->rel);
 		return true;
 	}
@@ -513,7 +566,7 @@ router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 		dest->next_pending = batch->pending;
 		batch->pending = dest;
 	}
-	if (dest->nused >= MAX_DEST_ROWS || dest->nbytes >= MAX_DEST_BYTES)
+	if (is_full(dest))
 	{
 		flush_dest(batch, dest);
 		router_keys_flush(dest->keys);

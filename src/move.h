@@ -6,6 +6,7 @@
 #define ROUTER_MOVE_H
 
 #include "compat.h"
+#include "bulk.h"
 #include "entry.h"
 
 #include "access/tupconvert.h"
@@ -24,6 +25,8 @@ typedef struct RouterDest
 	EState	   *estate;			/* of a foreign table made ready; else NULL */
 	RouterKeys *keys;			/* the statement's global keys, or NULL */
 	bool		by_row;			/* its triggers want to see the rows one by one */
+	bool		barred;			/* the opener's mark: no rows go there now */
+	RouterBulk *bulk;			/* index entries kept back, or NULL */
 
 	TupleDesc	slot_desc;		/* of the slots; not counted, so that slots need no pin */
 	TupleTableSlot **slots;		/* rows waiting to be inserted */
@@ -45,6 +48,7 @@ typedef struct RouterBatch
 	struct CopyFromStateData *copy; /* for line numbers in error messages, or NULL */
 	bool		may_take;		/* rows may be taken out of the slots they come in */
 	bool		freeze;			/* COPY FREEZE: rows into tables that are new here are frozen */
+	int			bulk_kb;		/* not 0: keep index entries back, in so much memory; router_dest_enter ends it */
 	/* called for each row inserted; or NULL */
 	void		(*inserted) (struct RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot);
 	void	   *arg;			/* for inserted */
@@ -65,6 +69,7 @@ extern bool router_has_row_triggers(const TriggerDesc *triggers, int timing);
 
 extern bool router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot);
 extern void router_batch_flush(RouterBatch *batch);
+extern void router_dest_enter(RouterDest *dest);
 extern bool router_insert_unless_conflict(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, List *arbiters,
 										  Snapshot snapshot);
 
