@@ -69,9 +69,28 @@
 
 #if PG_VERSION_NUM >= 160000
 #define router_new_file_subid(rel) ((rel)->rd_newRelfilelocatorSubid)
+#define router_first_file_subid(rel) ((rel)->rd_firstRelfilelocatorSubid)
 #else
 #define router_new_file_subid(rel) ((rel)->rd_newRelfilenodeSubid)
+#define router_first_file_subid(rel) ((rel)->rd_firstRelfilenodeSubid)
 #endif
+
+#if PG_VERSION_NUM >= 180000
+#define router_not_null_is_valid(desc, i) (TupleDescCompactAttr((desc), (i))->attnullability == ATTNULLABLE_VALID)
+#define router_swap_all_frozen(a, b) router_swap(int32, (a)->relallfrozen, (b)->relallfrozen)
+#else
+#define router_not_null_is_valid(desc, i) (TupleDescAttr((desc), (i))->attnotnull)
+#define router_swap_all_frozen(a, b) ((void) 0)
+#endif
+
+/* before 17 a relation that was given other storage had to be closed by hand */
+#if PG_VERSION_NUM >= 170000
+#define router_close_storage(relid) ((void) 0)
+#else
+#define router_close_storage(relid) RelationCloseSmgrByOid(relid)
+#endif
+
+#define router_swap(type, x, y) do { type router_swap_x = (x); (x) = (y); (y) = router_swap_x; } while (0)
 
 /* Fires the BEFORE ROW DELETE triggers for a row that is locked already; false: one of them wants no delete. */
 static inline bool

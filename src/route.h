@@ -13,6 +13,7 @@ extern RouterEntry *router_owned_route(Oid base);
 extern void router_check_owner(Oid relid);
 extern void router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **bounds, const char *name);
 extern int	router_mend_base(const RouterMirror *request, Oid base);
+extern bool router_reaches(Oid relid, const RouterKey *key, int64 point);
 extern RouterBound **router_default_bounds(RouterRoute *route);
 
 #endif
