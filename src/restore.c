@@ -138,7 +138,7 @@ bring_back(RouterReport *report, RouterEntry *entry, Oid base, List *children)
 
 	foreach(lc, children)
 	{
-		RouterSettle settle = {.entry = entry,.from = lfirst_oid(lc)};
+		RouterSettle settle = {.entry = entry,.from = lfirst_oid(lc),.create_none = true};
 
 		if (report->dry_run)
 		{
@@ -147,6 +147,11 @@ bring_back(RouterReport *report, RouterEntry *entry, Oid base, List *children)
 			continue;
 		}
 		router_settle(&settle);
+		if (settle.missing)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("a row of \"%s\" belongs to a child that does not exist", get_rel_name(lfirst_oid(lc))),
+					 errhint("See router.check.")));
 		router_report(report, "moved " UINT64_FORMAT " rows of %s back into %s", settle.moved,
 					  router_qualified_name(lfirst_oid(lc)), router_qualified_name(base));
 	}

@@ -581,18 +581,20 @@ count_of(HTAB *counts, Oid home)
 	return count;
 }
 
-/* The rows of an index between two points, up to a limit; those that are dead may count as well. */
+/* The rows between two points of an index, up to a limit. */
 static uint64
 count_range(Relation base, Relation index, const RouterKey *key, int64 from, int64 before, uint64 limit)
 {
 	IndexScanDesc scan = router_key_scan(base, index, key, GetActiveSnapshot(), from, before);
+	TupleTableSlot *slot = table_slot_create(base, NULL);
 	uint64		n = 0;
 
-	while (n < limit && index_getnext_tid(scan, ForwardScanDirection))
+	while (n < limit && index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		n++;
 	}
+	ExecDropSingleTupleTableSlot(slot);
 	index_endscan(scan);
 	return n;
 }

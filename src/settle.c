@@ -110,6 +110,7 @@ typedef struct Run
 	RouterBatch batch;
 	TupleConversionMap *map;	/* layout of the table -> that of the base; NULL: alike */
 	TupleTableSlot *row;		/* for map */
+	bool		is_default;		/* the table is the default child */
 } Run;
 
 /* Sends a row home; false: its child is missing. */
@@ -125,7 +126,7 @@ send_home(Run *run, TupleTableSlot *slot)
 		slot = execute_attr_map_slot(run->map->attrMap, slot, run->row);
 	dest = router_home(&run->homes, slot);
 	if (dest == NULL)
-		return false;
+		return run->is_default; /* which is the home of rows that lack one */
 	if (RelationGetRelid(dest->rel) == run->settle->from)
 		return true;
 	if (dest->nused == 0)
@@ -175,10 +176,11 @@ router_settle(RouterSettle *settle)
 {
 	RouterRoute *route = router_route_locked(settle->entry);
 	const char *column = route->hot_level < 0 ? NULL : pstrdup(route->config.keys[route->hot_level].column);
+	bool		is_default = settle->from == route->default_child;
 	Relation	base = table_open(route->config.base, NoLock);
 	Relation	from = table_open(settle->from, NoLock);
 	EState	   *estate = router_make_estate(base, NULL);
-	Run			run = {.settle = settle,.from = from,.estate = estate,.batch = {.estate = estate,.cid = InvalidCommandId}};
+	Run			run = {.settle = settle,.from = from,.is_default = is_default,.estate = estate};
 	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	Oid			index = settle->some_stay ? router_key_index(from, column) : InvalidOid;
@@ -186,6 +188,8 @@ router_settle(RouterSettle *settle)
 
 	settle->moved = 0;
 	settle->missing = false;
+	run.batch.estate = estate;
+	run.batch.cid = InvalidCommandId;
 	PushActiveSnapshot(snapshot);
 	router_moving_begin(&saved, base);
 	router_homes_init(&run.homes, settle->entry, base, estate, router_make_root(estate, base));

@@ -16,7 +16,7 @@ typedef struct RouterSettle
 	RouterEntry *entry;
 	Oid			from;			/* the base or a child; nobody else can write to it */
 	bool		archiving;		/* the base is no home, and no rail holds a row back */
-	bool		create_none;	/* give up when a row lacks its child */
+	bool		create_none;	/* give up when a row lacks its child; one of the default child stays */
 
 	/* rows whose hot key is in [stay_from, stay_before) are known to be at home */
 	bool		some_stay;
