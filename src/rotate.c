@@ -76,9 +76,6 @@
 /* how often a row is met whose child has just been dropped, or that came late */
 #define MAX_SURVEYS 5
 
-/* how often old snapshots are looked for before the CHECK is left NOT VALID: about half a minute */
-#define MAX_WAITS 20
-
 /* archive swaps if it has to move back less than one row of so many */
 #define PAYS_FROM 5
 
@@ -610,9 +607,9 @@ hot_limit(Rotate *rotate, Relation base)
 
 /*
  * Counts by an index on the only key, from child to child. The homes are those
- * of archiving.
+ * of archiving. False: the default child is one of them, whose rows lie scattered.
  */
-static void
+static bool
 count_by_index(Rotate *rotate, Relation base, Oid relid, RouterHomes *homes, HTAB *counts)
 {
 	Relation	index = index_open(relid, AccessShareLock);
@@ -620,9 +617,10 @@ count_by_index(Rotate *rotate, Relation base, Oid relid, RouterHomes *homes, HTA
 	TupleTableSlot *slot = table_slot_create(base, NULL);
 	uint64		limit = hot_limit(rotate, base);
 	int64		from = PG_INT64_MIN;
+	bool		ranges = true;
 
 	count_of(counts, InvalidOid)->rows = count_range(base, index, &key, rotate->cutoff, PG_INT64_MAX, limit);
-	while (from < rotate->cutoff && count_of(counts, InvalidOid)->rows < limit)
+	while (ranges && from < rotate->cutoff && count_of(counts, InvalidOid)->rows < limit)
 	{
 		IndexScanDesc scan = router_key_scan(base, index, &key, GetActiveSnapshot(), from, rotate->cutoff);
 		bool		found = index_getnext_slot(scan, ForwardScanDirection, slot);
@@ -640,8 +638,9 @@ count_by_index(Rotate *rotate, Relation base, Oid relid, RouterHomes *homes, HTA
 		guc_level = router_pin_settings(hot_route(rotate)->config.time_zone);
 		bound = router_bound_parse(&key, router_catalog_child(RelationGetRelid(dest->rel))->bounds[0]);
 		AtEOXact_GUC(false, guc_level);
-		if (bound->form != ROUTER_BOUND_RANGE)
-			break;				/* the default child: whatever is behind is not worth a look */
+		ranges = bound->form == ROUTER_BOUND_RANGE;
+		if (!ranges)
+			break;
 		count_of(counts, RelationGetRelid(dest->rel))->rows +=
 			count_range(base, index, &key, bound->lo, bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1,
 						PG_UINT64_MAX);
@@ -649,6 +648,7 @@ count_by_index(Rotate *rotate, Relation base, Oid relid, RouterHomes *homes, HTA
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, NoLock);
+	return ranges;
 }
 
 static void
@@ -698,6 +698,7 @@ count_child(Relation child, uint64 limit)
 static void
 choose_child(Rotate *rotate, HTAB *counts)
 {
+	Oid			default_child = hot_route(rotate)->default_child;
 	HASH_SEQ_STATUS status;
 	Count	   *count;
 	Relation	child;
@@ -708,7 +709,7 @@ choose_child(Rotate *rotate, HTAB *counts)
 	while ((count = hash_seq_search(&status)) != NULL)
 	{
 		rotate->rest += count->rows;
-		if (OidIsValid(count->home) && count->rows > rotate->stay)
+		if (OidIsValid(count->home) && count->home != default_child && count->rows > rotate->stay)
 		{
 			rotate->child = count->home;
 			rotate->stay = count->rows;
@@ -766,10 +767,11 @@ survey(RouterJob *job)
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (rotate->cutoff > hot_route(rotate)->watermark)
 	{
-		if (one_key && OidIsValid(index))
-			count_by_index(rotate, base, index, &homes, counts);
-		else
+		if (!one_key || !OidIsValid(index) || !count_by_index(rotate, base, index, &homes, counts))
+		{
+			counts = make_counts();
 			count_all(rotate, base, &homes, counts);
+		}
 	}
 	router_homes_close(&homes);
 	router_free_estate(estate);
@@ -861,25 +863,26 @@ swap(RouterJob *job)
 	return done;
 }
 
-/* Is a snapshot still in use to which the swap has not happened? */
-static bool
-is_seen_otherwise(Rotate *rotate)
+/* Waits for those who have a snapshot to which the swap has not happened: to the end of their transactions. */
+static void
+wait_for_old_snapshots(TransactionId xid)
 {
 	VirtualTransactionId *older;
 	int			n;
 
-	older = GetCurrentVirtualXIDs(rotate->xid, true, false, PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC, &n);
-	pfree(older);
-	return n > 0;
+	older = GetCurrentVirtualXIDs(xid, true, false, PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC, &n);
+	for (int i = 0; i < n; i++)
+		(void) VirtualXactLock(older[i], true);
 }
 
-/* Step 3, when old snapshots are gone. */
+/* Step 3. Two that wait for each other are told apart by the deadlock detector, and try again. */
 static bool
 validate(RouterJob *job)
 {
 	Rotate	   *rotate = (Rotate *) job;
 	char	   *name = router_qualified_name(rotate->child);
 
+	wait_for_old_snapshots(rotate->xid);
 	SPI_connect();
 	router_run_at_rest(psprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", name, ROUTER_CHECK_NAME));
 	router_run("ANALYZE %s", name);
@@ -888,38 +891,18 @@ validate(RouterJob *job)
 }
 
 static void
-validate_later(Rotate *rotate, const char *why)
-{
-	ereport(rotate->job.atomic ? NOTICE : WARNING,
-			(errcode(ERRCODE_OBJECT_IN_USE),
-			 errmsg("constraint \"%s\" of %s is not validated yet: %s", ROUTER_CHECK_NAME,
-					router_qualified_name(rotate->child), why),
-			 errhint("Queries read the child without need until ALTER TABLE %s VALIDATE CONSTRAINT %s.",
-					 router_qualified_name(rotate->child), ROUTER_CHECK_NAME)));
-}
-
-static void
 finish(Rotate *rotate)
 {
-	ErrorData  *error;
+	ErrorData  *error = rotate->job.atomic ? NULL : router_job_insist(&rotate->job, validate, true);
 
-	if (rotate->job.atomic)
-	{
-		validate_later(rotate, "snapshots older than this transaction may be in use");
-		return;
-	}
-	for (int i = 1; is_seen_otherwise(rotate); i++)
-	{
-		if (i > MAX_WAITS)
-		{
-			validate_later(rotate, "snapshots from before the swap are in use");
-			return;
-		}
-		router_job_pause(i);
-	}
-	error = router_job_insist(&rotate->job, validate, true);
-	if (error)
-		validate_later(rotate, error->message);
+	if (error || rotate->job.atomic)
+		ereport(error ? WARNING : NOTICE,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("constraint \"%s\" of %s is not validated yet: %s", ROUTER_CHECK_NAME,
+						router_qualified_name(rotate->child),
+						error ? error->message : "snapshots older than this transaction may be in use"),
+				 errhint("Queries read the child without need until ALTER TABLE %s VALIDATE CONSTRAINT %s.",
+						 router_qualified_name(rotate->child), ROUTER_CHECK_NAME)));
 }
 
 /* --------------------------------------------------------------- the procedure */
