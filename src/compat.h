@@ -77,10 +77,8 @@
 
 #if PG_VERSION_NUM >= 180000
 #define router_not_null_is_valid(desc, i) (TupleDescCompactAttr((desc), (i))->attnullability == ATTNULLABLE_VALID)
-#define router_swap_all_frozen(a, b) router_swap(int32, (a)->relallfrozen, (b)->relallfrozen)
 #else
 #define router_not_null_is_valid(desc, i) (TupleDescAttr((desc), (i))->attnotnull)
-#define router_swap_all_frozen(a, b) ((void) 0)
 #endif
 
 /* before 17 a relation that was given other storage had to be closed by hand */
@@ -90,7 +88,17 @@
 #define router_close_storage(relid) RelationCloseSmgrByOid(relid)
 #endif
 
-#define router_swap(type, x, y) do { type router_swap_x = (x); (x) = (y); (y) = router_swap_x; } while (0)
+/* pg_class knows from 18 on how many pages are frozen. */
+static inline void
+router_swap_all_frozen(Form_pg_class a, Form_pg_class b)
+{
+#if PG_VERSION_NUM >= 180000
+	int32		relallfrozen = a->relallfrozen;
+
+	a->relallfrozen = b->relallfrozen;
+	b->relallfrozen = relallfrozen;
+#endif
+}
 
 /* Fires the BEFORE ROW DELETE triggers for a row that is locked already; false: one of them wants no delete. */
 static inline bool
