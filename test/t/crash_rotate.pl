@@ -1,7 +1,7 @@
 # router.rotate and kill -9: while clients insert and update, the server is killed
 # at random points of turnovers and started again. What a client was told is
 # there must be there, once, and in the one table where it belongs; indexes are sound.
-# CRASHES sets how often (8); SEED repeats a run.
+# CRASHES sets how often (6); SEED repeats a run.
 use strict;
 use warnings;
 use POSIX ();
@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $crashes = $ENV{CRASHES} || 8;
+my $crashes = $ENV{CRASHES} || 6;
 my $seed = $ENV{SEED} || time;
 my $clients = 3;
 srand($seed);
