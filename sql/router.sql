@@ -376,6 +376,24 @@ COMMENT ON VIEW router.progress
 
 GRANT SELECT ON router.maintenance, router.progress TO PUBLIC;
 
+-- ---------------------------------------------------------------- turnover
+
+CREATE PROCEDURE router.rotate(base regclass, lock_timeout interval DEFAULT '1 second', cutoff text DEFAULT NULL,
+                               dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_rotate';
+COMMENT ON PROCEDURE router.rotate(regclass, interval, text, boolean)
+    IS 'turnover of a hot base whose rows nearly all have aged into one child: the two exchange their storage, the other rows are moved';
+
+CREATE FUNCTION router.restore(child regclass, younger boolean DEFAULT false, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_restore';
+COMMENT ON FUNCTION router.restore(regclass, boolean, boolean)
+    IS 'brings the rows of the youngest archived child back into its hot base, and the watermark back to where the child begins; younger: along with all that is younger';
+
+CREATE FUNCTION router.end_hot(base regclass, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_end_hot';
+COMMENT ON FUNCTION router.end_hot(regclass, boolean)
+    IS 'ends the hot window: all rows of the base go to their children, and the route goes on without';
+
 -- ---------------------------------------------------------------- global keys
 
 CREATE FUNCTION router.add_global_key(base regclass, columns name[], key_table name DEFAULT NULL, dry_run boolean DEFAULT false)

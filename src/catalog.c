@@ -420,7 +420,7 @@ put_settings(const RouterConfig *config)
 	put_text(config->watermark, &values[ROUTE_WATERMARK - 1], &nulls[ROUTE_WATERMARK - 1]);
 	put_text(config->pending, &values[ROUTE_PENDING - 1], &nulls[ROUTE_PENDING - 1]);
 	put_text(config->reach, &values[ROUTE_REACH - 1], &nulls[ROUTE_REACH - 1]);
-	if (there && get_text(there, ROUTE_WATERMARK, RelationGetDescr(rel)))
+	if (config->hot && there && get_text(there, ROUTE_WATERMARK, RelationGetDescr(rel)))
 	{
 		/* archiving may have gone on since config was read: the watermark never goes back */
 		values[ROUTE_WATERMARK - 1] = heap_getattr(there, ROUTE_WATERMARK, RelationGetDescr(rel),
@@ -440,7 +440,7 @@ put_settings(const RouterConfig *config)
 	CommandCounterIncrement();
 }
 
-/* Writes a route, in place of the one there was; but the watermark of a hot one stays. */
+/* Writes a route, in place of the one there was; but the watermark of one that stays hot stays as well. */
 void
 router_catalog_put_route(const RouterConfig *config)
 {

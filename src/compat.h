@@ -112,9 +112,36 @@
 
 #if PG_VERSION_NUM >= 160000
 #define router_new_file_subid(rel) ((rel)->rd_newRelfilelocatorSubid)
+#define router_first_file_subid(rel) ((rel)->rd_firstRelfilelocatorSubid)
 #else
 #define router_new_file_subid(rel) ((rel)->rd_newRelfilenodeSubid)
+#define router_first_file_subid(rel) ((rel)->rd_firstRelfilenodeSubid)
 #endif
+
+#if PG_VERSION_NUM >= 180000
+#define router_not_null_is_valid(desc, i) (TupleDescCompactAttr((desc), (i))->attnullability == ATTNULLABLE_VALID)
+#else
+#define router_not_null_is_valid(desc, i) (TupleDescAttr((desc), (i))->attnotnull)
+#endif
+
+/* before 17 a relation that was given other storage had to be closed by hand */
+#if PG_VERSION_NUM >= 170000
+#define router_close_storage(relid) ((void) 0)
+#else
+#define router_close_storage(relid) RelationCloseSmgrByOid(relid)
+#endif
+
+/* pg_class knows from 18 on how many pages are frozen. */
+static inline void
+router_swap_all_frozen(Form_pg_class a, Form_pg_class b)
+{
+#if PG_VERSION_NUM >= 180000
+	int32		relallfrozen = a->relallfrozen;
+
+	a->relallfrozen = b->relallfrozen;
+	b->relallfrozen = relallfrozen;
+#endif
+}
 
 /* Fires the BEFORE ROW DELETE triggers for a row that is locked already; false: one of them wants no delete. */
 static inline bool

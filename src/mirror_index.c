@@ -600,6 +600,43 @@ router_base_index(Oid base, Oid child, Oid index)
 	return found;
 }
 
+/*
+ * The indexes of a base, and in the same order those of a child that stand for
+ * them. Returns an index of either that has no counterpart, or InvalidOid.
+ */
+Oid
+router_pair_indexes(Oid base, Oid child, List **base_indexes, List **child_indexes)
+{
+	RouterMirror request = {.aspects = ROUTER_INDEXES,.dry_run = true};
+	Mirror		m;
+	Oid			odd = InvalidOid;
+	List	   *of_base,
+			   *of_child;
+	ListCell   *lc;
+
+	*base_indexes = *child_indexes = NIL;
+	router_open_mirror(&m, &request, base, child);
+	of_base = read_shapes(m.base);
+	of_child = read_child_shapes(&m);
+	match_shapes(&m, of_base, of_child);
+	foreach(lc, list_concat_copy(of_child, of_base))
+	{
+		Shape	   *shape = lfirst(lc);
+
+		if (shape->match == NULL)
+			odd = shape->oid;
+	}
+	foreach(lc, OidIsValid(odd) ? NIL : of_base)
+	{
+		Shape	   *shape = lfirst(lc);
+
+		*base_indexes = lappend_oid(*base_indexes, shape->oid);
+		*child_indexes = lappend_oid(*child_indexes, shape->match->oid);
+	}
+	router_close_mirror(&m);
+	return odd;
+}
+
 void
 router_mirror_replica_identity(Mirror *m)
 {

@@ -43,6 +43,7 @@
 #include "entry.h"
 #include "home.h"
 #include "mirror.h"
+#include "settle.h"
 
 #define DEFAULT_HORIZON_MONTHS (100 * 12)
 #define DEFAULT_MAX_NEW_CHILDREN 1000
@@ -480,49 +481,6 @@ is_filled(Oid child)
 	return filled;
 }
 
-/* Moves those rows of a base, which nobody else can write to now, into their homes that are not hot. */
-static uint64
-move_base_rows(RouterEntry *entry, Oid relid)
-{
-	Relation	base = table_open(relid, NoLock);
-	EState	   *estate = router_make_estate(base, NULL);
-	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};
-	TupleTableSlot *slot = table_slot_create(base, &estate->es_tupleTable);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(base, snapshot, 0, NULL);
-	RouterHomes homes;
-	RouterAsOwner saved;
-	uint64		moved = 0;
-
-	PushActiveSnapshot(snapshot);
-	router_moving_begin(&saved, base);
-	router_homes_init(&homes, entry, base, estate, router_make_root(estate, base));
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		RouterDest *dest;
-
-		CHECK_FOR_INTERRUPTS();
-		ResetPerTupleExprContext(estate);
-		if (router_row_is_hot(&homes, slot))
-			continue;
-		dest = router_home(&homes, slot);
-		if (dest->nused == 0)
-			router_dest_mute(dest);
-		router_delete_row(base, &slot->tts_tid, GetCurrentCommandId(true));
-		router_batch_add(&batch, dest, slot);
-		moved++;
-	}
-	router_batch_flush(&batch);
-	router_moving_end(&saved, estate);
-	table_endscan(scan);
-	PopActiveSnapshot();
-	UnregisterSnapshot(snapshot);
-	router_homes_close(&homes);
-	router_free_estate(estate);
-	table_close(base, NoLock);
-	return moved;
-}
-
 /* ---------------------------------------------------------------- triggers */
 
 /* How a trigger of a table fires, or 0 if there is none of this name. */
@@ -626,8 +584,8 @@ check_config(RouterConfig *config, Relation base)
 }
 
 /* Has a table a row whose key is at or behind a point? */
-static bool
-reaches(Oid relid, const RouterKey *key, int64 point)
+bool
+router_reaches(Oid relid, const RouterKey *key, int64 point)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	AttrNumber	attnum = get_attnum(relid, key->column);
@@ -677,7 +635,7 @@ set_watermark(RouterConfig *config, RouterRoute *route, bool has_hot_rows)
 		watermark = Max(watermark, bound->hi + 1);
 	}
 	if (route && OidIsValid(route->default_child) && get_rel_relkind(route->default_child) == RELKIND_RELATION &&
-		reaches(route->default_child, key, watermark))
+		router_reaches(route->default_child, key, watermark))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("routed table \"%s\" cannot become hot", get_rel_name(config->base)),
@@ -875,10 +833,11 @@ router_create_route(PG_FUNCTION_ARGS)
 			create_known_children(&report, entry);
 		if (rows)
 		{
-			uint64		moved = move_base_rows(entry, relid);
+			RouterSettle settle = {.entry = entry,.from = relid};
 
-			if (moved > 0)
-				router_report(&report, "move " UINT64_FORMAT " rows", moved);
+			router_settle(&settle);
+			if (settle.moved > 0)
+				router_report(&report, "move " UINT64_FORMAT " rows", settle.moved);
 		}
 	}
 	else

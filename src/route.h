@@ -17,6 +17,7 @@ extern const char *router_table_word(Oid relid);
 extern void router_child_release(Oid base, Oid child);
 extern List *router_premake_bounds(RouterRoute *route, int n, bool nightly);
 extern void router_check_steps(int n);
+extern bool router_reaches(Oid relid, const RouterKey *key, int64 point);
 extern RouterBound **router_default_bounds(RouterRoute *route);
 
 #endif

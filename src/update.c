@@ -593,6 +593,22 @@ router_move_row(PG_FUNCTION_ARGS)
 
 /* ----------------------------------------------------------------- statements */
 
+/*
+ * May an older snapshot see rows in a child that do not satisfy its CHECK? So
+ * it is after a swap of storage (rotate.c). The trigger has the row locked, and
+ * finds that it has changed, before that CHECK is evaluated.
+ */
+static bool
+has_unvalidated_home(Relation rel)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+
+	for (int i = 0; constr && i < constr->num_check; i++)
+		if (!constr->check[i].ccvalid && strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) == 0)
+			return true;
+	return false;
+}
+
 /* At the start of a statement: is the trigger needed? */
 void
 router_update_start(ModifyTableState *mtstate)
@@ -607,8 +623,9 @@ router_update_start(ModifyTableState *mtstate)
 	if (route == NULL)
 		return;
 	for (int i = 0; i < mtstate->mt_nrels; i++)
-		router_mask_move(mtstate->resultRelInfo[i].ri_TrigDesc, &route->config,
-						 ExecGetUpdatedCols(root, mtstate->ps.state));
+		if (!has_unvalidated_home(mtstate->resultRelInfo[i].ri_RelationDesc))
+			router_mask_move(mtstate->resultRelInfo[i].ri_TrigDesc, &route->config,
+							 ExecGetUpdatedCols(root, mtstate->ps.state));
 }
 
 /* Before AFTER triggers fire: the executor may have stopped with a row on the detour. */
