@@ -45,7 +45,8 @@ COMMENT ON TABLE router.key_def IS 'the keys of each routed table, outermost fir
 CREATE TABLE router.child_def (
     child  regclass NOT NULL PRIMARY KEY,
     base   regclass NOT NULL,
-    bounds text[]   NOT NULL         -- one a level; grammar in src/key.c
+    bounds text[]   NOT NULL,        -- one a level; grammar in src/key.c
+    loose  boolean  NOT NULL DEFAULT false   -- rotated: older snapshots may see other rows in it, until its CHECK is validated
 );
 CREATE INDEX child_def_base_idx ON router.child_def (base);
 COMMENT ON INDEX router.child_def_base_idx IS 'the children of a base';

@@ -297,6 +297,8 @@ add_children(RouterRoute *route, List *children)
 			bounds[i] = router_bound_parse(&route->config.keys[i], def->bounds[i]);
 		MemoryContextSwitchTo(route->cxt);
 		add_child(route, def->child, bounds, def->bounds);
+		if (def->loose)
+			route->loose = lappend_oid(route->loose, def->child);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
 	}
@@ -634,6 +636,40 @@ search_buckets(RouterKey *key, const RouterNode *node, Datum value)
 		if (hash % node->buckets[i].modulus == node->buckets[i].remainder)
 			return &node->buckets[i].target;
 	return NULL;
+}
+
+static bool
+home_is_valid(Oid child)
+{
+	Relation	rel = try_table_open(child, AccessShareLock);
+	TupleConstr *constr;
+	bool		valid = false;
+
+	if (rel == NULL)
+		return true;			/* there is nothing to read */
+	constr = RelationGetDescr(rel)->constr;
+	for (int i = 0; constr && i < constr->num_check; i++)
+		if (strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) == 0)
+			valid = constr->check[i].ccvalid;
+	table_close(rel, AccessShareLock);
+	return valid;
+}
+
+/* Children that a query has to read whatever their bounds are, by oid. The route is another one afterwards. */
+List *
+router_route_loose(const RouterRoute *route)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (likely(route->loose == NIL))
+		return NIL;
+	foreach(lc, list_copy(route->loose))
+	{
+		if (!home_is_valid(lfirst_oid(lc)))
+			result = lappend_oid(result, lfirst_oid(lc));
+	}
+	return result;
 }
 
 /* Is this a child, other than the default one? */

@@ -79,7 +79,8 @@ enum
 	CHILD_CHILD = 1,
 	CHILD_BASE,
 	CHILD_BOUNDS,
-	CHILD_NATTS = CHILD_BOUNDS,
+	CHILD_LOOSE,
+	CHILD_NATTS = CHILD_LOOSE,
 };
 
 enum
@@ -569,6 +570,7 @@ read_child(HeapTuple tup, TupleDesc desc)
 	def->child = DatumGetObjectId(heap_getattr(tup, CHILD_CHILD, desc, &isnull));
 	def->base = DatumGetObjectId(heap_getattr(tup, CHILD_BASE, desc, &isnull));
 	def->bounds = text_array_elements(heap_getattr(tup, CHILD_BOUNDS, desc, &isnull), &def->nbounds);
+	def->loose = DatumGetBool(heap_getattr(tup, CHILD_LOOSE, desc, &isnull));
 	return def;
 }
 
@@ -611,10 +613,35 @@ router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds)
 	values[CHILD_CHILD - 1] = ObjectIdGetDatum(child);
 	values[CHILD_BASE - 1] = ObjectIdGetDatum(base);
 	values[CHILD_BOUNDS - 1] = text_array(bounds, nbounds);
+	values[CHILD_LOOSE - 1] = BoolGetDatum(false);
 	/* before the row, so that the message is dealt with when this returns: see router_cache_add_child */
 	CacheInvalidateRelcacheByRelid(base);
 	invalidate(child);
 	insert_row("child_def", values, nulls);
+}
+
+/* Says whether queries have to read a child whatever its bounds are. Nothing happens if it is none. */
+void
+router_catalog_set_loose(Oid child, bool loose)
+{
+	Relation	rel = table_open(catalog_relid("child_def"), RowExclusiveLock);
+	SysScanDesc scan = begin_scan(rel, "child_def_pkey", CHILD_CHILD, child);
+	HeapTuple	tup = systable_getnext(scan);
+
+	if (HeapTupleIsValid(tup))
+	{
+		RouterChildDef *def = read_child(tup, RelationGetDescr(rel));
+		int			column = CHILD_LOOSE;
+		Datum		value = BoolGetDatum(loose);
+		bool		isnull = false;
+
+		tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 1, &column, &value, &isnull);
+		CatalogTupleUpdate(rel, &tup->t_self, tup);
+		invalidate(def->base);
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
 }
 
 /* Forgets a child, which may be gone already; does nothing for a table that is none. */

@@ -451,6 +451,11 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
 		result = lappend_oid(result, lfirst_oid(lc));
 		sorted = false;
 	}
+	foreach(lc, router_route_loose(route))
+	{
+		result = list_append_unique_oid(result, lfirst_oid(lc));
+		sorted = false;
+	}
 	if (!sorted)
 		list_sort(result, compare_oids);
 	return result;

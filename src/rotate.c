@@ -388,6 +388,7 @@ swap(RouterJob *job)
 	}
 	router_storage_pair(&pair, base, child);
 	router_storage_swap(&pair, "router.rotate");
+	router_catalog_set_loose(rotate->child, true);
 	rotate->moved = 0;
 	rotate->xid = GetTopTransactionId();
 	router_put_watermark(rotate->entry, rotate->cutoff, hot_route(rotate)->pending);
@@ -418,6 +419,7 @@ validate(RouterJob *job)
 	char	   *name = router_qualified_name(rotate->child);
 
 	wait_for_old_snapshots(rotate->xid);
+	router_catalog_set_loose(rotate->child, false);
 	SPI_connect();
 	router_run_at_rest(psprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", name, ROUTER_CHECK_NAME));
 	router_run("ANALYZE %s", name);

@@ -412,6 +412,7 @@ choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
 	RouterRoute *route;
 	RouterSurvivors survivors;
 	RouterArgs	args = {0};
+	List	   *loose;
 	bool		base_wanted = true;
 	bool		children_wanted = true;
 	ListCell   *lc;
@@ -445,9 +446,14 @@ choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
 			route = router_cache_route(router_cache_entry(node->base));
 		}
 	}
+	loose = route ? router_route_loose(route) : NIL;
+	if (loose != NIL)
+		route = router_cache_route(router_cache_entry(node->base));
 	for (int i = 0; route && i < n; i++)
 	{
-		if (relids[i] == node->base)
+		if (list_member_oid(loose, relids[i]))
+			wanted[i] = true;
+		else if (relids[i] == node->base)
 			wanted[i] = base_wanted;
 		else if (router_route_has(route, relids[i]))
 			wanted[i] = children_wanted && has_oid(survivors.children, survivors.nchildren, relids[i]);
