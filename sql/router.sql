@@ -249,6 +249,13 @@ CREATE PROCEDURE router.archive(base regclass DEFAULT NULL, batch_rows integer D
 COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean)
     IS 'moves rows that have left the hot window from the base into their children, in batches; base NULL: of all hot routes that you own';
 
+-- ---------------------------------------------------------------- background worker
+
+CREATE FUNCTION router.maintain_next(after timestamptz DEFAULT now())
+    RETURNS timestamptz STRICT STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_maintain_next';
+COMMENT ON FUNCTION router.maintain_next(timestamptz)
+    IS 'when the background worker does maintenance next, by router.maintain_at; NULL: it does not';
+
 -- ---------------------------------------------------------------- global keys
 
 CREATE FUNCTION router.add_global_key(base regclass, columns name[], key_table name DEFAULT NULL, dry_run boolean DEFAULT false)

@@ -5,11 +5,14 @@
 #include "compat.h"
 
 #include "fmgr.h"
+#include "utils/guc.h"
 
 #include "cache.h"
+#include "child_worker.h"
 #include "copy.h"
 #include "executor.h"
 #include "keep.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -22,4 +25,7 @@ _PG_init(void)
 	router_keep_init();
 	router_executor_init();
 	router_copy_init();
+	router_child_worker_init();
+	router_worker_init();
+	MarkGUCPrefixReserved("router");
 }
