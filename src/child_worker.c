@@ -41,6 +41,7 @@
 #include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/datum.h"
@@ -162,6 +163,26 @@ must_create_itself(RouterRoute *route)
 	return must;
 }
 
+/* Does somebody wait for a lock that this session has? Then our worker may queue behind them in vain. */
+static bool
+is_in_the_way(void)
+{
+	LockData   *data = GetLockStatusData();
+
+	for (int i = 0; i < data->nelements; i++)
+	{
+		LockInstanceData *waiter = &data->locks[i];
+
+		if (waiter->waitLockMode == NoLock)
+			continue;
+		for (int j = 0; j < data->nelements; j++)
+			if (data->locks[j].pid == MyProcPid && data->locks[j].holdMask &&
+				memcmp(&data->locks[j].locktag, &waiter->locktag, sizeof(LOCKTAG)) == 0)
+				return true;
+	}
+	return false;
+}
+
 /* Writes a request into shared memory; NULL: there is no segment left. */
 static dsm_segment *
 make_request(RouterRoute *route, const Datum *values, const bool *isnull)
@@ -269,7 +290,7 @@ router_child_create_aside(RouterEntry *entry, const Datum *values, const bool *i
 		outcome = send_worker(base, segment);
 		dsm_detach(segment);
 		AcceptInvalidationMessages();
-		if (outcome == FAILED)
+		if (outcome == FAILED || (outcome == BUSY && is_in_the_way()))
 			return InvalidOid;
 		if (outcome == FOUND)
 			/* not for us, if this transaction has dropped the one that was found */
