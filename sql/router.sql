@@ -395,6 +395,13 @@ CREATE FUNCTION router.end_hot(base regclass, dry_run boolean DEFAULT false)
 COMMENT ON FUNCTION router.end_hot(regclass, boolean)
     IS 'ends the hot window: all rows of the base go to their children, and the route goes on without';
 
+-- ---------------------------------------------------------------- background worker
+
+CREATE FUNCTION router.maintain_next(after timestamptz DEFAULT now())
+    RETURNS timestamptz STRICT STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_maintain_next';
+COMMENT ON FUNCTION router.maintain_next(timestamptz)
+    IS 'when the background worker does maintenance next, by router.maintain_at; NULL: it does not';
+
 -- ---------------------------------------------------------------- global keys
 
 CREATE FUNCTION router.add_global_key(base regclass, columns name[], key_table name DEFAULT NULL, dry_run boolean DEFAULT false)

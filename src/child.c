@@ -106,6 +106,16 @@ router_unlock_creation(Oid base)
 	UnlockDatabaseObject(ExtensionRelationId, get_extension_oid("router", false), 0, ShareUpdateExclusiveLock);
 }
 
+/* Does this transaction hold lock 1, having created a child or looked after some? */
+bool
+router_creation_is_locked(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, get_extension_oid("router", false), 0);
+	return router_lock_is_held(&tag, ShareUpdateExclusiveLock);
+}
+
 Oid
 router_relation_owner(Oid relid)
 {
@@ -328,7 +338,8 @@ expand_template(const char *template, const char *base, char **parts, int nparts
 
 /*
  * The name of a new child: template, labels, then made to fit and not taken.
- * Deterministic but for what names are taken. Runs as the owner.
+ * Deterministic but for what names are taken. Runs as the owner. The route may
+ * be another one afterwards, since the labels' queries may use the base.
  */
 char *
 router_child_name(RouterRoute *route, RouterBound **bounds)
@@ -336,20 +347,30 @@ router_child_name(RouterRoute *route, RouterBound **bounds)
 	int			nkeys = route->config.nkeys;
 	Oid			schema = get_rel_namespace(route->config.base);
 	const char *base = get_rel_name(route->config.base);
+	const char *template = route->config.template ? pstrdup(route->config.template) : NULL;
+	char	   *suffix = name_suffix(route, bounds);
+	RouterKey	keys[ROUTER_MAX_LEVELS];
 	char	   *parts[ROUTER_MAX_LEVELS];
 	char	   *name;
 	bool		cleaned;
 
 	for (int i = 0; i < nkeys; i++)
 	{
-		parts[i] = label_part(&route->config.keys[i], bounds[i]);
-		if (parts[i] == NULL)
-			parts[i] = router_bound_part(&route->config.keys[i], bounds[i]);
+		keys[i] = route->config.keys[i];
+		keys[i].column = pstrdup(keys[i].column);
+		keys[i].label = keys[i].label ? pstrdup(keys[i].label) : NULL;
+		parts[i] = router_bound_part(&route->config.keys[i], bounds[i]);
+	}
+	for (int i = 0; i < nkeys; i++)
+	{
+		char	   *label = label_part(&keys[i], bounds[i]);
+
+		parts[i] = label ? label : parts[i];
 	}
 	if (bounds[0]->form == ROUTER_BOUND_DEFAULT)
 		name = psprintf("%s_default", base);
-	else if (route->config.template)
-		name = expand_template(route->config.template, base, parts, nkeys);
+	else if (template)
+		name = expand_template(template, base, parts, nkeys);
 	else
 	{
 		name = pstrdup(base);
@@ -362,7 +383,7 @@ router_child_name(RouterRoute *route, RouterBound **bounds)
 		!OidIsValid(get_relname_relid(name, schema)) &&
 		!SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name), ObjectIdGetDatum(schema)))
 		return name;
-	return cut_name(name, name_suffix(route, bounds));
+	return cut_name(name, suffix);
 }
 
 /* ------------------------------------------------------------------- bounds */
@@ -588,6 +609,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	Relation	base = table_open(route->config.base, NoLock);
 	bool		temp = base->rd_rel->relpersistence == RELPERSISTENCE_TEMP;
 	char	   *texts[ROUTER_MAX_LEVELS];
+	char	   *condition;
 	char	   *create;
 	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
 	RouterAsOwner saved;
@@ -596,6 +618,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	router_become_owner(&saved, base->rd_rel->relowner, temp, route->config.time_zone);
 	for (int i = 0; i < nkeys; i++)
 		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
+	condition = router_child_condition(route, bounds);
 	if (name == NULL)
 		name = router_child_name(route, bounds);
 	if (OidIsValid(get_relname_relid(name, RelationGetNamespace(base))))
@@ -605,9 +628,9 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 						name, RelationGetRelationName(base)),
 				 errhint("Rename it, or make it the child with router.attach_child.")));
 	check_schema(base);
-	create = create_statement(base, name, router_child_condition(route, bounds));
+	create = create_statement(base, name, condition);
 
-	/* our own DDL invalidates the route: it is not looked at from here on */
+	/* labels and our own DDL invalidate the route: it is not looked at any more */
 	SPI_connect();
 	router_run_at_rest(create);
 	child = get_relname_relid(name, RelationGetNamespace(base));
@@ -753,9 +776,9 @@ router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds)
  * out of it now; the row goes there.
  */
 Oid
-router_child_create_home(RouterEntry *entry, const Datum *values, const bool *isnull, const RouterMiss *miss)
+router_child_create_home(RouterEntry *entry, const Datum *values, const bool *isnull)
 {
-	Oid			base = router_cache_route(entry)->config.base;
+	Oid			base = router_route_locked(entry)->config.base;
 	RouterBound *bounds[ROUTER_MAX_LEVELS];
 	RouterMiss	again;
 	RouterRoute *route;

@@ -9,11 +9,11 @@
 
 extern void router_lock_creation(Oid base);
 extern void router_unlock_creation(Oid base);
+extern bool router_creation_is_locked(void);
 extern RouterRoute *router_lock_children(RouterEntry *entry, Oid base);
 extern RouterRoute *router_route_locked(RouterEntry *entry);
 extern Oid	router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name);
-extern Oid	router_child_create_home(RouterEntry *entry, const Datum *values, const bool *isnull,
-									 const RouterMiss *miss);
+extern Oid	router_child_create_home(RouterEntry *entry, const Datum *values, const bool *isnull);
 extern bool router_child_bounds(RouterRoute *route, const Datum *values, const bool *isnull,
 								const RouterMiss *miss, RouterBound **bounds);
 extern void router_child_check_bounds(RouterEntry *entry, RouterBound **bounds, Oid ignore);

@@ -143,6 +143,18 @@ router_swap_all_frozen(Form_pg_class a, Form_pg_class b)
 #endif
 }
 
+#if PG_VERSION_NUM >= 170000
+#define router_lock_is_held(tag, mode) LockHeldByMe((tag), (mode), false)
+#else
+#define router_lock_is_held(tag, mode) LockHeldByMe((tag), (mode))
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define router_portal_run(portal, dest) PortalRun((portal), FETCH_ALL, true, (dest), (dest), NULL)
+#else
+#define router_portal_run(portal, dest) PortalRun((portal), FETCH_ALL, true, true, (dest), (dest), NULL)
+#endif
+
 /* Fires the BEFORE ROW DELETE triggers for a row that is locked already; false: one of them wants no delete. */
 static inline bool
 router_fire_before_delete(EState *estate, EPQState *epqstate, ResultRelInfo *rri, ItemPointer tid)

@@ -25,6 +25,7 @@
 #include "utils/timestamp.h"
 
 #include "child.h"
+#include "child_worker.h"
 
 /* tells the home lock of a base from other locks on it: the objsubid */
 #define HOME_LOCK 1
@@ -175,7 +176,9 @@ missing_home(RouterHomes *homes, RouterRoute *route, const Datum *values, const 
 			return route->default_child;
 		refuse(homes, route, why, values, isnull);
 	}
-	child = router_child_create_home(homes->entry, values, isnull, miss);
+	child = homes->archiving ? InvalidOid : router_child_create_aside(homes->entry, values, isnull);
+	if (!OidIsValid(child))
+		child = router_child_create_home(homes->entry, values, isnull);
 	if (OidIsValid(child))
 	{
 		homes->created++;

@@ -5,13 +5,16 @@
 #include "compat.h"
 
 #include "fmgr.h"
+#include "utils/guc.h"
 
 #include "cache.h"
+#include "child_worker.h"
 #include "copy.h"
 #include "executor.h"
 #include "keep.h"
 #include "prune.h"
 #include "scan.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -26,4 +29,7 @@ _PG_init(void)
 	router_copy_init();
 	router_scan_init();
 	router_prune_init();
+	router_child_worker_init();
+	router_worker_init();
+	MarkGUCPrefixReserved("router");
 }

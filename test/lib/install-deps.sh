@@ -2,7 +2,7 @@
 # install-deps.sh check|core|demo|lint: installs what is missing for it, with apt-get
 # (and sudo where not root), and prints the path of the pg_config to use. Where
 # nothing is missing it does nothing and needs no network. Honours PG_CONFIG.
-# Where the ORMs and drivers of test/orm are not to be had, their suites skip.
+# Where pg_cron or the ORMs and drivers of test/orm are not to be had, their suites skip.
 set -eu
 
 role=${1:-check}
@@ -68,6 +68,12 @@ find_drivers() {
 	[ -e /usr/share/java/postgresql.jar ] || drivers+=(libpostgresql-jdbc-java)
 	command -v node >/dev/null || drivers+=(nodejs)
 	command -v npm >/dev/null || drivers+=(npm)
+	# for Debian's own servers
+	local share
+	share=$("$pg_config" --sharedir)
+	if [[ $share =~ ^/usr/share/postgresql/([0-9]+)$ ]] && [ ! -e "$share/extension/pg_cron.control" ]; then
+		drivers+=("postgresql-${BASH_REMATCH[1]}-cron")
+	fi
 }
 
 as_root() { if [ "$(id -u)" = 0 ]; then env "$@"; else sudo env "$@"; fi; }
@@ -125,7 +131,7 @@ install_drivers() {
 		install "${drivers[@]}" || for package in "${drivers[@]}"; do install "$package" || true; done
 		find_drivers
 	fi
-	[ ${#drivers[@]} -eq 0 ] || echo "install-deps: not to be had, so suites of test/orm skip: ${drivers[*]}" >&2
+	[ ${#drivers[@]} -eq 0 ] || echo "install-deps: not to be had, so suites skip: ${drivers[*]}" >&2
 }
 
 # The packages of test/orm/package-lock.json, once for each version of that file.
