@@ -746,7 +746,12 @@ run_batches(Archive *archive)
 			}
 		}
 		if (error == NULL)
+		{
+			int			nbatches = archive->nbatches;
+
 			error = router_job_insist(&archive->job, drain, true);
+			idle = archive->nbatches > nbatches ? 0 : idle;
+		}
 	}
 	return error;
 }

@@ -74,13 +74,13 @@ ErrorData *
 router_job_try(RouterJob *job, RouterStep step, bool as_owner)
 {
 	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext work = AllocSetContextCreate(job->cxt, "router job step", ALLOCSET_DEFAULT_SIZES);
 	ErrorData  *error = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(job->cxt);
 	PG_TRY();
 	{
-		MemoryContext work = AllocSetContextCreate(job->cxt, "router job step", ALLOCSET_DEFAULT_SIZES);
 		RouterAsOwner saved;
 		int			guc_level = NewGUCNestLevel();
 		bool		keep;
@@ -101,7 +101,6 @@ router_job_try(RouterJob *job, RouterStep step, bool as_owner)
 		PopActiveSnapshot();
 		AtEOXact_GUC(true, guc_level);
 		MemoryContextSwitchTo(job->cxt);
-		MemoryContextDelete(work);
 		if (keep)
 			ReleaseCurrentSubTransaction();
 		else
@@ -116,6 +115,7 @@ router_job_try(RouterJob *job, RouterStep step, bool as_owner)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(job->cxt);
+	MemoryContextDelete(work);
 	CurrentResourceOwner = owner;
 	return error;
 }
