@@ -58,9 +58,14 @@
 #include "home.h"
 #include "mirror.h"
 #include "move.h"
+#include "rotate.h"
 
 /* how often children are looked for that a row needs and that somebody else is making */
 #define MAX_TRIES 20
+
+/* from so many aged rows on, and this share of all, storage is swapped if all else allows it */
+#define SWAP_FROM_ROWS 50000
+#define SWAP_FROM_SHARE 0.8
 
 /* a batch into empty children, whose indexes are filled by the page, may have so many times batch_rows */
 #define EMPTY_CHILD_BATCHES 50
@@ -87,6 +92,7 @@ typedef struct Archive
 	int			created;		/* children, by the last step 3 */
 	bool		done;			/* the watermark has reached the cutoff */
 	uint64		expected;		/* rows, as the planner sees it */
+	bool		may_swap;		/* if that is less work than copying */
 	bool		missing;		/* a row needs a child that is not there, or not known to all */
 	bool		unknown;		/* the latter, of a child that step 3 did not make */
 	List	   *known;			/* children that everybody knows who has a plan */
@@ -320,6 +326,18 @@ estimate(Archive *archive)
 	return rows;
 }
 
+/* Are there so many aged rows, and so few others, that a look at them one by one pays? */
+static bool
+may_be_worth_a_swap(Archive *archive)
+{
+	Relation	base = table_open(archive->job.base, NoLock);
+	float4		all = base->rd_rel->reltuples;
+
+	table_close(base, NoLock);
+	return !archive->job.atomic && !OidIsValid(archive->child) && archive->expected >= SWAP_FROM_ROWS &&
+		archive->expected >= all * SWAP_FROM_SHARE;
+}
+
 /* Step 1. What an interrupted run announced is replaced: rows from this cutoff on are hot again, and in the base. */
 static bool
 announce(RouterJob *job)
@@ -338,6 +356,7 @@ announce(RouterJob *job)
 	if (!archive->done)
 	{
 		archive->expected = estimate(archive);
+		archive->may_swap &= may_be_worth_a_swap(archive);
 		router_job_progress(job, "move rows", InvalidOid, 0, archive->expected);
 	}
 	return true;
@@ -602,6 +621,8 @@ drain(RouterJob *job)
 
 	router_lock_homes(archive->job.base, ExclusiveLock);
 	route = hot_route(archive);
+	/* another run may have announced less: rows from there on are hot again */
+	archive->cutoff = Min(archive->cutoff, route->pending);
 	state.from = route->watermark;
 	state.until = state.next = archive->cutoff;
 	archive->done = state.from >= archive->cutoff;
@@ -648,7 +669,7 @@ drain(RouterJob *job)
 	CommandCounterIncrement();
 	if (!scan.index)
 		state.until = state.next;	/* nothing can come between: the home lock is held */
-	put_watermark(archive, state.until, archive->cutoff);
+	put_watermark(archive, state.until, hot_route(archive)->pending);
 	archive->done = state.until >= archive->cutoff;
 	archive->moved += state.moved;
 	archive->nbatches++;
@@ -728,6 +749,8 @@ run_batches(Archive *archive)
 	ErrorData  *error = router_job_insist(&archive->job, announce, true);
 	int			idle = 0;
 
+	if (error == NULL && !archive->done && archive->may_swap)
+		archive->done = router_rotate_if_it_pays(&archive->job, archive->cutoff_text, &archive->moved);
 	while (error == NULL && !archive->done &&
 		   (archive->nbatches == 0 || GetCurrentTimestamp() < archive->job.deadline))
 	{
@@ -774,16 +797,17 @@ tell_rows(Archive *archive, bool dry_run)
 
 /*
  * Archives job->base, as router.archive does; commits in between unless the
- * job is atomic. cutoff NULL: by the hot window; child InvalidOid: all. tell:
+ * job is atomic. cutoff NULL: by the hot window; child InvalidOid: all.
+ * may_swap: by router.rotate, if that is less work. tell:
  * a NOTICE says the number of rows. moved: gets it, or NULL. Returns NULL
  * when all went well, as far as the deadline allows; else the error, which is
  * in router.events already.
  */
 ErrorData *
-router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, Oid child, bool dry_run, bool tell,
-					uint64 *moved)
+router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, Oid child, bool dry_run, bool may_swap,
+					bool tell, uint64 *moved)
 {
-	Archive		run = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff,.child = child};
+	Archive		run = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff,.child = child,.may_swap = may_swap};
 	Archive    *archive = &run;
 	ErrorData  *error = router_job_insist(&archive->job, open_base, false);
 
@@ -823,9 +847,11 @@ router_archive(PG_FUNCTION_ARGS)
 	int			batch_rows;
 	char	   *cutoff;
 	bool		dry_run;
+	bool		may_swap = PG_ARGISNULL(7) || PG_GETARG_BOOL(7);
 	Oid			child = PG_ARGISNULL(6) ? InvalidOid : PG_GETARG_OID(6);
 	List	   *bases;
 	int			failed = 0;
+	int			nbases;
 	ListCell   *lc;
 
 	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) <= 0 || PG_ARGISNULL(3))
@@ -850,7 +876,7 @@ router_archive(PG_FUNCTION_ARGS)
 		ErrorData  *error;
 
 		job.base = lfirst_oid(lc);
-		error = router_archive_base(&job, batch_rows, cutoff, child, dry_run, true, NULL);
+		error = router_archive_base(&job, batch_rows, cutoff, child, dry_run, may_swap, true, NULL);
 		if (error == NULL)
 			continue;
 		if (!PG_ARGISNULL(0))
@@ -861,11 +887,12 @@ router_archive(PG_FUNCTION_ARGS)
 				 errmsg("could not archive table %u: %s", job.base, error->message)));
 		FreeErrorData(error);
 	}
+	nbases = list_length(bases);
 	router_job_end(&job);
 	if (failed > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("%d of %d tables could not be archived", failed, list_length(bases)),
+				 errmsg("%d of %d tables could not be archived", failed, nbases),
 				 job.atomic ? 0 : errdetail("What was archived of the others is committed."),
 				 errhint("See router.events for the reasons.")));
 	PG_RETURN_VOID();
@@ -889,7 +916,7 @@ router_archive_now(PG_FUNCTION_ARGS)
 	job.base = PG_GETARG_OID(0);
 	cutoff = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	error = router_archive_base(&job, PG_INT32_MAX, cutoff, InvalidOid, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2), false,
-								&moved);
+								false, &moved);
 	if (error)
 		ReThrowError(error);
 	router_job_end(&job);
