@@ -431,7 +431,7 @@ class Fuzz:
         connection = psycopg2.connect("")
         connection.autocommit = True
         cursor = connection.cursor()
-        cursor.execute("SET client_min_messages = error; SET statement_timeout = '60s'; SET extra_float_digits = 1; SET deadlock_timeout = '100ms'")
+        cursor.execute("SET client_min_messages = error; SET jit = off; SET statement_timeout = '60s'; SET extra_float_digits = 1; SET deadlock_timeout = '100ms'")
         if SETUP:
             cursor.execute(SETUP)
         return cursor
