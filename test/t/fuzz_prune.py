@@ -7,7 +7,7 @@ The answers have to be the same rows, or errors of the same SQLSTATE.
   FUZZ_SECONDS  how long (default 10; make fuzz: 600)
   SEED          plays one round again
   FUZZ_LOG      a file for all that a failed round did, as a script for psql
-  FUZZ_SETUP    a command for both sessions, such as SET debug_discard_caches = 1
+  FUZZ_SETUP    a command for both sessions when the tables are there, such as SET debug_discard_caches = 1
 """
 import os
 import random
@@ -432,8 +432,6 @@ class Fuzz:
         connection.autocommit = True
         cursor = connection.cursor()
         cursor.execute("SET client_min_messages = error; SET jit = off; SET statement_timeout = '60s'; SET extra_float_digits = 1; SET deadlock_timeout = '100ms'")
-        if SETUP:
-            cursor.execute(SETUP)
         return cursor
 
     # ------------------------------------------------------------ running SQL
@@ -792,6 +790,9 @@ class Fuzz:
             self.both("ALTER TABLE %s ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON %s USING (%s); CREATE POLICY q ON %s AS RESTRICTIVE USING (fuzz_leak(v) AND %s)"
                       % (t.name, t.name, self.plain(lambda: t.predicate("", plain=True)), t.name, self.plain(lambda: t.predicate("", 0, plain=True))))
         self.both("GRANT ALL ON ALL TABLES IN SCHEMA fuzz TO fuzz_reader")
+        for cursor in (self.pruned, self.whole):
+            if SETUP:
+                self.run(cursor, SETUP)
 
     def round(self, seed, end):
         self.begin(seed)
