@@ -13,7 +13,8 @@ PGXS      := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 
 # These run scripts, which find or install a PostgreSQL by themselves. PGXS is
 # left out for them: it may not be there yet, and it has a `check` of its own.
-SCRIPTED        = check check-all check-core installcheck demo lint bench bench-insert bench-global_key bench-archive
+SCRIPTED        = check check-all check-core installcheck demo fuzz lint bench bench-insert bench-global_key bench-archive \
+	bench-read
 NO_INSTALLCHECK = 1
 
 all:
@@ -64,6 +65,12 @@ installcheck:
 
 demo:
 	@test/demo/run
+
+# Queries that prune against those that do not, FUZZ_SECONDS preloaded and as long not; SEED=... plays a round again.
+fuzz: export FUZZ_SECONDS ?= 600
+fuzz: export TEST_TIMEOUT ?= $(shell expr $(FUZZ_SECONDS) + 120)
+fuzz:
+	@PROVE_FLAGS=-v test/run fuzz_prune
 
 lint:
 	@test/lib/lint.sh

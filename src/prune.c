@@ -56,6 +56,7 @@
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/selfuncs.h"
@@ -716,6 +717,8 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	bool		is_cursor;
 	PlannedStmt *stmt;
 
+	/* a kept query whose tables are locked already has heard nothing of new children */
+	AcceptInvalidationMessages();
 	/* planning within planning, of a function that is simplified, begins afresh */
 	resume_exclusion();
 	held = NIL;

@@ -271,6 +271,10 @@ compile_compare(RouterRoute *route, Index varno, Oid opno, Oid collation, Node *
 	}
 	if (!op->usable)
 		return NIL;
+	/* what is equal may have a prefix or suffix that is not */
+	if (!folded && (key->kind == ROUTER_PREFIX || key->kind == ROUTER_SUFFIX) && OidIsValid(collation) &&
+		!get_collation_isdeterministic(collation))
+		return NIL;
 
 	head = list_make5_int(STEP_COMPARE, level, op->strategy, (int) op->righttype, (int) op->function);
 	head = lappend_int(head, (int) collation);

@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "scan.h"
 
+#include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
@@ -243,6 +244,9 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	if (!bms_get_singleton_member(relids_appended, &rti) || append->parallel_aware || list_length(plans) < 2 ||
 		(IsA(append, Append) && ((Append *) append)->nasyncplans > 0))
 		return append;
+	/* foreign scans that run asynchronously yield rows to an Append only */
+	if (IsA(append, Append) && ((Append *) append)->nasyncplans > 0)
+		return append;
 	rte = rt_fetch(rti, stmt->rtable);
 	if (rte->rtekind != RTE_RELATION || !rte->inh)
 		return append;
@@ -381,6 +385,9 @@ read_watermark(RouterAppend *node, RouterRoute *route, Snapshot snapshot)
 	node->reach = node->watermark;
 	if (reach)
 		node->reach = Max(node->reach, point(route, reach, NULL, 0));
+	/* rows of one's own went where the newest watermark said */
+	if (IsolationUsesXactSnapshot())
+		node->reach = Max(node->reach, route->pending);
 }
 
 static bool

@@ -4,10 +4,10 @@ A round makes one or two routed tables, asks them some hundred questions, and ch
 asked in a session that prunes and in one that does not (without preloading: one that has not even loaded the library).
 The answers have to be the same rows, or errors of the same SQLSTATE.
 
-  FUZZ_SECONDS  how long (default 8; make fuzz: 600)
+  FUZZ_SECONDS  how long (default 10; make fuzz: 600)
   SEED          plays one round again
   FUZZ_LOG      a file for all that a failed round did, as a script for psql
-  FUZZ_SETUP    a command for both sessions, such as SET debug_discard_caches = 1
+  FUZZ_SETUP    a command for both sessions when the tables are there, such as SET debug_discard_caches = 1
 """
 import os
 import random
@@ -21,7 +21,7 @@ import psycopg2.extensions
 psycopg2.extensions.register_type(psycopg2.extensions.new_type((700, 701, 1700, 1082, 1114, 1184, 114), "TEXT", lambda value, cursor: value))
 
 PRELOADED = os.environ.get("ROUTER_PRELOADED") == "1"
-SECONDS = float(os.environ.get("FUZZ_SECONDS", 8))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", 10))
 LOG = os.environ.get("FUZZ_LOG")
 SETUP = os.environ.get("FUZZ_SETUP")
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu",
@@ -234,7 +234,7 @@ class Table:
                 c.name = "k%d" % i
         self.levels = levels
         for c in self.columns:
-            c.values = c.values[:{1: 60, 2: 9, 3: 5}[levels]] + c.values[-2:] if levels > 1 else c.values
+            c.values = c.values[:{1: 30, 2: 6, 3: 3}[levels]] + c.values[-2:]
         cols = ["id integer NOT NULL", "v integer", "note text"] + ["%s %s" % (c.name, getattr(c, "declared", c.type)) for c in self.columns]
         r.shuffle(cols)
         gone = ["gone%d %s" % (i, r.choice(["integer", "text"])) for i in range(r.choice([0, 0, 1, 2]))]
@@ -260,7 +260,7 @@ class Table:
         self.id = 0
         for _ in range(r.choice([0, 1, 2])):
             f.attempt(self.bounded_child())
-        self.fill(r.choice([30, 120, 250]))
+        self.fill(r.choice({1: [30, 120, 250], 2: [20, 60, 120], 3: [15, 40]}[levels]))
         for g in gone:
             if g not in early:
                 f.both("ALTER TABLE %s DROP COLUMN %s" % (name, g.split()[0]))
@@ -431,9 +431,7 @@ class Fuzz:
         connection = psycopg2.connect("")
         connection.autocommit = True
         cursor = connection.cursor()
-        cursor.execute("SET client_min_messages = error; SET statement_timeout = '60s'; SET extra_float_digits = 1; SET deadlock_timeout = '100ms'")
-        if SETUP:
-            cursor.execute(SETUP)
+        cursor.execute("SET client_min_messages = error; SET jit = off; SET statement_timeout = '60s'; SET extra_float_digits = 1; SET deadlock_timeout = '100ms'")
         return cursor
 
     # ------------------------------------------------------------ running SQL
@@ -792,10 +790,15 @@ class Fuzz:
             self.both("ALTER TABLE %s ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON %s USING (%s); CREATE POLICY q ON %s AS RESTRICTIVE USING (fuzz_leak(v) AND %s)"
                       % (t.name, t.name, self.plain(lambda: t.predicate("", plain=True)), t.name, self.plain(lambda: t.predicate("", 0, plain=True))))
         self.both("GRANT ALL ON ALL TABLES IN SCHEMA fuzz TO fuzz_reader")
+        for cursor in (self.pruned, self.whole):
+            if SETUP:
+                self.run(cursor, SETUP)
 
-    def round(self, seed):
+    def round(self, seed, end):
         self.begin(seed)
-        for i in range(self.r.choice([60, 120])):
+        for i in range(self.r.choice([80, 200])):
+            if end < time.time():
+                break
             if i % 12 == 0:
                 self.settings()
             if i % 15 == 14:
@@ -858,15 +861,16 @@ def main():
     fuzz.pruned.execute("DO $$ BEGIN CREATE ROLE fuzz_reader; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$")
     first = seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(10 ** 9))
     print("# seeds from %d" % first, flush=True)
-    end = time.time() + SECONDS
+    one = "SEED" in os.environ and SECONDS == 0
+    end = time.time() + (10 ** 6 if one else SECONDS)
     while True:
         try:
-            fuzz.round(seed)
+            fuzz.round(seed, end)
         except (Mismatch, psycopg2.Error) as error:
             report(fuzz, seed, error)
             sys.exit(1)
         seed += 1
-        if os.environ.get("SEED") and SECONDS == 0 or time.time() > end:
+        if one or time.time() > end:
             break
     fuzz.pruned.execute("DROP SCHEMA fuzz CASCADE")
     print("# %d queries, %d of them errors, seeds %d to %d" % (fuzz.asked, fuzz.errors, first, seed - 1))
