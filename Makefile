@@ -13,7 +13,7 @@ PGXS      := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 
 # These run scripts, which find or install a PostgreSQL by themselves. PGXS is
 # left out for them: it may not be there yet, and it has a `check` of its own.
-SCRIPTED        = check check-all installcheck demo lint bench bench-insert bench-global_key
+SCRIPTED        = check check-all installcheck demo lint bench bench-insert bench-global_key bench-read
 NO_INSTALLCHECK = 1
 
 all:
@@ -63,5 +63,5 @@ demo:
 lint:
 	@test/lib/lint.sh
 
-bench bench-insert bench-global_key:
+bench bench-insert bench-global_key bench-read:
 	@bench/run $(filter-out bench,$(@:bench-%=%))
