@@ -22,7 +22,8 @@ CREATE TABLE router.route_def (
     max_new_children integer  NOT NULL,
     hot              interval,           -- how long a row stays in the base; NULL: not at all
     watermark        text,               -- hot: rows before it live in children
-    pending          text                -- hot: where an archive run is taking the watermark
+    pending          text,               -- hot: where an archive run is taking the watermark
+    reach            text                -- hot: children were given current rows, but none from here on
 );
 COMMENT ON TABLE router.route_def IS 'one row for each routed table: its settings';
 

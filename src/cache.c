@@ -319,6 +319,7 @@ copy_config(RouterConfig *to, const RouterConfig *from)
 	to->template = copy_text(from->template);
 	to->watermark = copy_text(from->watermark);
 	to->pending = copy_text(from->pending);
+	to->reach = copy_text(from->reach);
 	if (from->hot)
 	{
 		to->hot = palloc(sizeof(Interval));
@@ -392,6 +393,10 @@ build_route(Oid base, Oid *parent)
 			route->pending = config->pending ?
 				router_key_parse(&route->config.keys[route->hot_level], config->pending) : route->watermark;
 		}
+		route->reach = route->watermark;
+		if (route->hot_level >= 0 && config->reach)
+			route->reach = Max(route->reach,
+							   router_key_parse(&route->config.keys[route->hot_level], config->reach));
 		route->global_keys = read_global_keys(base);
 		MemoryContextSwitchTo(work);
 		add_children(route, router_catalog_children(base));

@@ -71,6 +71,7 @@ typedef struct RouterRoute
 	int			hot_level;		/* the key that tells the age of rows, or -1: the base holds none */
 	int64		watermark;		/* hot: rows before it live in children */
 	int64		pending;		/* hot: from it on rows live in the base; between the two see home.c */
+	int64		reach;			/* hot: children have no row from here on; the watermark, unless they were given some */
 	List	   *global_keys;	/* of RouterGlobalKey */
 } RouterRoute;
 

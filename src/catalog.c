@@ -51,7 +51,8 @@ enum
 	ROUTE_HOT,
 	ROUTE_WATERMARK,
 	ROUTE_PENDING,
-	ROUTE_NATTS = ROUTE_PENDING,
+	ROUTE_REACH,
+	ROUTE_NATTS = ROUTE_REACH,
 };
 
 enum
@@ -317,6 +318,7 @@ router_catalog_route(Oid base)
 		}
 		config->watermark = get_text(tup, ROUTE_WATERMARK, desc);
 		config->pending = get_text(tup, ROUTE_PENDING, desc);
+		config->reach = get_text(tup, ROUTE_REACH, desc);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -370,6 +372,7 @@ put_settings(const RouterConfig *config)
 	nulls[ROUTE_HOT - 1] = config->hot == NULL;
 	put_text(config->watermark, &values[ROUTE_WATERMARK - 1], &nulls[ROUTE_WATERMARK - 1]);
 	put_text(config->pending, &values[ROUTE_PENDING - 1], &nulls[ROUTE_PENDING - 1]);
+	put_text(config->reach, &values[ROUTE_REACH - 1], &nulls[ROUTE_REACH - 1]);
 	if (there && get_text(there, ROUTE_WATERMARK, RelationGetDescr(rel)))
 	{
 		/* archiving may have gone on since config was read: the watermark never goes back */
@@ -377,6 +380,7 @@ put_settings(const RouterConfig *config)
 												   &nulls[ROUTE_WATERMARK - 1]);
 		values[ROUTE_PENDING - 1] = heap_getattr(there, ROUTE_PENDING, RelationGetDescr(rel),
 												 &nulls[ROUTE_PENDING - 1]);
+		values[ROUTE_REACH - 1] = heap_getattr(there, ROUTE_REACH, RelationGetDescr(rel), &nulls[ROUTE_REACH - 1]);
 	}
 	tup = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	if (there)
@@ -400,22 +404,21 @@ router_catalog_put_route(const RouterConfig *config)
 	CacheInvalidateRelcacheByRelid(config->base);
 }
 
-/* Sets how far archiving is, and how far it is going (NULL: nowhere). */
-void
-router_catalog_put_watermark(Oid base, const char *watermark, const char *pending)
+/* Replaces texts of a route's row. */
+static void
+put_texts(Oid base, int n, int *columns, const char **texts)
 {
 	Relation	rel = table_open(catalog_relid("route_def"), RowExclusiveLock);
 	SysScanDesc scan = begin_scan(rel, "route_def_pkey", ROUTE_BASE, base);
 	HeapTuple	tup = systable_getnext(scan);
-	int			columns[2] = {ROUTE_WATERMARK, ROUTE_PENDING};
 	Datum		values[2];
 	bool		nulls[2];
 
 	if (!HeapTupleIsValid(tup))
 		elog(ERROR, "route of relation %u is gone", base);
-	put_text(watermark, &values[0], &nulls[0]);
-	put_text(pending, &values[1], &nulls[1]);
-	tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 2, columns, values, nulls);
+	for (int i = 0; i < n; i++)
+		put_text(texts[i], &values[i], &nulls[i]);
+	tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), n, columns, values, nulls);
 	CatalogTupleUpdate(rel, &tup->t_self, tup);
 	systable_endscan(scan);
 	table_close(rel, NoLock);
@@ -423,31 +426,42 @@ router_catalog_put_watermark(Oid base, const char *watermark, const char *pendin
 	CommandCounterIncrement();
 }
 
-/* The watermark of a hot base as a snapshot sees it; NULL: it saw no hot route. */
+/* Sets how far archiving is, and how far it is going (NULL: nowhere). */
+void
+router_catalog_put_watermark(Oid base, const char *watermark, const char *pending)
+{
+	put_texts(base, 2, (int[]) {ROUTE_WATERMARK, ROUTE_PENDING}, (const char *[]) {watermark, pending});
+}
+
+/* Sets from where on children have no rows. */
+void
+router_catalog_put_reach(Oid base, const char *reach)
+{
+	put_texts(base, 1, (int[]) {ROUTE_REACH}, (const char *[]) {reach});
+}
+
+/* The watermark and reach (or NULL) of a hot base as a snapshot sees them; NULL: it saw no hot route. */
 char *
-router_catalog_watermark(Oid base, Snapshot snapshot)
+router_catalog_watermark(Oid base, Snapshot snapshot, char **reach)
 {
 	Relation	rel = table_open(catalog_relid("route_def"), AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tup;
-	char	   *mark = NULL;
-	bool		isnull;
-	Datum		datum;
+	char	   *watermark = NULL;
 
+	*reach = NULL;
 	ScanKeyInit(&key, ROUTE_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
-	scan = systable_beginscan(rel, get_relname_relid("route_def_pkey", RelationGetNamespace(rel)), true, snapshot, 1,
-							  &key);
+	scan = systable_beginscan(rel, catalog_relid("route_def_pkey"), true, snapshot, 1, &key);
 	tup = systable_getnext(scan);
 	if (HeapTupleIsValid(tup))
 	{
-		datum = heap_getattr(tup, ROUTE_WATERMARK, RelationGetDescr(rel), &isnull);
-		if (!isnull)
-			mark = TextDatumGetCString(datum);
+		watermark = get_text(tup, ROUTE_WATERMARK, RelationGetDescr(rel));
+		*reach = get_text(tup, ROUTE_REACH, RelationGetDescr(rel));
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return mark;
+	return watermark;
 }
 
 /* Notes what maintenance did to a table; name, error: or NULL. */

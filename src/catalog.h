@@ -31,6 +31,7 @@ typedef struct RouterConfig
 	Interval   *hot;			/* how long a row stays in the base; NULL: not at all */
 	char	   *watermark;		/* hot: rows before it live in children; literal of the hot key */
 	char	   *pending;		/* hot: the watermark that an archive run is on its way to, or NULL */
+	char	   *reach;			/* hot: children have no row from here on; NULL: none from the watermark on */
 	int			nkeys;
 	RouterKey	keys[ROUTER_MAX_LEVELS];
 } RouterConfig;
@@ -64,7 +65,8 @@ extern RouterChildDef *router_catalog_child(Oid child);
 
 extern void router_catalog_put_route(const RouterConfig *config);
 extern void router_catalog_put_watermark(Oid base, const char *watermark, const char *pending);
-extern char *router_catalog_watermark(Oid base, Snapshot snapshot);
+extern void router_catalog_put_reach(Oid base, const char *reach);
+extern char *router_catalog_watermark(Oid base, Snapshot snapshot, char **reach);
 extern void router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error);
 extern void router_catalog_remove_route(Oid base);
 extern void router_catalog_remove_all(Oid base);

@@ -12,6 +12,7 @@
 #include "catalog/pg_class.h"
 #include "commands/copyfrom_internal.h"
 #include "commands/defrem.h"
+#include "commands/explain.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "parser/parse_relation.h"
@@ -57,6 +58,7 @@
 #endif
 
 #if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
 #define router_check_exprs(rri) ((rri)->ri_CheckConstraintExprs)
 #define router_primary_key_index(rel) RelationGetPrimaryKeyIndex((rel), false)
 #define router_index_beginscan(heap, index, snapshot, nkeys) \
@@ -159,7 +161,7 @@ router_var_is_new(const Var *var)
 
 /* EXPLAIN (GENERIC_PLAN): parameters have no values. */
 #if PG_VERSION_NUM >= 160000
-#define router_explains_generic(eflags) (((eflags) & EXEC_FLAG_EXPLAIN_GENERIC) != 0)
+#define router_explains_generic(eflags) ((EXEC_FLAG_EXPLAIN_GENERIC & (eflags)) != 0)
 #define router_add_vars(root, vars, relids) add_vars_to_targetlist((root), (vars), (relids))
 #else
 #define router_explains_generic(eflags) false

@@ -13,6 +13,7 @@
 #include "insert.h"
 #include "keep.h"
 #include "mover.h"
+#include "prune.h"
 #include "update.h"
 
 static ExecutorStart_hook_type previous_start = NULL;
@@ -32,6 +33,8 @@ executor_start(QueryDesc *queryDesc, int eflags)
 {
 	ListCell   *lc;
 
+	if (!(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+		router_prune_verify(queryDesc->plannedstmt, queryDesc->snapshot);
 	if (previous_start)
 		previous_start(queryDesc, eflags);
 	else

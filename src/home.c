@@ -240,6 +240,31 @@ router_lock_homes(Oid base, LOCKMODE mode)
 }
 
 /*
+ * A child of a hot base is given rows by name, or comes with rows, which may lie
+ * beyond the watermark. Queries for current rows have to read it until the
+ * watermark has passed its bound. Takes the home lock exclusively, to the end of
+ * the transaction, if there is something to note.
+ */
+void
+router_raise_reach(RouterEntry *entry, Oid base, const RouterBound *bound)
+{
+	RouterRoute *route = router_cache_route(entry);
+	RouterKey	key;
+	int			guc_level;
+
+	if (route == NULL || route->hot_level < 0 || bound->form != ROUTER_BOUND_RANGE || bound->hi < route->reach)
+		return;
+	router_lock_homes(base, ExclusiveLock);
+	route = router_cache_route(entry);
+	if (route == NULL || route->hot_level < 0 || bound->hi < route->reach)
+		return;
+	key = route->config.keys[route->hot_level];
+	guc_level = router_pin_settings(route->config.time_zone);
+	router_catalog_put_reach(base, router_key_text(&key, bound->hi == PG_INT64_MAX ? bound->hi : bound->hi + 1));
+	AtEOXact_GUC(false, guc_level);
+}
+
+/*
  * Do rows with these key values live in the base? *locked: does the statement
  * hold the home lock already; taken if need be. The route is another one afterwards.
  */

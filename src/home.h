@@ -40,6 +40,7 @@ extern void router_homes_init(RouterHomes *homes, RouterEntry *entry, Relation b
 							  ResultRelInfo *root);
 extern int64 router_hot_cutoff(const RouterConfig *config);
 extern void router_lock_homes(Oid base, LOCKMODE mode);
+extern void router_raise_reach(RouterEntry *entry, Oid base, const RouterBound *bound);
 extern bool router_home_is_base(RouterEntry *entry, Oid base, const Datum *values, const bool *isnull, bool *locked);
 extern bool router_row_is_hot(RouterHomes *homes, TupleTableSlot *slot);
 extern RouterDest *router_home(RouterHomes *homes, TupleTableSlot *slot);

@@ -282,7 +282,7 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 	if (get_rel_relkind(child) == RELKIND_RELATION)
 	{
 		router_drop_move_trigger(child);
-		router_put_move_trigger(child);
+		router_put_move_trigger(child, route->hot_level >= 0);
 	}
 	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
@@ -324,6 +324,8 @@ router_attach_child(PG_FUNCTION_ARGS)
 	guc_level = router_pin_settings(route->config.time_zone);
 	router_register_child(entry, child, bounds);
 	AtEOXact_GUC(false, guc_level);
+	if (router_cache_route(entry)->hot_level >= 0)
+		router_raise_reach(entry, base, bounds[router_cache_route(entry)->hot_level]);
 	router_keys_attach(base, child);
 	router_child_fill(entry, child, bounds);
 	return (Datum) 0;

@@ -373,9 +373,13 @@ mirror_grants(Mirror *m)
 
 /* ------------------------------------------------------- the trigger for UPDATE */
 
-/* Gives a table the trigger "~router_move", which fires whatever session_replication_role says. The caller is its owner. */
+/*
+ * Gives a table the trigger "~router_move", in place of the one there was, which
+ * fires whatever session_replication_role says. hot: for INSERT as well. The
+ * caller is its owner.
+ */
 void
-router_put_move_trigger(Oid relid)
+router_put_move_trigger(Oid relid, bool hot)
 {
 	CreateTrigStmt *stmt = makeNode(CreateTrigStmt);
 
@@ -384,7 +388,7 @@ router_put_move_trigger(Oid relid)
 	stmt->funcname = list_make2(makeString("router"), makeString("move_row"));
 	stmt->row = true;
 	stmt->timing = TRIGGER_TYPE_BEFORE;
-	stmt->events = TRIGGER_TYPE_UPDATE;
+	stmt->events = TRIGGER_TYPE_UPDATE | (hot ? TRIGGER_TYPE_INSERT : 0);
 	CreateTriggerFiringOn(stmt, NULL, relid, InvalidOid, InvalidOid, InvalidOid, InvalidOid, InvalidOid, NULL, false,
 						  false, TRIGGER_FIRES_ALWAYS);
 	CommandCounterIncrement();

@@ -81,7 +81,7 @@ extern bool router_is_own_trigger(const Trigger *trigger);
 extern void router_run(const char *fmt,...) pg_attribute_printf(1, 2);
 extern void router_run_at_rest(const char *command);
 extern char *router_qualified_name(Oid relid);
-extern void router_put_move_trigger(Oid relid);
+extern void router_put_move_trigger(Oid relid, bool hot);
 extern void router_drop_move_trigger(Oid relid);
 
 extern int	router_mirror(const RouterMirror *request, Oid base, Oid child);

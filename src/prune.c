@@ -29,8 +29,10 @@
 #include "prune.h"
 
 #include "access/relation.h"
+#include "access/parallel.h"
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -47,6 +49,7 @@
 #include "optimizer/planner.h"
 #include "optimizer/prep.h"
 #include "parser/parsetree.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
@@ -72,6 +75,7 @@ typedef struct Held
 	RangeTblEntry *rte;
 	RelOptInfo *rel;
 	List	   *statlist;		/* of rel, put aside */
+	bool		empty;			/* the base has no storage: it is not planned */
 } Held;
 
 static bool prune = true;
@@ -500,6 +504,9 @@ hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 	base = table_open(relid, NoLock);
 	expand_planner_arrays(root, 1);
 	table->first = add_child(root, rte, table->rti, base, base);
+	table->empty = RelationGetNumberOfBlocks(base) == 0;
+	/* as a parent its size and indexes are not asked for */
+	root->simple_rte_array[table->first]->inh = table->empty;
 	table_close(base, NoLock);
 	held = lcons(table, held);
 	rte->rtekind = RTE_SUBQUERY;
@@ -513,9 +520,9 @@ give_back(Held *table)
 	held = list_delete_ptr(held, table);
 }
 
-/* Second call: the clauses are known, bring the survivors. */
+/* Second call, for the first child: the clauses are known, bring the survivors. */
 static void
-expand(PlannerInfo *root, Held *table)
+expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 {
 	RelOptInfo *rel = root->simple_rel_array[table->rti];
 	PlanRowMark *mark = get_plan_rowmark(root->rowMarks, table->rti);
@@ -528,7 +535,14 @@ expand(PlannerInfo *root, Held *table)
 	base = table_open(table->rte->relid, NoLock);
 	if (mark)
 		mark->isParent = true;
-	complete_child(root, table->rti, mark, base, table->first);
+	if (table->empty)
+	{
+		root->simple_rte_array[table->first]->inh = false;
+		root->simple_rte_array[table->first]->lateral = true;	/* for router_prune_verify */
+		mark_dummy_rel(first);
+	}
+	else
+		complete_child(root, table->rti, mark, base, table->first);
 	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL ||
 		router_cache_route(entry)->hot_level < 0)
 	{
@@ -553,20 +567,20 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 		previous_relation_info(root, relid, inhparent, rel);
 	if (depth == 0 || !prune)
 		return;
-	if (inhparent)
-	{
-		hold_back(root, relid, rel);
-		return;
-	}
 	foreach(lc, held)
 	{
 		Held	   *table = lfirst(lc);
 
 		if (table->root == root && table->first == rel->relid)
 		{
-			expand(root, table);
+			expand(root, table, rel);
 			return;
 		}
+	}
+	if (inhparent)
+	{
+		hold_back(root, relid, rel);
+		return;
 	}
 	if (rel->reloptkind == RELOPT_OTHER_MEMBER_REL &&
 		root->simple_rte_array[root->append_rel_array[rel->relid]->parent_relid]->rtekind != RTE_RELATION)
@@ -660,6 +674,53 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	}
 	PG_END_TRY();
 	return stmt;
+}
+
+/* Has the base rows that the snapshot sees? */
+static bool
+has_rows(Relation base, Snapshot snapshot)
+{
+	TupleTableSlot *slot = table_slot_create(base, NULL);
+	TableScanDesc scan = table_beginscan(base, snapshot, 0, NULL);
+	bool		found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	return found;
+}
+
+/*
+ * At the start of a statement: are the bases that its plan leaves out still
+ * empty? Nothing but a session that turned their triggers off can have put rows
+ * there, and only a plan that was kept can miss them. That it must not.
+ *
+ * Errors: serialization_failure.
+ */
+void
+router_prune_verify(const PlannedStmt *stmt, Snapshot snapshot)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->rtable)
+	{
+		RangeTblEntry *rte = lfirst(lc);
+		Relation	base;
+
+		if (rte->rtekind != RTE_RELATION || !rte->lateral || snapshot == NULL || IsParallelWorker())
+			continue;
+		base = table_open(rte->relid, NoLock);
+		if (unlikely(RelationGetNumberOfBlocks(base) > 0) && has_rows(base, snapshot))
+		{
+			ResetPlanCache();
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("the plan of this statement does not read rows that came into \"%s\" meanwhile",
+							RelationGetRelationName(base)),
+					 errdetail("Rows of a routed table live in its children. These came while its triggers were off."),
+					 errhint("Run the statement again. Take such rows home by router.create_route(…, move_rows => true).")));
+		}
+		table_close(base, NoLock);
+	}
 }
 
 /* Plans that are kept were made for the other setting. */

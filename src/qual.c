@@ -793,7 +793,8 @@ find_below(RouterRoute *route, const RouterNode *node, int level, const KeySet *
 	for (int i = 0; i < set->n; i++)
 	{
 		if (router_key_is_range(key))
-			for (int j = router_node_first_range(node, set->lo[i]); j < node->nranges && node->ranges[j].lo <= set->hi[i]; j++)
+			for (int j = router_node_first_range(node, set->lo[i]);
+				 j < node->nranges && node->ranges[j].lo <= set->hi[i]; j++)
 				visit(route, &node->ranges[j].target, level, sets, found);
 		else
 		{

@@ -745,19 +745,33 @@ note_temporary(Oid base)
 
 /* Writes a route and, if it is new, its triggers. The base is locked, not open. */
 static void
-put_route(const RouterConfig *config, bool is_new)
+put_route(const RouterConfig *config, const RouterConfig *there)
 {
 	RouterMirror all = {0};
 	RouterAsOwner saved;
 
 	router_become_owner(&saved, router_relation_owner(config->base),
 						get_rel_persistence(config->base) == RELPERSISTENCE_TEMP, config->time_zone);
-	if (is_new)
+	if (there == NULL)
 	{
 		(void) create_triggers(&all, config->base);
 		note_temporary(config->base);
 	}
 	router_catalog_put_route(config);
+	if (config->hot && (there == NULL || there->hot == NULL))
+	{
+		ListCell   *lc;
+
+		/* children are watched for current rows that are put into them by name */
+		router_put_move_trigger(config->base, true);
+		foreach(lc, router_catalog_children(config->base))
+		{
+			Oid			child = ((RouterChildDef *) lfirst(lc))->child;
+
+			if (get_rel_relkind(child) == RELKIND_RELATION)
+				router_put_move_trigger(child, true);
+		}
+	}
 	router_become_user(&saved);
 }
 
@@ -854,7 +868,7 @@ router_create_route(PG_FUNCTION_ARGS)
 	report_route(&report, there, config);
 	if (!report.dry_run)
 	{
-		put_route(config, there == NULL);
+		put_route(config, there);
 		if (settings.default_child == 1)
 			create_default_child(&report, entry);
 		if (there == NULL || !same_keys(there, config))
@@ -915,7 +929,7 @@ router_alter_route(PG_FUNCTION_ARGS)
 	table_close(base, NoLock);
 	report_route(&report, there, config);
 	if (!report.dry_run && !same_settings(there, config))
-		put_route(config, false);
+		put_route(config, there);
 	if (settings.default_child == 1)
 		create_default_child(&report, entry);
 	return (Datum) 0;

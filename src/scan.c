@@ -5,8 +5,8 @@
  *		a generic plan, of the outer side of a nested loop, results of
  *		subqueries, now().
  *
- * A finished plan is searched for Appends over the children of a routed table.
- * They become RouterAppends where it may pay: where keys are compared with
+ * A finished plan is searched for Appends and MergeAppends over the children of
+ * a routed table. They become RouterAppends where it may pay: where keys are compared with
  * what was not a constant to the planner, or where the base is hot. What is
  * known when the plan starts decides which children are opened; the rest
  * decides at each rescan which of them are read. The clauses are those of one
@@ -17,12 +17,14 @@
  * rows are read with. Both move in one transaction, so the two agree at every
  * isolation level, whenever the plan was made.
  *
+ * A MergeAppend goes on below the RouterAppend, with the plans that are opened;
+ * which of them it merges is set in its state.
+ *
  * Nothing below a Gather is touched: workers would have to decide alike.
  */
 #include "compat.h"
 #include "scan.h"
 
-#include "commands/explain.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
@@ -42,6 +44,7 @@ enum
 	PRIVATE_BASE,				/* list of one oid */
 	PRIVATE_RELIDS,				/* what each plan of custom_plans reads; InvalidOid: who knows */
 	PRIVATE_PROGRAM,
+	PRIVATE_MERGE,				/* a MergeAppend without its plans, or NULL */
 };
 
 typedef struct RouterAppend
@@ -60,8 +63,11 @@ typedef struct RouterAppend
 	int			nremoved;
 	int			current;		/* -1: not begun */
 	int64		watermark;		/* of a hot base, as of the snapshot */
+	int64		reach;
 	bool		watermark_known;
 	bool		chosen;			/* wanted is valid */
+	MergeAppendState *merge;	/* reads the plans in order; or NULL: one after the other */
+	bool		nothing;		/* merge has nothing to read */
 } RouterAppend;
 
 static CustomScanMethods plan_methods;
@@ -108,6 +114,15 @@ scan_clauses(Plan *plan, List **clauses)
 		default:
 			return false;
 	}
+}
+
+/* What reads the child in a plan of an Append or MergeAppend. */
+static Plan *
+below_sort(Plan *plan)
+{
+	while (IsA(plan, Sort) || IsA(plan, IncrementalSort))
+		plan = plan->lefttree;
+	return plan;
 }
 
 static Index
@@ -208,9 +223,9 @@ own_tlist(List *tlist)
 	return result;
 }
 
-/* The RouterAppend that takes the place of an Append, or the Append. */
+/* The RouterAppend that takes the place of an Append or MergeAppend, or these themselves. */
 static Plan *
-replace_append(PlannedStmt *stmt, Append *append)
+replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *plans)
 {
 	int			rti;
 	RangeTblEntry *rte;
@@ -220,26 +235,26 @@ replace_append(PlannedStmt *stmt, Append *append)
 	List	   *exprs = NIL;
 	List	   *program;
 	Index		sample = 0;		/* the child whose clauses were taken */
+	MergeAppend *merge = NULL;
 	CustomScan *scan;
 	ListCell   *lc;
 
-	if (!bms_get_singleton_member(append->apprelids, &rti) || append->plan.parallel_aware ||
-		list_length(append->appendplans) < 2)
-		return (Plan *) append;
+	if (!bms_get_singleton_member(relids_appended, &rti) || append->parallel_aware || list_length(plans) < 2)
+		return append;
 	rte = rt_fetch(rti, stmt->rtable);
 	if (rte->rtekind != RTE_RELATION || !rte->inh)
-		return (Plan *) append;
+		return append;
 	if (router_cache_route(router_cache_entry(rte->relid)) == NULL)
-		return (Plan *) append;
-	foreach(lc, append->appendplans)
+		return append;
+	foreach(lc, plans)
 	{
-		Plan	   *plan = lfirst(lc);
+		Plan	   *plan = below_sort(lfirst(lc));
 		Index		scanrelid = scanned(plan);
 		Oid			relid = scanrelid ? rt_fetch(scanrelid, stmt->rtable)->relid : InvalidOid;
 
 		relids = lappend_oid(relids, relid);
 		if (plan->parallel_aware)
-			return (Plan *) append;
+			return append;
 		if (sample == 0 && scan_clauses(plan, &clauses))
 		{
 			ToBase		context = {scanrelid, relid, rte->relid};
@@ -249,23 +264,29 @@ replace_append(PlannedStmt *stmt, Append *append)
 		}
 	}
 	if (sample == 0)
-		return (Plan *) append;
+		return append;
 	route = router_cache_route(router_cache_entry(rte->relid));
 	program = router_qual_compile(route, sample, clauses, &exprs);
 	if (program == NIL ||
 		(all_constant(exprs) && (route->hot_level < 0 || !router_qual_has_level(program, route->hot_level))))
-		return (Plan *) append;
+		return append;
 
 	scan = makeNode(CustomScan);
-	scan->scan.plan = append->plan;
+	scan->scan.plan = *append;
 	scan->scan.plan.type = T_CustomScan;
-	scan->scan.plan.targetlist = own_tlist(append->plan.targetlist);
-	scan->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
-	scan->custom_plans = append->appendplans;
+	scan->scan.plan.targetlist = own_tlist(append->targetlist);
+	if (IsA(append, MergeAppend))
+	{
+		merge = (MergeAppend *) append;
+		merge->mergeplans = NIL;
+	}
+	else
+		scan->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
+	scan->custom_plans = plans;
 	scan->custom_exprs = exprs;
-	scan->custom_private = list_make3(list_make1_oid(rte->relid), relids, program);
-	scan->custom_scan_tlist = scan_tlist(append->plan.targetlist);
-	scan->custom_relids = append->apprelids;
+	scan->custom_private = list_make4(list_make1_oid(rte->relid), relids, program, merge);
+	scan->custom_scan_tlist = scan_tlist(append->targetlist);
+	scan->custom_relids = relids_appended;
 	scan->methods = &plan_methods;
 	return (Plan *) scan;
 }
@@ -284,10 +305,10 @@ rewrite(PlannedStmt *stmt, Plan *plan)
 	{
 		case T_Append:
 			rewrite_list(stmt, ((Append *) plan)->appendplans);
-			return replace_append(stmt, (Append *) plan);
+			return replace_append(stmt, plan, ((Append *) plan)->apprelids, ((Append *) plan)->appendplans);
 		case T_MergeAppend:
 			rewrite_list(stmt, ((MergeAppend *) plan)->mergeplans);
-			return plan;
+			return replace_append(stmt, plan, ((MergeAppend *) plan)->apprelids, ((MergeAppend *) plan)->mergeplans);
 		case T_SubqueryScan:
 			((SubqueryScan *) plan)->subplan = rewrite(stmt, ((SubqueryScan *) plan)->subplan);
 			return plan;
@@ -325,22 +346,39 @@ create_state(CustomScan *scan)
 	return (Node *) node;
 }
 
-/* The watermark as the snapshot sees it. */
+/* A point of the hot key, from the cache if that has the same. */
 static int64
-watermark_as_of(RouterRoute *route, Snapshot snapshot)
+point(RouterRoute *route, char *literal, const char *cached, int64 value)
 {
-	char	   *mark = router_catalog_watermark(route->config.base, snapshot);
-	int64		value;
 	int			guc_level;
 
-	if (mark == NULL)
-		return PG_INT64_MIN;	/* not hot then: rows may be anywhere */
-	if (strcmp(mark, route->config.watermark) == 0)
-		return route->watermark;
+	if (cached && strcmp(literal, cached) == 0)
+		return value;
 	guc_level = router_pin_settings(route->config.time_zone);
-	value = router_key_parse(&route->config.keys[route->hot_level], mark);
+	value = router_key_parse(&route->config.keys[route->hot_level], literal);
 	AtEOXact_GUC(false, guc_level);
 	return value;
+}
+
+/*
+ * Under this snapshot the base has no row with a date before node->watermark,
+ * its children none from node->reach on.
+ */
+static void
+read_watermark(RouterAppend *node, RouterRoute *route, Snapshot snapshot)
+{
+	char	   *reach;
+	char	   *watermark = router_catalog_watermark(node->base, snapshot, &reach);
+
+	node->watermark = PG_INT64_MIN;
+	node->reach = PG_INT64_MAX;
+	node->watermark_known = true;
+	if (watermark == NULL)
+		return;					/* it was not hot then: rows may be anywhere */
+	node->watermark = point(route, watermark, route->config.watermark, route->watermark);
+	node->reach = node->watermark;
+	if (reach)
+		node->reach = Max(node->reach, point(route, reach, NULL, 0));
 }
 
 static bool
@@ -399,11 +437,9 @@ choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
 			router_qual_has_level(node->program, route->hot_level))
 		{
 			if (!node->watermark_known)
-				node->watermark = watermark_as_of(route, estate->es_snapshot);
-			node->watermark_known = true;
+				read_watermark(node, route, estate->es_snapshot);
 			base_wanted = survivors.ageless || survivors.newest >= node->watermark;
-			children_wanted = survivors.ageless || node->watermark == PG_INT64_MIN ||
-				survivors.oldest < node->watermark;
+			children_wanted = survivors.ageless || survivors.oldest < node->reach || node->reach == PG_INT64_MAX;
 			route = router_cache_route(router_cache_entry(node->base));
 		}
 	}
@@ -413,8 +449,6 @@ choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
 			wanted[i] = base_wanted;
 		else if (router_route_has(route, relids[i]))
 			wanted[i] = children_wanted && has_oid(survivors.children, survivors.nchildren, relids[i]);
-		else if (relids[i] == route->default_child)
-			wanted[i] = children_wanted;
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -428,6 +462,8 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	int			n = list_length(scan->custom_plans);
 	Oid		   *all = palloc(n * sizeof(Oid));
 	bool	   *wanted = palloc(n * sizeof(bool));
+	MergeAppend *merge = list_nth(scan->custom_private, PRIVATE_MERGE);
+	List	   *opened = NIL;
 	ListCell   *lc;
 
 	node->base = linitial_oid(list_nth(scan->custom_private, PRIVATE_BASE));
@@ -450,17 +486,28 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	/* the slots are the plans' own */
 	css->ss.ps.resultopsset = true;
 	css->ss.ps.resultopsfixed = false;
-	node->plans = palloc(n * sizeof(PlanState *));
 	node->relids = palloc(n * sizeof(Oid));
 	foreach(lc, scan->custom_plans)
 	{
-		int			i = foreach_current_index(lc);
-
-		if (!wanted[i])
+		if (!wanted[foreach_current_index(lc)])
 			continue;
-		node->relids[node->nplans] = all[i];
-		node->plans[node->nplans] = ExecInitNode(lfirst(lc), estate, eflags);
-		css->custom_ps = lappend(css->custom_ps, node->plans[node->nplans++]);
+		node->relids[node->nplans++] = all[foreach_current_index(lc)];
+		opened = lappend(opened, lfirst(lc));
+	}
+	node->plans = palloc(Max(node->nplans, 1) * sizeof(PlanState *));
+	if (merge && opened != NIL)
+	{
+		merge = copyObject(merge);
+		merge->mergeplans = opened;
+		node->merge = castNode(MergeAppendState, ExecInitNode((Plan *) merge, estate, eflags));
+		css->custom_ps = list_make1(node->merge);
+	}
+	foreach(lc, merge ? NIL : opened)
+	{
+		PlanState  *plan = ExecInitNode(lfirst(lc), estate, eflags);
+
+		node->plans[foreach_current_index(lc)] = plan;
+		css->custom_ps = lappend(css->custom_ps, plan);
 	}
 	node->nremoved = n - node->nplans;
 	node->wanted = palloc(Max(node->nplans, 1) * sizeof(bool));
@@ -496,7 +543,21 @@ next_row(CustomScanState *css)
 	{
 		choose(node, node->relids, node->nplans, true, node->wanted);
 		node->chosen = true;
+		if (node->merge)
+		{
+			bms_free(node->merge->ms_valid_subplans);
+			node->merge->ms_valid_subplans = NULL;
+			for (int i = 0; i < node->nplans; i++)
+				if (node->wanted[i])
+					node->merge->ms_valid_subplans = bms_add_member(node->merge->ms_valid_subplans, i);
+			/* none at all would mean "not looked for yet" */
+			node->nothing = node->merge->ms_valid_subplans == NULL;
+		}
 	}
+	if (node->merge && !node->nothing)
+		return ExecProcNode((PlanState *) node->merge);
+	if (node->merge)
+		return ExecClearTuple(css->ss.ps.ps_ResultTupleSlot);
 	if (node->current < 0 && !advance(node))
 		return ExecClearTuple(css->ss.ps.ps_ResultTupleSlot);
 	for (;;)
@@ -515,8 +576,10 @@ end(CustomScanState *css)
 {
 	RouterAppend *node = (RouterAppend *) css;
 
-	for (int i = 0; i < node->nplans; i++)
-		ExecEndNode(node->plans[i]);
+	ListCell   *lc;
+
+	foreach(lc, node->css.custom_ps)
+		ExecEndNode(lfirst(lc));
 }
 
 static void
@@ -524,13 +587,17 @@ rescan(CustomScanState *css)
 {
 	RouterAppend *node = (RouterAppend *) css;
 
-	for (int i = 0; i < node->nplans; i++)
+	ListCell   *lc;
+
+	foreach(lc, css->custom_ps)
 	{
+		PlanState  *plan = lfirst(lc);
+
 		if (css->ss.ps.chgParam)
-			UpdateChangedParamSet(node->plans[i], css->ss.ps.chgParam);
+			UpdateChangedParamSet(plan, css->ss.ps.chgParam);
 		/* a plan with changed parameters is rescanned when it is asked for a row */
-		if (node->plans[i]->chgParam == NULL)
-			ExecReScan(node->plans[i]);
+		if (plan->chgParam == NULL)
+			ExecReScan(plan);
 	}
 	node->chosen = !node->any_late;
 	node->current = -1;

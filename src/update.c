@@ -452,6 +452,44 @@ stays(Source *source, RouterRoute *route, TriggerData *trigdata)
 	return home == RelationGetRelid(trigdata->tg_relation);
 }
 
+/*
+ * Somebody inserts into a child by its name. A row that belongs into the hot
+ * base is let in, as its CHECK does, but noted: queries for current rows would not
+ * look there.
+ */
+static void
+watch_insert(Source *source, TriggerData *trigdata)
+{
+	RouterRoute *route = source->entry ? router_cache_route(source->entry) : NULL;
+	Oid			child = RelationGetRelid(trigdata->tg_relation);
+	RouterBound *bound;
+	RouterChildDef *def;
+	RouterKey	key;
+	Datum		value;
+	bool		isnull;
+	int			guc_level;
+
+	if (route == NULL || route->hot_level < 0 || child == source->base)
+		return;
+	key = route->config.keys[route->hot_level];
+	value = slot_getattr(trigdata->tg_trigslot, source->attnums[route->hot_level], &isnull);
+	if (isnull || router_key_int(&key, value) < route->reach)
+		return;
+	def = router_catalog_child(child);
+	route = router_cache_route(source->entry);
+	if (def == NULL || route == NULL || route->hot_level < 0)
+		return;
+	guc_level = router_pin_settings(route->config.time_zone);
+	bound = router_bound_parse(&key, def->bounds[route->hot_level]);
+	AtEOXact_GUC(false, guc_level);
+	if (bound->form == ROUTER_BOUND_DEFAULT)
+	{
+		bound->form = ROUTER_BOUND_RANGE;
+		bound->hi = PG_INT64_MAX;
+	}
+	router_raise_reach(source->entry, source->base, bound);
+}
+
 /* Moves the row at once, and counts it: core shall do nothing. */
 static void
 move_at_once(Source *source, TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTableState *node)
@@ -496,7 +534,8 @@ router_move_row(PG_FUNCTION_ARGS)
 	RouterRoute *route;
 	Source	   *source;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ||
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		(!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) && !TRIGGER_FIRED_BY_INSERT(trigdata->tg_event)) ||
 		!TRIGGER_FIRED_BEFORE(trigdata->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
@@ -505,6 +544,11 @@ router_move_row(PG_FUNCTION_ARGS)
 	source = fcinfo->flinfo->fn_extra;
 	if (source == NULL)
 		fcinfo->flinfo->fn_extra = source = open_source(fcinfo->flinfo->fn_mcxt, trigdata->tg_relation);
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+	{
+		watch_insert(source, trigdata);
+		return PointerGetDatum(trigdata->tg_trigtuple);
+	}
 	route = source->entry ? router_cache_route(source->entry) : NULL;
 	if (route == NULL || same_key_values(source, trigdata, route->config.nkeys) || stays(source, route, trigdata))
 		return PointerGetDatum(trigdata->tg_newtuple);
