@@ -527,9 +527,11 @@ router_cache_route_and_strays(RouterEntry *entry)
 	for (; i < route->nmembers; i++)
 		absent = lappend_oid(absent, route->members[i]);
 	old = MemoryContextSwitchTo(route->cxt);
+	list_free(route->strays);
+	list_free(route->absent);
 	route->strays = list_copy(strays);
 	route->absent = list_copy(absent);
-	route->strays_known = true;
+	route->strays_known = strays == NIL;	/* nothing invalidates the base when they leave it */
 	MemoryContextSwitchTo(old);
 	return route;
 }

@@ -157,7 +157,10 @@ router_job_note(RouterJob *job, uint64 rows, const ErrorData *error)
 {
 	char	   *name = get_rel_name(job->base) ? router_qualified_name(job->base) : NULL;
 
+	/* a long message is toasted, which takes a snapshot */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	router_catalog_add_event(job->base, name, job->action, rows, error ? error->message : NULL);
+	PopActiveSnapshot();
 	commit(job);
 }
 

@@ -50,6 +50,8 @@ typedef struct RouterKey
 	int64		width;			/* integer: values; date below a day: microseconds */
 	int			months;			/* date: months a child, or 0 */
 	int			days;			/* date: 1 or 7, or 0 */
+
+	struct RouterOperator *last_op; /* the last one that qual.c was asked for, or NULL */
 } RouterKey;
 
 typedef enum RouterBoundForm

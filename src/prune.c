@@ -33,6 +33,7 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -53,6 +54,7 @@
 #include "storage/lmgr.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
@@ -62,6 +64,13 @@
 
 #include "qual.h"
 #include "scan.h"
+
+/* -DROUTER_PRUNE_ALL takes over every inheritance tree, routed or not, so that PostgreSQL's own tests try this file */
+#ifdef ROUTER_PRUNE_ALL
+#define TAKE_ALL true
+#else
+#define TAKE_ALL false
+#endif
 
 /* now() of a plan that is used later may be less by as much, after a change of clock or zone */
 #define CLOCK_MARGIN_DAYS 2
@@ -83,7 +92,10 @@ static bool read_hot = false;
 
 static List *held = NIL;
 static int	depth = 0;			/* of calls of the planner */
-static bool met_base = false;	/* the statement has a routed table that is expanded */
+static bool needs_rewrite = false;	/* one of them may leave out more when the plan runs */
+static RelOptInfo *waiting = NULL;	/* its clauses come back when the next child is added */
+static List *waiting_clauses;
+static bool stand_back = false; /* all children are wanted */
 static bool exclusion_off = false;	/* constraint_exclusion is off, and was "partition" */
 static bool exclusion_stays = false;	/* the statement has other inheritance trees, or UNION ALL */
 
@@ -304,26 +316,62 @@ is_clock(Node *node)
 	return false;
 }
 
-/* What a clock will not fall below. False: it has no such value. */
+/* The expression as it was some days ago: each clock in it becomes a constant. */
+static Node *
+turn_back(Node *node, void *unused)
+{
+	TimestampTz then = GetCurrentTransactionStartTimestamp() - CLOCK_MARGIN_DAYS * USECS_PER_DAY;
+	Datum		value = TimestampTzGetDatum(then);
+	bool		is_now = false;
+	Oid			type = TIMESTAMPTZOID;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, SQLValueFunction))
+	{
+		is_now = true;
+		type = exprType(node);
+		if (type == DATEOID)
+			value = DirectFunctionCall1(timestamptz_date, value);
+		else if (type == TIMESTAMPOID)
+			value = DirectFunctionCall1(timestamptz_timestamp, value);
+	}
+	else if (IsA(node, FuncExpr))
+	{
+		Oid			func = ((FuncExpr *) node)->funcid;
+
+		is_now = func == F_NOW || func == F_TRANSACTION_TIMESTAMP || func == F_STATEMENT_TIMESTAMP;
+	}
+	if (is_now)
+		return (Node *) makeConst(type, -1, InvalidOid, type == DATEOID ? sizeof(DateADT) : sizeof(Timestamp), value,
+								  false, true);
+	return expression_tree_mutator(node, turn_back, unused);
+}
+
+/*
+ * What a clock will not fall below, whenever the plan is used. False: it has no
+ * such value. The margin is taken twice: a month that is cut off begins at
+ * another instant in another zone.
+ */
 static bool
 clock_floor(PlannerInfo *root, Node *node, Datum *value)
 {
-	Const	   *now = (Const *) estimate_expression_value(root, node);
+	Const	   *then = (Const *) estimate_expression_value(root, turn_back(node, NULL));
 
-	if (!IsA(now, Const) || now->constisnull)
+	if (!IsA(then, Const) || then->constisnull)
 		return false;
-	switch (now->consttype)
+	switch (then->consttype)
 	{
 		case DATEOID:
-			if (DATE_NOT_FINITE(DatumGetDateADT(now->constvalue)))
+			if (DATE_NOT_FINITE(DatumGetDateADT(then->constvalue)))
 				return false;
-			*value = DateADTGetDatum(DatumGetDateADT(now->constvalue) - CLOCK_MARGIN_DAYS);
+			*value = DateADTGetDatum(DatumGetDateADT(then->constvalue) - CLOCK_MARGIN_DAYS);
 			return true;
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
-			if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(now->constvalue)))
+			if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(then->constvalue)))
 				return false;
-			*value = TimestampGetDatum(DatumGetTimestamp(now->constvalue) - CLOCK_MARGIN_DAYS * USECS_PER_DAY);
+			*value = TimestampGetDatum(DatumGetTimestamp(then->constvalue) - CLOCK_MARGIN_DAYS * USECS_PER_DAY);
 			return true;
 		default:
 			return false;
@@ -365,7 +413,7 @@ compare_oids(const ListCell *a, const ListCell *b)
 	return lfirst_oid(a) < lfirst_oid(b) ? -1 : lfirst_oid(a) > lfirst_oid(b) ? 1 : 0;
 }
 
-/* The children to plan, by oid; not yet locked. NIL also if the table is routed no more. */
+/* The children to plan, by oid; not yet locked. All of them if the table is not routed. */
 static List *
 survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
 {
@@ -379,15 +427,17 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
 	ListCell   *lc;
 
 	if (route == NULL)
-		return NIL;
+		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
 	program = router_qual_compile(route, rti, clauses, &exprs);
 	args = plan_args(root, exprs);
 	route = router_cache_route_and_strays(entry);
 	if (route == NULL)
-		return NIL;
+		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
 	if (route->strays != NIL)
 		resume_exclusion();
 	router_qual_survivors(route, program, &args, &found);
+	for (int i = 0; i < args.n; i++)
+		needs_rewrite |= !args.known[i] || args.floor[i];
 	for (int i = 0; i < found.nchildren; i++)
 		if (route->absent == NIL || !list_member_oid(route->absent, found.children[i]))
 			result = lappend_oid(result, found.children[i]);
@@ -439,14 +489,15 @@ is_plain_child(Relation child)
 	return child->rd_rel->relkind == RELKIND_RELATION || child->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
 }
 
-/* Adds a survivor, and what inherits from it in turn. */
-static void
+/* Adds a survivor. Returns what inherits from it in turn, locked. */
+static List *
 add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, Oid relid)
 {
 	Relation	child = try_relation_open(relid, NoLock);
+	List	   *heirs = NIL;
 
 	if (child == NULL)
-		return;					/* dropped while we waited for it */
+		return NIL;				/* dropped while we waited for it */
 	if (is_plain_child(child) && !RELATION_IS_OTHER_TEMP(child))
 	{
 		Index		rti;
@@ -455,25 +506,10 @@ add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, O
 		rti = add_child(root, table->rte, table->rti, base, child);
 		complete_child(root, table->rti, mark, child, rti);
 		if (child->rd_rel->relhassubclass)
-		{
-			List	   *heirs = list_delete_oid(find_all_inheritors(relid, table->rte->rellockmode, NULL), relid);
-			ListCell   *lc;
-
-			foreach(lc, heirs)
-			{
-				Relation	heir = table_open(lfirst_oid(lc), NoLock);
-
-				if (!RELATION_IS_OTHER_TEMP(heir))
-				{
-					expand_planner_arrays(root, 1);
-					rti = add_child(root, table->rte, table->rti, base, heir);
-					complete_child(root, table->rti, mark, heir, rti);
-				}
-				table_close(heir, NoLock);
-			}
-		}
+			heirs = find_inheritance_children(relid, table->rte->rellockmode);
 	}
 	relation_close(child, NoLock);
+	return heirs;
 }
 
 /* First call: hold the table back. */
@@ -481,19 +517,26 @@ static void
 hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 {
 	RangeTblEntry *rte = root->simple_rte_array[rel->relid];
+	RouterRoute *route;
 	Held	   *table;
 	Relation	base;
+	bool		holds_none;
 
 	if (rte->rtekind != RTE_RELATION || !rte->inh || rte->relkind != RELKIND_RELATION || rte->tablesample ||
 		rte->lateral || root->parse->jointree == NULL)
 		return;
-	if (router_cache_route(router_cache_entry(relid)) == NULL)
+	route = router_cache_route(router_cache_entry(relid));
+	holds_none = route && route->hot_level < 0;
+	if (route == NULL)
 	{
 		resume_exclusion();		/* another inheritance tree */
-		return;
+		if (!TAKE_ALL)
+			return;
 	}
-	met_base = true;
-	stop_exclusion();
+	else
+	{
+		stop_exclusion();
+	}
 	table = palloc0(sizeof(Held));
 	table->root = root;
 	table->rti = rel->relid;
@@ -504,7 +547,7 @@ hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 	base = table_open(relid, NoLock);
 	expand_planner_arrays(root, 1);
 	table->first = add_child(root, rte, table->rti, base, base);
-	table->empty = RelationGetNumberOfBlocks(base) == 0;
+	table->empty = holds_none && RelationGetNumberOfBlocks(base) == 0;
 	/* as a parent its size and indexes are not asked for */
 	root->simple_rte_array[table->first]->inh = table->empty;
 	table_close(base, NoLock);
@@ -529,6 +572,7 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	bool		was_parent = mark ? mark->isParent : false;
 	int			old_types = mark ? mark->allMarkTypes : 0;
 	RouterEntry *entry = router_cache_entry(table->rte->relid);
+	RouterRoute *route;
 	Relation	base;
 
 	give_back(table);
@@ -538,20 +582,31 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	if (table->empty)
 	{
 		root->simple_rte_array[table->first]->inh = false;
-		root->simple_rte_array[table->first]->lateral = true;	/* for router_prune_verify */
+		root->simple_rte_array[table->first]->self_reference = true;	/* for router_prune_verify */
 		mark_dummy_rel(first);
 	}
 	else
 		complete_child(root, table->rti, mark, base, table->first);
-	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL ||
-		router_cache_route(entry)->hot_level < 0)
+	route = router_cache_route(entry);
+	needs_rewrite |= route && (route->hot_level >= 0 || rel->joininfo != NIL || rel->has_eclass_joins ||
+							   !bms_is_empty(rel->lateral_relids));
+	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL || route == NULL || route->hot_level < 0)
 	{
 		List	   *children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo,
 											  table->rte->rellockmode);
+		int			nchildren = list_length(root->append_rel_list);
 		ListCell   *lc;
 
+		/* heirs are appended to the list and visited in turn, once each */
 		foreach(lc, children)
-			add_survivor(root, table, base, mark, lfirst_oid(lc));
+			children = list_concat_unique_oid(children, add_survivor(root, table, base, mark, lfirst_oid(lc)));
+		if (table->empty && list_length(root->append_rel_list) > nchildren)
+		{
+			/* the first child is not read: core need not translate the clauses for it */
+			waiting = rel;
+			waiting_clauses = rel->baserestrictinfo;
+			rel->baserestrictinfo = NIL;
+		}
 	}
 	if (mark)
 		add_mark_columns(root, mark, was_parent, old_types);
@@ -565,7 +620,10 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 
 	if (previous_relation_info)
 		previous_relation_info(root, relid, inhparent, rel);
-	if (depth == 0 || !prune)
+	if (waiting)
+		waiting->baserestrictinfo = waiting_clauses;
+	waiting = NULL;
+	if (depth == 0 || !prune || stand_back)
 		return;
 	foreach(lc, held)
 	{
@@ -644,29 +702,40 @@ static PlannedStmt *
 plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo bound_params)
 {
 	List	   *outer_held = held;
-	bool		outer_met = met_base;
+	bool		outer_needs = needs_rewrite;
+	bool		outer_back = stand_back;
+	RelOptInfo *outer_waiting = waiting;
+	List	   *outer_clauses = waiting_clauses;
 	bool		outer_off = exclusion_off;
 	bool		outer_stays = exclusion_stays;
+	bool		is_cursor;
 	PlannedStmt *stmt;
 
 	/* planning within planning, of a function that is simplified, begins afresh */
 	resume_exclusion();
 	held = NIL;
-	met_base = false;
+	needs_rewrite = false;
+	waiting = NULL;
 	exclusion_stays = false;
+	/* a cursor: WHERE CURRENT OF looks for a row mark of each child, or for a scan below an Append */
+	is_cursor = (cursor_options & CURSOR_OPT_FAST_PLAN) != 0;
+	stand_back = is_cursor && parse->rowMarks != NIL;
 	depth++;
 	PG_TRY();
 	{
 		stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, bound_params) :
 			standard_planner(parse, query_string, cursor_options, bound_params);
-		if (met_base)
+		if (needs_rewrite && !is_cursor)
 			router_scan_rewrite(stmt);
 	}
 	PG_FINALLY();
 	{
 		resume_exclusion();
 		held = outer_held;
-		met_base = outer_met;
+		needs_rewrite = outer_needs;
+		stand_back = outer_back;
+		waiting = outer_waiting;
+		waiting_clauses = outer_clauses;
 		exclusion_stays = outer_stays;
 		if (outer_off)
 			stop_exclusion();
@@ -706,7 +775,7 @@ router_prune_verify(const PlannedStmt *stmt, Snapshot snapshot)
 		RangeTblEntry *rte = lfirst(lc);
 		Relation	base;
 
-		if (rte->rtekind != RTE_RELATION || !rte->lateral || snapshot == NULL || IsParallelWorker())
+		if (rte->rtekind != RTE_RELATION || !rte->self_reference || snapshot == NULL || IsParallelWorker())
 			continue;
 		base = table_open(rte->relid, NoLock);
 		if (unlikely(RelationGetNumberOfBlocks(base) > 0) && has_rows(base, snapshot))

@@ -31,8 +31,9 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-/* no zone is further from UTC */
+/* no zone of the world is further from UTC; those that SET TIME ZONE makes up are up to a week */
 #define ZONE_MARGIN (INT64CONST(16) * USECS_PER_HOUR)
+#define MADE_UP_ZONE_MARGIN (INT64CONST(14) * USECS_PER_DAY)
 
 /*
  * A step of a program is a list: its head says what it is, the rest are the
@@ -160,6 +161,8 @@ folded_level(RouterRoute *route, Index varno, Node *node)
 static bool
 is_argument(Index varno, Node *node)
 {
+	if (IsA(node, Const))
+		return true;
 	return !bms_is_member(varno, pull_varnos(NULL, node)) && !contain_volatile_functions(node) &&
 		!contain_subplans(node);
 }
@@ -206,6 +209,38 @@ types_agree(RouterKey *key, Oid opcintype, int strategy, Oid left, Oid right)
 	}
 }
 
+/* What compile_compare found out about an operator; the last one is kept with the key, in the route's memory. */
+struct RouterOperator
+{
+	Oid			opno;
+	Oid			collation;
+	bool		usable;
+	int			strategy;
+	Oid			righttype;
+	Oid			function;
+};
+
+static void
+look_up(RouterKey *key, struct RouterOperator *op)
+{
+	TypeCacheEntry *type = lookup_type_cache(key->typid, TYPECACHE_BTREE_OPFAMILY);
+	Oid			lefttype;
+
+	if (!OidIsValid(type->btree_opf) || !op_in_opfamily(op->opno, type->btree_opf) || !op_strict(op->opno) ||
+		!collations_agree(op->collation, key->collation))
+		return;
+	get_op_opfamily_properties(op->opno, type->btree_opf, false, &op->strategy, &lefttype, &op->righttype);
+	if (!types_agree(key, type->btree_opintype, op->strategy, lefttype, op->righttype))
+		return;
+	/* a stable operator of a list key would have to be called at each use */
+	if (key->kind == ROUTER_LIST && op->strategy != BTEqualStrategyNumber &&
+		(op_volatile(op->opno) != PROVOLATILE_IMMUTABLE ||
+		 (OidIsValid(key->collation) && !get_collation_isdeterministic(key->collation))))
+		return;
+	op->function = get_opcode(op->opno);
+	op->usable = true;
+}
+
 static List *
 compile_compare(RouterRoute *route, Index varno, Oid opno, Oid collation, Node *left, Node *right, int array,
 				List **exprs)
@@ -213,10 +248,7 @@ compile_compare(RouterRoute *route, Index varno, Oid opno, Oid collation, Node *
 	int			level = column_level(route, varno, left);
 	bool		folded = false;
 	RouterKey  *key;
-	TypeCacheEntry *type;
-	Oid			lefttype,
-				righttype;
-	int			strategy;
+	struct RouterOperator *op;
 	List	   *head;
 
 	if (level < 0)
@@ -227,22 +259,20 @@ compile_compare(RouterRoute *route, Index varno, Oid opno, Oid collation, Node *
 	if (level < 0 || !is_argument(varno, right))
 		return NIL;
 	key = &route->config.keys[level];
-	type = lookup_type_cache(key->typid, TYPECACHE_BTREE_OPFAMILY);
-	if (!OidIsValid(type->btree_opf) || !op_in_opfamily(opno, type->btree_opf) || !op_strict(opno) ||
-		!collations_agree(collation, key->collation))
-		return NIL;
-	get_op_opfamily_properties(opno, type->btree_opf, false, &strategy, &lefttype, &righttype);
-	if (!types_agree(key, type->btree_opintype, strategy, lefttype, righttype))
-		return NIL;
-	/* a stable operator of a list key would have to be called at each use */
-	if (key->kind == ROUTER_LIST && strategy != BTEqualStrategyNumber &&
-		(op_volatile(opno) != PROVOLATILE_IMMUTABLE || !collations_agree(key->collation, collation) ||
-		 (OidIsValid(key->collation) && !get_collation_isdeterministic(key->collation))))
+	if (key->last_op == NULL)
+		key->last_op = MemoryContextAllocZero(route->cxt, sizeof(struct RouterOperator));
+	op = key->last_op;
+	if (op->opno != opno || op->collation != collation)
+	{
+		struct RouterOperator found = {.opno = opno,.collation = collation};
+
+		look_up(key, &found);
+		*op = found;
+	}
+	if (!op->usable)
 		return NIL;
 
-	head = list_make3_int(STEP_COMPARE, level, strategy);
-	head = lappend_int(head, (int) righttype);
-	head = lappend_int(head, (int) get_opcode(opno));
+	head = list_make5_int(STEP_COMPARE, level, op->strategy, (int) op->righttype, (int) op->function);
 	head = lappend_int(head, (int) collation);
 	head = lappend_int(head, array);
 	head = lappend_int(head, folded);
@@ -266,7 +296,8 @@ compile(RouterRoute *route, Index varno, Node *clause, List **exprs)
 										   lsecond(op->args), 0, exprs);
 		Oid			commutator;
 
-		if (step != NIL)
+		if (step != NIL || (column_level(route, varno, lsecond(op->args)) < 0 &&
+							folded_level(route, varno, lsecond(op->args)) < 0))
 			return step;
 		commutator = get_commutator(op->opno);
 		return OidIsValid(commutator) ?
@@ -466,6 +497,16 @@ days_of(int64 micros)
 	return micros / USECS_PER_DAY - (micros % USECS_PER_DAY < 0);
 }
 
+/* How far the time in the session's zone may be from UTC. */
+static int64
+zone_margin(int64 point)
+{
+	pg_time_t	at = timestamptz_to_time_t(point);
+	struct pg_tm *local = pg_localtime(&at, session_timezone);
+
+	return local && labs(local->tm_gmtoff) * USECS_PER_SEC <= ZONE_MARGIN ? ZONE_MARGIN : MADE_UP_ZONE_MARGIN;
+}
+
 /* A value as a point of the key's own scale, or as the span in which that point lies. */
 static void
 place(const RouterKey *key, Oid type, Datum value, int64 *lo, int64 *hi)
@@ -480,12 +521,19 @@ place(const RouterKey *key, Oid type, Datum value, int64 *lo, int64 *hi)
 		return;
 	if (type == DATEOID && point != PG_INT64_MIN && point != PG_INT64_MAX &&
 		pg_mul_s64_overflow(point, USECS_PER_DAY, &point))
-		point = *lo < 0 ? PG_INT64_MIN : PG_INT64_MAX;
+	{
+		/* after all timestamps, but before infinity; dates do not reach as far back */
+		*lo = PG_INT64_MAX - 1;
+		*hi = PG_INT64_MAX;
+		return;
+	}
 	*lo = *hi = point;
 	if (type == TIMESTAMPTZOID || key->typid == TIMESTAMPTZOID)
 	{
-		*lo = plus(point, -ZONE_MARGIN);
-		*hi = plus(point, ZONE_MARGIN);
+		int64		margin = zone_margin(point);
+
+		*lo = plus(point, -margin);
+		*hi = plus(point, margin);
 	}
 	if (key->typid == DATEOID)
 	{

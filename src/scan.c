@@ -239,7 +239,9 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	CustomScan *scan;
 	ListCell   *lc;
 
-	if (!bms_get_singleton_member(relids_appended, &rti) || append->parallel_aware || list_length(plans) < 2)
+	/* foreign scans that run asynchronously yield rows to an Append only */
+	if (!bms_get_singleton_member(relids_appended, &rti) || append->parallel_aware || list_length(plans) < 2 ||
+		(IsA(append, Append) && ((Append *) append)->nasyncplans > 0))
 		return append;
 	rte = rt_fetch(rti, stmt->rtable);
 	if (rte->rtekind != RTE_RELATION || !rte->inh)
@@ -280,7 +282,7 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 		merge = (MergeAppend *) append;
 		merge->mergeplans = NIL;
 	}
-	else
+	else if (ExecSupportsBackwardScan(append))
 		scan->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
 	scan->custom_plans = plans;
 	scan->custom_exprs = exprs;

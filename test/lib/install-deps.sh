@@ -1,5 +1,5 @@
 #!/bin/bash
-# install-deps.sh check|demo|lint: installs what is missing for it, with apt-get
+# install-deps.sh check|core|demo|lint: installs what is missing for it, with apt-get
 # (and sudo where not root), and prints the path of the pg_config to use. Where
 # nothing is missing it does nothing and needs no network. Honours PG_CONFIG.
 # Where the ORMs and drivers of test/orm are not to be had, their suites skip.
@@ -44,6 +44,10 @@ find_missing() {
 	find_postgres
 	command -v gcc >/dev/null || missing+=(gcc)
 	[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+	if [ "$role" = core ]; then
+		command -v patch >/dev/null || missing+=(patch)
+		return
+	fi
 	/usr/bin/python3 -c 'import psycopg2' 2>/dev/null || missing+=(python3-psycopg2)
 	[ "$role" = check ] || return 0
 	command -v prove >/dev/null || missing+=(perl)

@@ -1,4 +1,4 @@
-# Sourced by test/run and test/demo/run: a private PostgreSQL in a temporary
+# Sourced by test/run, test/core/run and test/demo/run: a private PostgreSQL in a temporary
 # directory, with router in it and a cluster on a unix socket, gone at the end.
 #
 # PostgreSQL finds its files relative to its own program, so a copy of the
@@ -25,7 +25,7 @@ if [ "$(id -u)" = 0 ]; then
 	}
 fi
 
-sandbox_open() { # check|demo
+sandbox_open() { # check|core|demo
 	pg_config=$("$root/test/lib/install-deps.sh" "$1") || exit 1
 	# nothing of the caller's: neither its servers nor its make's flags
 	unset "${!PG@}" MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
