@@ -75,5 +75,5 @@ fuzz:
 lint:
 	@test/lib/lint.sh
 
-bench bench-insert bench-global_key bench-archive:
+bench bench-insert bench-global_key bench-archive bench-read:
 	@bench/run $(filter-out bench,$(@:bench-%=%))
