@@ -672,25 +672,6 @@ router_route_loose(const RouterRoute *route)
 	return result;
 }
 
-/* Is this a child, other than the default one? */
-bool
-router_route_has(const RouterRoute *route, Oid child)
-{
-	int			lo = 0;
-	int			hi = route->nmembers;
-
-	while (lo < hi)
-	{
-		int			mid = (lo + hi) / 2;
-
-		if (route->members[mid] < child)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < route->nmembers && route->members[lo] == child;
-}
-
 /* Where a node of a list, prefix, suffix or hash key leads to for a value, folded if that is the key's way; or NULL. */
 const RouterTarget *
 router_node_value(RouterKey *key, const RouterNode *node, Datum value)

@@ -99,7 +99,6 @@ extern bool router_cache_is_current(const RouterEntry *entry);
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
 extern int	router_node_first_range(const RouterNode *node, int64 value);
 extern const RouterTarget *router_node_value(RouterKey *key, const RouterNode *node, Datum value);
-extern bool router_route_has(const RouterRoute *route, Oid child);
 extern List *router_route_loose(const RouterRoute *route);
 extern RouterRoute *router_cache_route_and_strays(RouterEntry *entry);
 extern bool router_route_end(RouterRoute *route, int64 value, int64 *end);

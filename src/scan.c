@@ -390,25 +390,6 @@ read_watermark(RouterAppend *node, RouterRoute *route, Snapshot snapshot)
 		node->reach = Max(node->reach, route->pending);
 }
 
-static bool
-has_oid(const Oid *oids, int n, Oid oid)
-{
-	int			lo = 0;
-
-	while (lo < n)
-	{
-		int			mid = (lo + n) / 2;
-
-		if (oids[mid] == oid)
-			return true;
-		if (oids[mid] < oid)
-			lo = mid + 1;
-		else
-			n = mid;
-	}
-	return false;
-}
-
 /* Which of some tables are to be read, by the values there are. */
 static void
 choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
@@ -456,14 +437,21 @@ choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
 	loose = route ? router_route_loose(route) : NIL;
 	if (loose != NIL)
 		route = router_cache_route(router_cache_entry(node->base));
-	for (int i = 0; route && i < n; i++)
+	/* the three lists are sorted by oid, but for the base and strays in the first: walk them together */
+	for (int i = 0, member = 0, survivor = 0; route && i < n; i++)
 	{
-		if (list_member_oid(loose, relids[i]))
-			wanted[i] = true;
-		else if (relids[i] == node->base)
+		if (i > 0 && relids[i] < relids[i - 1])
+			member = survivor = 0;
+		while (member < route->nmembers && route->members[member] < relids[i])
+			member++;
+		while (survivor < survivors.nchildren && survivors.children[survivor] < relids[i])
+			survivor++;
+		if (relids[i] == node->base)
 			wanted[i] = base_wanted;
-		else if (router_route_has(route, relids[i]))
-			wanted[i] = children_wanted && has_oid(survivors.children, survivors.nchildren, relids[i]);
+		else if (member < route->nmembers && route->members[member] == relids[i])
+			wanted[i] = children_wanted && survivor < survivors.nchildren && survivors.children[survivor] == relids[i];
+		if (loose != NIL && list_member_oid(loose, relids[i]))
+			wanted[i] = true;
 	}
 	MemoryContextSwitchTo(old);
 }
