@@ -47,6 +47,7 @@
 #include "nodes/plannodes.h"
 #include "optimizer/optimizer.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
