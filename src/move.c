@@ -163,33 +163,34 @@ router_mask_own_triggers(TriggerDesc *triggers)
 }
 
 /*
- * Spares the evaluation of router's own CHECK for rows that router placed, by
- * filling the cache of constraint expressions with none for it. Not to be used
- * when BEFORE ROW triggers of the destination may still change the row.
+ * Spares the evaluation of router's own CHECK for rows that are where they
+ * belong, by filling the cache of constraint expressions with none for it. Not to be used
+ * when BEFORE ROW triggers of the table may still change the row.
  */
-static void
-skip_check(RouterDest *dest, EState *estate)
+void
+router_skip_check(ResultRelInfo *rri, EState *estate)
 {
-	TupleConstr *constr = RelationGetDescr(dest->rel)->constr;
+	Relation	rel = rri->ri_RelationDesc;
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
 	MemoryContext old;
 	ExprState **exprs;
 	bool		found = false;
 
 	for (int i = 0; constr && i < constr->num_check; i++)
 		found |= strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) == 0;
-	if (!found || constr->num_check != dest->rel->rd_rel->relchecks)
+	if (!found || constr->num_check != rel->rd_rel->relchecks)
 		return;
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
 	exprs = palloc0(constr->num_check * sizeof(ExprState *));
 	for (int i = 0; i < constr->num_check; i++)
 		if (strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) != 0)
 		{
-			Expr	   *expr = router_check_expr(dest->rel, &constr->check[i]);
+			Expr	   *expr = router_check_expr(rel, &constr->check[i]);
 
 			if (expr)
 				exprs[i] = ExecPrepareExpr(expr, estate);
 		}
-	router_check_exprs(dest->rri) = exprs;
+	router_check_exprs(rri) = exprs;
 	MemoryContextSwitchTo(old);
 }
 
@@ -258,7 +259,7 @@ router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base, M
 	router_mask_own_triggers(dest->rri->ri_TrigDesc);
 	triggers = dest->rri->ri_TrigDesc;
 	if (triggers == NULL || !triggers->trig_insert_before_row)
-		skip_check(dest, estate);
+		router_skip_check(dest->rri, estate);
 	dest->by_row = dest->rri->ri_FdwRoutine != NULL || router_has_row_triggers(triggers, TRIGGER_TYPE_BEFORE) ||
 		router_has_row_triggers(triggers, TRIGGER_TYPE_AFTER);
 }

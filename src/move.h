@@ -60,6 +60,7 @@ typedef struct RouterBatch
 extern RouterDest *router_dest_open(EState *estate, Relation rel, TupleDesc source, ResultRelInfo *root,
 									bool speculative);
 extern void router_dest_close(RouterDest *dest);
+extern void router_skip_check(ResultRelInfo *rri, EState *estate);
 extern void router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base,
 								ModifyTableState *mtstate);
 extern void router_dest_mute(RouterDest *dest);

@@ -12,6 +12,6 @@
 
 extern void router_update_start(ModifyTableState *mtstate);
 extern void router_update_finish(EState *estate);
-extern void router_mask_move(TriggerDesc *triggers, const RouterConfig *config, const Bitmapset *updated);
+extern bool router_mask_move(TriggerDesc *triggers, const RouterConfig *config, const Bitmapset *updated);
 
 #endif

@@ -1,6 +1,6 @@
 -- UPDATE that changes a key: the row moves. Design 4.4. Checklist D7, F1, F13.
 \ir include/helpers.sql
-\set tests 59
+\set tests 61
 SELECT plan(:tests);
 
 CREATE TABLE residence (id int PRIMARY KEY);
@@ -181,6 +181,12 @@ SELECT throws_ok('UPDATE rv SET k = 77 WHERE id = 1', '44000', NULL, 'whose CHEC
 -- ------------------------------------------------------------------------ hooks
 UPDATE r SET owner = 'x' WHERE id = 1;
 SELECT is((SELECT tableoid::regclass::text FROM r WHERE id = 1), 'r_11_20', 'an UPDATE of other columns moves nothing');
+ALTER TABLE r ADD CHECK (id > 0);
+SELECT throws_ok('UPDATE r SET id = -1 WHERE id = 1', '23514', 'new row for relation "r_11_20" violates check constraint "r_id_check"',
+                 'it spares router''s CHECK, not those of others');
+ALTER TABLE r_11_20 DISABLE TRIGGER "~router_move";
+SELECT throws_ok('UPDATE r SET k = 200 WHERE id = 1', '23514', NULL, 'nor router''s own, when a key is set and nothing would move the row');
+ALTER TABLE r_11_20 ENABLE ALWAYS TRIGGER "~router_move";
 SELECT is((SELECT string_agg(DISTINCT tgenabled::text, '') FROM pg_trigger WHERE tgname = '~router_move'), 'A', 'the trigger is ENABLE ALWAYS everywhere');
 SELECT is((SELECT count(*) FROM router.child_def c WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.child AND tgname = '~router_move')), 0::bigint, 'on every child');
 SELECT router.detach_child('r_1_10') \g /dev/null
