@@ -28,15 +28,11 @@
 #include "compat.h"
 #include "route.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_operator.h"
-#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -45,7 +41,6 @@
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
-#include "utils/date.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -59,6 +54,7 @@
 #include "mirror.h"
 #include "move.h"
 #include "rotate.h"
+#include "settle.h"
 
 /* how often children are looked for that a row needs and that somebody else is making */
 #define MAX_TRIES 20
@@ -130,44 +126,11 @@ typedef struct AgedScan
 	TupleTableSlot *slot;
 } AgedScan;
 
-/* An index whose first column is the hot key, plain and complete. */
-static Oid
-hot_index(Relation base, AttrNumber attnum)
-{
-	Oid			found = InvalidOid;
-	ListCell   *lc;
-
-	foreach(lc, RelationGetIndexList(base))
-	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-
-		if (index->rd_index->indisvalid && index->rd_rel->relam == BTREE_AM_OID &&
-			index->rd_index->indkey.values[0] == attnum && RelationGetIndexPredicate(index) == NIL &&
-			index->rd_opcintype[0] == TupleDescAttr(RelationGetDescr(base), attnum - 1)->atttypid &&
-			(index->rd_indoption[0] & INDOPTION_DESC) == 0)
-			found = RelationGetRelid(index);
-		index_close(index, AccessShareLock);
-		if (OidIsValid(found))
-			break;
-	}
-	return found;
-}
-
-static Datum
-key_datum(const RouterKey *key, int64 value)
-{
-	if (key->typid != DATEOID)
-		return Int64GetDatum(value);
-	return DateADTGetDatum(value == PG_INT64_MIN ? DATEVAL_NOBEGIN : value == PG_INT64_MAX ? DATEVAL_NOEND :
-						   (DateADT) value);
-}
-
 static void
 begin_aged(AgedScan *scan, Relation base, RouterRoute *route, int64 from, int64 before)
 {
 	RouterKey	key = route->config.keys[route->hot_level];
-	Oid			index = hot_index(base, key.attnum);
-	ScanKeyData keys[2];
+	Oid			index = router_key_index(base, key.column);
 
 	memset(scan, 0, sizeof(*scan));
 	scan->base = base;
@@ -179,16 +142,7 @@ begin_aged(AgedScan *scan, Relation base, RouterRoute *route, int64 from, int64 
 		return;
 	}
 	scan->index = index_open(index, AccessShareLock);
-	for (int i = 0; i < 2; i++)
-	{
-		StrategyNumber strategy = i == 0 ? BTGreaterEqualStrategyNumber : BTLessStrategyNumber;
-		Oid			type = scan->index->rd_opcintype[0];
-		Oid			opr = get_opfamily_member(scan->index->rd_opfamily[0], type, type, strategy);
-
-		ScanKeyInit(&keys[i], 1, strategy, get_opcode(opr), key_datum(&key, i == 0 ? from : before));
-	}
-	scan->iscan = router_index_beginscan(base, scan->index, scan->snapshot, 2);
-	index_rescan(scan->iscan, keys, 2, NULL, 0);
+	scan->iscan = router_key_scan(base, scan->index, &key, scan->snapshot, from, before);
 }
 
 static bool
@@ -293,18 +247,6 @@ find_cutoff(Archive *archive)
 	AtEOXact_GUC(false, guc_level);
 }
 
-static void
-put_watermark(Archive *archive, int64 watermark, int64 pending)
-{
-	RouterRoute *route = hot_route(archive);
-	RouterKey	key = route->config.keys[route->hot_level];
-	int			guc_level = router_pin_settings(route->config.time_zone);
-	char	   *mark = router_key_text(&key, watermark);
-
-	router_catalog_put_watermark(archive->job.base, mark, pending > watermark ? router_key_text(&key, pending) : NULL);
-	AtEOXact_GUC(false, guc_level);
-}
-
 /* How many rows lie between watermark and cutoff, by the statistics. */
 static uint64
 estimate(Archive *archive)
@@ -352,7 +294,7 @@ announce(RouterJob *job)
 	archive->done = archive->cutoff <= route->watermark;
 	pending = archive->done ? route->watermark : archive->cutoff;
 	if (route->pending != pending)
-		put_watermark(archive, route->watermark, pending);
+		router_put_watermark(archive->entry, route->watermark, pending);
 	if (!archive->done)
 	{
 		archive->expected = estimate(archive);
@@ -669,7 +611,7 @@ drain(RouterJob *job)
 	CommandCounterIncrement();
 	if (!scan.index)
 		state.until = state.next;	/* nothing can come between: the home lock is held */
-	put_watermark(archive, state.until, hot_route(archive)->pending);
+	router_put_watermark(archive->entry, state.until, hot_route(archive)->pending);
 	archive->done = state.until >= archive->cutoff;
 	archive->moved += state.moved;
 	archive->nbatches++;

@@ -554,6 +554,13 @@ router_cache_is_current(const RouterEntry *entry)
 	return entry->valid;
 }
 
+/* The next router_cache_route shall read the catalog. */
+void
+router_cache_forget(RouterEntry *entry)
+{
+	entry->valid = false;
+}
+
 /*
  * Adds a child that this session just created to the route it looked at, known
  * by its generation. The caller has held ShareUpdateExclusiveLock on the base

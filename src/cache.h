@@ -96,6 +96,7 @@ extern RouterEntry *router_cache_entry(Oid base);
 extern RouterRoute *router_cache_route(RouterEntry *entry);
 extern Oid	router_cache_base(Oid relid);
 extern bool router_cache_is_current(const RouterEntry *entry);
+extern void router_cache_forget(RouterEntry *entry);
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
 extern int	router_node_first_range(const RouterNode *node, int64 value);
 extern const RouterTarget *router_node_value(RouterKey *key, const RouterNode *node, Datum value);

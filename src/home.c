@@ -328,6 +328,9 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 
 	if (rel == NULL)
 	{
+		/* dropped while this session made a child, when it heard of nothing else: see router_cache_add_child */
+		if (router_cache_is_current(homes->entry) && router_catalog_child(child) == NULL)
+			router_cache_forget(homes->entry);
 		if (router_cache_is_current(homes->entry))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_TABLE),
