@@ -241,11 +241,9 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	ListCell   *lc;
 
 	/* foreign scans that run asynchronously yield rows to an Append only */
+	/* foreign scans that run asynchronously yield rows to an Append only */
 	if (!bms_get_singleton_member(relids_appended, &rti) || append->parallel_aware || list_length(plans) < 2 ||
 		(IsA(append, Append) && ((Append *) append)->nasyncplans > 0))
-		return append;
-	/* foreign scans that run asynchronously yield rows to an Append only */
-	if (IsA(append, Append) && ((Append *) append)->nasyncplans > 0)
 		return append;
 	rte = rt_fetch(rti, stmt->rtable);
 	if (rte->rtekind != RTE_RELATION || !rte->inh)
