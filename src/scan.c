@@ -46,6 +46,7 @@ enum
 	PRIVATE_RELIDS,				/* what each plan of custom_plans reads; InvalidOid: who knows */
 	PRIVATE_PROGRAM,
 	PRIVATE_MERGE,				/* a MergeAppend without its plans, or NULL */
+	PRIVATE_KEYS,				/* columns and kinds of the keys that the program is about */
 };
 
 typedef struct RouterAppend
@@ -53,6 +54,7 @@ typedef struct RouterAppend
 	CustomScanState css;		/* must be first */
 	Oid			base;
 	List	   *program;
+	List	   *keys;
 	List	   *exprs;			/* of ExprState, for the program */
 	bool	   *late;			/* which of them have no value before the first row is asked for */
 	bool		any_late;
@@ -224,6 +226,16 @@ own_tlist(List *tlist)
 	return result;
 }
 
+static List *
+keys_of(const RouterRoute *route)
+{
+	List	   *keys = NIL;
+
+	for (int i = 0; i < route->config.nkeys; i++)
+		keys = lappend_int(lappend_int(keys, route->config.keys[i].attnum), route->config.keys[i].kind);
+	return keys;
+}
+
 /* The RouterAppend that takes the place of an Append or MergeAppend, or these themselves. */
 static Plan *
 replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *plans)
@@ -243,9 +255,6 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	/* foreign scans that run asynchronously yield rows to an Append only */
 	if (!bms_get_singleton_member(relids_appended, &rti) || append->parallel_aware || list_length(plans) < 2 ||
 		(IsA(append, Append) && ((Append *) append)->nasyncplans > 0))
-		return append;
-	/* foreign scans that run asynchronously yield rows to an Append only */
-	if (IsA(append, Append) && ((Append *) append)->nasyncplans > 0)
 		return append;
 	rte = rt_fetch(rti, stmt->rtable);
 	if (rte->rtekind != RTE_RELATION || !rte->inh)
@@ -290,7 +299,7 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 		scan->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
 	scan->custom_plans = plans;
 	scan->custom_exprs = exprs;
-	scan->custom_private = list_make4(list_make1_oid(rte->relid), relids, program, merge);
+	scan->custom_private = list_make5(list_make1_oid(rte->relid), relids, program, merge, keys_of(route));
 	scan->custom_scan_tlist = scan_tlist(append->targetlist);
 	scan->custom_relids = relids_appended;
 	scan->methods = &plan_methods;
@@ -421,6 +430,9 @@ choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
 			args.values[i] = ExecEvalExpr((ExprState *) lfirst(lc), econtext, &args.isnull[i]);
 	}
 	route = router_cache_route(router_cache_entry(node->base));
+	/* a route made anew has other keys, and no children that this plan knows */
+	if (route && !equal(keys_of(route), node->keys))
+		route = NULL;
 	if (route)
 	{
 		router_qual_survivors(route, node->program, &args, &survivors);
@@ -471,6 +483,7 @@ begin(CustomScanState *css, EState *estate, int eflags)
 
 	node->base = linitial_oid(list_nth(scan->custom_private, PRIVATE_BASE));
 	node->program = list_nth(scan->custom_private, PRIVATE_PROGRAM);
+	node->keys = list_nth(scan->custom_private, PRIVATE_KEYS);
 	node->exprs = ExecInitExprList(scan->custom_exprs, (PlanState *) css);
 	node->late = palloc0(Max(list_length(node->exprs), 1) * sizeof(bool));
 	foreach(lc, scan->custom_exprs)
