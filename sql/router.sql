@@ -22,8 +22,7 @@ CREATE TABLE router.route_def (
     max_new_children integer  NOT NULL,
     hot              interval,           -- how long a row stays in the base; NULL: not at all
     watermark        text,               -- hot: rows before it live in children
-    pending          text,               -- hot: where an archive run is taking the watermark
-    reach            text                -- hot: children were given current rows, but none from here on
+    pending          text                -- hot: where an archive run is taking the watermark
 );
 COMMENT ON TABLE router.route_def IS 'one row for each routed table: its settings';
 
@@ -51,6 +50,13 @@ CREATE TABLE router.child_def (
 CREATE INDEX child_def_base_idx ON router.child_def (base);
 COMMENT ON INDEX router.child_def_base_idx IS 'the children of a base';
 COMMENT ON TABLE router.child_def IS 'the children of each routed table and what each of them holds';
+
+-- apart from route_def, so that who gives a child current rows and archiving do not wait for each other
+CREATE TABLE router.reach_def (
+    base  regclass NOT NULL PRIMARY KEY,
+    reach text     NOT NULL          -- no child has a row from here on
+);
+COMMENT ON TABLE router.reach_def IS 'the hot bases whose children were given current rows, by name';
 
 CREATE TABLE router.global_key_def (
     base      regclass NOT NULL,
@@ -120,8 +126,9 @@ SELECT pg_catalog.pg_extension_config_dump('router.route_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.key_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.child_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.global_key_def', '');
+SELECT pg_catalog.pg_extension_config_dump('router.reach_def', '');
 
-GRANT SELECT ON router.route_def, router.key_def, router.child_def, router.global_key_def TO PUBLIC;
+GRANT SELECT ON router.route_def, router.key_def, router.child_def, router.global_key_def, router.reach_def TO PUBLIC;
 
 CREATE FUNCTION router.config_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_config_changed';

@@ -1,7 +1,7 @@
 /*
  * catalog.c
  *		Sole reader and writer of the tables router.route_def, key_def,
- *		child_def, global_key_def, tier_def, maintain_def and progress_def.
+ *		child_def, reach_def, global_key_def, tier_def, maintain_def and progress_def.
  *
  * Rows are written with the heap functions, not SQL, so that a role with
  * nothing but INSERT on a base can cause a child without any right here; who
@@ -55,8 +55,14 @@ enum
 	ROUTE_HOT,
 	ROUTE_WATERMARK,
 	ROUTE_PENDING,
-	ROUTE_REACH,
-	ROUTE_NATTS = ROUTE_REACH,
+	ROUTE_NATTS = ROUTE_PENDING,
+};
+
+enum
+{
+	REACH_BASE = 1,
+	REACH_REACH,
+	REACH_NATTS = REACH_REACH,
 };
 
 enum
@@ -335,6 +341,26 @@ read_keys(RouterConfig *config)
 	table_close(rel, AccessShareLock);
 }
 
+/* Where children end that were given current rows, as a snapshot sees it; NULL: none were. */
+static char *
+read_reach(Oid base, Snapshot snapshot)
+{
+	Relation	rel = table_open(catalog_relid("reach_def"), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tup;
+	char	   *reach = NULL;
+
+	ScanKeyInit(&key, REACH_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
+	scan = systable_beginscan(rel, catalog_relid("reach_def_pkey"), true, snapshot, 1, &key);
+	tup = systable_getnext(scan);
+	if (HeapTupleIsValid(tup))
+		reach = get_text(tup, REACH_REACH, RelationGetDescr(rel));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return reach;
+}
+
 /* The route of a base, its keys not yet resolved, or NULL. */
 RouterConfig *
 router_catalog_route(Oid base)
@@ -366,10 +392,11 @@ router_catalog_route(Oid base)
 		}
 		config->watermark = get_text(tup, ROUTE_WATERMARK, desc);
 		config->pending = get_text(tup, ROUTE_PENDING, desc);
-		config->reach = get_text(tup, ROUTE_REACH, desc);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	if (config && config->hot)
+		config->reach = read_reach(base, SnapshotSelf);
 	if (config)
 		read_keys(config);
 	return config && config->nkeys > 0 ? config : NULL;
@@ -420,7 +447,6 @@ put_settings(const RouterConfig *config)
 	nulls[ROUTE_HOT - 1] = config->hot == NULL;
 	put_text(config->watermark, &values[ROUTE_WATERMARK - 1], &nulls[ROUTE_WATERMARK - 1]);
 	put_text(config->pending, &values[ROUTE_PENDING - 1], &nulls[ROUTE_PENDING - 1]);
-	put_text(config->reach, &values[ROUTE_REACH - 1], &nulls[ROUTE_REACH - 1]);
 	if (config->hot && there && get_text(there, ROUTE_WATERMARK, RelationGetDescr(rel)))
 	{
 		/* archiving may have gone on since config was read: the watermark never goes back */
@@ -428,7 +454,6 @@ put_settings(const RouterConfig *config)
 												   &nulls[ROUTE_WATERMARK - 1]);
 		values[ROUTE_PENDING - 1] = heap_getattr(there, ROUTE_PENDING, RelationGetDescr(rel),
 												 &nulls[ROUTE_PENDING - 1]);
-		values[ROUTE_REACH - 1] = heap_getattr(there, ROUTE_REACH, RelationGetDescr(rel), &nulls[ROUTE_REACH - 1]);
 	}
 	tup = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	if (there)
@@ -452,21 +477,22 @@ router_catalog_put_route(const RouterConfig *config)
 	CacheInvalidateRelcacheByRelid(config->base);
 }
 
-/* Replaces texts of a route's row. */
-static void
-put_texts(Oid base, int n, int *columns, const char **texts)
+/* Sets how far archiving is, and how far it is going (NULL: nowhere). */
+void
+router_catalog_put_watermark(Oid base, const char *watermark, const char *pending)
 {
 	Relation	rel = table_open(catalog_relid("route_def"), RowExclusiveLock);
 	SysScanDesc scan = begin_scan(rel, "route_def_pkey", ROUTE_BASE, base);
 	HeapTuple	tup = systable_getnext(scan);
+	int			columns[2] = {ROUTE_WATERMARK, ROUTE_PENDING};
 	Datum		values[2];
 	bool		nulls[2];
 
 	if (!HeapTupleIsValid(tup))
 		elog(ERROR, "route of relation %u is gone", base);
-	for (int i = 0; i < n; i++)
-		put_text(texts[i], &values[i], &nulls[i]);
-	tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), n, columns, values, nulls);
+	put_text(watermark, &values[0], &nulls[0]);
+	put_text(pending, &values[1], &nulls[1]);
+	tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 2, columns, values, nulls);
 	CatalogTupleUpdate(rel, &tup->t_self, tup);
 	systable_endscan(scan);
 	table_close(rel, NoLock);
@@ -474,18 +500,21 @@ put_texts(Oid base, int n, int *columns, const char **texts)
 	CommandCounterIncrement();
 }
 
-/* Sets how far archiving is, and how far it is going (NULL: nowhere). */
-void
-router_catalog_put_watermark(Oid base, const char *watermark, const char *pending)
-{
-	put_texts(base, 2, (int[]) {ROUTE_WATERMARK, ROUTE_PENDING}, (const char *[]) {watermark, pending});
-}
-
-/* Sets from where on children have no rows. */
+/* Sets from where on children have no rows; NULL: from the watermark on. The caller sees to it that nobody else does. */
 void
 router_catalog_put_reach(Oid base, const char *reach)
 {
-	put_texts(base, 1, (int[]) {ROUTE_REACH}, (const char *[]) {reach});
+	Datum		values[REACH_NATTS];
+	bool		nulls[REACH_NATTS] = {0};
+
+	delete_rows("reach_def", "reach_def_pkey", REACH_BASE, base);
+	if (reach)
+	{
+		values[REACH_BASE - 1] = ObjectIdGetDatum(base);
+		values[REACH_REACH - 1] = CStringGetTextDatum(reach);
+		insert_row("reach_def", values, nulls);
+	}
+	invalidate(base);
 }
 
 /* The watermark and reach (or NULL) of a hot base as a snapshot sees them; NULL: it saw no hot route. */
@@ -498,15 +527,12 @@ router_catalog_watermark(Oid base, Snapshot snapshot, char **reach)
 	HeapTuple	tup;
 	char	   *watermark = NULL;
 
-	*reach = NULL;
+	*reach = read_reach(base, snapshot);
 	ScanKeyInit(&key, ROUTE_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
 	scan = systable_beginscan(rel, catalog_relid("route_def_pkey"), true, snapshot, 1, &key);
 	tup = systable_getnext(scan);
 	if (HeapTupleIsValid(tup))
-	{
 		watermark = get_text(tup, ROUTE_WATERMARK, RelationGetDescr(rel));
-		*reach = get_text(tup, ROUTE_REACH, RelationGetDescr(rel));
-	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return watermark;
@@ -535,6 +561,7 @@ router_catalog_remove_route(Oid base)
 	delete_rows("route_def", "route_def_pkey", ROUTE_BASE, base);
 	delete_rows("key_def", "key_def_pkey", KEY_BASE, base);
 	delete_rows("tier_def", "tier_def_pkey", TIER_BASE, base);
+	delete_rows("reach_def", "reach_def_pkey", REACH_BASE, base);
 	router_catalog_remove_upkeep(base);
 	sweep_progress(base, true);
 	invalidate(base);

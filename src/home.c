@@ -30,6 +30,7 @@
 
 /* tells the home lock of a base from other locks on it: the objsubid */
 #define HOME_LOCK 1
+#define REACH_LOCK 2
 
 /* up to so many opened homes are searched one by one */
 #define FEW_HOMES 8
@@ -253,8 +254,8 @@ router_lock_homes(Oid base, LOCKMODE mode)
 /*
  * A child of a hot base is given rows by name, or comes with rows, which may lie
  * beyond the watermark. Queries for current rows have to read it until the
- * watermark has passed its bound. Takes the home lock exclusively, to the end of
- * the transaction, if there is something to note.
+ * watermark has passed its bound. If there is something to note, takes a lock for
+ * that alone, to the end of the transaction: archiving does not wait for it.
  */
 void
 router_raise_reach(RouterEntry *entry, Oid base, const RouterBound *bound)
@@ -265,7 +266,7 @@ router_raise_reach(RouterEntry *entry, Oid base, const RouterBound *bound)
 
 	if (route == NULL || route->hot_level < 0 || bound->form != ROUTER_BOUND_RANGE || bound->hi < route->reach)
 		return;
-	router_lock_homes(base, ExclusiveLock);
+	LockDatabaseObject(RelationRelationId, base, REACH_LOCK, ExclusiveLock);
 	route = router_cache_route(entry);
 	if (route == NULL || route->hot_level < 0 || bound->hi < route->reach)
 		return;
