@@ -500,7 +500,7 @@ router_catalog_put_watermark(Oid base, const char *watermark, const char *pendin
 	CommandCounterIncrement();
 }
 
-/* Sets from where on children have no rows; NULL: from the watermark on. The caller sees to it that nobody else does. */
+/* Sets from where on children have no rows; NULL: from the watermark on. Nobody else may do so meanwhile. */
 void
 router_catalog_put_reach(Oid base, const char *reach)
 {
