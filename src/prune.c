@@ -222,7 +222,8 @@ add_mark_columns(PlannerInfo *root, PlanRowMark *mark, bool was_parent, int old_
 
 /*
  * The planner's own exclusion of children by their CHECKs looks at each, and
- * finds nothing more. It is left out while a statement reads no other tree.
+ * finds nothing more. It is left out while a statement reads no other tree, and
+ * no child that has other CHECKs than its base.
  */
 static void
 stop_exclusion(void)
@@ -495,6 +496,14 @@ is_plain_child(Relation child)
 	return child->rd_rel->relkind == RELKIND_RELATION || child->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
 }
 
+static int
+count_checks(Relation rel)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+
+	return constr ? constr->num_check : 0;
+}
+
 /* Adds a survivor. Returns what inherits from it in turn, locked. */
 static List *
 add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, Oid relid)
@@ -508,6 +517,8 @@ add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, O
 	{
 		Index		rti;
 
+		if (count_checks(child) > count_checks(base) + 1)
+			resume_exclusion(); /* it has a CHECK of its own that may tell more */
 		expand_planner_arrays(root, 1);
 		rti = add_child(root, table->rte, table->rti, base, child);
 		complete_child(root, table->rti, mark, child, rti);
