@@ -118,7 +118,9 @@ check_rails(RouterHomes *homes, RouterRoute *route, const Datum *values, const b
 {
 	RouterBound *bounds[ROUTER_MAX_LEVELS];
 
-	if (router_home_is_beyond_horizon(route, values, isnull, miss))
+	/* a hot row may lie as far off as it likes; when it is archived it has to go somewhere */
+	if (router_home_is_beyond_horizon(route, values, isnull, miss) &&
+		(!homes->archiving || route->config.on_reject == ROUTER_POLICY_DEFAULT))
 		return REFUSED_HORIZON;
 	if (!router_child_bounds(route, values, isnull, miss, bounds))
 		return REFUSED_BOUNDS;
@@ -168,8 +170,6 @@ missing_home(RouterHomes *homes, RouterRoute *route, const Datum *values, const 
 		refuse(homes, route, REFUSED_BOUNDS, values, isnull);
 	}
 	why = check_rails(homes, route, values, isnull, miss);
-	if (why == REFUSED_HORIZON && homes->archiving && route->config.on_reject != ROUTER_POLICY_DEFAULT)
-		why = REFUSED_NOT;
 	if (why == REFUSED_NOT && homes->create_none)
 		return InvalidOid;
 	if (why != REFUSED_NOT)

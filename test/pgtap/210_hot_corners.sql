@@ -1,6 +1,6 @@
 -- Corners of hot bases and of the movers: rows without a child of their own, far cutoffs, rights, settings.
 \ir include/helpers.sql
-\set tests 19
+\set tests 22
 SELECT plan(:tests);
 SELECT set_config('statement_timeout', '60s', false) \g /dev/null
 
@@ -66,6 +66,15 @@ SET LOCAL lock_timeout = '77s';
 CALL router.archive('far');
 SELECT is(current_setting('lock_timeout'), '77s', 'lock_timeout is the caller''s again');
 COMMIT;
+
+-- what a hot row can be and a child can not
+CREATE TABLE endless (id int, d date, e date);
+SELECT router.create_route('endless', ARRAY[router.by_date('d', 'month'), router.by_date('e', 'month', '2020-01-01')], hot => '1000 days', time_zone => 'UTC', horizon => '10 years') \g /dev/null
+INSERT INTO endless VALUES (1, '2024-12-15', '2900-01-01'), (2, '2024-12-15', 'infinity');
+SELECT throws_ok($$SELECT router.archive_now('endless', '2025-06-01')$$, '23514', 'no child of routed table "endless" for the row', 'an infinite date cannot be archived');
+DELETE FROM endless WHERE id = 2;
+SELECT lives_ok($$SELECT router.archive_now('endless', '2025-06-01')$$, 'one beyond the horizon can');
+SELECT is(test.homes('endless'), 'endless_y2024m12_y2900m01: 1', 'it has a child');
 
 -- a view's CHECK OPTION in a long statement
 CREATE TABLE checked (id int, d date, v int);
