@@ -1,6 +1,6 @@
 -- Text kinds, names of children, labels and templates: checklist A11-A16, A18, C1.
 \ir include/helpers.sql
-\set tests 65
+\set tests 66
 SELECT plan(:tests);
 
 -- ---------------------------------------------------- prefix, suffix: A11-A13

@@ -6,6 +6,7 @@
 # CRASHES sets how often (30); SEED repeats a run.
 use strict;
 use warnings;
+use Crash;
 use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -126,14 +127,7 @@ for my $n (1 .. $crashes)
 	add_backlog($n);
 	my @archivers = (archiver(), backlog_archiver($n));
 	sleep(0.05 + rand(0.6));
-	my $postmaster = $node->{_pid};
-	my @children = split ' ', `pgrep -P $postmaster`;
-	kill 'KILL', $postmaster, @children;
-	waitpid $_, 0 for @archivers;
-	sleep 0.05 while grep { kill 0, $_ } @children;
-	$node->{_pid} = undef;
-	unlink $node->data_dir . '/postmaster.pid';
-	$node->start;
+	crash_and_start($node, @archivers);
 	$survived++ if $node->safe_psql('postgres', 'SELECT 1') eq '1';
 }
 is($survived, $crashes, "the server came back $crashes times");

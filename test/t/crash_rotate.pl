@@ -4,6 +4,7 @@
 # CRASHES sets how often (6); SEED repeats a run.
 use strict;
 use warnings;
+use Crash;
 use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -103,14 +104,7 @@ for my $n (1 .. $crashes)
 	# a turnover begins when a day of the readings has passed: every half second
 	my $days = (time - $began) * 2;
 	sleep((POSIX::ceil($days + 0.3) - $days) / 2 + rand(0.12));
-	my $postmaster = $node->{_pid};
-	my @children = split ' ', `pgrep -P $postmaster`;
-	kill 'KILL', $postmaster, @children;
-	waitpid $rotator, 0;
-	sleep 0.05 while grep { kill 0, $_ } @children;
-	$node->{_pid} = undef;
-	unlink $node->data_dir . '/postmaster.pid';
-	$node->start;
+	crash_and_start($node, $rotator);
 	$survived++ if $node->safe_psql('postgres', 'SELECT 1') eq '1';
 }
 is($survived, $crashes, "the server came back $crashes times");

@@ -1,0 +1,48 @@
+# A power cut for a node of PostgreSQL::Test::Cluster: all its processes are killed
+# at once, then it is started again. Reads /proc, as a slim machine has no pgrep.
+package Crash;
+use strict;
+use warnings;
+use Exporter 'import';
+use Time::HiRes qw(sleep);
+our @EXPORT = qw(crash_and_start);
+
+# State and parent of a process, or nothing.
+sub _stat
+{
+	my ($pid) = @_;
+	open my $in, '<', "/proc/$pid/stat" or return;
+	my $stat = <$in> // return;
+	return $stat =~ /.*\) (\S) (\d+)/;
+}
+
+sub _children
+{
+	my ($parent) = @_;
+	return grep { ((_stat($_))[1] // 0) == $parent } map { m{(\d+)$} } glob '/proc/[0-9]*';
+}
+
+# Where nobody reaps them they stay, as zombies, which a lock file's reader takes for alive.
+sub _runs
+{
+	my ($state) = _stat(@_);
+	return defined $state && $state ne 'Z';
+}
+
+# Returns when the server has recovered. While it is down the clients given, by pid, are waited for.
+sub crash_and_start
+{
+	my ($node, @clients) = @_;
+	my $postmaster = $node->{_pid};
+	my @children = _children($postmaster);
+	die 'no children of the server found' unless @children;
+	kill 'KILL', $postmaster, @children;
+	waitpid $_, 0 for @clients;
+	sleep 0.05 while grep { _runs($_) } $postmaster, @children;
+	$node->{_pid} = undef;
+	unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock';
+	$node->start;
+	return;
+}
+
+1;
