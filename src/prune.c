@@ -97,6 +97,8 @@ static bool needs_rewrite = false;	/* one of them may leave out more when the pl
 static RelOptInfo *waiting = NULL;	/* its clauses come back when the next child is added */
 static List *waiting_clauses;
 static bool stand_back = false; /* all children are wanted */
+static bool leaves_out = false; /* an empty base is not planned */
+static int	last_left_out = 0;	/* no plan of this session has such a base further down its range table */
 static bool exclusion_off = false;	/* constraint_exclusion is off, and was "partition" */
 static bool exclusion_stays = false;	/* the statement has other inheritance trees, or UNION ALL */
 
@@ -598,6 +600,7 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 		mark->isParent = true;
 	if (table->empty)
 	{
+		leaves_out = true;
 		root->simple_rte_array[table->first]->inh = false;
 		root->simple_rte_array[table->first]->self_reference = true;	/* for router_prune_verify */
 		mark_dummy_rel(first);
@@ -715,12 +718,32 @@ upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOp
 		previous_upper_paths(root, stage, input, output, extra);
 }
 
+static bool
+is_left_out(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && rte->self_reference;
+}
+
+/* A generic plan's range table is long, and what is left out stands at its beginning. */
+static void
+note_left_out(const PlannedStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->rtable)
+	{
+		if (is_left_out(lfirst(lc)))
+			last_left_out = Max(last_left_out, foreach_current_index(lc));
+	}
+}
+
 static PlannedStmt *
 plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo bound_params)
 {
 	List	   *outer_held = held;
 	bool		outer_needs = needs_rewrite;
 	bool		outer_back = stand_back;
+	bool		outer_leaves = leaves_out;
 	RelOptInfo *outer_waiting = waiting;
 	List	   *outer_clauses = waiting_clauses;
 	bool		outer_off = exclusion_off;
@@ -734,6 +757,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	resume_exclusion();
 	held = NIL;
 	needs_rewrite = false;
+	leaves_out = false;
 	waiting = NULL;
 	exclusion_stays = false;
 	/* a cursor: WHERE CURRENT OF looks for a row mark of each child, or for a scan below an Append */
@@ -746,6 +770,8 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 			standard_planner(parse, query_string, cursor_options, bound_params);
 		if (needs_rewrite && !is_cursor)
 			router_scan_rewrite(stmt);
+		if (leaves_out)
+			note_left_out(stmt);
 	}
 	PG_FINALLY();
 	{
@@ -753,6 +779,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 		held = outer_held;
 		needs_rewrite = outer_needs;
 		stand_back = outer_back;
+		leaves_out = outer_leaves;
 		waiting = outer_waiting;
 		waiting_clauses = outer_clauses;
 		exclusion_stays = outer_stays;
@@ -794,7 +821,9 @@ router_prune_verify(const PlannedStmt *stmt, Snapshot snapshot)
 		RangeTblEntry *rte = lfirst(lc);
 		Relation	base;
 
-		if (rte->rtekind != RTE_RELATION || !rte->self_reference || snapshot == NULL || IsParallelWorker())
+		if (foreach_current_index(lc) > last_left_out)
+			break;
+		if (!is_left_out(rte) || snapshot == NULL || IsParallelWorker())
 			continue;
 		base = table_open(rte->relid, NoLock);
 		if (unlikely(RelationGetNumberOfBlocks(base) > 0) && has_rows(base, snapshot))

@@ -8,9 +8,11 @@
  * A finished plan is searched for Appends and MergeAppends over the children of
  * a routed table. They become RouterAppends where it may pay: where keys are compared with
  * what was not a constant to the planner, or where the base is hot. What is
- * known when the plan starts decides which children are opened; the rest
- * decides at each rescan which of them are read. The clauses are those of one
- * child's scan: all children have the same, translated from the base's.
+ * known when the plan starts decides which children may be read; the rest
+ * decides at each rescan which of them are. A child is opened, or rescanned,
+ * when it is its turn, so that a nested loop pays for those that it
+ * reads. The clauses are those of one child's scan: all children have the same,
+ * translated from the base's.
  *
  * A hot base: at each instant rows before the watermark are in children, the
  * others in the base. The watermark is read under the very snapshot that the
@@ -47,7 +49,21 @@ enum
 	PRIVATE_PROGRAM,
 	PRIVATE_MERGE,				/* a MergeAppend without its plans, or NULL */
 	PRIVATE_KEYS,				/* columns and kinds of the keys that the program is about */
+	PRIVATE_MEMBERS,			/* this and the rest: see Tables */
+	PRIVATE_PLACES,
+	PRIVATE_OTHERS,
+	PRIVATE_GENERATION,			/* list of two integers, its halves */
 };
+
+/* What some plans read, to be searched by oid. */
+typedef struct Tables
+{
+	List	   *relids;			/* of each plan; InvalidOid: who knows */
+	List	   *members;		/* those that are children of the route, sorted */
+	List	   *places;			/* which plan each of them is */
+	List	   *others;			/* the plans left over: the base, strays, the default child */
+	uint64		generation;		/* of the route, when they were told apart */
+} Tables;
 
 typedef struct RouterAppend
 {
@@ -59,16 +75,22 @@ typedef struct RouterAppend
 	bool	   *late;			/* which of them have no value before the first row is asked for */
 	bool		any_late;
 
-	PlanState **plans;			/* those opened */
-	Oid		   *relids;
-	bool	   *wanted;			/* which to read, until the next rescan */
+	PlanState **plans;			/* those that may be read; NULL: not opened yet */
+	List	   *sources;		/* of these, the Plans */
+	Tables		tables;			/* what these read; filled in if any_late */
 	int			nplans;
 	int			nremoved;
-	int			current;		/* -1: not begun */
+	int		   *wanted;			/* which of them to read until the next rescan, ascending */
+	int			nwanted;
+	int			current;		/* of wanted; -1: not begun */
+	int			eflags;
+	Bitmapset  *changed;		/* parameters that changed at any rescan */
+	uint64		rescans;
+	uint64	   *prepared;		/* the rescan that each plan has seen */
 	int64		watermark;		/* of a hot base, as of the snapshot */
 	int64		reach;
 	bool		watermark_known;
-	bool		chosen;			/* wanted is valid */
+	bool		chosen;			/* wanted is what the late values ask for */
 	MergeAppendState *merge;	/* reads the plans in order; or NULL: one after the other */
 	bool		nothing;		/* merge has nothing to read */
 } RouterAppend;
@@ -236,6 +258,54 @@ keys_of(const RouterRoute *route)
 	return keys;
 }
 
+static int
+compare_places(const void *a, const void *b, void *relids)
+{
+	Oid			left = list_nth_oid(relids, *(const int *) a);
+	Oid			right = list_nth_oid(relids, *(const int *) b);
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/* Tells the children of the route from other tables. */
+static void
+tell_apart(Tables *tables, RouterRoute *route)
+{
+	int		   *places = palloc(Max(list_length(tables->relids), 1) * sizeof(int));
+	int			nplaces = 0;
+	int			member = 0;
+	bool		sorted = true;
+	ListCell   *lc;
+
+	tables->members = tables->places = tables->others = NIL;
+	tables->generation = route->generation;
+	foreach(lc, tables->relids)
+	{
+		int			i = foreach_current_index(lc);
+
+		/* both are sorted by oid, but for the base and strays among the plans */
+		if (i > 0 && lfirst_oid(lc) < list_nth_oid(tables->relids, i - 1))
+			member = 0;
+		while (member < route->nmembers && route->members[member] < lfirst_oid(lc))
+			member++;
+		if (member == route->nmembers || route->members[member] != lfirst_oid(lc))
+		{
+			tables->others = lappend_int(tables->others, i);
+			continue;
+		}
+		sorted &= nplaces == 0 || compare_places(&places[nplaces - 1], &i, tables->relids) < 0;
+		places[nplaces++] = i;
+	}
+	if (!sorted)
+		qsort_arg(places, nplaces, sizeof(int), compare_places, tables->relids);
+	for (int i = 0; i < nplaces; i++)
+	{
+		tables->members = lappend_oid(tables->members, list_nth_oid(tables->relids, places[i]));
+		tables->places = lappend_int(tables->places, places[i]);
+	}
+	pfree(places);
+}
+
 /* The RouterAppend that takes the place of an Append or MergeAppend, or these themselves. */
 static Plan *
 replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *plans)
@@ -243,7 +313,7 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	int			rti;
 	RangeTblEntry *rte;
 	RouterRoute *route;
-	List	   *relids = NIL;
+	Tables		tables = {0};
 	List	   *clauses = NIL;
 	List	   *exprs = NIL;
 	List	   *program;
@@ -267,7 +337,7 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 		Index		scanrelid = scanned(plan);
 		Oid			relid = scanrelid ? rt_fetch(scanrelid, stmt->rtable)->relid : InvalidOid;
 
-		relids = lappend_oid(relids, relid);
+		tables.relids = lappend_oid(tables.relids, relid);
 		if (plan->parallel_aware)
 			return append;
 		if (sample == 0 && scan_clauses(plan, &clauses))
@@ -285,6 +355,7 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	if (program == NIL ||
 		(all_constant(exprs) && (route->hot_level < 0 || !router_qual_has_level(program, route->hot_level))))
 		return append;
+	tell_apart(&tables, route);
 
 	scan = makeNode(CustomScan);
 	scan->scan.plan = *append;
@@ -299,7 +370,12 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 		scan->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
 	scan->custom_plans = plans;
 	scan->custom_exprs = exprs;
-	scan->custom_private = list_make5(list_make1_oid(rte->relid), relids, program, merge, keys_of(route));
+	scan->custom_private = list_make5(list_make1_oid(rte->relid), tables.relids, program, merge, keys_of(route));
+	scan->custom_private = lappend(scan->custom_private, tables.members);
+	scan->custom_private = lappend(scan->custom_private, tables.places);
+	scan->custom_private = lappend(scan->custom_private, tables.others);
+	scan->custom_private = lappend(scan->custom_private, list_make2_int((int) (tables.generation >> 32),
+																		(int) tables.generation));
 	scan->custom_scan_tlist = scan_tlist(append->targetlist);
 	scan->custom_relids = relids_appended;
 	scan->methods = &plan_methods;
@@ -399,24 +475,67 @@ read_watermark(RouterAppend *node, RouterRoute *route, Snapshot snapshot)
 		node->reach = Max(node->reach, route->pending);
 }
 
-/* Which of some tables are to be read, by the values there are. */
-static void
-choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
+/* The first of some sorted oids, from a place on, that is not less than this one. */
+static int
+seek(const List *oids, int from, Oid oid)
 {
-	EState	   *estate = node->css.ss.ps.state;
-	ExprContext *econtext = node->css.ss.ps.ps_ExprContext;
-	MemoryContext old;
-	RouterRoute *route;
-	RouterSurvivors survivors;
+	int			step = 1;
+	int			to = from;
+
+	/* what is looked for comes in the same order, and is often close by */
+	while (to < list_length(oids) && list_nth_oid(oids, to) < oid)
+	{
+		from = to + 1;
+		to += step;
+		step *= 2;
+	}
+	to = Min(to, list_length(oids));
+	while (from < to)
+	{
+		int			mid = (from + to) / 2;
+
+		if (list_nth_oid(oids, mid) < oid)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+static int
+compare_ints(const void *a, const void *b)
+{
+	int			left = *(const int *) a;
+	int			right = *(const int *) b;
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/* Sorts some numbers, and leaves each of them once. Returns how many. */
+static int
+tidy(int *numbers, int n)
+{
+	int			kept = 0;
+	bool		sorted = true;
+
+	for (int i = 1; i < n; i++)
+		sorted &= numbers[i - 1] < numbers[i];
+	if (sorted)
+		return n;
+	qsort(numbers, n, sizeof(int), compare_ints);
+	for (int i = 0; i < n; i++)
+		if (i == 0 || numbers[i] != numbers[i - 1])
+			numbers[kept++] = numbers[i];
+	return kept;
+}
+
+/* The values that the keys are compared with, as far as there are any yet. */
+static RouterArgs
+run_args(RouterAppend *node, bool late)
+{
 	RouterArgs	args = {0};
-	List	   *loose;
-	bool		base_wanted = true;
-	bool		children_wanted = true;
 	ListCell   *lc;
 
-	memset(wanted, true, n * sizeof(bool));
-	ResetExprContext(econtext);
-	old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 	args.n = list_length(node->exprs);
 	args.values = palloc0(args.n * sizeof(Datum));
 	args.isnull = palloc0(args.n * sizeof(bool));
@@ -427,45 +546,104 @@ choose(RouterAppend *node, const Oid *relids, int n, bool late, bool *wanted)
 
 		args.known[i] = late || !node->late[i];
 		if (args.known[i])
-			args.values[i] = ExecEvalExpr((ExprState *) lfirst(lc), econtext, &args.isnull[i]);
+			args.values[i] = ExecEvalExpr((ExprState *) lfirst(lc), node->css.ss.ps.ps_ExprContext, &args.isnull[i]);
 	}
-	route = router_cache_route(router_cache_entry(node->base));
-	/* a route made anew has other keys, and no children that this plan knows */
-	if (route && !equal(keys_of(route), node->keys))
-		route = NULL;
-	if (route)
+	return args;
+}
+
+/* NULL also for a route made anew: it has other keys, and no children that this plan knows. */
+static RouterRoute *
+known_route(RouterAppend *node)
+{
+	RouterRoute *route = router_cache_route(router_cache_entry(node->base));
+
+	return route && equal(keys_of(route), node->keys) ? route : NULL;
+}
+
+/*
+ * Which plans are to be read, by the values there are: their places in tables,
+ * ascending, into wanted, which has room for twice as many as there are. Returns how many.
+ */
+static int
+choose(RouterAppend *node, Tables *tables, bool late, int *wanted)
+{
+	EState	   *estate = node->css.ss.ps.state;
+	RouterRoute *route;
+	RouterSurvivors survivors;
+	RouterArgs	args;
+	List	   *loose = NIL;
+	bool		base_wanted = true;
+	MemoryContext old;
+	ListCell   *lc;
+	int			place = 0;
+	int			n = 0;
+
+	ResetExprContext(node->css.ss.ps.ps_ExprContext);
+	old = MemoryContextSwitchTo(node->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
+	args = run_args(node, late);
+	route = known_route(node);
+	if (route && route->hot_level >= 0 && estate->es_snapshot && IsMVCCSnapshot(estate->es_snapshot) &&
+		!node->watermark_known && router_qual_has_level(node->program, route->hot_level))
 	{
-		router_qual_survivors(route, node->program, &args, &survivors);
-		if (route->hot_level >= 0 && estate->es_snapshot && IsMVCCSnapshot(estate->es_snapshot) &&
-			router_qual_has_level(node->program, route->hot_level))
-		{
-			if (!node->watermark_known)
-				read_watermark(node, route, estate->es_snapshot);
-			base_wanted = survivors.ageless || survivors.newest >= node->watermark;
-			children_wanted = survivors.ageless || survivors.oldest < node->reach || node->reach == PG_INT64_MAX;
-			route = router_cache_route(router_cache_entry(node->base));
-		}
+		read_watermark(node, route, estate->es_snapshot);
+		route = known_route(node);
 	}
-	loose = route ? router_route_loose(route) : NIL;
-	if (loose != NIL)
-		route = router_cache_route(router_cache_entry(node->base));
-	/* the three lists are sorted by oid, but for the base and strays in the first: walk them together */
-	for (int i = 0, member = 0, survivor = 0; route && i < n; i++)
+	if (route && (loose = router_route_loose(route)) != NIL)
+		route = known_route(node);
+	if (route == NULL)
 	{
-		if (i > 0 && relids[i] < relids[i - 1])
-			member = survivor = 0;
-		while (member < route->nmembers && route->members[member] < relids[i])
-			member++;
-		while (survivor < survivors.nchildren && survivors.children[survivor] < relids[i])
-			survivor++;
-		if (relids[i] == node->base)
-			wanted[i] = base_wanted;
-		else if (member < route->nmembers && route->members[member] == relids[i])
-			wanted[i] = children_wanted && survivor < survivors.nchildren && survivors.children[survivor] == relids[i];
-		if (loose != NIL && list_member_oid(loose, relids[i]))
-			wanted[i] = true;
+		foreach(lc, tables->relids)
+			wanted[n++] = foreach_current_index(lc);
+		MemoryContextSwitchTo(old);
+		return n;
+	}
+
+	/* from here on the route stays what it is: survivors and members are those of the same */
+	router_qual_survivors(route, node->program, &args, &survivors);
+	if (tables->generation != route->generation)
+	{
+		MemoryContextSwitchTo(estate->es_query_cxt);
+		tell_apart(tables, route);
+	}
+	if (node->watermark_known && route->hot_level >= 0)
+	{
+		base_wanted = survivors.ageless || survivors.newest >= node->watermark;
+		if (!survivors.ageless && survivors.oldest >= node->reach && node->reach != PG_INT64_MAX)
+			survivors.nchildren = 0;
+	}
+	foreach(lc, tables->others)
+	{
+		if (base_wanted || list_nth_oid(tables->relids, lfirst_int(lc)) != node->base)
+			wanted[n++] = lfirst_int(lc);
+	}
+	for (int i = 0; i < survivors.nchildren; i++)
+	{
+		place = seek(tables->members, place, survivors.children[i]);
+		if (place < list_length(tables->members) && list_nth_oid(tables->members, place) == survivors.children[i])
+			wanted[n++] = list_nth_int(tables->places, place);
+	}
+	foreach(lc, loose)
+	{
+		place = seek(tables->members, 0, lfirst_oid(lc));
+		if (place < list_length(tables->members) && list_nth_oid(tables->members, place) == lfirst_oid(lc))
+			wanted[n++] = list_nth_int(tables->places, place);
 	}
 	MemoryContextSwitchTo(old);
+	return tidy(wanted, n);
+}
+
+/* Opens one of the plans. */
+static PlanState *
+open_plan(RouterAppend *node, int i)
+{
+	EState	   *estate = node->css.ss.ps.state;
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+
+	node->plans[i] = ExecInitNode(list_nth(node->sources, i), estate, node->eflags);
+	node->prepared[i] = node->rescans;
+	node->css.custom_ps = lappend(node->css.custom_ps, node->plans[i]);
+	MemoryContextSwitchTo(old);
+	return node->plans[i];
 }
 
 static void
@@ -473,12 +651,17 @@ begin(CustomScanState *css, EState *estate, int eflags)
 {
 	RouterAppend *node = (RouterAppend *) css;
 	CustomScan *scan = (CustomScan *) css->ss.ps.plan;
-	List	   *relids = list_nth(scan->custom_private, PRIVATE_RELIDS);
 	int			n = list_length(scan->custom_plans);
-	Oid		   *all = palloc(n * sizeof(Oid));
-	bool	   *wanted = palloc(n * sizeof(bool));
+	List	   *generation = list_nth(scan->custom_private, PRIVATE_GENERATION);
 	MergeAppend *merge = list_nth(scan->custom_private, PRIVATE_MERGE);
-	List	   *opened = NIL;
+	Tables		all = {
+		.relids = list_nth(scan->custom_private, PRIVATE_RELIDS),
+		.members = list_nth(scan->custom_private, PRIVATE_MEMBERS),
+		.places = list_nth(scan->custom_private, PRIVATE_PLACES),
+		.others = list_nth(scan->custom_private, PRIVATE_OTHERS),
+		.generation = (uint64) (uint32) linitial_int(generation) << 32 | (uint32) lsecond_int(generation),
+	};
+	bool		explained = (eflags & EXEC_FLAG_EXPLAIN_ONLY) || estate->es_instrument;
 	ListCell   *lc;
 
 	node->base = linitial_oid(list_nth(scan->custom_private, PRIVATE_BASE));
@@ -491,43 +674,39 @@ begin(CustomScanState *css, EState *estate, int eflags)
 		node->late[foreach_current_index(lc)] = has_exec_param(lfirst(lc), NULL);
 		node->any_late |= node->late[foreach_current_index(lc)];
 	}
-	foreach(lc, relids)
-		all[foreach_current_index(lc)] = lfirst_oid(lc);
-
+	node->wanted = palloc(2 * n * sizeof(int));
 	if (router_explains_generic(eflags))
-		memset(wanted, true, n * sizeof(bool));
+		for (int i = 0; i < n; i++)
+			node->wanted[node->nwanted++] = i;
 	else
-		choose(node, all, n, false, wanted);
+		node->nwanted = choose(node, &all, false, node->wanted);
+	node->nplans = node->nwanted;
+	node->nremoved = n - node->nplans;
+	for (int i = 0; i < node->nplans; i++)
+	{
+		node->sources = lappend(node->sources, list_nth(scan->custom_plans, node->wanted[i]));
+		/* to be told apart when the first row is asked for */
+		if (node->any_late)
+			node->tables.relids = lappend_oid(node->tables.relids, list_nth_oid(all.relids, node->wanted[i]));
+		node->wanted[i] = i;
+	}
 
 	/* the slots are the plans' own */
 	css->ss.ps.resultopsset = true;
 	css->ss.ps.resultopsfixed = false;
-	node->relids = palloc(n * sizeof(Oid));
-	foreach(lc, scan->custom_plans)
-	{
-		if (!wanted[foreach_current_index(lc)])
-			continue;
-		node->relids[node->nplans++] = all[foreach_current_index(lc)];
-		opened = lappend(opened, lfirst(lc));
-	}
-	node->plans = palloc(Max(node->nplans, 1) * sizeof(PlanState *));
-	if (merge && opened != NIL)
+	node->eflags = eflags;
+	node->plans = palloc0(Max(node->nplans, 1) * sizeof(PlanState *));
+	node->prepared = palloc0(Max(node->nplans, 1) * sizeof(uint64));
+	if (merge && node->nplans > 0)
 	{
 		merge = copyObject(merge);
-		merge->mergeplans = opened;
+		merge->mergeplans = node->sources;
 		node->merge = castNode(MergeAppendState, ExecInitNode((Plan *) merge, estate, eflags));
 		css->custom_ps = list_make1(node->merge);
 	}
-	foreach(lc, merge ? NIL : opened)
-	{
-		PlanState  *plan = ExecInitNode(lfirst(lc), estate, eflags);
-
-		node->plans[foreach_current_index(lc)] = plan;
-		css->custom_ps = lappend(css->custom_ps, plan);
-	}
-	node->nremoved = n - node->nplans;
-	node->wanted = palloc(Max(node->nplans, 1) * sizeof(bool));
-	memset(node->wanted, true, node->nplans * sizeof(bool));
+	/* the others open when it is their turn: most never are. EXPLAIN shows them all. */
+	for (int i = 0; !merge && i < node->nplans && (explained || !node->any_late); i++)
+		(void) open_plan(node, i);
 	node->chosen = !node->any_late;
 	node->current = -1;
 }
@@ -536,17 +715,24 @@ begin(CustomScanState *css, EState *estate, int eflags)
 static bool
 advance(RouterAppend *node)
 {
-	int			step = ScanDirectionIsForward(node->css.ss.ps.state->es_direction) ? 1 : -1;
-	int			next = node->current;
+	int			next = node->current + (ScanDirectionIsForward(node->css.ss.ps.state->es_direction) ? 1 : -1);
+	PlanState  *plan;
+	int			i;
 
-	if (next < 0 && step < 0)
-		return false;			/* before the first row */
-	do
-		next += step;
-	while (next >= 0 && next < node->nplans && !node->wanted[next]);
-	if (next < 0 || next >= node->nplans)
+	if (next < 0 || next >= node->nwanted)
 		return false;
 	node->current = next;
+	i = node->wanted[next];
+	plan = node->plans[i] ? node->plans[i] : open_plan(node, i);
+	if (node->prepared[i] != node->rescans)
+	{
+		node->prepared[i] = node->rescans;
+		if (node->changed)
+			UpdateChangedParamSet(plan, node->changed);
+		/* a plan with changed parameters is rescanned when it is asked for a row */
+		if (plan->chgParam == NULL)
+			ExecReScan(plan);
+	}
 	return true;
 }
 
@@ -557,17 +743,16 @@ next_row(CustomScanState *css)
 
 	if (!node->chosen)
 	{
-		choose(node, node->relids, node->nplans, true, node->wanted);
+		node->nwanted = choose(node, &node->tables, true, node->wanted);
 		node->chosen = true;
 		if (node->merge)
 		{
 			bms_free(node->merge->ms_valid_subplans);
 			node->merge->ms_valid_subplans = NULL;
-			for (int i = 0; i < node->nplans; i++)
-				if (node->wanted[i])
-					node->merge->ms_valid_subplans = bms_add_member(node->merge->ms_valid_subplans, i);
+			for (int i = 0; i < node->nwanted; i++)
+				node->merge->ms_valid_subplans = bms_add_member(node->merge->ms_valid_subplans, node->wanted[i]);
 			/* none at all would mean "not looked for yet" */
-			node->nothing = node->merge->ms_valid_subplans == NULL;
+			node->nothing = node->nwanted == 0;
 		}
 	}
 	if (node->merge && !node->nothing)
@@ -578,7 +763,7 @@ next_row(CustomScanState *css)
 		return ExecClearTuple(css->ss.ps.ps_ResultTupleSlot);
 	for (;;)
 	{
-		TupleTableSlot *slot = ExecProcNode(node->plans[node->current]);
+		TupleTableSlot *slot = ExecProcNode(node->plans[node->wanted[node->current]]);
 
 		if (!TupIsNull(slot))
 			return slot;
@@ -590,30 +775,28 @@ next_row(CustomScanState *css)
 static void
 end(CustomScanState *css)
 {
-	RouterAppend *node = (RouterAppend *) css;
-
 	ListCell   *lc;
 
-	foreach(lc, node->css.custom_ps)
+	foreach(lc, css->custom_ps)
 		ExecEndNode(lfirst(lc));
 }
 
+/* The plans are rescanned when it is their turn, as they are opened. */
 static void
 rescan(CustomScanState *css)
 {
 	RouterAppend *node = (RouterAppend *) css;
+	MemoryContext old = MemoryContextSwitchTo(css->ss.ps.state->es_query_cxt);
 
-	ListCell   *lc;
-
-	foreach(lc, css->custom_ps)
+	node->changed = bms_add_members(node->changed, css->ss.ps.chgParam);
+	MemoryContextSwitchTo(old);
+	node->rescans++;
+	if (node->merge)
 	{
-		PlanState  *plan = lfirst(lc);
-
 		if (css->ss.ps.chgParam)
-			UpdateChangedParamSet(plan, css->ss.ps.chgParam);
-		/* a plan with changed parameters is rescanned when it is asked for a row */
-		if (plan->chgParam == NULL)
-			ExecReScan(plan);
+			UpdateChangedParamSet(&node->merge->ps, css->ss.ps.chgParam);
+		if (node->merge->ps.chgParam == NULL)
+			ExecReScan(&node->merge->ps);
 	}
 	node->chosen = !node->any_late;
 	node->current = -1;
