@@ -58,6 +58,30 @@ CREATE TABLE router.reach_def (
 );
 COMMENT ON TABLE router.reach_def IS 'the hot bases whose children were given current rows, by name';
 
+CREATE TABLE router.seal_def (
+    base     regclass NOT NULL,
+    child    regclass NOT NULL,
+    "column" name     NOT NULL,
+    attnum   int2     NOT NULL,      -- of column, in base; follows it after a restore
+    span     text,                   -- what its values lie in; NULL: the child has none
+    sealed   boolean  NOT NULL,      -- false: the rows are still to be looked at
+    PRIMARY KEY (child, "column")
+);
+CREATE INDEX seal_def_base_idx ON router.seal_def (base);
+COMMENT ON INDEX router.seal_def_base_idx IS 'the seals of a base';
+COMMENT ON TABLE router.seal_def IS 'between what values columns of children lie that are no keys';
+
+-- no unique index: late writers do not wait for each other
+CREATE TABLE router.unsealed_def (
+    base  regclass NOT NULL,
+    child regclass NOT NULL
+);
+CREATE INDEX unsealed_def_base_idx ON router.unsealed_def (base);
+COMMENT ON INDEX router.unsealed_def_base_idx IS 'the broken seals of a base';
+CREATE INDEX unsealed_def_child_idx ON router.unsealed_def (child);
+COMMENT ON INDEX router.unsealed_def_child_idx IS 'the broken seals of a child';
+COMMENT ON TABLE router.unsealed_def IS 'the children that were given rows beyond their seal, until they are sealed anew';
+
 CREATE TABLE router.global_key_def (
     base      regclass NOT NULL,
     key_table regclass NOT NULL PRIMARY KEY,
@@ -98,7 +122,8 @@ CREATE TABLE router.maintain_def (
     keep          interval,              -- NULL: age is no reason to retire a child
     keep_children integer,               -- NULL: their number is none
     retire        text     NOT NULL,     -- drop, detach or schema
-    retire_schema name
+    retire_schema name,
+    seal          name[]                 -- columns that aged children are sealed by; NULL: none
 );
 COMMENT ON TABLE router.maintain_def IS 'settings of router.maintain, for the routed tables that have some';
 SELECT pg_catalog.pg_extension_config_dump('router.maintain_def', '');
@@ -127,8 +152,11 @@ SELECT pg_catalog.pg_extension_config_dump('router.key_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.child_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.global_key_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.reach_def', '');
+SELECT pg_catalog.pg_extension_config_dump('router.seal_def', '');
+SELECT pg_catalog.pg_extension_config_dump('router.unsealed_def', '');
 
-GRANT SELECT ON router.route_def, router.key_def, router.child_def, router.global_key_def, router.reach_def TO PUBLIC;
+GRANT SELECT ON router.route_def, router.key_def, router.child_def, router.global_key_def, router.reach_def,
+    router.seal_def, router.unsealed_def TO PUBLIC;
 
 CREATE FUNCTION router.config_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_config_changed';
@@ -142,6 +170,12 @@ CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.child_
     FOR EACH ROW EXECUTE FUNCTION router.config_changed();
 CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.global_key_def
     FOR EACH ROW EXECUTE FUNCTION router.config_changed();
+CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.seal_def
+    FOR EACH ROW EXECUTE FUNCTION router.config_changed();
+CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.unsealed_def
+    FOR EACH ROW EXECUTE FUNCTION router.config_changed();
+COMMENT ON TRIGGER config_changed ON router.seal_def IS 'internal: tells every session that a route changed';
+COMMENT ON TRIGGER config_changed ON router.unsealed_def IS 'internal: tells every session that a route changed';
 COMMENT ON TRIGGER config_changed ON router.route_def IS 'internal: tells every session that a route changed';
 COMMENT ON TRIGGER config_changed ON router.key_def IS 'internal: tells every session that a route changed';
 COMMENT ON TRIGGER config_changed ON router.child_def IS 'internal: tells every session that a route changed';
@@ -150,6 +184,8 @@ ALTER TABLE router.route_def ENABLE ALWAYS TRIGGER config_changed;
 ALTER TABLE router.key_def   ENABLE ALWAYS TRIGGER config_changed;
 ALTER TABLE router.child_def ENABLE ALWAYS TRIGGER config_changed;
 ALTER TABLE router.global_key_def ENABLE ALWAYS TRIGGER config_changed;
+ALTER TABLE router.seal_def ENABLE ALWAYS TRIGGER config_changed;
+ALTER TABLE router.unsealed_def ENABLE ALWAYS TRIGGER config_changed;
 
 -- ---------------------------------------------------------------- keys
 
@@ -348,10 +384,11 @@ CREATE FUNCTION router.set_maintenance(
         keep_children integer DEFAULT NULL,
         retire text DEFAULT NULL,
         retire_schema name DEFAULT NULL,
+        seal name[] DEFAULT NULL,
         dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_set_maintenance';
-COMMENT ON FUNCTION router.set_maintenance(regclass, integer, interval, integer, text, name, boolean)
-    IS 'says how many steps router.maintain premakes, and which children it retires and how; what is NULL stays as it is';
+COMMENT ON FUNCTION router.set_maintenance(regclass, integer, interval, integer, text, name, name[], boolean)
+    IS 'says how many steps router.maintain premakes, which children it retires and how, and by which columns it seals aged ones; what is NULL stays as it is';
 
 CREATE FUNCTION router.clear_maintenance(base regclass, dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_clear_maintenance';
@@ -364,7 +401,7 @@ COMMENT ON FUNCTION router.is_at_work(integer, timestamptz, timestamptz)
     IS 'internal: is this session still at the statement that began then?';
 
 CREATE VIEW router.maintenance AS
-    SELECT r.base, m.premake, m.keep, m.keep_children, m.retire, m.retire_schema
+    SELECT r.base, m.premake, m.keep, m.keep_children, m.retire, m.retire_schema, m.seal
       FROM router.route_def r
       LEFT JOIN router.maintain_def m ON m.base = r.base;
 COMMENT ON VIEW router.maintenance IS 'how router.maintain looks after each routed table; NULL: not set';
@@ -383,6 +420,27 @@ COMMENT ON VIEW router.progress
     IS 'what maintenance is at: rows or children done and expected, a second, and when it may be over; interrupted: the statement ended before its time';
 
 GRANT SELECT ON router.maintenance, router.progress TO PUBLIC;
+
+-- ---------------------------------------------------------------- seals
+
+CREATE PROCEDURE router.seal(child regclass, columns name[], lock_timeout interval DEFAULT '1 second')
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_seal';
+COMMENT ON PROCEDURE router.seal(regclass, name[], interval)
+    IS 'notes between what values columns of a child lie that are no keys, so that queries by them leave it out';
+
+-- the CHECK of a sealed child calls it as whoever writes there
+CREATE FUNCTION router.unseal(child oid)
+    RETURNS boolean VOLATILE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'router_unseal';
+COMMENT ON FUNCTION router.unseal(oid)
+    IS 'takes back what router.seal noted of a child; called by its CHECK for rows beyond; always true';
+
+CREATE VIEW router.seals AS
+    SELECT s.base, s.child, s."column", s.span,
+           CASE WHEN EXISTS (SELECT FROM router.unsealed_def u WHERE u.child = s.child) THEN 'broken'
+                WHEN s.sealed THEN 'sealed' ELSE 'under way' END AS state
+      FROM router.seal_def s;
+COMMENT ON VIEW router.seals IS 'what is noted of columns of children that are no keys; broken: a row came that lies beyond, so that it is not used';
+GRANT SELECT ON router.seals TO PUBLIC;
 
 -- ---------------------------------------------------------------- turnover
 

@@ -227,6 +227,17 @@ add_member(RouterRoute *route, Oid child)
 	route->nmembers++;
 }
 
+/* The list stays sorted. */
+static List *
+insert_oid(List *oids, Oid oid)
+{
+	int			i = list_length(oids);
+
+	while (i > 0 && list_nth_oid(oids, i - 1) > oid)
+		i--;
+	return i == list_length(oids) ? lappend_oid(oids, oid) : list_insert_nth_oid(oids, i, oid);
+}
+
 /* Adds a child to a route. CurrentMemoryContext is the route's. */
 static void
 add_child(RouterRoute *route, Oid child, RouterBound **bounds, char **texts)
@@ -241,6 +252,8 @@ add_child(RouterRoute *route, Oid child, RouterBound **bounds, char **texts)
 		return;
 	}
 	add_member(route, child);
+	for (int i = 0; i < route->nlevels - route->config.nkeys; i++)
+		route->seals[i].others = insert_oid(route->seals[i].others, child);
 	for (int i = 0; i < last; i++)
 	{
 		RouterTarget *known = find_bound(&route->config.keys[i], node, bounds[i]);
@@ -363,6 +376,92 @@ read_global_keys(Oid base)
 	return keys;
 }
 
+/* The level of a sealed column, a new one if need be; -1: it cannot be one. */
+static int
+seal_level(RouterRoute *route, const RouterSeal *seal, Relation base)
+{
+	RouterKey  *key;
+
+	for (int i = route->config.nkeys; i < route->nlevels; i++)
+		if (strcmp(route->config.keys[i].column, seal->column) == 0)
+			return i;
+	if (route->nlevels == ROUTER_MAX_LEVELS)
+		return -1;
+	key = &route->config.keys[route->nlevels];
+	if (!router_seal_key(key, base, seal->column, route->config.time_zone))
+		return -1;
+	route->seals = route->seals ? repalloc(route->seals, (route->nlevels - route->config.nkeys + 1) * sizeof(RouterSealed)) :
+		palloc(sizeof(RouterSealed));
+	memset(&route->seals[route->nlevels - route->config.nkeys], 0, sizeof(RouterSealed));
+	return route->nlevels++;
+}
+
+static void
+add_span(RouterSealed *seals, Oid child, const RouterBound *bound)
+{
+	if (seals->nspans == seals->maxspans)
+	{
+		seals->maxspans = Max(16, seals->maxspans * 2);
+		seals->spans = seals->spans ? repalloc(seals->spans, seals->maxspans * sizeof(RouterSpan)) :
+			palloc(seals->maxspans * sizeof(RouterSpan));
+	}
+	seals->spans[seals->nspans++] = (RouterSpan) {.lo = bound->lo,.hi = bound->hi,.child = child};
+}
+
+static int
+compare_spans(const void *a, const void *b)
+{
+	int64		left = ((const RouterSpan *) a)->lo;
+	int64		right = ((const RouterSpan *) b)->lo;
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/* Fills in what seals tell. The members are known; CurrentMemoryContext is the route's. */
+static void
+add_seals(RouterRoute *route, List *seals, Relation base)
+{
+	ListCell   *lc;
+
+	foreach(lc, seals)
+	{
+		RouterSeal *seal = lfirst(lc);
+		int			level;
+		RouterSealed *column;
+
+		if (seal->broken)
+			continue;
+		route->fenced = lappend_oid(route->fenced, seal->child);
+		level = seal->sealed ? seal_level(route, seal, base) : -1;
+		if (level < 0)
+			continue;
+		column = &route->seals[level - route->config.nkeys];
+		column->sealed = lappend_oid(column->sealed, seal->child);
+		if (seal->span)
+			add_span(column, seal->child, router_bound_parse(&route->config.keys[level], seal->span));
+	}
+	list_sort(route->fenced, list_oid_cmp);
+	list_deduplicate_oid(route->fenced);
+	for (int i = 0; i < route->nlevels - route->config.nkeys; i++)
+	{
+		RouterSealed *column = &route->seals[i];
+		int64		reach = PG_INT64_MIN;
+		int			next = 0;
+
+		qsort(column->spans, column->nspans, sizeof(RouterSpan), compare_spans);
+		for (int j = 0; j < column->nspans; j++)
+			column->spans[j].reach = reach = Max(reach, column->spans[j].hi);
+		list_sort(column->sealed, list_oid_cmp);
+		for (int j = 0; j < route->nmembers; j++)
+		{
+			while (next < list_length(column->sealed) && list_nth_oid(column->sealed, next) < route->members[j])
+				next++;
+			if (next == list_length(column->sealed) || list_nth_oid(column->sealed, next) != route->members[j])
+				column->others = lappend_oid(column->others, route->members[j]);
+		}
+	}
+}
+
 /* Reads a route from the catalog, or of which base the table is a child. Leaves nothing behind on error. */
 static RouterRoute *
 build_route(Oid base, Oid *parent)
@@ -378,6 +477,7 @@ build_route(Oid base, Oid *parent)
 	if (rel)
 	{
 		MemoryContext cxt = AllocSetContextCreate(work, "router route", ALLOCSET_SMALL_SIZES);
+		List	   *seals;
 		int			guc_level = router_pin_settings(config->time_zone);
 
 		MemoryContextSwitchTo(cxt);
@@ -400,8 +500,13 @@ build_route(Oid base, Oid *parent)
 			route->reach = Max(route->reach,
 							   router_key_parse(&route->config.keys[route->hot_level], config->reach));
 		route->global_keys = read_global_keys(base);
+		route->nlevels = config->nkeys;
 		MemoryContextSwitchTo(work);
 		add_children(route, router_catalog_children(base));
+		seals = router_catalog_seals(base);
+		MemoryContextSwitchTo(cxt);
+		add_seals(route, seals, rel);
+		MemoryContextSwitchTo(work);
 		AtEOXact_GUC(false, guc_level);
 		table_close(rel, AccessShareLock);
 		MemoryContextSetParent(cxt, CacheMemoryContext);

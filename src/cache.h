@@ -54,6 +54,25 @@ struct RouterNode
 	RouterTarget null;
 };
 
+/* Between what values those of a sealed column of a child lie. */
+typedef struct RouterSpan
+{
+	int64		lo;
+	int64		hi;
+	int64		reach;			/* the largest hi up to this one */
+	Oid			child;
+} RouterSpan;
+
+/* What seals tell of one column. */
+typedef struct RouterSealed
+{
+	RouterSpan *spans;			/* by lo; without the children that have no values */
+	int			nspans;
+	int			maxspans;
+	List	   *sealed;			/* the children that have a seal of this column, sorted */
+	List	   *others;			/* those that have none, sorted */
+} RouterSealed;
+
 typedef struct RouterRoute
 {
 	MemoryContext cxt;
@@ -74,6 +93,9 @@ typedef struct RouterRoute
 	int64		pending;		/* hot: from it on rows live in the base; between the two see home.c */
 	int64		reach;			/* hot: children have no row from here on; the watermark, unless they were given some */
 	List	   *global_keys;	/* of RouterGlobalKey */
+	int			nlevels;		/* the keys, and behind them in config.keys the sealed columns */
+	RouterSealed *seals;		/* of each of these columns */
+	List	   *fenced;			/* children whose CHECK is to tell of rows beyond it */
 } RouterRoute;
 
 /* Where a row belongs by its age. */

@@ -1,7 +1,8 @@
 /*
  * catalog.c
  *		Sole reader and writer of the tables router.route_def, key_def,
- *		child_def, reach_def, global_key_def, tier_def, maintain_def and progress_def.
+ *		child_def, reach_def, global_key_def, tier_def, maintain_def and progress_def;
+ *		for seal_def and unsealed_def see seal_catalog.c.
  *
  * Rows are written with the heap functions, not SQL, so that a role with
  * nothing but INSERT on a base can cause a child without any right here; who
@@ -42,6 +43,8 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+
+#include "catalog_part.h"
 
 enum
 {
@@ -128,7 +131,8 @@ enum
 	UPKEEP_KEEP_CHILDREN,
 	UPKEEP_RETIRE,
 	UPKEEP_RETIRE_SCHEMA,
-	UPKEEP_NATTS = UPKEEP_RETIRE_SCHEMA,
+	UPKEEP_SEAL,
+	UPKEEP_NATTS = UPKEEP_SEAL,
 };
 
 enum
@@ -176,8 +180,8 @@ router_policy_from_text(const char *setting, const char *policy, bool create_all
 
 /* ------------------------------------------------------------------ helpers */
 
-static Oid
-catalog_relid(const char *name)
+Oid
+router_catalog_relid(const char *name)
 {
 	Oid			relid = get_relname_relid(name, get_namespace_oid("router", false));
 
@@ -200,20 +204,20 @@ router_catalog_exists(void)
 }
 
 /* A scan for rows whose regclass column attno is relid, in index order if there is one. */
-static SysScanDesc
-begin_scan(Relation rel, const char *index, AttrNumber attno, Oid relid)
+SysScanDesc
+router_catalog_scan(Relation rel, const char *index, AttrNumber attno, Oid relid)
 {
 	ScanKeyData skey;
 
 	ScanKeyInit(&skey, attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	return systable_beginscan(rel, catalog_relid(index), true, SnapshotSelf, 1, &skey);
+	return systable_beginscan(rel, router_catalog_relid(index), true, SnapshotSelf, 1, &skey);
 }
 
 /* The bases of all routes, by oid. */
 List *
 router_catalog_bases(void)
 {
-	Relation	rel = table_open(catalog_relid("route_def"), AccessShareLock);
+	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, SnapshotSelf, 0, NULL);
 	List	   *bases = NIL;
 	HeapTuple	tup;
@@ -227,11 +231,11 @@ router_catalog_bases(void)
 	return bases;
 }
 
-static void
-delete_rows(const char *table, const char *index, AttrNumber attno, Oid relid)
+void
+router_catalog_delete(const char *table, const char *index, AttrNumber attno, Oid relid)
 {
-	Relation	rel = table_open(catalog_relid(table), RowExclusiveLock);
-	SysScanDesc scan = begin_scan(rel, index, attno, relid);
+	Relation	rel = table_open(router_catalog_relid(table), RowExclusiveLock);
+	SysScanDesc scan = router_catalog_scan(rel, index, attno, relid);
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = systable_getnext(scan)))
@@ -241,10 +245,10 @@ delete_rows(const char *table, const char *index, AttrNumber attno, Oid relid)
 	CommandCounterIncrement();	/* what follows may change the same rows */
 }
 
-static void
-insert_row(const char *table, Datum *values, bool *nulls)
+void
+router_catalog_insert(const char *table, Datum *values, bool *nulls)
 {
-	Relation	rel = table_open(catalog_relid(table), RowExclusiveLock);
+	Relation	rel = table_open(router_catalog_relid(table), RowExclusiveLock);
 	HeapTuple	tup = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 
 	CatalogTupleInsert(rel, tup);
@@ -276,9 +280,36 @@ text_array_elements(Datum array, int *n)
 	return elements;
 }
 
+/* The elements of an array of names that are not null. */
+List *
+router_catalog_names(ArrayType *array)
+{
+	List	   *names = NIL;
+	Datum	   *datums;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &datums, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			names = lappend(names, pstrdup(NameStr(*DatumGetName(datums[i]))));
+	return names;
+}
+
+static Datum
+name_array(List *names)
+{
+	Datum	   *datums = palloc(list_length(names) * sizeof(Datum));
+	ListCell   *lc;
+
+	foreach(lc, names)
+		datums[foreach_current_index(lc)] = DirectFunctionCall1(namein, CStringGetDatum((char *) lfirst(lc)));
+	return PointerGetDatum(construct_array(datums, list_length(names), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
+}
+
 /* Tells the sessions that a relation changed, if it is still there. */
-static void
-invalidate(Oid relid)
+void
+router_catalog_invalidate(Oid relid)
 {
 	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		CacheInvalidateRelcacheByRelid(relid);
@@ -323,8 +354,8 @@ read_key(RouterKey *key, HeapTuple tup, TupleDesc desc)
 static void
 read_keys(RouterConfig *config)
 {
-	Relation	rel = table_open(catalog_relid("key_def"), AccessShareLock);
-	SysScanDesc scan = begin_scan(rel, "key_def_pkey", KEY_BASE, config->base);
+	Relation	rel = table_open(router_catalog_relid("key_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "key_def_pkey", KEY_BASE, config->base);
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = systable_getnext(scan)))
@@ -345,14 +376,14 @@ read_keys(RouterConfig *config)
 static char *
 read_reach(Oid base, Snapshot snapshot)
 {
-	Relation	rel = table_open(catalog_relid("reach_def"), AccessShareLock);
+	Relation	rel = table_open(router_catalog_relid("reach_def"), AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tup;
 	char	   *reach = NULL;
 
 	ScanKeyInit(&key, REACH_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
-	scan = systable_beginscan(rel, catalog_relid("reach_def_pkey"), true, snapshot, 1, &key);
+	scan = systable_beginscan(rel, router_catalog_relid("reach_def_pkey"), true, snapshot, 1, &key);
 	tup = systable_getnext(scan);
 	if (HeapTupleIsValid(tup))
 		reach = get_text(tup, REACH_REACH, RelationGetDescr(rel));
@@ -365,8 +396,8 @@ read_reach(Oid base, Snapshot snapshot)
 RouterConfig *
 router_catalog_route(Oid base)
 {
-	Relation	rel = table_open(catalog_relid("route_def"), AccessShareLock);
-	SysScanDesc scan = begin_scan(rel, "route_def_pkey", ROUTE_BASE, base);
+	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, base);
 	HeapTuple	tup = systable_getnext(scan);
 	RouterConfig *config = NULL;
 	Datum		datum;
@@ -422,15 +453,15 @@ insert_key(Oid base, int level, const RouterKey *key)
 	values[KEY_GROUPS - 1] = key->groups ? text_array(key->groups, key->ngroups) : (Datum) 0;
 	put_text(key->pivot, &values[KEY_PIVOT - 1], &nulls[KEY_PIVOT - 1]);
 	put_text(key->label, &values[KEY_LABEL - 1], &nulls[KEY_LABEL - 1]);
-	insert_row("key_def", values, nulls);
+	router_catalog_insert("key_def", values, nulls);
 }
 
 /* Writes a row of route_def, in place of the one there was. */
 static void
 put_settings(const RouterConfig *config)
 {
-	Relation	rel = table_open(catalog_relid("route_def"), RowExclusiveLock);
-	SysScanDesc scan = begin_scan(rel, "route_def_pkey", ROUTE_BASE, config->base);
+	Relation	rel = table_open(router_catalog_relid("route_def"), RowExclusiveLock);
+	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, config->base);
 	HeapTuple	there = systable_getnext(scan);
 	HeapTuple	tup;
 	Datum		values[ROUTE_NATTS];
@@ -471,7 +502,7 @@ void
 router_catalog_put_route(const RouterConfig *config)
 {
 	put_settings(config);
-	delete_rows("key_def", "key_def_pkey", KEY_BASE, config->base);
+	router_catalog_delete("key_def", "key_def_pkey", KEY_BASE, config->base);
 	for (int i = 0; i < config->nkeys; i++)
 		insert_key(config->base, i + 1, &config->keys[i]);
 	CacheInvalidateRelcacheByRelid(config->base);
@@ -481,8 +512,8 @@ router_catalog_put_route(const RouterConfig *config)
 void
 router_catalog_put_watermark(Oid base, const char *watermark, const char *pending)
 {
-	Relation	rel = table_open(catalog_relid("route_def"), RowExclusiveLock);
-	SysScanDesc scan = begin_scan(rel, "route_def_pkey", ROUTE_BASE, base);
+	Relation	rel = table_open(router_catalog_relid("route_def"), RowExclusiveLock);
+	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, base);
 	HeapTuple	tup = systable_getnext(scan);
 	int			columns[2] = {ROUTE_WATERMARK, ROUTE_PENDING};
 	Datum		values[2];
@@ -507,21 +538,21 @@ router_catalog_put_reach(Oid base, const char *reach)
 	Datum		values[REACH_NATTS];
 	bool		nulls[REACH_NATTS] = {0};
 
-	delete_rows("reach_def", "reach_def_pkey", REACH_BASE, base);
+	router_catalog_delete("reach_def", "reach_def_pkey", REACH_BASE, base);
 	if (reach)
 	{
 		values[REACH_BASE - 1] = ObjectIdGetDatum(base);
 		values[REACH_REACH - 1] = CStringGetTextDatum(reach);
-		insert_row("reach_def", values, nulls);
+		router_catalog_insert("reach_def", values, nulls);
 	}
-	invalidate(base);
+	router_catalog_invalidate(base);
 }
 
 /* The watermark and reach (or NULL) of a hot base as a snapshot sees them; NULL: it saw no hot route. */
 char *
 router_catalog_watermark(Oid base, Snapshot snapshot, char **reach)
 {
-	Relation	rel = table_open(catalog_relid("route_def"), AccessShareLock);
+	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tup;
@@ -529,7 +560,7 @@ router_catalog_watermark(Oid base, Snapshot snapshot, char **reach)
 
 	*reach = read_reach(base, snapshot);
 	ScanKeyInit(&key, ROUTE_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
-	scan = systable_beginscan(rel, catalog_relid("route_def_pkey"), true, snapshot, 1, &key);
+	scan = systable_beginscan(rel, router_catalog_relid("route_def_pkey"), true, snapshot, 1, &key);
 	tup = systable_getnext(scan);
 	if (HeapTupleIsValid(tup))
 		watermark = get_text(tup, ROUTE_WATERMARK, RelationGetDescr(rel));
@@ -551,20 +582,20 @@ router_catalog_add_event(Oid base, const char *name, const char *action, uint64 
 	values[EVENT_ACTION - 1] = CStringGetTextDatum(action);
 	values[EVENT_ROWS - 1] = Int64GetDatum(rows);
 	put_text(error, &values[EVENT_ERROR - 1], &nulls[EVENT_ERROR - 1]);
-	insert_row("events", values, nulls);
+	router_catalog_insert("events", values, nulls);
 }
 
 /* Forgets a route, its keys and tiers, not its children. The base may be gone already. */
 void
 router_catalog_remove_route(Oid base)
 {
-	delete_rows("route_def", "route_def_pkey", ROUTE_BASE, base);
-	delete_rows("key_def", "key_def_pkey", KEY_BASE, base);
-	delete_rows("tier_def", "tier_def_pkey", TIER_BASE, base);
-	delete_rows("reach_def", "reach_def_pkey", REACH_BASE, base);
+	router_catalog_delete("route_def", "route_def_pkey", ROUTE_BASE, base);
+	router_catalog_delete("key_def", "key_def_pkey", KEY_BASE, base);
+	router_catalog_delete("tier_def", "tier_def_pkey", TIER_BASE, base);
+	router_catalog_delete("reach_def", "reach_def_pkey", REACH_BASE, base);
 	router_catalog_remove_upkeep(base);
 	sweep_progress(base, true);
-	invalidate(base);
+	router_catalog_invalidate(base);
 }
 
 /* Follows the rename of a key column. */
@@ -605,8 +636,8 @@ read_child(HeapTuple tup, TupleDesc desc)
 List *
 router_catalog_children(Oid base)
 {
-	Relation	rel = table_open(catalog_relid("child_def"), AccessShareLock);
-	SysScanDesc scan = begin_scan(rel, "child_def_base_idx", CHILD_BASE, base);
+	Relation	rel = table_open(router_catalog_relid("child_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "child_def_base_idx", CHILD_BASE, base);
 	List	   *children = NIL;
 	HeapTuple	tup;
 
@@ -621,8 +652,8 @@ router_catalog_children(Oid base)
 RouterChildDef *
 router_catalog_child(Oid child)
 {
-	Relation	rel = table_open(catalog_relid("child_def"), AccessShareLock);
-	SysScanDesc scan = begin_scan(rel, "child_def_pkey", CHILD_CHILD, child);
+	Relation	rel = table_open(router_catalog_relid("child_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "child_def_pkey", CHILD_CHILD, child);
 	HeapTuple	tup = systable_getnext(scan);
 	RouterChildDef *def = HeapTupleIsValid(tup) ? read_child(tup, RelationGetDescr(rel)) : NULL;
 
@@ -643,16 +674,16 @@ router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds)
 	values[CHILD_LOOSE - 1] = BoolGetDatum(false);
 	/* before the row, so that the message is dealt with when this returns: see router_cache_add_child */
 	CacheInvalidateRelcacheByRelid(base);
-	invalidate(child);
-	insert_row("child_def", values, nulls);
+	router_catalog_invalidate(child);
+	router_catalog_insert("child_def", values, nulls);
 }
 
 /* Says whether queries have to read a child whatever its bounds are. Nothing happens if it is none. */
 void
 router_catalog_set_loose(Oid child, bool loose)
 {
-	Relation	rel = table_open(catalog_relid("child_def"), RowExclusiveLock);
-	SysScanDesc scan = begin_scan(rel, "child_def_pkey", CHILD_CHILD, child);
+	Relation	rel = table_open(router_catalog_relid("child_def"), RowExclusiveLock);
+	SysScanDesc scan = router_catalog_scan(rel, "child_def_pkey", CHILD_CHILD, child);
 	HeapTuple	tup = systable_getnext(scan);
 
 	if (HeapTupleIsValid(tup))
@@ -664,7 +695,7 @@ router_catalog_set_loose(Oid child, bool loose)
 
 		tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 1, &column, &value, &isnull);
 		CatalogTupleUpdate(rel, &tup->t_self, tup);
-		invalidate(def->base);
+		router_catalog_invalidate(def->base);
 	}
 	systable_endscan(scan);
 	table_close(rel, NoLock);
@@ -679,17 +710,19 @@ router_catalog_remove_child(Oid child)
 
 	if (def == NULL)
 		return;
-	delete_rows("child_def", "child_def_pkey", CHILD_CHILD, child);
-	invalidate(child);
-	invalidate(def->base);
+	router_catalog_delete("child_def", "child_def_pkey", CHILD_CHILD, child);
+	router_catalog_remove_seal(child);
+	router_catalog_invalidate(child);
+	router_catalog_invalidate(def->base);
 }
 
 /* Forgets a route with its keys, children and global keys. */
 void
 router_catalog_remove_all(Oid base)
 {
-	delete_rows("child_def", "child_def_base_idx", CHILD_BASE, base);
-	delete_rows("global_key_def", "global_key_def_base_idx", GLOBAL_BASE, base);
+	router_catalog_delete("child_def", "child_def_base_idx", CHILD_BASE, base);
+	router_catalog_remove_seals(base);
+	router_catalog_delete("global_key_def", "global_key_def_base_idx", GLOBAL_BASE, base);
 	router_catalog_remove_route(base);
 }
 
@@ -725,8 +758,8 @@ read_global_key(HeapTuple tup, TupleDesc desc)
 List *
 router_catalog_global_keys(Oid base)
 {
-	Relation	rel = table_open(catalog_relid("global_key_def"), AccessShareLock);
-	SysScanDesc scan = begin_scan(rel, "global_key_def_base_idx", GLOBAL_BASE, base);
+	Relation	rel = table_open(router_catalog_relid("global_key_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "global_key_def_base_idx", GLOBAL_BASE, base);
 	List	   *keys = NIL;
 	HeapTuple	tup;
 
@@ -741,8 +774,8 @@ router_catalog_global_keys(Oid base)
 Oid
 router_catalog_global_key_base(Oid key_table)
 {
-	Relation	rel = table_open(catalog_relid("global_key_def"), AccessShareLock);
-	SysScanDesc scan = begin_scan(rel, "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
+	Relation	rel = table_open(router_catalog_relid("global_key_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
 	HeapTuple	tup = systable_getnext(scan);
 	bool		isnull;
 	Oid			base = InvalidOid;
@@ -784,7 +817,7 @@ router_catalog_add_global_key(Oid base, const RouterGlobalKey *key)
 																 false, TYPALIGN_CHAR));
 	values[GLOBAL_ATTNUMS - 1] = PointerGetDatum(construct_array(attnums, key->ncolumns, INT2OID, sizeof(int16),
 																 true, TYPALIGN_SHORT));
-	insert_row("global_key_def", values, nulls);
+	router_catalog_insert("global_key_def", values, nulls);
 	depend_on_base(key->key_table, base);
 	CacheInvalidateRelcacheByRelid(base);
 }
@@ -795,8 +828,8 @@ router_catalog_remove_global_key(Oid key_table)
 {
 	Oid			base = router_catalog_global_key_base(key_table);
 
-	delete_rows("global_key_def", "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
-	invalidate(base);
+	router_catalog_delete("global_key_def", "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
+	router_catalog_invalidate(base);
 }
 
 /* Follows renamed columns of a base. */
@@ -847,8 +880,8 @@ get_name(HeapTuple tup, int attno, TupleDesc desc)
 List *
 router_catalog_tiers(Oid base)
 {
-	Relation	rel = table_open(catalog_relid("tier_def"), AccessShareLock);
-	SysScanDesc scan = begin_scan(rel, "tier_def_pkey", TIER_BASE, base);
+	Relation	rel = table_open(router_catalog_relid("tier_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "tier_def_pkey", TIER_BASE, base);
 	List	   *tiers = NIL;
 	HeapTuple	tup;
 
@@ -896,15 +929,15 @@ router_catalog_add_tier(Oid base, const RouterTier *tier)
 	put_name(tier->access_method, &values[TIER_ACCESS_METHOD - 1], &nulls[TIER_ACCESS_METHOD - 1]);
 	put_name(tier->server, &values[TIER_SERVER - 1], &nulls[TIER_SERVER - 1]);
 	put_name(tier->remote_schema, &values[TIER_REMOTE_SCHEMA - 1], &nulls[TIER_REMOTE_SCHEMA - 1]);
-	insert_row("tier_def", values, nulls);
+	router_catalog_insert("tier_def", values, nulls);
 }
 
 /* Forgets the tier of children of this age, if there is one. */
 void
 router_catalog_remove_tier(Oid base, const Interval *after)
 {
-	Relation	rel = table_open(catalog_relid("tier_def"), RowExclusiveLock);
-	SysScanDesc scan = begin_scan(rel, "tier_def_pkey", TIER_BASE, base);
+	Relation	rel = table_open(router_catalog_relid("tier_def"), RowExclusiveLock);
+	SysScanDesc scan = router_catalog_scan(rel, "tier_def_pkey", TIER_BASE, base);
 	HeapTuple	tup;
 	bool		isnull;
 
@@ -921,13 +954,12 @@ router_catalog_remove_tier(Oid base, const Interval *after)
 
 /* A restored row of key_def names its column; its number may be another one now. */
 static HeapTuple
-refill_attnum(HeapTuple tup, TupleDesc desc)
+refill_attnum(HeapTuple tup, TupleDesc desc, int column_attno, int attno)
 {
 	bool		isnull;
-	Oid			base = DatumGetObjectId(heap_getattr(tup, KEY_BASE, desc, &isnull));
-	Name		column = DatumGetName(heap_getattr(tup, KEY_COLUMN, desc, &isnull));
+	Oid			base = DatumGetObjectId(heap_getattr(tup, ROUTE_BASE, desc, &isnull));
+	Name		column = DatumGetName(heap_getattr(tup, column_attno, desc, &isnull));
 	AttrNumber	attnum = get_attnum(base, NameStr(*column));
-	int			attno = KEY_ATTNUM;
 	Datum		value = Int16GetDatum(attnum);
 	bool		null = false;
 
@@ -985,13 +1017,15 @@ router_config_changed(PG_FUNCTION_ARGS)
 	is_child = strcmp(table, "child_def") == 0;
 	base = DatumGetObjectId(heap_getattr(tup, is_child ? CHILD_BASE : ROUTE_BASE, desc, &isnull));
 	if (!isnull)
-		invalidate(base);
+		router_catalog_invalidate(base);
 	if (is_child)
-		invalidate(DatumGetObjectId(heap_getattr(tup, CHILD_CHILD, desc, &isnull)));
+		router_catalog_invalidate(DatumGetObjectId(heap_getattr(tup, CHILD_CHILD, desc, &isnull)));
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		return PointerGetDatum(tup);
 	if (strcmp(table, "key_def") == 0)
-		tup = refill_attnum(tup, desc);
+		tup = refill_attnum(tup, desc, KEY_COLUMN, KEY_ATTNUM);
+	else if (strcmp(table, "seal_def") == 0)
+		tup = refill_attnum(tup, desc, SEAL_COLUMN, SEAL_ATTNUM);
 	else if (strcmp(table, "global_key_def") == 0)
 		tup = refill_global_key(tup, desc);
 	return PointerGetDatum(tup);
@@ -1022,8 +1056,8 @@ router_retire_from_text(const char *retire)
 bool
 router_catalog_upkeep(Oid base, RouterUpkeep *upkeep)
 {
-	Relation	rel = table_open(catalog_relid("maintain_def"), AccessShareLock);
-	SysScanDesc scan = begin_scan(rel, "maintain_def_pkey", UPKEEP_BASE, base);
+	Relation	rel = table_open(router_catalog_relid("maintain_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "maintain_def_pkey", UPKEEP_BASE, base);
 	HeapTuple	tup = systable_getnext(scan);
 	bool		found = HeapTupleIsValid(tup);
 
@@ -1048,6 +1082,8 @@ router_catalog_upkeep(Oid base, RouterUpkeep *upkeep)
 		upkeep->retire = router_retire_from_text(get_text(tup, UPKEEP_RETIRE, desc));
 		datum = heap_getattr(tup, UPKEEP_RETIRE_SCHEMA, desc, &isnull);
 		upkeep->retire_schema = isnull ? NULL : pstrdup(NameStr(*DatumGetName(datum)));
+		datum = heap_getattr(tup, UPKEEP_SEAL, desc, &isnull);
+		upkeep->seal = isnull ? NIL : router_catalog_names(DatumGetArrayTypeP(datum));
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -1073,13 +1109,16 @@ router_catalog_put_upkeep(const RouterUpkeep *upkeep)
 	nulls[UPKEEP_RETIRE_SCHEMA - 1] = upkeep->retire_schema == NULL;
 	if (upkeep->retire_schema)
 		values[UPKEEP_RETIRE_SCHEMA - 1] = DirectFunctionCall1(namein, CStringGetDatum(upkeep->retire_schema));
-	insert_row("maintain_def", values, nulls);
+	nulls[UPKEEP_SEAL - 1] = upkeep->seal == NIL;
+	if (upkeep->seal)
+		values[UPKEEP_SEAL - 1] = name_array(upkeep->seal);
+	router_catalog_insert("maintain_def", values, nulls);
 }
 
 void
 router_catalog_remove_upkeep(Oid base)
 {
-	delete_rows("maintain_def", "maintain_def_pkey", UPKEEP_BASE, base);
+	router_catalog_delete("maintain_def", "maintain_def_pkey", UPKEEP_BASE, base);
 }
 
 /* ------------------------------------------------------------------ progress */
@@ -1133,9 +1172,9 @@ is_mine(HeapTuple tup, TupleDesc desc)
 static void
 sweep_progress(Oid base, bool all)
 {
-	Relation	rel = table_open(catalog_relid("progress_def"), RowExclusiveLock);
+	Relation	rel = table_open(router_catalog_relid("progress_def"), RowExclusiveLock);
 	TupleDesc	desc = RelationGetDescr(rel);
-	SysScanDesc scan = begin_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
+	SysScanDesc scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = systable_getnext(scan)))
@@ -1181,8 +1220,8 @@ router_catalog_put_progress(const RouterProgress *progress)
 	nulls[PROGRESS_TOTAL - 1] = progress->total == 0;
 	values[PROGRESS_UPDATED - 1] = TimestampTzGetDatum(now);
 
-	rel = table_open(catalog_relid("progress_def"), RowExclusiveLock);
-	scan = begin_scan(rel, "progress_def_pkey", PROGRESS_BASE, progress->base);
+	rel = table_open(router_catalog_relid("progress_def"), RowExclusiveLock);
+	scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, progress->base);
 	while (HeapTupleIsValid(tup = systable_getnext(scan)) && !is_mine(tup, RelationGetDescr(rel)))
 		;
 	found = HeapTupleIsValid(tup);
@@ -1205,7 +1244,7 @@ router_catalog_put_progress(const RouterProgress *progress)
 	if (!found)
 	{
 		sweep_progress(progress->base, false);
-		insert_row("progress_def", values, nulls);
+		router_catalog_insert("progress_def", values, nulls);
 	}
 	CommandCounterIncrement();
 }
@@ -1214,8 +1253,8 @@ router_catalog_put_progress(const RouterProgress *progress)
 void
 router_catalog_end_progress(Oid base)
 {
-	Relation	rel = table_open(catalog_relid("progress_def"), RowExclusiveLock);
-	SysScanDesc scan = begin_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
+	Relation	rel = table_open(router_catalog_relid("progress_def"), RowExclusiveLock);
+	SysScanDesc scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = systable_getnext(scan)))

@@ -9,6 +9,7 @@
 
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
+#include "utils/array.h"
 #include "utils/snapshot.h"
 
 typedef enum RouterPolicy
@@ -82,7 +83,19 @@ typedef struct RouterUpkeep
 	int			keep_children;	/* 0: their number is none */
 	RouterRetire retire;
 	char	   *retire_schema;	/* ROUTER_RETIRE_SCHEMA */
+	List	   *seal;			/* names of the columns that aged children are sealed by */
 } RouterUpkeep;
+
+/* One row of seal_def: between what values those of a column of a child lie. */
+typedef struct RouterSeal
+{
+	Oid			child;
+	char	   *column;
+	AttrNumber	attnum;			/* of the base */
+	char	   *span;			/* as the bound of a range; NULL: there are none but nulls */
+	bool		sealed;			/* false: its rows are still to be looked at */
+	bool		broken;			/* rows came that lie beyond it */
+} RouterSeal;
 
 /* What a session does to a base just now: one row of progress_def. */
 typedef struct RouterProgress
@@ -127,11 +140,20 @@ extern List *router_catalog_tiered_bases(void);
 extern void router_catalog_add_tier(Oid base, const RouterTier *tier);
 extern void router_catalog_remove_tier(Oid base, const Interval *after);
 
+extern List *router_catalog_seals(Oid base);
+extern void router_catalog_add_seal(Oid base, const RouterSeal *seal);
+extern void router_catalog_break_seal(Oid base, Oid child);
+extern void router_catalog_finish_seal(Oid base, Oid child);
+extern void router_catalog_remove_seal(Oid child);
+extern void router_catalog_remove_seals(Oid base);
+extern void router_catalog_follow_seals(Oid base, AttrNumber lost);
+
 extern const char *router_retire_name(RouterRetire retire);
 extern RouterRetire router_retire_from_text(const char *retire);
 extern bool router_catalog_upkeep(Oid base, RouterUpkeep *upkeep);
 extern void router_catalog_put_upkeep(const RouterUpkeep *upkeep);
 extern void router_catalog_remove_upkeep(Oid base);
+extern List *router_catalog_names(ArrayType *array);
 extern void router_catalog_put_progress(const RouterProgress *progress);
 extern void router_catalog_end_progress(Oid base);
 

@@ -57,6 +57,7 @@
 #include "entry.h"
 #include "global.h"
 #include "keep.h"
+#include "seal.h"
 
 PG_FUNCTION_INFO_V1(router_on_sql_drop);
 PG_FUNCTION_INFO_V1(router_on_ddl_start);
@@ -511,6 +512,8 @@ check_key_type(Oid base, AlterTableCmd *cmd)
 	AttrNumber	attnum = get_attnum(base, cmd->name);
 	Oid			to;
 
+	if (attnum != InvalidAttrNumber)
+		router_catalog_follow_seals(base, attnum);
 	for (int i = 0; i < route->nkeys; i++)
 	{
 		RouterKey  *key = &route->keys[i];
@@ -604,6 +607,7 @@ check_altered_base(Oid relid, RouterConfig *route)
 		}
 		router_key_resolve(&route->keys[i], rel, route->time_zone);
 	}
+	router_catalog_follow_seals(relid, InvalidAttrNumber);
 	table_close(rel, AccessShareLock);
 }
 
@@ -847,6 +851,7 @@ forget_dropped(Oid relid, AttrNumber attnum)
 		return;
 	if (attnum != 0)
 	{
+		router_catalog_follow_seals(relid, attnum);
 		for (int i = 0; i < route->nkeys; i++)
 			if (route->keys[i].attnum == attnum)
 				ereport(ERROR,
@@ -914,6 +919,20 @@ dropped_of_base(Oid classid, Oid oid, RouterDropped *dropped)
 	return OidIsValid(table) && is_base(table) ? table : InvalidOid;
 }
 
+/* Without its CHECK a seal would not hear of rows beyond it. */
+static void
+forget_seal(Oid classid, Oid oid)
+{
+	HeapTuple	row = classid == ConstraintRelationId ?
+		deleted_row(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, oid) : NULL;
+	Form_pg_constraint constraint = row ? (Form_pg_constraint) GETSTRUCT(row) : NULL;
+
+	if (constraint == NULL || constraint->contype != CONSTRAINT_CHECK ||
+		strcmp(NameStr(constraint->conname), ROUTER_SEAL_NAME) != 0)
+		return;
+	router_drop_seal(constraint->conrelid);
+}
+
 static void
 follow_dropped(Node *parsetree, Oid classid, Oid oid, char *name)
 {
@@ -969,6 +988,8 @@ router_on_sql_drop(PG_FUNCTION_ARGS)
 
 			if (pass == 0 && classid == RelationRelationId)
 				forget_dropped(oid, subid);
+			else if (pass == 0)
+				forget_seal(classid, oid);
 			else if (pass == 1 && subid == 0 && !restoring)
 				follow_dropped(event->parsetree, classid, oid, SPI_getvalue(found->vals[i], found->tupdesc, 4));
 		}

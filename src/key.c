@@ -284,6 +284,26 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 	fmgr_info_copy(&key->hash_extended, &type->hash_extended_proc_finfo, CurrentMemoryContext);
 }
 
+/* Makes a key of a column that children can be sealed by: one of integers or dates. False: it is of another kind. */
+bool
+router_seal_key(RouterKey *key, Relation base, const char *column, const char *time_zone)
+{
+	AttrNumber	attnum = get_attnum(RelationGetRelid(base), column);
+	Oid			typid;
+
+	if (attnum <= 0 || TupleDescAttr(RelationGetDescr(base), attnum - 1)->attgenerated != '\0')
+		return false;
+	typid = getBaseType(get_atttype(RelationGetRelid(base), attnum));
+	if (typid != INT2OID && typid != INT4OID && typid != INT8OID && typid != DATEOID && typid != TIMESTAMPOID &&
+		typid != TIMESTAMPTZOID)
+		return false;
+	memset(key, 0, sizeof(*key));
+	key->kind = typid == DATEOID || typid == TIMESTAMPOID || typid == TIMESTAMPTZOID ? ROUTER_DATE : ROUTER_INTEGER;
+	key->column = pstrdup(column);
+	router_key_resolve(key, base, time_zone);
+	return true;
+}
+
 /* --------------------------------------------------------- values of a row */
 
 /* The value of a range key as days, microseconds or integer; infinities become the ends of int64. */

@@ -14,6 +14,7 @@
 
 #define ROUTER_MAX_LEVELS 8
 #define ROUTER_CHECK_NAME "router_home"
+#define ROUTER_SEAL_NAME "router_seal"
 
 typedef enum RouterKeyKind
 {
@@ -82,6 +83,7 @@ typedef struct RouterBound
 extern RouterKeyKind router_kind_from_text(const char *kind);
 extern const char *router_kind_name(RouterKeyKind kind);
 extern void router_key_resolve(RouterKey *key, Relation base, const char *time_zone);
+extern bool router_seal_key(RouterKey *key, Relation base, const char *column, const char *time_zone);
 extern bool router_key_is_range(const RouterKey *key);
 
 extern int64 router_key_parse(RouterKey *key, const char *text);

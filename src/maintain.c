@@ -2,8 +2,8 @@
  * maintain.c
  *		router.maintain: the nightly work on every route, and its settings.
  *
- * For one base after the other: premake, archive, retention, and statistics of
- * the parent. What fails is told by a WARNING and in router.events, and the next
+ * For one base after the other: premake, archive, retention, tiers, seals, and
+ * statistics of the parent. What fails is told by a WARNING and in router.events, and the next
  * thing follows; an error at the end says that something failed.
  *
  * Locking: that of each step, see manage.c, archive.c, retention.c; ANALYZE
@@ -27,6 +27,7 @@
 
 #include "archive.h"
 #include "retention.h"
+#include "seal.h"
 #include "tier.h"
 
 /* steps premade for a route by date that has no setting */
@@ -116,12 +117,27 @@ check_upkeep(const RouterConfig *config, const RouterUpkeep *upkeep)
 		check_keep(config, upkeep->keep);
 	if (upkeep->keep_children < 0)
 		refuse("keep_children", "Give a number above zero.");
+	if (upkeep->seal && key == NULL)
+		refuse("seal", "It is for routes with a date key, which tells when a child is aged; seal others with router.seal.");
+	router_check_seal_columns(upkeep->base, upkeep->seal);
 	if (upkeep->retire == ROUTER_RETIRE_SCHEMA && upkeep->retire_schema == NULL)
 		refuse("retire_schema", "Name the schema that children shall go to.");
 	if (upkeep->retire != ROUTER_RETIRE_SCHEMA && upkeep->retire_schema)
 		refuse("retire_schema", "It goes with retire => 'schema'.");
 	if (upkeep->retire_schema)
 		check_schema(upkeep);
+}
+
+static char *
+join_names(List *names)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, names)
+		appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", quote_identifier(lfirst(lc)));
+	return buf.len > 0 ? buf.data : "no column";
 }
 
 /* Takes over the arguments that are not null, a line in the report for each that changes something. */
@@ -167,6 +183,14 @@ apply_arguments(RouterUpkeep *upkeep, FunctionCallInfo fcinfo, RouterReport *rep
 		upkeep->retire_schema = pstrdup(NameStr(*PG_GETARG_NAME(5)));
 		router_report(report, "set retire_schema of %s to %s", table, quote_identifier(upkeep->retire_schema));
 	}
+	if (!PG_ARGISNULL(6))
+	{
+		List	   *seal = router_catalog_names(PG_GETARG_ARRAYTYPE_P(6));
+
+		if (strcmp(join_names(seal), join_names(upkeep->seal)) != 0)
+			router_report(report, "set seal of %s to %s", table, join_names(seal));
+		upkeep->seal = seal;
+	}
 }
 
 static Oid
@@ -181,9 +205,9 @@ base_argument(FunctionCallInfo fcinfo, const char *function)
 
 /*
  * router.set_maintenance(base, premake, keep, keep_children, retire,
- * retire_schema, dry_run): what is null stays as it is.
+ * retire_schema, seal, dry_run): what is null stays as it is.
  *
- * Errors: invalid_parameter_value, undefined_schema, insufficient_privilege.
+ * Errors: invalid_parameter_value, undefined_schema, undefined_column, insufficient_privilege.
  * Locks: ShareUpdateExclusiveLock on the base.
  */
 Datum
@@ -194,7 +218,7 @@ router_set_maintenance(PG_FUNCTION_ARGS)
 	RouterUpkeep upkeep;
 	Oid			base = base_argument(fcinfo, "router.set_maintenance");
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(6) && PG_GETARG_BOOL(6));
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(7) && PG_GETARG_BOOL(7));
 	entry = router_owned_route(base);
 	LockRelationOid(base, ShareUpdateExclusiveLock);
 	router_catalog_upkeep(base, &upkeep);
@@ -385,6 +409,20 @@ tier(Maintain *maintain)
 		warn(maintain, "tier", error);
 }
 
+static void
+seal(Maintain *maintain)
+{
+	ErrorData  *error;
+	uint64		sealed;
+
+	if (maintain->upkeep.seal == NIL || is_late(maintain))
+		return;
+	maintain->job.action = "seal";
+	error = router_seal_children(&maintain->job, maintain->upkeep.seal, maintain->dry_run, &sealed);
+	if (sealed > 0 || error)
+		note(maintain, "seal", sealed, error);
+}
+
 /* ------------------------------------------------------------------ statistics */
 
 /*
@@ -485,6 +523,7 @@ maintain_base(Maintain *maintain)
 	archive(maintain);
 	retention(maintain);
 	tier(maintain);				/* not before: what goes need not move */
+	seal(maintain);				/* where children stay */
 	/* last, for what the others changed */
 	analyze(maintain);
 }

@@ -34,6 +34,7 @@
 #include "keep.h"
 #include "mirror.h"
 #include "move.h"
+#include "seal.h"
 
 #define MAX_PREMAKE 10000
 
@@ -349,6 +350,7 @@ router_child_release(Oid base, Oid child)
 			   router_qualified_name(base));
 	router_drop_move_trigger(child);
 	SPI_finish();
+	router_drop_seal(child);
 	AtEOXact_GUC(false, guc_level);
 	router_catalog_remove_child(child);
 }

@@ -427,11 +427,13 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
 	List	   *exprs = NIL;
 	List	   *program;
 	List	   *result = NIL;
+	uint64		generation;
 	bool		sorted = true;
 	ListCell   *lc;
 
 	if (route == NULL)
 		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
+	generation = route->generation;
 	program = router_qual_compile(route, rti, clauses, &exprs);
 	args = plan_args(root, exprs);
 	route = router_cache_route_and_strays(entry);
@@ -439,6 +441,8 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
 		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
 	if (route->strays != NIL)
 		resume_exclusion();
+	if (route->generation != generation)
+		program = NIL;			/* it speaks of the levels of another one */
 	router_qual_survivors(route, program, &args, &found);
 	for (int i = 0; i < args.n; i++)
 		needs_rewrite |= !args.known[i] || args.floor[i];
@@ -498,12 +502,17 @@ is_plain_child(Relation child)
 	return child->rd_rel->relkind == RELKIND_RELATION || child->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
 }
 
+/* The CHECKs of a table that tell the planner more than a route does. */
 static int
 count_checks(Relation rel)
 {
 	TupleConstr *constr = RelationGetDescr(rel)->constr;
+	int			n = 0;
 
-	return constr ? constr->num_check : 0;
+	for (int i = 0; constr && i < constr->num_check; i++)
+		n += strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) != 0 &&
+			strcmp(constr->check[i].ccname, ROUTER_SEAL_NAME) != 0;
+	return n;
 }
 
 /* Adds a survivor. Returns what inherits from it in turn, locked. */
@@ -519,7 +528,7 @@ add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, O
 	{
 		Index		rti;
 
-		if (count_checks(child) > count_checks(base) + 1)
+		if (count_checks(child) > count_checks(base))
 			resume_exclusion(); /* it has a CHECK of its own that may tell more */
 		expand_planner_arrays(root, 1);
 		rti = add_child(root, table->rte, table->rti, base, child);

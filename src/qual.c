@@ -122,7 +122,7 @@ column_level(RouterRoute *route, Index varno, Node *node)
 
 	if (var == NULL || !IsA(var, Var) || var->varno != varno || var->varlevelsup != 0)
 		return -1;
-	for (int i = 0; i < route->config.nkeys; i++)
+	for (int i = 0; i < route->nlevels; i++)
 		if (route->config.keys[i].attnum == var->varattno)
 			return i;
 	return -1;
@@ -858,6 +858,70 @@ find_below(RouterRoute *route, const RouterNode *node, int level, const KeySet *
 	}
 }
 
+/* Adds the children that may hold values of the set in a sealed column. */
+static void
+find_sealed(const RouterSealed *seals, const KeySet *set, OidSet *found)
+{
+	ListCell   *lc;
+
+	foreach(lc, seals->others)
+		add_oid(found, lfirst_oid(lc));
+	for (int i = 0; i < set->n; i++)
+	{
+		int			from = 0;
+		int			to = seals->nspans;
+
+		while (from < to)
+		{
+			int			mid = (from + to) / 2;
+
+			if (seals->spans[mid].reach < set->lo[i])
+				from = mid + 1;
+			else
+				to = mid;
+		}
+		for (; from < seals->nspans && seals->spans[from].lo <= set->hi[i]; from++)
+			if (seals->spans[from].hi >= set->lo[i])
+				add_oid(found, seals->spans[from].child);
+	}
+	tidy_oids(found);
+}
+
+/* The children that may hold values of all the sets. */
+static void
+find_children(RouterRoute *route, const KeySet *sets, OidSet *found)
+{
+	bool		by_keys = false;
+	bool		by_seals = false;
+
+	for (int i = route->config.nkeys; i < route->nlevels; i++)
+	{
+		OidSet		one = {0};
+
+		if (sets[i].form == SET_ALL || sets[i].null)
+			continue;
+		find_sealed(&route->seals[i - route->config.nkeys], &sets[i], &one);
+		if (by_seals)
+			keep_common(found, &one);
+		else
+			*found = one;
+		by_seals = true;
+	}
+	for (int i = 0; i < route->config.nkeys; i++)
+		by_keys |= sets[i].form != SET_ALL || !sets[i].null || sets[i].filters != NIL;
+	if (by_keys || !by_seals)
+	{
+		OidSet		one = {0};
+
+		find_below(route, &route->root, 0, sets, &one);
+		tidy_oids(&one);
+		if (by_seals)
+			keep_common(found, &one);
+		else
+			*found = one;
+	}
+}
+
 /* Widens the ages of the result by those of a set. */
 static void
 add_ages(RouterSurvivors *ages, const KeySet *set)
@@ -894,7 +958,7 @@ run(RouterRoute *route, const List *steps, const RouterArgs *args, OidSet *found
 	bool		empty = false;
 	ListCell   *lc;
 
-	for (int i = 0; i < route->config.nkeys; i++)
+	for (int i = 0; i < route->nlevels; i++)
 		sets[i] = all_values();
 	while (pending != NIL)
 	{
@@ -931,13 +995,12 @@ run(RouterRoute *route, const List *steps, const RouterArgs *args, OidSet *found
 		}
 		sets[level] = intersect(&route->config.keys[level], &sets[level], &one);
 	}
-	for (int i = 0; i < route->config.nkeys; i++)
+	for (int i = 0; i < route->nlevels; i++)
 		empty |= sets[i].form == SET_SOME && sets[i].n == 0 && !sets[i].null;
 	no_ages(ages);
 	if (empty)
 		return;
-	find_below(route, &route->root, 0, sets, found);
-	tidy_oids(found);
+	find_children(route, sets, found);
 	if (route->hot_level >= 0)
 		add_ages(ages, &sets[route->hot_level]);
 

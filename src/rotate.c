@@ -44,6 +44,7 @@
 #include "home.h"
 #include "mirror.h"
 #include "route.h"
+#include "seal.h"
 #include "settle.h"
 #include "storage.h"
 
@@ -386,6 +387,7 @@ swap(RouterJob *job)
 		table_close(base, NoLock);
 		return false;
 	}
+	router_drop_seal(rotate->child);
 	router_storage_pair(&pair, base, child);
 	router_storage_swap(&pair, "router.rotate");
 	router_catalog_set_loose(rotate->child, true);

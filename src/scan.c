@@ -48,7 +48,7 @@ enum
 	PRIVATE_RELIDS,				/* what each plan of custom_plans reads; InvalidOid: who knows */
 	PRIVATE_PROGRAM,
 	PRIVATE_MERGE,				/* a MergeAppend without its plans, or NULL */
-	PRIVATE_KEYS,				/* columns and kinds of the keys that the program is about */
+	PRIVATE_KEYS,				/* columns and kinds of the keys and seals that the program is about */
 	PRIVATE_MEMBERS,			/* this and the rest: see Tables */
 	PRIVATE_PLACES,
 	PRIVATE_OTHERS,
@@ -253,7 +253,7 @@ keys_of(const RouterRoute *route)
 {
 	List	   *keys = NIL;
 
-	for (int i = 0; i < route->config.nkeys; i++)
+	for (int i = 0; i < route->nlevels; i++)
 		keys = lappend_int(lappend_int(keys, route->config.keys[i].attnum), route->config.keys[i].kind);
 	return keys;
 }

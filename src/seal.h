@@ -1,0 +1,15 @@
+/*
+ * seal.h
+ *		What values the columns of aged children have. See seal.c.
+ */
+#ifndef ROUTER_SEAL_H
+#define ROUTER_SEAL_H
+
+#include "catalog.h"
+#include "job.h"
+
+extern void router_check_seal_columns(Oid base, List *columns);
+extern ErrorData *router_seal_children(const RouterJob *job, List *columns, bool dry_run, uint64 *sealed);
+extern void router_drop_seal(Oid child);
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * seal_catalog.c
+ *		Sole reader and writer of the tables router.seal_def and unsealed_def, in
+ *		the ways of catalog.c.
+ *
+ * A seal is a row a child and column. Who writes a row beyond it adds one to
+ * unsealed_def, which has no unique index: late writers do not wait for each
+ * other. These rows go when the child is sealed anew, under a lock that excludes writers.
+ */
+#include "compat.h"
+#include "catalog_part.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+enum
+{
+	UNSEALED_BASE = 1,
+	UNSEALED_CHILD,
+	UNSEALED_NATTS = UNSEALED_CHILD,
+};
+
+static List *
+broken_children(Oid base)
+{
+	Relation	rel = table_open(router_catalog_relid("unsealed_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "unsealed_def_base_idx", UNSEALED_BASE, base);
+	List	   *children = NIL;
+	HeapTuple	tup;
+	bool		isnull;
+
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		children = list_append_unique_oid(children, DatumGetObjectId(heap_getattr(tup, UNSEALED_CHILD,
+																				  RelationGetDescr(rel), &isnull)));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return children;
+}
+
+/* The seals of the children of a base: of RouterSeal. */
+List *
+router_catalog_seals(Oid base)
+{
+	Relation	rel = table_open(router_catalog_relid("seal_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "seal_def_base_idx", SEAL_BASE, base);
+	TupleDesc	desc = RelationGetDescr(rel);
+	List	   *seals = NIL;
+	List	   *broken;
+	HeapTuple	tup;
+	ListCell   *lc;
+
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		RouterSeal *seal = palloc0(sizeof(RouterSeal));
+		bool		isnull;
+		Datum		span = heap_getattr(tup, SEAL_SPAN, desc, &isnull);
+
+		seal->span = isnull ? NULL : TextDatumGetCString(span);
+		seal->child = DatumGetObjectId(heap_getattr(tup, SEAL_CHILD, desc, &isnull));
+		seal->column = pstrdup(NameStr(*DatumGetName(heap_getattr(tup, SEAL_COLUMN, desc, &isnull))));
+		seal->attnum = DatumGetInt16(heap_getattr(tup, SEAL_ATTNUM, desc, &isnull));
+		seal->sealed = DatumGetBool(heap_getattr(tup, SEAL_SEALED, desc, &isnull));
+		seals = lappend(seals, seal);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	if (seals == NIL)
+		return NIL;
+	broken = broken_children(base);
+	foreach(lc, seals)
+		((RouterSeal *) lfirst(lc))->broken = list_member_oid(broken, ((RouterSeal *) lfirst(lc))->child);
+	return seals;
+}
+
+void
+router_catalog_add_seal(Oid base, const RouterSeal *seal)
+{
+	Datum		values[SEAL_NATTS];
+	bool		nulls[SEAL_NATTS] = {0};
+
+	values[SEAL_BASE - 1] = ObjectIdGetDatum(base);
+	values[SEAL_CHILD - 1] = ObjectIdGetDatum(seal->child);
+	values[SEAL_COLUMN - 1] = DirectFunctionCall1(namein, CStringGetDatum(seal->column));
+	values[SEAL_ATTNUM - 1] = Int16GetDatum(seal->attnum);
+	values[SEAL_SPAN - 1] = seal->span ? CStringGetTextDatum(seal->span) : (Datum) 0;
+	nulls[SEAL_SPAN - 1] = seal->span == NULL;
+	values[SEAL_SEALED - 1] = BoolGetDatum(seal->sealed);
+	router_catalog_insert("seal_def", values, nulls);
+	router_catalog_invalidate(base);
+}
+
+/* A row came that lies beyond the seal of a child: from now on it tells nothing. */
+void
+router_catalog_break_seal(Oid base, Oid child)
+{
+	Datum		values[UNSEALED_NATTS];
+	bool		nulls[UNSEALED_NATTS] = {0};
+
+	values[UNSEALED_BASE - 1] = ObjectIdGetDatum(base);
+	values[UNSEALED_CHILD - 1] = ObjectIdGetDatum(child);
+	router_catalog_invalidate(base);
+	router_catalog_insert("unsealed_def", values, nulls);
+}
+
+/* All rows of a child were looked at: its seal counts. */
+void
+router_catalog_finish_seal(Oid base, Oid child)
+{
+	List	   *seals = router_catalog_seals(base);
+	ListCell   *lc;
+
+	router_catalog_delete("seal_def", "seal_def_pkey", SEAL_CHILD, child);
+	foreach(lc, seals)
+	{
+		RouterSeal *seal = lfirst(lc);
+
+		if (seal->child != child)
+			continue;
+		seal->sealed = true;
+		router_catalog_add_seal(base, seal);
+	}
+}
+
+/* Forgets the seal of a child. Who writes to it must not do so meanwhile, or the CHECK has to go as well. */
+void
+router_catalog_remove_seal(Oid child)
+{
+	router_catalog_delete("seal_def", "seal_def_pkey", SEAL_CHILD, child);
+	router_catalog_delete("unsealed_def", "unsealed_def_child_idx", UNSEALED_CHILD, child);
+}
+
+void
+router_catalog_remove_seals(Oid base)
+{
+	router_catalog_delete("seal_def", "seal_def_base_idx", SEAL_BASE, base);
+	router_catalog_delete("unsealed_def", "unsealed_def_base_idx", UNSEALED_BASE, base);
+}
+
+/*
+ * Columns of a base were renamed; or one (else 0) is lost for seals: it was dropped,
+ * and with it each CHECK that it is in, or gets another type.
+ */
+void
+router_catalog_follow_seals(Oid base, AttrNumber lost)
+{
+	List	   *seals = router_catalog_seals(base);
+	ListCell   *lc;
+	bool		changed = false;
+
+	foreach(lc, seals)
+	{
+		RouterSeal *seal = lfirst(lc);
+		char	   *column = get_attname(base, seal->attnum, true);
+
+		if (lost != 0 && seal->attnum == lost)
+			router_catalog_remove_seal(seal->child);
+		else if (column && strcmp(column, seal->column) != 0)
+		{
+			seal->column = column;
+			changed = true;
+		}
+	}
+	if (!changed)
+		return;
+	router_catalog_delete("seal_def", "seal_def_base_idx", SEAL_BASE, base);
+	foreach(lc, seals)
+		router_catalog_add_seal(base, lfirst(lc));
+}
