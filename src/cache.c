@@ -390,9 +390,8 @@ seal_level(RouterRoute *route, const RouterSeal *seal, Relation base)
 	key = &route->config.keys[route->nlevels];
 	if (!router_seal_key(key, base, seal->column, route->config.time_zone))
 		return -1;
-	route->seals = route->seals ? repalloc(route->seals, (route->nlevels - route->config.nkeys + 1) * sizeof(RouterSealed)) :
-		palloc(sizeof(RouterSealed));
-	memset(&route->seals[route->nlevels - route->config.nkeys], 0, sizeof(RouterSealed));
+	if (route->seals == NULL)
+		route->seals = palloc0((ROUTER_MAX_LEVELS - route->config.nkeys) * sizeof(RouterSealed));
 	return route->nlevels++;
 }
 

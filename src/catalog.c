@@ -1115,6 +1115,30 @@ router_catalog_put_upkeep(const RouterUpkeep *upkeep)
 	router_catalog_insert("maintain_def", values, nulls);
 }
 
+/* A column of a base got another name, or (NULL) is gone. */
+void
+router_catalog_follow_upkeep(Oid base, const char *column, const char *to)
+{
+	RouterUpkeep upkeep;
+	List	   *seal = NIL;
+	bool		changed = false;
+	ListCell   *lc;
+
+	if (!router_catalog_upkeep(base, &upkeep))
+		return;
+	foreach(lc, upkeep.seal)
+	{
+		bool		same = strcmp(lfirst(lc), column) == 0;
+
+		changed |= same;
+		if (!same || to)
+			seal = lappend(seal, same ? pstrdup(to) : lfirst(lc));
+	}
+	upkeep.seal = seal;
+	if (changed)
+		router_catalog_put_upkeep(&upkeep);
+}
+
 void
 router_catalog_remove_upkeep(Oid base)
 {

@@ -153,6 +153,7 @@ extern RouterRetire router_retire_from_text(const char *retire);
 extern bool router_catalog_upkeep(Oid base, RouterUpkeep *upkeep);
 extern void router_catalog_put_upkeep(const RouterUpkeep *upkeep);
 extern void router_catalog_remove_upkeep(Oid base);
+extern void router_catalog_follow_upkeep(Oid base, const char *column, const char *to);
 extern List *router_catalog_names(ArrayType *array);
 extern void router_catalog_put_progress(const RouterProgress *progress);
 extern void router_catalog_end_progress(Oid base);

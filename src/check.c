@@ -17,6 +17,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_event_trigger.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -242,6 +243,22 @@ check_inheritance(Check *check, List *children)
 							  quote_literal_cstr(router_qualified_name(lfirst_oid(lc)))));
 }
 
+/* Seals that nothing guards: somebody dropped the CHECK while event triggers were off. */
+static void
+check_seals(Check *check)
+{
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_seals(check->base))
+	{
+		RouterSeal *seal = lfirst(lc);
+
+		if (!OidIsValid(get_relation_constraint_oid(seal->child, ROUTER_SEAL_NAME, true)))
+			add_line(check, seal->child, "seal", psprintf("column \"%s\" is sealed without a CHECK", seal->column),
+					 psprintf("DELETE FROM router.seal_def WHERE child = %u", seal->child));
+	}
+}
+
 /* -------------------------------------------------------------------- bases */
 
 static void
@@ -283,6 +300,7 @@ check_base(Check *check, Oid base)
 	foreach(lc, children)
 		check_child(check, entry, lfirst_oid(lc));
 	check_inheritance(check, children);
+	check_seals(check);
 	if (router_route_locked(entry)->global_keys != NIL)
 		check_global_keys(check);
 	router_become_user(&saved);

@@ -620,11 +620,14 @@ check_altered(Oid relid)
 	if (child && !list_member_oid(find_inheritance_children(child->base, NoLock), relid))
 	{
 		router_keys_detach(child->base, relid);
+		router_drop_seal(relid);
 		router_catalog_remove_child(relid);
 		SPI_connect();
 		router_drop_move_trigger(relid);
 		SPI_finish();
 	}
+	else if (child)
+		router_check_fence(relid);
 	if (route)
 	{
 		check_altered_base(relid, route);
@@ -638,6 +641,32 @@ static bool
 is_alter(Node *parsetree)
 {
 	return IsA(parsetree, AlterTableStmt) || IsA(parsetree, RenameStmt) || IsA(parsetree, AlterObjectSchemaStmt);
+}
+
+static Oid
+get_constraint_relation(Oid constraint)
+{
+	HeapTuple	tup = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Oid			table = HeapTupleIsValid(tup) ? ((Form_pg_constraint) GETSTRUCT(tup))->conrelid : InvalidOid;
+
+	if (HeapTupleIsValid(tup))
+		ReleaseSysCache(tup);
+	return table;
+}
+
+/* What goes by the name of a column or CHECK that got another one. */
+static void
+follow_names(const RenameStmt *stmt, const ObjectAddress *address)
+{
+	Oid			table;
+
+	if (stmt->renameType == OBJECT_COLUMN && address->classId == RelationRelationId)
+		router_catalog_follow_upkeep(address->objectId, stmt->subname, stmt->newname);
+	if (address->classId != ConstraintRelationId)
+		return;
+	table = get_constraint_relation(address->objectId);
+	if (router_catalog_child(table))
+		router_check_fence(table);
 }
 
 /* Reads one collected command. */
@@ -656,6 +685,8 @@ visit_command(List **follows, Node *parsetree, CollectedCommand *command)
 			follow_grant(follows, command);
 			break;
 		case SCT_Simple:
+			if (IsA(parsetree, RenameStmt))
+				follow_names(castNode(RenameStmt, parsetree), &command->d.simple.address);
 			if (is_alter(parsetree) && command->d.simple.address.classId == RelationRelationId)
 				check_altered(command->d.simple.address.objectId);
 			if (IsA(parsetree, CreateTrigStmt))
@@ -840,7 +871,7 @@ router_on_ddl_start(PG_FUNCTION_ARGS)
 
 /* A base or child is gone, or a column: which must not be a key. */
 static void
-forget_dropped(Oid relid, AttrNumber attnum)
+forget_dropped(Oid relid, AttrNumber attnum, const char *name)
 {
 	RouterConfig *route = router_catalog_route(relid);
 
@@ -852,6 +883,7 @@ forget_dropped(Oid relid, AttrNumber attnum)
 	if (attnum != 0)
 	{
 		router_catalog_follow_seals(relid, attnum);
+		router_catalog_follow_upkeep(relid, name, NULL);
 		for (int i = 0; i < route->nkeys; i++)
 			if (route->keys[i].attnum == attnum)
 				ereport(ERROR,
@@ -987,7 +1019,7 @@ router_on_sql_drop(PG_FUNCTION_ARGS)
 			int			subid = DatumGetInt32(SPI_getbinval(found->vals[i], found->tupdesc, 3, &isnull));
 
 			if (pass == 0 && classid == RelationRelationId)
-				forget_dropped(oid, subid);
+				forget_dropped(oid, subid, SPI_getvalue(found->vals[i], found->tupdesc, 4));
 			else if (pass == 0)
 				forget_seal(classid, oid);
 			else if (pass == 1 && subid == 0 && !restoring)

@@ -18,6 +18,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_constraint.h"
 #include "commands/defrem.h"
 #include "commands/tablespace.h"
 #include "executor/executor.h"
@@ -84,6 +85,8 @@ router_make_copy(Relocation *r)
 								 OidIsValid(tablespace) ? get_tablespace_name(tablespace) : "",
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 		router_run_at_rest(buf.data);
+		if (OidIsValid(get_relation_constraint_oid(r->child, ROUTER_SEAL_NAME, true)))
+			router_run_at_rest(psprintf("ALTER TABLE %s DROP CONSTRAINT %s", r->copy_name, ROUTER_SEAL_NAME));
 	}
 	r->copy = get_relname_relid(name, schema);
 	r->columns = router_ask("SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"

@@ -185,7 +185,7 @@ apply_arguments(RouterUpkeep *upkeep, FunctionCallInfo fcinfo, RouterReport *rep
 	}
 	if (!PG_ARGISNULL(6))
 	{
-		List	   *seal = router_catalog_names(PG_GETARG_ARRAYTYPE_P(6));
+		List	   *seal = router_seal_columns(PG_GETARG_ARRAYTYPE_P(6));
 
 		if (strcmp(join_names(seal), join_names(upkeep->seal)) != 0)
 			router_report(report, "set seal of %s to %s", table, join_names(seal));

@@ -26,6 +26,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "key.h"
 #include "mirror.h"
 
 /* ------------------------------------------------------------------ helpers */
@@ -119,7 +120,7 @@ columns_of(Oid relid)
 		" WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped", relid);
 	char	   *checks = router_ask(
 		"SELECT string_agg(format('CONSTRAINT %I %s', conname, pg_get_constraintdef(oid)), ', ' ORDER BY conname)"
-		"  FROM pg_constraint WHERE conrelid = $1 AND contype = 'c'", relid);
+		"  FROM pg_constraint WHERE conrelid = $1 AND contype = 'c' AND conname <> '" ROUTER_SEAL_NAME "'", relid);
 
 	return checks ? psprintf("%s, %s", columns ? columns : "", checks) : columns ? columns : pstrdup("");
 }

@@ -43,6 +43,7 @@
 #include "entry.h"
 #include "home.h"
 #include "mirror.h"
+#include "seal.h"
 #include "settle.h"
 
 #define DEFAULT_HORIZON_MONTHS (100 * 12)
@@ -550,7 +551,10 @@ drop_triggers(Oid base)
 		router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(names[i]), router_qualified_name(base));
 	router_drop_move_trigger(base);
 	foreach(lc, router_catalog_children(base))
+	{
 		router_drop_move_trigger(((RouterChildDef *) lfirst(lc))->child);
+		router_drop_seal(((RouterChildDef *) lfirst(lc))->child);
+	}
 	SPI_finish();
 }
 

@@ -39,7 +39,6 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -78,6 +77,30 @@ refuse_column(const char *column, const char *hint)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("children cannot be sealed by column \"%s\"", column),
 			 errhint("%s", hint)));
+}
+
+/* An argument that names columns, each of them once. */
+List *
+router_seal_columns(ArrayType *array)
+{
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the names of sealed columns cannot be null")));
+	foreach(lc, router_catalog_names(array))
+	{
+		ListCell   *known;
+
+		foreach(known, columns)
+			if (strcmp(lfirst(known), lfirst(lc)) == 0)
+				break;
+		if (known == NULL)
+			columns = lappend(columns, lfirst(lc));
+	}
+	return columns;
 }
 
 /* Refuses what children of a base cannot be sealed by. */
@@ -283,10 +306,12 @@ is_as_fenced(const Sealing *sealing, RouterKey *keys)
 		for (int i = 0; i < list_length(sealing->columns); i++)
 		{
 			RouterBound bound = span(sealing, i);
-			RouterBound *noted = seal->span ? router_bound_parse(&keys[i], seal->span) : NULL;
+			RouterBound *noted;
 
-			if (strcmp(seal->column, keys[i].column) == 0 &&
-				(noted ? noted->lo == bound.lo && noted->hi == bound.hi : bound.lo > bound.hi))
+			if (strcmp(seal->column, keys[i].column) != 0)
+				continue;
+			noted = seal->span ? router_bound_parse(&keys[i], seal->span) : NULL;
+			if (noted ? noted->lo == bound.lo && noted->hi == bound.hi : bound.lo > bound.hi)
 				found++;
 		}
 	}
@@ -413,6 +438,21 @@ find_due(RouterJob *job)
 	return true;
 }
 
+/* An error for what could not be sealed, in job->cxt. */
+static ErrorData *
+failure(Sealing *sealing, int failed)
+{
+	MemoryContext old = MemoryContextSwitchTo(sealing->job.cxt);
+	ErrorData  *error = palloc0(sizeof(ErrorData));
+
+	error->elevel = ERROR;
+	error->sqlerrcode = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+	error->message = psprintf("%d of %d children could not be sealed", failed, list_length(sealing->due));
+	error->assoc_context = sealing->job.cxt;
+	MemoryContextSwitchTo(old);
+	return error;
+}
+
 /*
  * Seals the aged children of job->base by these columns, a few transactions
  * each. NULL: all went well, as far as the deadline allows. sealed: how many.
@@ -422,6 +462,7 @@ router_seal_children(const RouterJob *job, List *columns, bool dry_run, uint64 *
 {
 	Sealing		sealing = {.job = *job,.columns = columns};
 	ErrorData  *error;
+	int			failed = 0;
 	ListCell   *lc;
 
 	*sealed = 0;
@@ -441,11 +482,17 @@ router_seal_children(const RouterJob *job, List *columns, bool dry_run, uint64 *
 		}
 		error = seal_child(&sealing);
 		if (error)
-			return error;
-		if (!sealing.gone)
+		{
+			ereport(WARNING,
+					(errcode(error->sqlerrcode),
+					 errmsg("could not seal child %s: %s", router_job_name(sealing.child), error->message)));
+			FreeErrorData(error);
+			failed++;
+		}
+		else if (!sealing.gone)
 			++*sealed;
 	}
-	return NULL;
+	return failed > 0 ? failure(&sealing, failed) : NULL;
 }
 
 /* ------------------------------------------------------------------------ SQL */
@@ -484,7 +531,7 @@ router_seal(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("child %s cannot be sealed", router_job_name(sealing.child)),
 				 errhint("It has to be a table of access method heap on this server that nothing inherits from.")));
-	columns = router_catalog_names(PG_GETARG_ARRAYTYPE_P(1));
+	columns = router_seal_columns(PG_GETARG_ARRAYTYPE_P(1));
 	if (columns == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -530,20 +577,10 @@ child_above(Oid table)
 	return found;
 }
 
-/* May the user write to the table, be it one column? */
-static bool
-may_write(Oid table)
-{
-	AclMode		writes = ACL_INSERT | ACL_UPDATE | ACL_DELETE;
-
-	return pg_class_aclmask(table, GetUserId(), writes, ACLMASK_ANY) != 0 ||
-		pg_attribute_aclcheck_all(table, GetUserId(), ACL_INSERT, ACLMASK_ANY) == ACLCHECK_OK ||
-		pg_attribute_aclcheck_all(table, GetUserId(), ACL_UPDATE, ACLMASK_ANY) == ACLCHECK_OK;
-}
-
 /*
  * router.unseal(table): part of the CHECK of a sealed child, for rows beyond
- * its seal, which is broken from then on. Always true. For who may write there.
+ * its seal, which is broken from then on. Always true. For everybody: who writes
+ * through a view has no right on the table, and all that is lost is speed.
  */
 Datum
 router_unseal(PG_FUNCTION_ARGS)
@@ -558,10 +595,16 @@ router_unseal(PG_FUNCTION_ARGS)
 	route = router_cache_route(router_cache_entry(base));
 	if (route == NULL || !list_member_oid(route->fenced, child))
 		PG_RETURN_BOOL(true);
-	if (!may_write(PG_GETARG_OID(0)) && !may_write(child) && !may_write(base))
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(child));
 	router_catalog_break_seal(base, child);
 	PG_RETURN_BOOL(true);
+}
+
+/* Forgets the seal of a child that has lost its CHECK, or has it under another name. */
+void
+router_check_fence(Oid child)
+{
+	if (!OidIsValid(get_relation_constraint_oid(child, ROUTER_SEAL_NAME, true)))
+		router_drop_seal(child);
 }
 
 /* Takes the seal of a child away, if it has one. The caller holds AccessExclusiveLock on it. */

@@ -224,7 +224,7 @@ class Table:
     def __init__(self, f, name):
         r = self.r = f.r
         self.f, self.name = f, name
-        self.stray, self.strays = 0, []
+        self.stray, self.strays, self.id = 0, [], 0
         self.hot = r.random() < 0.3
         levels = r.choice([1, 1, 1, 2, 2, 3])
         self.columns = [r.choice(KINDS)(r, "k%d" % i) for i in range(max(levels, 2))]
@@ -257,7 +257,6 @@ class Table:
         if self.hot:
             options.append("hot => '%d days'" % r.choice([1, 3, 20]))
         f.both("SELECT router.create_route('%s', ARRAY[%s], %s)" % (name, keys, ", ".join(options)))
-        self.id = 0
         for _ in range(r.choice([0, 1, 2])):
             f.attempt(self.bounded_child())
         self.fill(r.choice({1: [30, 120, 250], 2: [20, 60, 120], 3: [15, 40]}[levels]))
@@ -274,7 +273,7 @@ class Table:
 
     def row(self):
         self.id += 1
-        return "(%d, %d, %s, %s)" % (self.id, self.r.randint(0, 9), literal(self.r.choice(["a", "b", None])), ", ".join(literal(c.value()) for c in self.columns))
+        return "(%d, %s, %s, %s)" % (self.id, self.r.choice([self.r.randint(0, 9), self.r.randint(0, 9), "NULL"]), literal(self.r.choice(["a", "b", None])), ", ".join(literal(c.value()) for c in self.columns))
 
     def insert(self, rows, into=None):
         return "INSERT INTO %s (id, v, note, %s) VALUES %s" % (into or self.name, ", ".join(c.name for c in self.columns), ", ".join(rows))
@@ -295,7 +294,7 @@ class Table:
         if not children:
             return
         child = r.choice(children)
-        what = r.randrange(12)
+        what = r.randrange(14)
         if what == 0:
             self.fill(r.choice([1, 5, 20]))
         elif what == 1:
@@ -336,6 +335,10 @@ class Table:
             f.attempt("UPDATE %s SET %s = %s WHERE id %% 7 = %d" % (self.name, c.name, literal(c.value()), r.randint(0, 6)))
         elif what == 11:
             f.attempt("TRUNCATE ONLY %s" % child)
+        elif what >= 12:
+            columns = r.sample(["id", "v"] + [c.name for c in self.columns[self.levels:]], r.choice([1, 1, 2]))
+            for child in children if r.random() < 0.6 else [child]:
+                f.attempt("CALL router.seal(%s, ARRAY[%s])" % (literal(child), ", ".join(map(literal, columns))))
 
     def names(self):
         return ", ".join(["id", "v", "note"] + [c.name for c in self.columns])
@@ -401,10 +404,25 @@ class Table:
             return "%s %s %s" % (name, op, operand)
         return "%s %s %s" % (operand, op, name)
 
+    def sealed_atom(self, prefix, plain):
+        """About a column that children may be sealed by."""
+        r = self.r
+        name = prefix + r.choice(["id", "id", "v"])
+        low = r.randint(0, self.id if name.endswith("id") else 9)
+        high = low + r.choice([0, 1, 10, 100])
+        if not plain and r.random() < 0.3:
+            return r.choice(["%s = (SELECT %d)" % (name, low), "%s = ANY ((SELECT ARRAY[%d, NULL, %d])::integer[])" % (name, low, high), "%s < fuzz_stable(%d)" % (name, low)])
+        return r.choice([
+            "%s = %d" % (name, low), "%s IN (%d, %d)" % (name, low, high), "%s BETWEEN %d AND %d" % (name, low, high),
+            "%s >= %d::bigint" % (name, low), "%s < %d::smallint" % (name, low % 30000),
+            "%s IS NULL" % name, "%s IS NOT NULL" % name, "%d > %s" % (low, name), "%s <> %d" % (name, low)])
+
     def predicate(self, prefix, depth=None, plain=False):
         r = self.r
         depth = r.choice([0, 0, 1, 2, 3]) if depth is None else depth
         if depth == 0 or r.random() < 0.3:
+            if r.random() < 0.12:
+                return self.sealed_atom(prefix, plain)
             if r.random() < 0.08:
                 return r.choice(["%sv < 5" % prefix, "true", "%sid %% 2 = 0" % prefix, "%snote IS NULL" % prefix])
             return self.atom(prefix, plain)
