@@ -17,15 +17,16 @@ SELECT * FROM (VALUES
     (8, 'list', 'key lookup, list'),
     (9, 'list_range', 'range over 4 children, list'),
     (10, 'id', 'lookup without the key, all children'),
-    (11, 'group', 'GROUP BY over all'),
-    (12, 'generic', 'key lookup, generic plan'),
-    (13, 'generic_range', 'range over 4, generic plan'),
-    (14, 'generic_update', 'UPDATE by key, generic plan'),
-    (15, 'only', 'ONLY the hot base'),
-    (16, 'fresh', 'hot: fresh rows, constant'),
-    (17, 'fresh_now', 'hot: fresh rows, now()'),
-    (18, 'old', 'hot: an old day'),
-    (19, 'first', 'first query of a session')
+    (11, 'sealed', 'lookup by a sealed id'),
+    (12, 'group', 'GROUP BY over all'),
+    (13, 'generic', 'key lookup, generic plan'),
+    (14, 'generic_range', 'range over 4, generic plan'),
+    (15, 'generic_update', 'UPDATE by key, generic plan'),
+    (16, 'only', 'ONLY the hot base'),
+    (17, 'fresh', 'hot: fresh rows, constant'),
+    (18, 'fresh_now', 'hot: fresh rows, now()'),
+    (19, 'old', 'hot: an old day'),
+    (20, 'first', 'first query of a session')
 ) AS w (place, workload, label);
 
 CREATE TEMP VIEW median AS

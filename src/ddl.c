@@ -626,8 +626,6 @@ check_altered(Oid relid)
 		router_drop_move_trigger(relid);
 		SPI_finish();
 	}
-	else if (child)
-		router_check_fence(relid);
 	if (route)
 	{
 		check_altered_base(relid, route);

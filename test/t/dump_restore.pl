@@ -117,12 +117,14 @@ CREATE TABLE alarm (reading_id bigint REFERENCES reading_id_keys ON DELETE CASCA
 INSERT INTO alarm VALUES (1), (2), (3);
 SELECT router.set_maintenance('reading', premake => 2, keep => '3 years', retire => 'schema', retire_schema => 'Odd schema'), router.set_maintenance('hashed', premake => 0);
 ALTER TABLE hashed RENAME TO hashed_renamed;
+DO $$DECLARE c regclass; BEGIN FOR c IN SELECT child FROM router.children WHERE base = 'reading'::regclass LOOP EXECUTE format('CALL router.seal(%L, ARRAY[''id''])', c); END LOOP; END$$;
 SQL
 
 # What must come back the same.
 my %same = (
 	'routes'   => q{SELECT base, keys, time_zone, template, on_missing, on_reject, horizon, max_new_children, children FROM router.routes ORDER BY base::text},
 	'maintenance' => q{SELECT * FROM router.maintenance ORDER BY base::text},
+	'seals'    => q{SELECT s.base, s.child, s.span, s.state, a.attname FROM router.seals s JOIN router.seal_def d USING (child, "column") JOIN pg_attribute a ON a.attrelid = s.base AND a.attnum = d.attnum ORDER BY s.child::text},
 	'keys'     => q{SELECT base, level, kind, column_name, every, modulus, groups, pivot, label FROM router.key_def ORDER BY base::text, level},
 	'columns'  => q{SELECT k.base, k.level FROM router.key_def k JOIN pg_attribute a ON a.attrelid = k.base AND a.attname = k.column_name AND a.attnum = k.attnum ORDER BY k.base::text, k.level},
 	'children' => q{SELECT base, child, bounds, condition FROM router.children ORDER BY child::text},
@@ -147,7 +149,8 @@ my %same = (
 sub compare
 {
 	my ($how) = @_;
-	is(query($to, $same{$_}), query($from, $same{$_}), "$how: $_") for sort keys %same;
+	# seals are not among what is restored of the catalog before the data
+	is(query($to, $same{$_}), query($from, $same{$_}), "$how: $_") for grep { $_ ne 'seals' || $how !~ /, data only/ } sort keys %same;
 	is(query($to, q{SELECT (SELECT count(*) FROM ONLY reading) + (SELECT count(*) FROM ONLY groups) + (SELECT count(*) FROM ONLY hashed_renamed) + (SELECT count(*) FROM ONLY attached)}),
 		'0', "$how: bases are empty");
 
@@ -295,7 +298,7 @@ sub uninstall
 	is(query($to, q{SELECT count(*) FROM pg_trigger WHERE tgname ~ 'router' OR tgname = '!router_flush'}), '0', "$mode: no trigger is left");
 	is(query($to, q{SELECT count(*) FROM pg_event_trigger}) . query($to, q{SELECT count(*) FROM pg_class WHERE relnamespace = 'router'::regnamespace}), '00', "$mode: no event trigger, no table of router's");
 	is(query($to, $same{heirs}), query($from, $same{heirs}), "$mode: the children inherit");
-	my $checks = $same{checks} =~ s/ORDER/AND connamespace <> 'router'::regnamespace ORDER/r;
+	my $checks = $same{checks} =~ s/ORDER/AND connamespace <> 'router'::regnamespace AND conname <> 'router_seal' ORDER/r;
 	is(query($to, $checks), query($from, $checks), "$mode: the CHECKs are there");
 	is(query($to, q{EXPLAIN (COSTS off) SELECT * FROM attached WHERE k = 15}) =~ s/^.*Seq Scan on (\S+).*$/$1/mgr =~ s/^(?!attached|other).*\n?//mgr =~ s/\n/ /gr, 'attached other_layout ', "$mode: constraint exclusion leaves out the other children");
 	is(query($to, q{INSERT INTO attached VALUES (15, 'base'), (5000, 'base'); SELECT tableoid::regclass, k FROM attached WHERE v = 'base' ORDER BY k}), "attached|15\nattached|5000", "$mode: the base takes rows itself");
