@@ -33,6 +33,7 @@
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
@@ -382,6 +383,12 @@ read_reach(Oid base, Snapshot snapshot)
 	HeapTuple	tup;
 	char	   *reach = NULL;
 
+	/* as a rule it is empty: every query on a hot table asks */
+	if (RelationGetNumberOfBlocks(rel) == 0)
+	{
+		table_close(rel, AccessShareLock);
+		return NULL;
+	}
 	ScanKeyInit(&key, REACH_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
 	scan = systable_beginscan(rel, router_catalog_relid("reach_def_pkey"), true, snapshot, 1, &key);
 	tup = systable_getnext(scan);
@@ -557,10 +564,12 @@ router_catalog_watermark(Oid base, Snapshot snapshot, char **reach)
 	SysScanDesc scan;
 	HeapTuple	tup;
 	char	   *watermark = NULL;
+	bool		by_index = RelationGetNumberOfBlocks(rel) > 1;
 
 	*reach = read_reach(base, snapshot);
 	ScanKeyInit(&key, ROUTE_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
-	scan = systable_beginscan(rel, router_catalog_relid("route_def_pkey"), true, snapshot, 1, &key);
+	scan = systable_beginscan(rel, by_index ? router_catalog_relid("route_def_pkey") : InvalidOid, by_index, snapshot, 1,
+							  &key);
 	tup = systable_getnext(scan);
 	if (HeapTupleIsValid(tup))
 		watermark = get_text(tup, ROUTE_WATERMARK, RelationGetDescr(rel));

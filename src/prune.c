@@ -515,7 +515,7 @@ count_checks(Relation rel)
 	return n;
 }
 
-/* Adds a survivor. Returns what inherits from it in turn, locked. */
+/* Adds a survivor, for which there is room in the planner's arrays. Returns what inherits from it in turn, locked. */
 static List *
 add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, Oid relid)
 {
@@ -530,7 +530,6 @@ add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, O
 
 		if (count_checks(child) > count_checks(base))
 			resume_exclusion(); /* it has a CHECK of its own that may tell more */
-		expand_planner_arrays(root, 1);
 		rti = add_child(root, table->rte, table->rti, base, child);
 		complete_child(root, table->rti, mark, child, rti);
 		if (child->rd_rel->relhassubclass)
@@ -624,11 +623,18 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 		List	   *children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo,
 											  table->rte->rellockmode);
 		int			nchildren = list_length(root->append_rel_list);
+		int			room = list_length(children);
 		ListCell   *lc;
 
+		if (room > 0)
+			expand_planner_arrays(root, room);
 		/* heirs are appended to the list and visited in turn, once each */
 		foreach(lc, children)
+		{
+			if (foreach_current_index(lc) >= room)
+				expand_planner_arrays(root, 1);
 			children = list_concat_unique_oid(children, add_survivor(root, table, base, mark, lfirst_oid(lc)));
+		}
 		if (table->empty && list_length(root->append_rel_list) > nchildren)
 		{
 			/* the first child is not read: core need not translate the clauses for it */

@@ -2,7 +2,7 @@
 # Inserts, late ones too, updates, selects and router.maintain together, on two hot tables: one by day below residences
 # that it refers to, one by day with a global key that others refer to. Windows shrink from night to night, so that every
 # night has rows to archive and children to retire. No client may meet a deadlock or fail otherwise (core's 40001 of a row
-# that moved is tried again), and after it each row that was to be kept is there, once, with all its updates.
+# that moved is tried again), and after it each row that was to be kept is there, once, with all its updates. Checklist C12.
 # LOAD_SECONDS (default 8).
 set -u
 seconds=${LOAD_SECONDS:-8}
