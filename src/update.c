@@ -625,6 +625,7 @@ router_update_start(ModifyTableState *mtstate)
 {
 	ResultRelInfo *root = mtstate->rootResultRelInfo;
 	RouterRoute *route;
+	Bitmapset  *updated;
 
 	/* a base has triggers, the others need no look into the cache */
 	if (mtstate->operation != CMD_UPDATE || root->ri_TrigDesc == NULL || !root->ri_TrigDesc->trig_update_before_row)
@@ -632,10 +633,11 @@ router_update_start(ModifyTableState *mtstate)
 	route = router_cache_route(router_cache_entry(RelationGetRelid(root->ri_RelationDesc)));
 	if (route == NULL)
 		return;
+	updated = ExecGetUpdatedCols(root, mtstate->ps.state);
 	for (int i = 0; i < mtstate->mt_nrels; i++)
 		if (!has_unvalidated_home(mtstate->resultRelInfo[i].ri_RelationDesc) &&
 			router_mask_move(mtstate->resultRelInfo[i].ri_TrigDesc, &route->config,
-							 ExecGetUpdatedCols(root, mtstate->ps.state)) &&
+							 updated) &&
 			mtstate->mt_nrels <= MAX_SKIPPED_CHECKS)
 			router_skip_check(&mtstate->resultRelInfo[i], mtstate->ps.state);
 }
