@@ -54,6 +54,7 @@
 #include "mirror.h"
 #include "move.h"
 #include "rotate.h"
+#include "seal.h"
 #include "settle.h"
 
 /* how often children are looked for that a row needs and that somebody else is making */
@@ -781,6 +782,27 @@ hot_bases(void)
 	return bases;
 }
 
+/* Seals the children that the base is done with, if set_maintenance says by which columns. */
+static ErrorData *
+seal_archived(const RouterJob *archive, bool dry_run)
+{
+	RouterJob	job = *archive;
+	RouterUpkeep upkeep;
+	MemoryContext old = MemoryContextSwitchTo(job.cxt);
+	bool		set = router_catalog_upkeep(job.base, &upkeep) && upkeep.seal != NIL;
+	uint64		sealed;
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(old);
+	if (!set)
+		return NULL;
+	job.action = "seal";
+	error = router_seal_children(&job, upkeep.seal, dry_run, &sealed);
+	if (sealed > 0 || error)
+		router_job_note(&job, sealed, error);
+	return error;
+}
+
 /* CALL router.archive(base, batch_rows, time_budget, lock_timeout, cutoff, dry_run, child) */
 Datum
 router_archive(PG_FUNCTION_ARGS)
@@ -819,6 +841,8 @@ router_archive(PG_FUNCTION_ARGS)
 
 		job.base = lfirst_oid(lc);
 		error = router_archive_base(&job, batch_rows, cutoff, child, dry_run, may_swap, true, NULL);
+		if (error == NULL)
+			error = seal_archived(&job, dry_run);
 		if (error == NULL)
 			continue;
 		if (!PG_ARGISNULL(0))

@@ -206,7 +206,7 @@ CREATE TABLE hot (id bigint, d date, PRIMARY KEY (id, d));
 SELECT router.create_route('hot', router.by_date('d', 'month'), hot => '3 months', time_zone => 'UTC') \g /dev/null
 SELECT count(*) FROM router.set_maintenance('hot', seal => '{id}') \g /dev/null
 INSERT INTO hot SELECT i, current_date - i FROM generate_series(1, 400) i;
-CALL router.maintain('hot');
+CALL router.archive('hot');
 SELECT cmp_ok((SELECT count(*) FROM router.seals WHERE base = 'hot'::regclass AND state = 'sealed'), '>=', 8::bigint, 'archived children are sealed');
 SELECT is((SELECT count(*) FROM hot WHERE id = 399), 1::bigint, 'a lookup of an archived row');
 INSERT INTO hot VALUES (1000, current_date - 300);
