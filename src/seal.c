@@ -290,10 +290,11 @@ fence(RouterJob *job)
 	return true;
 }
 
-/* Are the seals of the child those that this job noted? */
+/* Are the seals of the child those that this job noted, and no others, whose columns it has not read? */
 static bool
 is_as_fenced(const Sealing *sealing, RouterKey *keys)
 {
+	int			seals = 0;
 	int			found = 0;
 	ListCell   *lc;
 
@@ -303,6 +304,7 @@ is_as_fenced(const Sealing *sealing, RouterKey *keys)
 
 		if (seal->child != sealing->child)
 			continue;
+		seals++;
 		for (int i = 0; i < list_length(sealing->columns); i++)
 		{
 			RouterBound bound = span(sealing, i);
@@ -315,7 +317,7 @@ is_as_fenced(const Sealing *sealing, RouterKey *keys)
 				found++;
 		}
 	}
-	return found == list_length(sealing->columns);
+	return found == list_length(sealing->columns) && found == seals;
 }
 
 /* (3) Is all within? */
@@ -371,12 +373,6 @@ seal_child(Sealing *sealing)
 
 /* --------------------------------------------------------------- aged children */
 
-static int
-compare_oid_cells(const ListCell *a, const ListCell *b)
-{
-	return lfirst_oid(a) < lfirst_oid(b) ? -1 : lfirst_oid(a) > lfirst_oid(b);
-}
-
 /* The children whose rows are all aged, and that lack some of the seals. */
 static bool
 find_due(RouterJob *job)
@@ -405,7 +401,7 @@ find_due(RouterJob *job)
 			if (seal->sealed && !seal->broken && strcmp(seal->column, lfirst(wanted)) == 0)
 				good = lappend_oid(good, seal->child);
 	}
-	list_sort(good, compare_oid_cells);
+	list_sort(good, list_oid_cmp);
 	foreach(lc, children)
 	{
 		RouterChildDef *def = lfirst(lc);
