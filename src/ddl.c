@@ -16,7 +16,9 @@
  * just deleted, which nobody can have vacuumed.
  *
  * Locking: the command holds its lock on the base; ShareUpdateExclusiveLock
- * is added, for commands such as GRANT that lock less. Then the children, by oid.
+ * is added, for commands that lock less, and before GRANT starts, which locks
+ * nothing and writes the base's pg_class row as the creator of a first child
+ * does. Then the children, by oid.
  */
 #include "compat.h"
 #include "sync.h"
@@ -43,6 +45,7 @@
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
 #include "tcop/deparse_utility.h"
+#include "utils/acl.h"
 #include "utils/aclchk_internal.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -833,17 +836,53 @@ release_identity(Oid base, const char *column)
 							psprintf("ALTER COLUMN %s DROP DEFAULT", quote_identifier(column)));
 }
 
-/* ddl_command_start of ALTER TABLE */
-Datum
-router_on_ddl_start(PG_FUNCTION_ARGS)
+/* The bases that a GRANT or REVOKE names, by oid. */
+static List *
+granted_bases(const GrantStmt *stmt)
 {
-	EventTriggerData *event = event_data(fcinfo);
-	AlterTableStmt *stmt;
+	List	   *bases = NIL;
 	ListCell   *lc;
 
-	if (event == NULL || !IsA(event->parsetree, AlterTableStmt))
-		PG_RETURN_NULL();
-	stmt = castNode(AlterTableStmt, event->parsetree);
+	if (stmt->objtype != OBJECT_TABLE || stmt->targtype == ACL_TARGET_DEFAULTS)
+		return NIL;
+	if (stmt->targtype == ACL_TARGET_OBJECT)
+		foreach(lc, stmt->objects)
+			bases = list_append_unique_oid(bases, RangeVarGetRelid(lfirst_node(RangeVar, lc), NoLock, true));
+	else
+		foreach(lc, stmt->objects)
+		{
+			Oid			schema = get_namespace_oid(strVal(lfirst(lc)), true);
+			ListCell   *route;
+
+			foreach(route, router_catalog_bases())
+				if (get_rel_namespace(lfirst_oid(route)) == schema)
+					bases = list_append_unique_oid(bases, lfirst_oid(route));
+		}
+	list_sort(bases, list_oid_cmp);
+	return bases;
+}
+
+/* Waits for those who create children before GRANT writes what they write. */
+static void
+lock_granted(const GrantStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, granted_bases(stmt))
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		if (OidIsValid(relid) && is_base(relid) &&
+			pg_class_aclcheck(relid, GetUserId(), ACL_GRANT_OPTION_FOR(ACL_ALL_RIGHTS_RELATION)) == ACLCHECK_OK)
+			LockRelationOid(relid, ShareUpdateExclusiveLock);
+	}
+}
+
+static void
+guard_alter_table(const AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
 	foreach(lc, stmt->cmds)
 	{
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
@@ -862,6 +901,18 @@ router_on_ddl_start(PG_FUNCTION_ARGS)
 			release_identity(relid, cmd->name);
 		}
 	}
+}
+
+/* ddl_command_start of ALTER TABLE, GRANT and REVOKE */
+Datum
+router_on_ddl_start(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *event = event_data(fcinfo);
+
+	if (event && IsA(event->parsetree, AlterTableStmt))
+		guard_alter_table(castNode(AlterTableStmt, event->parsetree));
+	else if (event && IsA(event->parsetree, GrantStmt))
+		lock_granted(castNode(GrantStmt, event->parsetree));
 	PG_RETURN_NULL();
 }
 
