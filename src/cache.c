@@ -15,6 +15,8 @@
 #include "cache.h"
 
 #include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/pg_inherits.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
@@ -332,9 +334,7 @@ copy_config(RouterConfig *to, const RouterConfig *from)
 	*to = *from;
 	to->time_zone = pstrdup(from->time_zone);
 	to->template = copy_text(from->template);
-	to->watermark = copy_text(from->watermark);
-	to->pending = copy_text(from->pending);
-	to->reach = copy_text(from->reach);
+	to->watermark = to->pending = to->reach = NULL; /* see set_marks */
 	if (from->hot)
 	{
 		to->hot = palloc(sizeof(Interval));
@@ -461,6 +461,27 @@ add_seals(RouterRoute *route, List *seals, Relation base)
 	}
 }
 
+/* A point of the hot key; none means another one. Settings are pinned. */
+static int64
+hot_point(RouterRoute *route, char *literal, int64 otherwise)
+{
+	return literal ? router_key_parse(&route->config.keys[route->hot_level], literal) : otherwise;
+}
+
+/* How far archiving is, by the catalog. Settings are pinned. */
+static void
+set_marks(RouterRoute *route, const RouterConfig *config)
+{
+	if (route->hot_level >= 0)
+	{
+		route->watermark = hot_point(route, config->watermark, 0);
+		route->pending = hot_point(route, config->pending, route->watermark);
+		route->reach = Max(route->watermark, hot_point(route, config->reach, route->watermark));
+	}
+	/* what was read was committed by transactions before this one */
+	route->read_before = ReadNextTransactionId();
+}
+
 /* Reads a route from the catalog, or of which base the table is a child. Leaves nothing behind on error. */
 static RouterRoute *
 build_route(Oid base, Oid *parent)
@@ -488,16 +509,7 @@ build_route(Oid base, Oid *parent)
 		for (int i = 0; i < config->nkeys; i++)
 			router_key_resolve(&route->config.keys[i], rel, config->time_zone);
 		route->hot_level = config->hot ? router_hot_level(config) : -1;
-		if (route->hot_level >= 0)
-		{
-			route->watermark = router_key_parse(&route->config.keys[route->hot_level], config->watermark);
-			route->pending = config->pending ?
-				router_key_parse(&route->config.keys[route->hot_level], config->pending) : route->watermark;
-		}
-		route->reach = route->watermark;
-		if (route->hot_level >= 0 && config->reach)
-			route->reach = Max(route->reach,
-							   router_key_parse(&route->config.keys[route->hot_level], config->reach));
+		set_marks(route, config);
 		route->global_keys = read_global_keys(base);
 		route->nlevels = config->nkeys;
 		MemoryContextSwitchTo(work);
@@ -666,11 +678,74 @@ router_cache_forget(RouterEntry *entry)
 }
 
 /*
+ * How far archiving was for a snapshot: it sees no row in the base that is older
+ * than the watermark, and none in the children that is not older than reach.
+ * False: the table was no hot route then, and rows may be anywhere.
+ *
+ * The catalog need not be read if the snapshot sees all that the route was read
+ * from, since what else it sees of others has been told: they do so before
+ * they end. A standby tells later.
+ */
+bool
+router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int64 *reach)
+{
+	RouterRoute *route;
+	char	   *mark;
+	char	   *reach_text;
+	bool		hot;
+	int			guc_level;
+
+	AcceptInvalidationMessages();
+	route = router_cache_route(entry);
+	if (route == NULL || route->hot_level < 0)
+		return false;
+	if (likely(entry->valid && !snapshot->takenDuringRecovery &&
+			   TransactionIdFollowsOrEquals(snapshot->xmin, route->read_before)))
+	{
+		*watermark = route->watermark;
+		*reach = route->reach;
+		hot = true;
+	}
+	else
+	{
+		mark = router_catalog_watermark(entry->base, snapshot, &reach_text);
+		route = router_cache_route(entry);
+		hot = mark && route && route->hot_level >= 0;
+		if (hot)
+		{
+			guc_level = router_pin_settings(route->config.time_zone);
+			*watermark = hot_point(route, mark, 0);
+			*reach = Max(*watermark, hot_point(route, reach_text, *watermark));
+			AtEOXact_GUC(false, guc_level);
+		}
+	}
+	/* rows of one's own went where the newest watermark said */
+	if (hot && IsolationUsesXactSnapshot())
+		*reach = Max(*reach, route->pending);
+	return hot;
+}
+
+/* Reads again how far archiving is: it does not wait for who creates children. */
+static void
+refresh_marks(RouterEntry *entry)
+{
+	RouterConfig *config = router_catalog_route(entry->base);
+	int			guc_level;
+
+	if (config == NULL || !entry->valid)
+		return;
+	guc_level = router_pin_settings(entry->route->config.time_zone);
+	set_marks(entry->route, config);
+	AtEOXact_GUC(false, guc_level);
+}
+
+/*
  * Adds a child that this session just created to the route it looked at, known
  * by its generation. The caller has held ShareUpdateExclusiveLock on the base
- * since then, so that nobody else can have changed the route: the only
- * invalidations of it are those of our own commands, and reading thousands of
- * children again for each new one is saved. If the route was rebuilt in the
+ * since then, so that nobody else can have changed the bounds: the only
+ * invalidations that tell of them are those of our own commands, and reading thousands of
+ * children again for each new one is saved. Archiving and sealing go on
+ * meanwhile, so what they change is read again. If the route was rebuilt in the
  * meantime (a trigger on DDL inserted into it), the catalog is read once more.
  * An abort invalidates again.
  */
@@ -679,7 +754,7 @@ router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterB
 {
 	MemoryContext old;
 
-	if (entry->route == NULL || entry->route->generation != generation)
+	if (entry->route == NULL || entry->route->generation != generation || entry->route->fenced != NIL)
 	{
 		entry->valid = false;
 		return;
@@ -690,7 +765,9 @@ router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterB
 	add_child(entry->route, child, bounds, texts);
 	sort_node(&entry->route->root);
 	MemoryContextSwitchTo(old);
-	entry->valid = true;
+	entry->valid = true;		/* cleared again by what happens meanwhile */
+	if (entry->route->hot_level >= 0)
+		refresh_marks(entry);
 }
 
 /* ------------------------------------------------------------------- search */

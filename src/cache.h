@@ -7,6 +7,8 @@
 
 #include "catalog.h"
 
+#include "utils/snapshot.h"
+
 typedef struct RouterEntry RouterEntry;
 typedef struct RouterNode RouterNode;
 
@@ -92,6 +94,7 @@ typedef struct RouterRoute
 	int64		watermark;		/* hot: rows before it live in children */
 	int64		pending;		/* hot: from it on rows live in the base; between the two see home.c */
 	int64		reach;			/* hot: children have no row from here on; the watermark, unless they were given some */
+	TransactionId read_before;	/* none that was read of the last three comes from this transaction or a later one */
 	List	   *global_keys;	/* of RouterGlobalKey */
 	int			nlevels;		/* the keys, and behind them in config.keys the sealed columns */
 	RouterSealed *seals;		/* of each of these columns */
@@ -117,6 +120,7 @@ extern void router_cache_init(void);
 extern RouterEntry *router_cache_entry(Oid base);
 extern RouterRoute *router_cache_route(RouterEntry *entry);
 extern Oid	router_cache_base(Oid relid);
+extern bool router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int64 *reach);
 extern bool router_cache_is_current(const RouterEntry *entry);
 extern void router_cache_forget(RouterEntry *entry);
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);

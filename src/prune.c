@@ -60,6 +60,7 @@
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/selfuncs.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -87,6 +88,9 @@ typedef struct Held
 	List	   *statlist;		/* of rel, put aside */
 	bool		empty;			/* the base has no storage: it is not planned */
 } Held;
+
+/* The years that a left out base may note in its range table entry, where a double tells each value from the next. */
+#define NOTABLE_AGE (INT64CONST(1) << 53)
 
 static bool prune = true;
 static bool read_hot = false;
@@ -417,9 +421,9 @@ compare_oids(const ListCell *a, const ListCell *b)
 	return lfirst_oid(a) < lfirst_oid(b) ? -1 : lfirst_oid(a) > lfirst_oid(b) ? 1 : 0;
 }
 
-/* The children to plan, by oid; not yet locked. All of them if the table is not routed. */
+/* The children to plan, by oid; not yet locked. All of them if the table is not routed. *newest: as in RouterSurvivors. */
 static List *
-survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
+survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, int64 *newest)
 {
 	RouterRoute *route = router_cache_route(entry);
 	RouterSurvivors found;
@@ -431,6 +435,7 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
 	bool		sorted = true;
 	ListCell   *lc;
 
+	*newest = PG_INT64_MAX;
 	if (route == NULL)
 		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
 	generation = route->generation;
@@ -444,6 +449,8 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
 	if (route->generation != generation)
 		program = NIL;			/* it speaks of the levels of another one */
 	router_qual_survivors(route, program, &args, &found);
+	if (!found.ageless)
+		*newest = found.newest;
 	for (int i = 0; i < args.n; i++)
 		needs_rewrite |= !args.known[i] || args.floor[i];
 	for (int i = 0; i < found.nchildren; i++)
@@ -471,13 +478,13 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses)
 
 /* Locks the children to plan, and looks again if the route changed while waiting. */
 static List *
-lock_survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, LOCKMODE lockmode)
+lock_survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, LOCKMODE lockmode, int64 *newest)
 {
 	List	   *locked = NIL;
 
 	for (;;)
 	{
-		List	   *children = survivors(root, entry, rti, clauses);
+		List	   *children = survivors(root, entry, rti, clauses, newest);
 		bool		all_locked = true;
 		ListCell   *lc;
 
@@ -590,6 +597,25 @@ give_back(Held *table)
 	held = list_delete_ptr(held, table);
 }
 
+/* For router_prune_verify: the plan does not read this base, on the grounds that its rows are newer than what is asked for. */
+static void
+note_newest(RangeTblEntry *rte, int64 newest)
+{
+	rte->self_reference = rte->funcordinality = true;
+	rte->enrtuples = (double) Max(newest, -NOTABLE_AGE);
+}
+
+/* Are all rows of a hot base newer than this one, for the snapshot at hand and those to come? */
+static bool
+all_are_newer(RouterEntry *entry, int64 newest)
+{
+	int64		watermark;
+	int64		reach;
+
+	return newest < NOTABLE_AGE && ActiveSnapshotSet() && IsMVCCSnapshot(GetActiveSnapshot()) &&
+		router_cache_marks(entry, GetActiveSnapshot(), &watermark, &reach) && newest < watermark;
+}
+
 /* Second call, for the first child: the clauses are known, bring the survivors. */
 static void
 expand(PlannerInfo *root, Held *table, RelOptInfo *first)
@@ -601,47 +627,59 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	RouterEntry *entry = router_cache_entry(table->rte->relid);
 	RouterRoute *route;
 	Relation	base;
+	bool		hot;
+	bool		left_out = false;
+	int64		newest = PG_INT64_MAX;
+	List	   *children = NIL;
+	int			nplanned;
+	int			room;
+	ListCell   *lc;
 
 	give_back(table);
 	base = table_open(table->rte->relid, NoLock);
 	if (mark)
 		mark->isParent = true;
+	route = router_cache_route(entry);
+	hot = route && route->hot_level >= 0;
+	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL || !hot)
+		children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo, table->rte->rellockmode, &newest);
 	if (table->empty)
 	{
-		leaves_out = true;
+		left_out = true;
 		root->simple_rte_array[table->first]->inh = false;
 		root->simple_rte_array[table->first]->self_reference = true;	/* for router_prune_verify */
+	}
+	else if (hot && newest != PG_INT64_MAX && all_are_newer(entry, newest))
+	{
+		left_out = true;
+		note_newest(root->simple_rte_array[table->first], newest);
+	}
+	if (left_out)
+	{
+		leaves_out = true;
 		mark_dummy_rel(first);
 	}
 	else
 		complete_child(root, table->rti, mark, base, table->first);
-	route = router_cache_route(entry);
-	needs_rewrite |= route && (route->hot_level >= 0 || rel->joininfo != NIL || rel->has_eclass_joins ||
-							   !bms_is_empty(rel->lateral_relids));
-	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL || route == NULL || route->hot_level < 0)
+	needs_rewrite |= (hot && !left_out) ||
+		(route && (rel->joininfo != NIL || rel->has_eclass_joins || !bms_is_empty(rel->lateral_relids)));
+	nplanned = list_length(root->append_rel_list);
+	room = list_length(children);
+	if (room > 0)
+		expand_planner_arrays(root, room);
+	/* heirs are appended to the list and visited in turn, once each */
+	foreach(lc, children)
 	{
-		List	   *children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo,
-											  table->rte->rellockmode);
-		int			nchildren = list_length(root->append_rel_list);
-		int			room = list_length(children);
-		ListCell   *lc;
-
-		if (room > 0)
-			expand_planner_arrays(root, room);
-		/* heirs are appended to the list and visited in turn, once each */
-		foreach(lc, children)
-		{
-			if (foreach_current_index(lc) >= room)
-				expand_planner_arrays(root, 1);
-			children = list_concat_unique_oid(children, add_survivor(root, table, base, mark, lfirst_oid(lc)));
-		}
-		if (table->empty && list_length(root->append_rel_list) > nchildren)
-		{
-			/* the first child is not read: core need not translate the clauses for it */
-			waiting = rel;
-			waiting_clauses = rel->baserestrictinfo;
-			rel->baserestrictinfo = NIL;
-		}
+		if (foreach_current_index(lc) >= room)
+			expand_planner_arrays(root, 1);
+		children = list_concat_unique_oid(children, add_survivor(root, table, base, mark, lfirst_oid(lc)));
+	}
+	if (left_out && list_length(root->append_rel_list) > nplanned)
+	{
+		/* the first child is not read: core need not translate the clauses for it */
+		waiting = rel;
+		waiting_clauses = rel->baserestrictinfo;
+		rel->baserestrictinfo = NIL;
 	}
 	if (mark)
 		add_mark_columns(root, mark, was_parent, old_types);
@@ -820,9 +858,31 @@ has_rows(Relation base, Snapshot snapshot)
 }
 
 /*
- * At the start of a statement: are the bases that its plan leaves out still
- * empty? Nothing but a session that turned their triggers off can have put rows
- * there, and only a plan that was kept can miss them. That it must not.
+ * A base with rows that a plan relies on not being there. A plan that was kept
+ * can meet them if a session turned the triggers of an ordinary route off, or if
+ * rows came back into a hot base, by router.restore or for a snapshot that is
+ * older than the plan: see note_newest.
+ */
+static bool
+has_come(const RangeTblEntry *rte, Snapshot snapshot)
+{
+	Relation	base;
+	bool		found;
+	int64		watermark;
+	int64		reach;
+
+	if (rte->funcordinality)
+		return !router_cache_marks(router_cache_entry(rte->relid), snapshot, &watermark, &reach) ||
+			(double) watermark <= rte->enrtuples;
+	base = table_open(rte->relid, NoLock);
+	found = unlikely(RelationGetNumberOfBlocks(base) > 0) && has_rows(base, snapshot);
+	table_close(base, NoLock);
+	return found;
+}
+
+/*
+ * At the start of a statement: is what its plan leaves out still without the
+ * rows that it asks for?
  *
  * Errors: serialization_failure.
  */
@@ -834,24 +894,21 @@ router_prune_verify(const PlannedStmt *stmt, Snapshot snapshot)
 	foreach(lc, stmt->rtable)
 	{
 		RangeTblEntry *rte = lfirst(lc);
-		Relation	base;
 
 		if (foreach_current_index(lc) > last_left_out)
 			break;
-		if (!is_left_out(rte) || snapshot == NULL || IsParallelWorker())
+		if (likely(!is_left_out(rte)) || snapshot == NULL || IsParallelWorker() || !has_come(rte, snapshot))
 			continue;
-		base = table_open(rte->relid, NoLock);
-		if (unlikely(RelationGetNumberOfBlocks(base) > 0) && has_rows(base, snapshot))
-		{
-			ResetPlanCache();
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("the plan of this statement does not read rows that came into \"%s\" meanwhile",
-							RelationGetRelationName(base)),
-					 errdetail("Rows of a routed table live in its children. These came while its triggers were off."),
-					 errhint("Run the statement again. Take such rows home by router.create_route(…, move_rows => true).")));
-		}
-		table_close(base, NoLock);
+		ResetPlanCache();
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("the plan of this statement does not read rows that came into \"%s\" meanwhile",
+						get_rel_name(rte->relid)),
+				 rte->funcordinality ?
+				 errdetail("It is about rows that were archived. They came back, or the transaction does not see them archived yet.") :
+				 errdetail("Rows of a routed table live in its children. These came while its triggers were off."),
+				 rte->funcordinality ? errhint("Run the statement again.") :
+				 errhint("Run the statement again. Take such rows home by router.create_route(…, move_rows => true).")));
 	}
 }
 

@@ -27,7 +27,6 @@
 #include "compat.h"
 #include "scan.h"
 
-#include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
@@ -353,7 +352,8 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	route = router_cache_route(router_cache_entry(rte->relid));
 	program = router_qual_compile(route, sample, clauses, &exprs);
 	if (program == NIL ||
-		(all_constant(exprs) && (route->hot_level < 0 || !router_qual_has_level(program, route->hot_level))))
+		(all_constant(exprs) && (route->hot_level < 0 || !router_qual_has_level(program, route->hot_level) ||
+								 !list_member_oid(tables.relids, rte->relid))))
 		return append;
 	tell_apart(&tables, route);
 
@@ -435,44 +435,6 @@ create_state(CustomScan *scan)
 	NodeSetTag(node, T_CustomScanState);
 	node->css.methods = &exec_methods;
 	return (Node *) node;
-}
-
-/* A point of the hot key, from the cache if that has the same. */
-static int64
-point(RouterRoute *route, char *literal, const char *cached, int64 value)
-{
-	int			guc_level;
-
-	if (cached && strcmp(literal, cached) == 0)
-		return value;
-	guc_level = router_pin_settings(route->config.time_zone);
-	value = router_key_parse(&route->config.keys[route->hot_level], literal);
-	AtEOXact_GUC(false, guc_level);
-	return value;
-}
-
-/*
- * Under this snapshot the base has no row with a date before node->watermark,
- * its children none from node->reach on.
- */
-static void
-read_watermark(RouterAppend *node, RouterRoute *route, Snapshot snapshot)
-{
-	char	   *reach;
-	char	   *watermark = router_catalog_watermark(node->base, snapshot, &reach);
-
-	node->watermark = PG_INT64_MIN;
-	node->reach = PG_INT64_MAX;
-	node->watermark_known = true;
-	if (watermark == NULL)
-		return;					/* it was not hot then: rows may be anywhere */
-	node->watermark = point(route, watermark, route->config.watermark, route->watermark);
-	node->reach = node->watermark;
-	if (reach)
-		node->reach = Max(node->reach, point(route, reach, NULL, 0));
-	/* rows of one's own went where the newest watermark said */
-	if (IsolationUsesXactSnapshot())
-		node->reach = Max(node->reach, route->pending);
 }
 
 /* The first of some sorted oids, from a place on, that is not less than this one. */
@@ -585,7 +547,12 @@ choose(RouterAppend *node, Tables *tables, bool late, int *wanted)
 	if (route && route->hot_level >= 0 && estate->es_snapshot && IsMVCCSnapshot(estate->es_snapshot) &&
 		!node->watermark_known && router_qual_has_level(node->program, route->hot_level))
 	{
-		read_watermark(node, route, estate->es_snapshot);
+		node->watermark_known = true;
+		if (!router_cache_marks(router_cache_entry(node->base), estate->es_snapshot, &node->watermark, &node->reach))
+		{
+			node->watermark = PG_INT64_MIN;
+			node->reach = PG_INT64_MAX;
+		}
 		route = known_route(node);
 	}
 	if (route && (loose = router_route_loose(route)) != NIL)

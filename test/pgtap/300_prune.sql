@@ -1,6 +1,6 @@
 -- Which children a query reads. Checklist A16, B1, B9, F15.
 \ir include/helpers.sql
-\set tests 114
+\set tests 130
 SELECT plan(:tests);
 LOAD 'router';
 SET TimeZone = 'UTC';
@@ -258,6 +258,62 @@ ALTER TABLE elsewhere DROP COLUMN note;
 SELECT router.attach_child('hot', 'elsewhere', ARRAY['[1999-01-01,2000-01-01)']) \g /dev/null
 SELECT is(test.visits($$SELECT * FROM hot WHERE d < '2000-01-01'$$), 'elsewhere', 'an old child of another layout');
 SELECT is(test.answer($$SELECT id FROM hot WHERE d < '2002-01-01'$$), '(1999) (2001)', 'its rows');
+
+-- a plan for old data has no base in it, where that is certain for all who may use the plan
+CREATE TABLE old (id int, d date, v int);
+CREATE INDEX ON old (d);
+SELECT router.create_route('old', router.by_date('d', 'month'), hot => '10000 days', horizon => '1000 years') \g /dev/null
+INSERT INTO old SELECT i, '2024-01-01'::date + i, 0 FROM generate_series(0, 99) i;
+CALL router.archive('old', cutoff => '2024-03-01');
+CREATE FUNCTION test.old_rows() RETURNS bigint STABLE LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT count(*) FROM old WHERE d >= '2024-03-05' AND d < '2024-03-08');
+END $$;
+CREATE FUNCTION test.one(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE command INTO result;
+    RETURN result;
+END $$;
+-- The tables that a plan scans, as against those that it changes.
+CREATE FUNCTION test.scans(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    plan jsonb;
+BEGIN
+    EXECUTE format('EXPLAIN (FORMAT JSON, COSTS OFF) %s', query) INTO plan;
+    RETURN (SELECT string_agg(DISTINCT r ->> 'Relation Name', ', ') FROM jsonb_path_query(plan, '$.** ? (@."Node Type" like_regex "Scan")') r
+             WHERE r ? 'Relation Name');
+END $$;
+PREPARE march AS SELECT count(*) FROM old WHERE d >= '2024-03-05' AND d < '2024-03-08';
+SELECT is(test.reads($$SELECT * FROM old WHERE d = '2024-01-05'$$), 'old_y2024m01', 'old data only: the base is not in the plan');
+SELECT is(test.scans($$UPDATE old SET v = 1 WHERE d = '2024-01-05'$$), 'old_y2024m01', 'nor in that of an UPDATE');
+SELECT is(test.scans($$DELETE FROM old WHERE d = '2024-01-05'$$), 'old_y2024m01', 'or a DELETE');
+SELECT is(test.reads($$SELECT * FROM old WHERE d = '2024-01-05' FOR UPDATE$$), 'old_y2024m01', 'or with row locks');
+SELECT is(test.reads($$SELECT * FROM old WHERE d = '2024-01-05' OR d IS NULL$$), 'old, old_y2024m01', 'rows without a date may be in the base');
+SELECT is(test.reads($$SELECT * FROM old WHERE d BETWEEN '2024-02-28' AND '2024-03-01'$$), 'old, old_y2024m02', 'the base is read for what is not archived');
+SELECT is(test.one($$UPDATE old SET d = '2024-04-01', v = 1 WHERE d = '2024-01-05' RETURNING tableoid::regclass || ' ' || id$$), 'old 4', 'a row comes back into a base that the plan does not read');
+SELECT is(test.one('EXECUTE march') || test.old_rows(), '33', 'plans that are kept');
+CALL router.archive('old', cutoff => '2024-04-01');
+SELECT is(test.one('EXECUTE march') || test.old_rows(), '33', 'when what they ask for is archived');
+SELECT is(test.reads('EXECUTE march'), 'old_y2024m03', 'they leave out the base as well');
+SELECT router.restore('old_y2024m03') \g /dev/null
+SELECT is(test.one('EXECUTE march') || test.old_rows(), '33', 'when it came back');
+SELECT is(test.reads('EXECUTE march'), 'old', 'they read the base again');
+-- a transaction that keeps its snapshot, and a cursor that has an older one than the plan
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT is(test.one('EXECUTE march'), '3', 'before archiving');
+SELECT router.archive_now('old', cutoff => '2024-04-01') \g /dev/null
+SELECT is(test.one('EXECUTE march'), '3', 'after it, in the same snapshot');
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT test.old_rows() FROM generate_series(1, 3);
+FETCH 1 FROM c \g /dev/null
+SELECT router.archive_now('old', cutoff => '2024-04-01') \g /dev/null
+SELECT is(test.old_rows(), 3::bigint, 'a function whose plan is made anew after archiving');
+SELECT is(test.outcome('FETCH 1 FROM c'), '40001: the plan of this statement does not read rows that came into "old" meanwhile',
+          'a cursor that calls it does not miss what it does not see archived');
+ROLLBACK;
 
 -- ----------------------------------------- what inherits and is no child; heirs of several
 CREATE TABLE heir () INHERITS (d_y2024m01, d);
