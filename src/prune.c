@@ -98,6 +98,7 @@ static bool read_hot = false;
 static List *held = NIL;
 static int	depth = 0;			/* of calls of the planner */
 static bool needs_rewrite = false;	/* one of them may leave out more when the plan runs */
+static bool computes = false;	/* one of them may make something of the rows of several children */
 static RelOptInfo *waiting = NULL;	/* its clauses come back when the next child is added */
 static List *waiting_clauses;
 static bool stand_back = false; /* all children are wanted */
@@ -421,7 +422,10 @@ compare_oids(const ListCell *a, const ListCell *b)
 	return lfirst_oid(a) < lfirst_oid(b) ? -1 : lfirst_oid(a) > lfirst_oid(b) ? 1 : 0;
 }
 
-/* The children to plan, by oid; not yet locked. All of them if the table is not routed. *newest: as in RouterSurvivors. */
+/*
+ * The children to plan, by oid; not yet locked. All of them if the table is not
+ * routed. *newest: as in RouterSurvivors.
+ */
 static List *
 survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, int64 *newest)
 {
@@ -597,7 +601,7 @@ give_back(Held *table)
 	held = list_delete_ptr(held, table);
 }
 
-/* For router_prune_verify: the plan does not read this base, on the grounds that its rows are newer than what is asked for. */
+/* For router_prune_verify: the plan does not read this base, since its rows are newer than what is asked for. */
 static void
 note_newest(RangeTblEntry *rte, int64 newest)
 {
@@ -665,6 +669,8 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 		(route && (rel->joininfo != NIL || rel->has_eclass_joins || !bms_is_empty(rel->lateral_relids)));
 	nplanned = list_length(root->append_rel_list);
 	room = list_length(children);
+	computes |= room > 1 && (root->parse->groupClause != NIL || root->parse->hasAggs || root->parse->hasWindowFuncs ||
+							 root->parse->distinctClause != NIL || root->parse->sortClause != NIL);
 	if (room > 0)
 		expand_planner_arrays(root, room);
 	/* heirs are appended to the list and visited in turn, once each */
@@ -795,6 +801,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 {
 	List	   *outer_held = held;
 	bool		outer_needs = needs_rewrite;
+	bool		outer_computes = computes;
 	bool		outer_back = stand_back;
 	bool		outer_leaves = leaves_out;
 	RelOptInfo *outer_waiting = waiting;
@@ -810,6 +817,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	resume_exclusion();
 	held = NIL;
 	needs_rewrite = false;
+	computes = false;
 	leaves_out = false;
 	waiting = NULL;
 	exclusion_stays = false;
@@ -821,8 +829,8 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	{
 		stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, bound_params) :
 			standard_planner(parse, query_string, cursor_options, bound_params);
-		if (needs_rewrite && !is_cursor)
-			router_scan_rewrite(stmt);
+		if ((needs_rewrite || computes) && !is_cursor)
+			router_scan_rewrite(stmt, needs_rewrite);
 		if (leaves_out)
 			note_left_out(stmt);
 	}
@@ -831,6 +839,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 		resume_exclusion();
 		held = outer_held;
 		needs_rewrite = outer_needs;
+		computes = outer_computes;
 		stand_back = outer_back;
 		leaves_out = outer_leaves;
 		waiting = outer_waiting;

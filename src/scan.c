@@ -206,9 +206,9 @@ all_constant(List *exprs)
 	return true;
 }
 
-/* The same columns, for EXPLAIN by their names in the query where these are known. */
+/* The columns of an Append by their names in the query, where these are known. */
 static List *
-scan_tlist(List *tlist)
+shown_tlist(List *tlist)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
@@ -305,9 +305,9 @@ tell_apart(Tables *tables, RouterRoute *route)
 	pfree(places);
 }
 
-/* The RouterAppend that takes the place of an Append or MergeAppend, or these themselves. */
+/* What takes the place of an Append or MergeAppend: a RouterAppend, or nothing else. shown: its columns in EXPLAIN. */
 static Plan *
-replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *plans)
+replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *plans, List *shown)
 {
 	int			rti;
 	RangeTblEntry *rte;
@@ -376,32 +376,114 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	scan->custom_private = lappend(scan->custom_private, tables.others);
 	scan->custom_private = lappend(scan->custom_private, list_make2_int((int) (tables.generation >> 32),
 																		(int) tables.generation));
-	scan->custom_scan_tlist = scan_tlist(append->targetlist);
+	scan->custom_scan_tlist = shown;
 	scan->custom_relids = relids_appended;
 	scan->methods = &plan_methods;
 	return (Plan *) scan;
 }
 
-static void rewrite_list(PlannedStmt *stmt, List *plans);
+/* Would a plan notice that an expression comes into its target list? It knows its parameters and subplans. */
+static bool
+is_bound(Node *node, void *unused)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan) || (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC))
+		return true;
+	return expression_tree_walker(node, is_bound, unused);
+}
+
+/* Columns of the plan below, as what they are there. */
+static Node *
+from_below(Node *node, void *tlist)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var) && ((Var *) node)->varno == OUTER_VAR)
+	{
+		TargetEntry *tle = list_nth((List *) tlist, ((Var *) node)->varattno - 1);
+
+		return (Node *) copyObject(tle->expr);
+	}
+	return expression_tree_mutator(node, from_below, tlist);
+}
+
+/*
+ * Expressions over the rows of an Append, such as those to group by, are
+ * computed by a Result above it. The plans below have to project anyway, and
+ * do it in one go, as those of partitions do. *shown: see replace_append.
+ */
+static Plan *
+push_target(Plan *plan, List **shown)
+{
+	Result	   *result = (Result *) plan;
+	Append	   *append = (Append *) plan->lefttree;
+	List	   *tlist = NIL;
+	ListCell   *lc;
+
+	if (append == NULL || !IsA(append, Append) || append->plan.parallel_aware || append->plan.initPlan != NIL ||
+		plan->initPlan != NIL || plan->qual != NIL || result->resconstantqual != NULL ||
+		is_bound((Node *) plan->targetlist, NULL) || expression_returns_set((Node *) plan->targetlist))
+		return plan;
+	foreach(lc, append->appendplans)
+	{
+		List	   *unused;
+
+		if (!scan_clauses(lfirst(lc), &unused))
+			return plan;
+	}
+	*shown = (List *) from_below((Node *) plan->targetlist, shown_tlist(append->plan.targetlist));
+	foreach(lc, append->appendplans)
+	{
+		Plan	   *below = lfirst(lc);
+
+		below->targetlist = (List *) from_below((Node *) plan->targetlist, below->targetlist);
+		below->plan_width = plan->plan_width;
+	}
+	foreach(lc, plan->targetlist)
+	{
+		TargetEntry *tle = flatCopyTargetEntry(lfirst(lc));
+		Var		   *var = makeVar(OUTER_VAR, tle->resno, exprType((Node *) tle->expr), exprTypmod((Node *) tle->expr),
+								  exprCollation((Node *) tle->expr), 0);
+
+		var->varnosyn = 0;
+		tle->expr = (Expr *) var;
+		tlist = lappend(tlist, tle);
+	}
+	append->plan.targetlist = tlist;
+	append->plan.plan_width = plan->plan_width;
+	append->plan.total_cost = plan->total_cost;
+	return &append->plan;
+}
+
+static void rewrite_list(PlannedStmt *stmt, List *plans, bool prunes);
 
 static Plan *
-rewrite(PlannedStmt *stmt, Plan *plan)
+rewrite(PlannedStmt *stmt, Plan *plan, bool prunes)
 {
+	List	   *shown = NIL;
+
 	if (plan == NULL || IsA(plan, Gather) || IsA(plan, GatherMerge))
 		return plan;
 	check_stack_depth();
-	plan->lefttree = rewrite(stmt, plan->lefttree);
-	plan->righttree = rewrite(stmt, plan->righttree);
+	if (IsA(plan, Result))
+		plan = push_target(plan, &shown);
+	plan->lefttree = rewrite(stmt, plan->lefttree, prunes);
+	plan->righttree = rewrite(stmt, plan->righttree, prunes);
 	switch (nodeTag(plan))
 	{
 		case T_Append:
-			rewrite_list(stmt, ((Append *) plan)->appendplans);
-			return replace_append(stmt, plan, ((Append *) plan)->apprelids, ((Append *) plan)->appendplans);
+			rewrite_list(stmt, ((Append *) plan)->appendplans, prunes);
+			return !prunes ? plan :
+				replace_append(stmt, plan, ((Append *) plan)->apprelids, ((Append *) plan)->appendplans,
+							   shown ? shown : shown_tlist(plan->targetlist));
 		case T_MergeAppend:
-			rewrite_list(stmt, ((MergeAppend *) plan)->mergeplans);
-			return replace_append(stmt, plan, ((MergeAppend *) plan)->apprelids, ((MergeAppend *) plan)->mergeplans);
+			rewrite_list(stmt, ((MergeAppend *) plan)->mergeplans, prunes);
+			return !prunes ? plan :
+				replace_append(stmt, plan, ((MergeAppend *) plan)->apprelids, ((MergeAppend *) plan)->mergeplans,
+							   shown_tlist(plan->targetlist));
 		case T_SubqueryScan:
-			((SubqueryScan *) plan)->subplan = rewrite(stmt, ((SubqueryScan *) plan)->subplan);
+			((SubqueryScan *) plan)->subplan = rewrite(stmt, ((SubqueryScan *) plan)->subplan, prunes);
 			return plan;
 		default:
 			return plan;
@@ -409,20 +491,24 @@ rewrite(PlannedStmt *stmt, Plan *plan)
 }
 
 static void
-rewrite_list(PlannedStmt *stmt, List *plans)
+rewrite_list(PlannedStmt *stmt, List *plans, bool prunes)
 {
 	ListCell   *lc;
 
 	foreach(lc, plans)
-		lfirst(lc) = rewrite(stmt, lfirst(lc));
+		lfirst(lc) = rewrite(stmt, lfirst(lc), prunes);
 }
 
-/* Puts RouterAppends into a plan that reads routed tables. Changes the plan in place. */
+/*
+ * Puts RouterAppends into a plan that reads routed tables, if children may be
+ * left out when it runs, and has Appends compute what is made of their rows.
+ * Changes the plan in place.
+ */
 void
-router_scan_rewrite(PlannedStmt *stmt)
+router_scan_rewrite(PlannedStmt *stmt, bool prunes)
 {
-	stmt->planTree = rewrite(stmt, stmt->planTree);
-	rewrite_list(stmt, stmt->subplans);
+	stmt->planTree = rewrite(stmt, stmt->planTree, prunes);
+	rewrite_list(stmt, stmt->subplans, prunes);
 }
 
 /* --------------------------------------------------------------------- running */

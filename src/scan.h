@@ -10,6 +10,6 @@
 #include "nodes/plannodes.h"
 
 extern void router_scan_init(void);
-extern void router_scan_rewrite(PlannedStmt *stmt);
+extern void router_scan_rewrite(PlannedStmt *stmt, bool prunes);
 
 #endif
