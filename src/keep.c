@@ -283,6 +283,11 @@ has_key_triggers(const TriggerDesc *triggers)
 void
 router_keep_start(ModifyTableState *mtstate)
 {
+	RouterRoute *route = mtstate->mt_nrels == 1 ? NULL :
+		router_cache_route(router_cache_entry(RelationGetRelid(mtstate->rootResultRelInfo->ri_RelationDesc)));
+
+	if (route && route->global_keys == NIL)
+		return;
 	for (int i = 0; i < mtstate->mt_nrels; i++)
 	{
 		ResultRelInfo *rri = &mtstate->resultRelInfo[i];

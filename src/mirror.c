@@ -70,10 +70,10 @@ bool
 router_is_own_trigger(const Trigger *trigger)
 {
 	return (trigger->tgname[0] == '~' || trigger->tgname[0] == '!') &&
-		(strcmp(trigger->tgname, ROUTER_TRIGGER_FLUSH) == 0 ||
+		(strcmp(trigger->tgname, ROUTER_TRIGGER_MOVE) == 0 || /* on each child */
+		 strcmp(trigger->tgname, ROUTER_TRIGGER_FLUSH) == 0 ||
 		 strcmp(trigger->tgname, ROUTER_TRIGGER_ROUTE) == 0 ||
-		 strcmp(trigger->tgname, ROUTER_TRIGGER_SETTLE) == 0 ||
-		 strcmp(trigger->tgname, ROUTER_TRIGGER_MOVE) == 0);
+		 strcmp(trigger->tgname, ROUTER_TRIGGER_SETTLE) == 0);
 }
 
 /* Runs one SQL command that returns nothing. SPI is connected. */

@@ -58,8 +58,8 @@
 #include "mover.h"
 #include "statement.h"
 
-/* a statement with more targets evaluates router's CHECKs */
-#define MAX_SKIPPED_CHECKS 32
+/* with more targets than these the trigger of each that is met looks for itself, and router's CHECKs are evaluated */
+#define MAX_TARGETS 32
 
 PG_FUNCTION_INFO_V1(router_move_row);
 
@@ -83,6 +83,7 @@ typedef struct Source
 	Oid			back_of;
 	bool		referenced;		/* foreign keys refer to this very table */
 	bool		home_locked;	/* this statement has taken the home lock */
+	bool		looked;			/* whether keys can change at all */
 	Elsewhere  *elsewhere;
 	/* of the row in hand */
 	ItemPointerData tid;
@@ -399,16 +400,10 @@ open_source(MemoryContext cxt, Relation rel)
 {
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	Source	   *source = palloc0(sizeof(Source));
-	RouterChildDef *def;
 	RouterRoute *route;
 	Relation	base;
 
-	source->base = RelationGetRelid(rel);
-	if (router_cache_route(router_cache_entry(source->base)) == NULL)
-	{
-		def = router_catalog_exists() ? router_catalog_child(source->base) : NULL;
-		source->base = def ? def->base : InvalidOid;
-	}
+	source->base = router_cache_base(RelationGetRelid(rel));
 	if (OidIsValid(source->base) && (route = router_cache_route(router_cache_entry(source->base))) != NULL)
 	{
 		base = table_open(source->base, AccessShareLock);
@@ -545,6 +540,41 @@ move_at_once(Source *source, TriggerData *trigdata, EState *estate, ResultRelInf
 		estate->es_processed++;
 }
 
+/*
+ * May an older snapshot see rows in a child that do not satisfy its CHECK? So
+ * it is after a swap of storage (rotate.c). The trigger has the row locked, and
+ * finds that it has changed, before that CHECK is evaluated.
+ */
+static bool
+has_unvalidated_home(Relation rel)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+
+	for (int i = 0; constr && i < constr->num_check; i++)
+		if (!constr->check[i].ccvalid && strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * A row stayed where it was. If that will be so for all rows that the statement
+ * updates in this table, they need not come here: see router_update_start, which
+ * leaves it to us where there are many tables.
+ */
+static void
+stop_firing(Source *source, TriggerData *trigdata)
+{
+	EState	   *estate = router_running_estate();
+	ResultRelInfo *rri = estate ? router_running_target(estate, trigdata->tg_trigger) : NULL;
+	RouterRoute *route = router_cache_route(source->entry);
+
+	source->looked = true;
+	if (rri == NULL || estate->es_plannedstmt == NULL || estate->es_plannedstmt->commandType != CMD_UPDATE ||
+		route == NULL || source->map || has_unvalidated_home(trigdata->tg_relation))
+		return;
+	(void) router_mask_move(rri->ri_TrigDesc, &route->config, ExecGetUpdatedCols(rri, estate));
+}
+
 /* BEFORE UPDATE ROW: lets the row pass, sends it on the detour, or moves it. */
 Datum
 router_move_row(PG_FUNCTION_ARGS)
@@ -573,7 +603,11 @@ router_move_row(PG_FUNCTION_ARGS)
 	}
 	route = source->entry ? router_cache_route(source->entry) : NULL;
 	if (route == NULL || same_key_values(source, trigdata, route->config.nkeys) || stays(source, route, trigdata))
+	{
+		if (route && !source->looked)
+			stop_firing(source, trigdata);
 		return PointerGetDatum(trigdata->tg_newtuple);
+	}
 
 	estate = router_running_estate();
 	if (estate == NULL)
@@ -599,26 +633,10 @@ router_move_row(PG_FUNCTION_ARGS)
 /* ----------------------------------------------------------------- statements */
 
 /*
- * May an older snapshot see rows in a child that do not satisfy its CHECK? So
- * it is after a swap of storage (rotate.c). The trigger has the row locked, and
- * finds that it has changed, before that CHECK is evaluated.
- */
-static bool
-has_unvalidated_home(Relation rel)
-{
-	TupleConstr *constr = RelationGetDescr(rel)->constr;
-
-	for (int i = 0; constr && i < constr->num_check; i++)
-		if (!constr->check[i].ccvalid && strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) == 0)
-			return true;
-	return false;
-}
-
-/*
  * At the start of a statement: are the trigger and router's CHECK needed? What
  * keeps its key stays where the CHECK has let it in. Reading the CHECK costs more
  * than the update of a row, but a statement with many targets, as generic plans have, will
- * hardly meet all of them.
+ * hardly meet all of them: see stop_firing.
  */
 void
 router_update_start(ModifyTableState *mtstate)
@@ -628,7 +646,8 @@ router_update_start(ModifyTableState *mtstate)
 	Bitmapset  *updated;
 
 	/* a base has triggers, the others need no look into the cache */
-	if (mtstate->operation != CMD_UPDATE || root->ri_TrigDesc == NULL || !root->ri_TrigDesc->trig_update_before_row)
+	if (mtstate->operation != CMD_UPDATE || mtstate->mt_nrels > MAX_TARGETS || root->ri_TrigDesc == NULL ||
+		!root->ri_TrigDesc->trig_update_before_row)
 		return;
 	route = router_cache_route(router_cache_entry(RelationGetRelid(root->ri_RelationDesc)));
 	if (route == NULL)
@@ -636,9 +655,7 @@ router_update_start(ModifyTableState *mtstate)
 	updated = ExecGetUpdatedCols(root, mtstate->ps.state);
 	for (int i = 0; i < mtstate->mt_nrels; i++)
 		if (!has_unvalidated_home(mtstate->resultRelInfo[i].ri_RelationDesc) &&
-			router_mask_move(mtstate->resultRelInfo[i].ri_TrigDesc, &route->config,
-							 updated) &&
-			mtstate->mt_nrels <= MAX_SKIPPED_CHECKS)
+			router_mask_move(mtstate->resultRelInfo[i].ri_TrigDesc, &route->config, updated))
 			router_skip_check(&mtstate->resultRelInfo[i], mtstate->ps.state);
 }
 

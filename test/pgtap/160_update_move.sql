@@ -1,6 +1,6 @@
 -- UPDATE that changes a key: the row moves. Design 4.4. Checklist D7, F1, F13.
 \ir include/helpers.sql
-\set tests 61
+\set tests 67
 SELECT plan(:tests);
 
 CREATE TABLE residence (id int PRIMARY KEY);
@@ -198,6 +198,25 @@ RESET session_replication_role;
 SELECT router.drop_route('r') \g /dev/null
 SELECT is((SELECT count(*) FROM pg_trigger g JOIN pg_inherits i ON i.inhrelid = g.tgrelid WHERE i.inhparent = 'r'::regclass), 0::bigint, 'drop_route takes it away');
 SELECT throws_ok('UPDATE r SET k = 1 WHERE id = 1', '23514', NULL, 'and the CHECKs go on');
+-- ------------------------------------------------------------------ many children
+-- the trigger of a child stops firing in statements that cannot move rows, and only in these
+CREATE TABLE many (id int, k int, v int DEFAULT 0, note text);
+SELECT router.create_route('many', router.by_integer('k', 1)) \g /dev/null
+INSERT INTO many SELECT i, i % 40 + 1 FROM generate_series(1, 400) i;
+UPDATE many SET v = v + 1;
+SELECT is((SELECT string_agg(DISTINCT v::text, ' ') || ' ' || count(*) FROM many) || test.strays('many'), '1 400none', 'all rows are updated in place');
+UPDATE many SET v = 2, k = CASE WHEN id % 10 < 5 THEN k ELSE k + 100 END;
+SELECT is((SELECT count(*) FILTER (WHERE k > 100) || ' ' || count(*) FILTER (WHERE v = 2) || ' ' || count(*) FROM many), '200 400 400', 'some stay, some move');
+SELECT is(test.strays('many'), 'none', 'each to its home');
+UPDATE many m SET v = 3 FROM generate_series(1, 400) i WHERE m.id = i;
+WITH a AS (UPDATE many SET v = 4 WHERE id % 2 = 0 RETURNING id), b AS (UPDATE many SET k = k + 1000 WHERE id % 2 = 1 RETURNING id)
+SELECT count(*) AS moved FROM b \gset
+SELECT is(:moved, 200, 'two updates in one statement, of which one moves rows');
+CREATE FUNCTION pull() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.k := NEW.k % 1000 + 2000; RETURN NEW; END';
+CREATE TRIGGER pull BEFORE UPDATE ON many FOR EACH ROW WHEN (NEW.note = 'pull') EXECUTE FUNCTION pull();
+UPDATE many SET note = CASE WHEN id % 4 = 0 THEN 'pull' END;
+SELECT is((SELECT count(*) FROM many WHERE k > 2000), 100::bigint, 'another trigger moves rows, though the statement names no key');
+SELECT is(test.strays('many') || (SELECT count(*) FROM many), 'none400', 'and all are at home');
 SELECT * FROM finish();
 DROP OWNED BY mover;
 DROP ROLE mover;
