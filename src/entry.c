@@ -99,7 +99,7 @@ typedef struct Watch
 bool
 router_is_global_key_trigger(const Trigger *trigger)
 {
-	return trigger->tgname[0] == '~' &&
+	return trigger->tgname[0] == '~' && strncmp(trigger->tgname, ROUTER_TRIGGER_KEY, strlen(ROUTER_TRIGGER_KEY)) == 0 &&
 		(strcmp(trigger->tgname, ROUTER_TRIGGER_KEY) == 0 ||
 		 strcmp(trigger->tgname, ROUTER_TRIGGER_KEY_TRUNCATE) == 0);
 }

@@ -23,9 +23,16 @@ static ExecutorEnd_hook_type previous_end = NULL;
 static void
 start_node(ModifyTableState *mtstate)
 {
-	router_keep_start(mtstate); /* before the contents of its targets are copied */
-	router_insert_start(mtstate);
-	router_update_start(mtstate);
+	ResultRelInfo *root = mtstate->rootResultRelInfo;
+	RouterEntry *entry;
+
+	/* a base has triggers, and so have its children: others need no look into the cache */
+	if (root->ri_TrigDesc == NULL)
+		return;
+	entry = router_cache_entry(RelationGetRelid(root->ri_RelationDesc));
+	router_keep_start(mtstate, entry);	/* before the contents of its targets are copied */
+	router_insert_start(mtstate, entry);
+	router_update_start(mtstate, entry);
 }
 
 static void

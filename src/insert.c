@@ -375,12 +375,12 @@ forget_wear(void *arg)
 
 /* Takes a node over, whose target is a base. */
 static Wear *
-take_over(ModifyTableState *mtstate)
+take_over(ModifyTableState *mtstate, RouterEntry *entry)
 {
 	EState	   *estate = mtstate->ps.state;
 	ResultRelInfo *rri = mtstate->resultRelInfo;
 	Relation	base = rri->ri_RelationDesc;
-	RouterEntry *entry = router_cache_entry(RelationGetRelid(base));
+	RouterRoute *route = router_cache_route(entry);
 	Wear	   *wear;
 	MemoryContext old;
 
@@ -391,7 +391,8 @@ take_over(ModifyTableState *mtstate)
 	wear->worn = rri;
 	wear->base = *rri;
 	router_homes_init(&wear->homes, entry, base, estate, &wear->base);
-	router_keys_watch(&wear->homes.keys, estate, rri);	/* hot rows; as the children's */
+	if (route == NULL || route->global_keys != NIL)
+		router_keys_watch(&wear->homes.keys, estate, rri);	/* hot rows; as the children's */
 	wear->homes.speculative = ((ModifyTable *) mtstate->ps.plan)->onConflictAction != ONCONFLICT_NONE;
 	wear->homes.mtstate = mtstate;
 	wear->homes.opened = dress_up;
@@ -415,16 +416,13 @@ take_over(ModifyTableState *mtstate)
 	return wear;
 }
 
-/* At the start of a statement: takes its node over if it inserts into a base. */
+/* At the start of a statement: takes its node over if it inserts into a base. entry: of its target. */
 void
-router_insert_start(ModifyTableState *mtstate)
+router_insert_start(ModifyTableState *mtstate, RouterEntry *entry)
 {
-	ResultRelInfo *rri = mtstate->resultRelInfo;
-
-	/* a base has triggers, the others need no look into the cache */
-	if (mtstate->operation == CMD_INSERT && rri->ri_TrigDesc && rri->ri_TrigDesc->trig_insert_before_row &&
-		router_cache_route(router_cache_entry(RelationGetRelid(rri->ri_RelationDesc))) != NULL)
-		(void) take_over(mtstate);
+	if (mtstate->operation == CMD_INSERT && mtstate->resultRelInfo->ri_TrigDesc->trig_insert_before_row &&
+		router_cache_route(entry) != NULL)
+		(void) take_over(mtstate, entry);
 }
 
 /* What an INSERT collects for transition tables; NULL: nothing. All who ask for it at one query level share it. */
@@ -568,7 +566,7 @@ router_insert_late(TriggerData *trigdata, bool *done)
 	*done = true;
 	if (final && node && node->operation == CMD_INSERT)
 	{
-		wear = take_over(node);
+		wear = take_over(node, router_cache_entry(RelationGetRelid(node->resultRelInfo->ri_RelationDesc)));
 		old = MemoryContextSwitchTo(estate->es_query_cxt);
 		wear->replay = table_slot_create(trigdata->tg_relation, &estate->es_tupleTable);
 		ExecCopySlot(wear->replay, trigdata->tg_trigslot);

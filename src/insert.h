@@ -5,12 +5,12 @@
 #ifndef ROUTER_INSERT_H
 #define ROUTER_INSERT_H
 
-#include "compat.h"
+#include "cache.h"
 
 #include "commands/trigger.h"
 #include "nodes/execnodes.h"
 
-extern void router_insert_start(ModifyTableState *mtstate);
+extern void router_insert_start(ModifyTableState *mtstate, RouterEntry *entry);
 extern bool router_insert_late(TriggerData *trigdata, bool *done);
 extern void router_insert_end(EState *estate);
 

@@ -279,12 +279,11 @@ has_key_triggers(const TriggerDesc *triggers)
 	return false;
 }
 
-/* At the start of a statement: entries shall follow what this node does. */
+/* At the start of a statement: entries shall follow what this node does. entry: of the root of its targets. */
 void
-router_keep_start(ModifyTableState *mtstate)
+router_keep_start(ModifyTableState *mtstate, RouterEntry *entry)
 {
-	RouterRoute *route = mtstate->mt_nrels == 1 ? NULL :
-		router_cache_route(router_cache_entry(RelationGetRelid(mtstate->rootResultRelInfo->ri_RelationDesc)));
+	RouterRoute *route = router_cache_route(entry);
 
 	if (route && route->global_keys == NIL)
 		return;

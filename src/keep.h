@@ -5,12 +5,12 @@
 #ifndef ROUTER_KEEP_H
 #define ROUTER_KEEP_H
 
-#include "compat.h"
+#include "cache.h"
 
 #include "nodes/execnodes.h"
 
 extern void router_keep_init(void);
-extern void router_keep_start(ModifyTableState *mtstate);
+extern void router_keep_start(ModifyTableState *mtstate, RouterEntry *entry);
 extern void router_keep_end(EState *estate);
 
 extern void router_keys_equip(Oid base, Oid relid);

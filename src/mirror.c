@@ -69,11 +69,25 @@ static int	running = 0;
 bool
 router_is_own_trigger(const Trigger *trigger)
 {
-	return (trigger->tgname[0] == '~' || trigger->tgname[0] == '!') &&
-		(strcmp(trigger->tgname, ROUTER_TRIGGER_MOVE) == 0 || /* on each child */
-		 strcmp(trigger->tgname, ROUTER_TRIGGER_FLUSH) == 0 ||
-		 strcmp(trigger->tgname, ROUTER_TRIGGER_ROUTE) == 0 ||
-		 strcmp(trigger->tgname, ROUTER_TRIGGER_SETTLE) == 0);
+	const char *name = trigger->tgname;
+
+	/* asked several times a statement */
+	if ((name[0] != '~' && name[0] != '!') || name[1] != 'r' || name[2] != 'o' || name[3] != 'u' || name[4] != 't' ||
+		name[5] != 'e' || name[6] != 'r' || name[7] != '_')
+		return false;
+	switch (name[8])
+	{
+		case 'f':
+			return strcmp(name, ROUTER_TRIGGER_FLUSH) == 0;
+		case 'm':
+			return strcmp(name, ROUTER_TRIGGER_MOVE) == 0;
+		case 'r':
+			return strcmp(name, ROUTER_TRIGGER_ROUTE) == 0;
+		case 's':
+			return strcmp(name, ROUTER_TRIGGER_SETTLE) == 0;
+		default:
+			return false;
+	}
 }
 
 /* Runs one SQL command that returns nothing. SPI is connected. */

@@ -636,20 +636,19 @@ router_move_row(PG_FUNCTION_ARGS)
  * At the start of a statement: are the trigger and router's CHECK needed? What
  * keeps its key stays where the CHECK has let it in. Reading the CHECK costs more
  * than the update of a row, but a statement with many targets, as generic plans have, will
- * hardly meet all of them: see stop_firing.
+ * hardly meet all of them: see stop_firing. entry: of the root of its targets.
  */
 void
-router_update_start(ModifyTableState *mtstate)
+router_update_start(ModifyTableState *mtstate, RouterEntry *entry)
 {
 	ResultRelInfo *root = mtstate->rootResultRelInfo;
 	RouterRoute *route;
 	Bitmapset  *updated;
 
-	/* a base has triggers, the others need no look into the cache */
-	if (mtstate->operation != CMD_UPDATE || mtstate->mt_nrels > MAX_TARGETS || root->ri_TrigDesc == NULL ||
+	if (mtstate->operation != CMD_UPDATE || mtstate->mt_nrels > MAX_TARGETS ||
 		!root->ri_TrigDesc->trig_update_before_row)
 		return;
-	route = router_cache_route(router_cache_entry(RelationGetRelid(root->ri_RelationDesc)));
+	route = router_cache_route(entry);
 	if (route == NULL)
 		return;
 	updated = ExecGetUpdatedCols(root, mtstate->ps.state);

@@ -10,7 +10,7 @@
 #include "nodes/execnodes.h"
 #include "utils/reltrigger.h"
 
-extern void router_update_start(ModifyTableState *mtstate);
+extern void router_update_start(ModifyTableState *mtstate, RouterEntry *entry);
 extern void router_update_finish(EState *estate);
 extern bool router_mask_move(TriggerDesc *triggers, const RouterConfig *config, const Bitmapset *updated);
 
