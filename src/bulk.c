@@ -283,7 +283,8 @@ append_page(Run *run)
 	}
 	CheckForSerializableConflictIn(run->index, NULL, BufferGetBlockNumber(left));
 	record = GenericXLogStart(run->index);
-	page = GenericXLogRegisterBuffer(record, left, 0);
+	/* whole: most of it is new anyway, and marks of dead entries, which no record has, are not to differ on a standby */
+	page = GenericXLogRegisterBuffer(record, left, GENERIC_XLOG_FULL_IMAGE);
 	opaque = BTPageGetOpaque(page);
 	nadded = fill_leaf(run, page, &full);
 	if (full && PageGetFreeSpace(page) >= MAXALIGN(IndexTupleSize(run->next)) + MAXALIGN(sizeof(ItemPointerData)))
