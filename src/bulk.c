@@ -205,6 +205,8 @@ lock_rightmost(Run *run, BTStack *stack)
 
 	if (run->info->ii_Unique)
 		key->scantid = NULL;
+	/* as in core: no block is remembered while a leaf is split whose parent is unknown, as one alone on its level is */
+	RelationSetTargetBlock(run->index, InvalidBlockNumber);
 	*stack = router_bt_search(run->index, run->heap, key, &buf);
 	page = BufferGetPage(buf);
 	opaque = BTPageGetOpaque(page);
