@@ -288,7 +288,7 @@ append_page(Run *run)
 	}
 	CheckForSerializableConflictIn(run->index, NULL, BufferGetBlockNumber(left));
 	record = GenericXLogStart(run->index);
-	/* whole: most of it is new anyway, and marks of dead entries, which no record has, are not to differ on a standby */
+	/* whole: most of it is new anyway; and marks of dead entries, which no record has, would differ on a standby */
 	page = GenericXLogRegisterBuffer(record, left, GENERIC_XLOG_FULL_IMAGE);
 	opaque = BTPageGetOpaque(page);
 	nadded = fill_leaf(run, page, &full);
