@@ -61,7 +61,7 @@ typedef struct Run
 	BTScanInsert order;			/* compares entries */
 	bool		may_append;
 	bool		may_have_duplicates;	/* which core would merge into posting lists */
-	MemoryContext cxt;			/* reset for each page */
+	MemoryContext cxt;			/* reset for each page, or entry that goes by itself */
 } Run;
 
 /* May the entries be kept back? Who checks constraints by looking into the index at once may not. */
@@ -155,12 +155,15 @@ advance(Run *run)
 static void
 insert_one(Run *run)
 {
+	MemoryContext old = MemoryContextSwitchTo(run->cxt);	/* support functions may leak */
 	Datum		values[INDEX_MAX_KEYS];
 	bool		isnull[INDEX_MAX_KEYS];
 
 	index_deform_tuple(run->next, RelationGetDescr(run->index), values, isnull);
 	(void) index_insert(run->index, values, isnull, &run->next->t_tid, run->heap,
 						run->info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, run->info);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(run->cxt);
 	advance(run);
 }
 
@@ -202,6 +205,8 @@ lock_rightmost(Run *run, BTStack *stack)
 
 	if (run->info->ii_Unique)
 		key->scantid = NULL;
+	/* as in core: no block is remembered while a leaf is split whose parent is unknown, as one alone on its level is */
+	RelationSetTargetBlock(run->index, InvalidBlockNumber);
 	*stack = router_bt_search(run->index, run->heap, key, &buf);
 	page = BufferGetPage(buf);
 	opaque = BTPageGetOpaque(page);
@@ -283,7 +288,8 @@ append_page(Run *run)
 	}
 	CheckForSerializableConflictIn(run->index, NULL, BufferGetBlockNumber(left));
 	record = GenericXLogStart(run->index);
-	page = GenericXLogRegisterBuffer(record, left, 0);
+	/* whole: most of it is new anyway; and marks of dead entries, which no record has, would differ on a standby */
+	page = GenericXLogRegisterBuffer(record, left, GENERIC_XLOG_FULL_IMAGE);
 	opaque = BTPageGetOpaque(page);
 	nadded = fill_leaf(run, page, &full);
 	if (full && PageGetFreeSpace(page) >= MAXALIGN(IndexTupleSize(run->next)) + MAXALIGN(sizeof(ItemPointerData)))

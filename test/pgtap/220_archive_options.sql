@@ -1,7 +1,7 @@
 -- router.archive: child, cutoff, archive_now, batches without an index, and index
 -- entries made in bulk. Checklist B2, B3, B8.
 \ir include/helpers.sql
-\set tests 54
+\set tests 56
 SELECT plan(:tests);
 
 -- For each index of a table and its children: as many rows are found by it as there are. No row: all is well.
@@ -190,4 +190,21 @@ SELECT router.create_child('own', ARRAY['2024-01-15']) \g /dev/null
 CREATE UNIQUE INDEX own_key ON own_y2024m01 (id);
 SELECT throws_ok($$CALL router.archive('own')$$, '23505', 'duplicate key value violates unique constraint "own_key"', 'two of the rows that move share a key');
 SELECT is((SELECT count(*) FROM ONLY own), 3000::bigint, 'nothing moved');
+-- entries that go one by one, by an operator class that leaks: its functions are in SQL
+CREATE FUNCTION compare(a int, b int) RETURNS int IMMUTABLE STRICT LANGUAGE sql AS 'SELECT CASE WHEN a < b THEN -1 WHEN a > b THEN 1 ELSE 0 END';
+CREATE OPERATOR CLASS slow_ops FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 compare(int, int);
+CREATE FUNCTION peak_kb() RETURNS int LANGUAGE sql AS $$SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\s*(\d+)')::int$$;
+CREATE TABLE leak (id int, d date);
+CREATE INDEX ON leak (d);
+INSERT INTO leak SELECT i, '2024-01-01' FROM generate_series(1, 3000) i;
+SELECT router.create_route('leak', router.by_date('d', 'month'), hot => '30 days') \g /dev/null
+SELECT router.create_child('leak', ARRAY['2024-01-15']) \g /dev/null
+CREATE INDEX ON leak_y2024m01 (id slow_ops);
+SET session_replication_role = replica;
+INSERT INTO leak_y2024m01 VALUES (9999, '2024-01-01');
+RESET session_replication_role;
+SELECT peak_kb() AS before \gset
+CALL router.archive('leak');
+SELECT cmp_ok(peak_kb() - :before, '<', 32000, 'memory does not grow by the entry');
+SELECT is((SELECT count(*) FROM index_gaps('leak')), 0::bigint, 'and the index is right');
 SELECT * FROM finish();
