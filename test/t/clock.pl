@@ -3,9 +3,11 @@
 # libfaketime's; without it there is nothing to test here (the same with cutoffs: test/pgtap/215_clock.sql).
 use strict;
 use warnings;
+use Test::More;
+
+BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 20 }
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Test::More;
 
 my ($library) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
 plan skip_all => 'needs libfaketime' unless $library;
@@ -24,7 +26,7 @@ sub set_clock
 set_clock(0);
 my $node = PostgreSQL::Test::Cluster->new('clock');
 $node->init;
-$node->append_conf('postgresql.conf', "autovacuum = off\nsession_preload_libraries = 'router'\ntimezone = 'UTC'\n");
+$node->append_conf('postgresql.conf', "autovacuum = off\nshared_preload_libraries = 'router'\ntimezone = 'UTC'\nlog_timezone = 'UTC'\nlog_min_messages = log\n");
 {
 	local @ENV{qw(LD_PRELOAD FAKETIME_TIMESTAMP_FILE FAKETIME_NO_CACHE FAKETIME_DONT_FAKE_MONOTONIC)} = ($library, $file, 1, 1);
 	$node->start;
@@ -171,6 +173,34 @@ for my $night ('2027-03-28', '2027-10-31')
 	}
 	is($node->safe_psql('postgres', "SET client_min_messages = warning;\n$script"), '', "$night: half an hour after the other, watermarks go on and rows are at home");
 	is(sql("SELECT child, kind, detail FROM router.check()"), '', "$night: router.check");
+}
+# ------------------------------------------------------- the worker's launcher, which looks at the clock when it is woken
+my $launcher = "FROM pg_stat_activity WHERE backend_type LIKE 'router%launcher'";
+sub shows { return $node->poll_query_until('postgres', "SELECT starts_with(query, 'next maintenance: ' || to_char(to_timestamp($_[0]), 'YYYY-MM-DD HH24:MI:SS')) $launcher"); }
+sub wake { return sql("SELECT pg_log_backend_memory_contexts(pid) $launcher"); }
+SKIP:
+{
+	# older postmasters fork from signal handlers, where libfaketime stops faking
+	skip 'the launcher has the real clock before PostgreSQL 16', 6 if $node->pg_version < 16;
+	set_clock(0);
+	sql("DROP TABLE moments, instants, locals, dates CASCADE; DELETE FROM router.events");
+	sql("ALTER SYSTEM SET router.maintain_at = '03:00 UTC'");
+	sql("SELECT pg_reload_conf()");
+	$node->poll_query_until('postgres', 'SELECT router.maintain_next() IS NOT NULL');
+	my $next = sql('SELECT extract(epoch FROM router.maintain_next())::bigint');
+	ok(shows($next), 'the launcher waits for the next night');
+	set_clock($next - time + 60);
+	wake();
+	ok(shows($next + $days), 'the clock is set forward a bit: then for the one after');
+	ok($node->poll_query_until('postgres', "SELECT count(*) > 0 FROM router.events WHERE action = 'archive'"), 'and has begun');
+	my $offset = -s $node->logfile;
+	set_clock($next - time + $days + 3600);
+	wake();
+	ok(shows($next + 2 * $days), 'by an hour: for the one after');
+	like(substr(slurp_file($node->logfile), $offset), qr/maintenance of \S+ 03:00:00\S* was missed/, 'this one was missed');
+	set_clock($next - time - 3600 - 30 * $days);
+	wake();
+	ok(shows($next - 30 * $days), 'a month back: the next one by that clock');
 }
 set_clock(0);
 $node->stop;
