@@ -98,6 +98,23 @@ router_owned_route(Oid base)
 	return entry;
 }
 
+/*
+ * The definition of a child, of this base if one is given; an error if there is none. To be
+ * looked for again once locks were waited for: the child may have been dropped.
+ */
+RouterChildDef *
+router_known_child(Oid child, Oid base)
+{
+	RouterChildDef *def = router_catalog_child(child);
+
+	if (def == NULL || (OidIsValid(base) && def->base != base))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s\" is not a child of a routed table", get_rel_name(child) ? get_rel_name(child) : "?"),
+				 errhint("See router.children.")));
+	return def;
+}
+
 static void
 refuse_relation(Relation rel, int code, const char *why, const char *hint)
 {
