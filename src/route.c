@@ -78,6 +78,14 @@ router_check_owner(Oid relid)
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
 }
 
+static void
+refuse_missing(Oid relid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("relation with OID %u does not exist", relid)));
+}
+
 /* The cache entry of a routed table that the user owns. */
 RouterEntry *
 router_owned_route(Oid base)
@@ -85,11 +93,12 @@ router_owned_route(Oid base)
 	RouterEntry *entry;
 
 	if (!OidIsValid(base) || get_rel_name(base) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", base)));
+		refuse_missing(base);
 	router_check_owner(base);
 	entry = router_cache_entry(base);
+	/* which waits for who drops the table */
+	if (router_cache_route(entry) == NULL && get_rel_name(base) == NULL)
+		refuse_missing(base);
 	if (router_cache_route(entry) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
