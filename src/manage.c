@@ -366,18 +366,15 @@ router_detach_child(PG_FUNCTION_ARGS)
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
 	require(fcinfo, 1, "router.detach_child");
 	child = PG_GETARG_OID(0);
-	def = router_catalog_child(child);
-	if (def == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("relation \"%s\" is not a child of a routed table", get_rel_name(child) ? get_rel_name(child) : "?"),
-				 errhint("See router.children.")));
+	def = router_known_child(child, InvalidOid);
 	(void) router_owned_route(def->base);
 	router_lock_creation(def->base);
+	if (!report.dry_run)
+		LockRelationOid(child, AccessExclusiveLock);
+	def = router_known_child(child, def->base);	/* who was waited for may have dropped it */
 	router_report(&report, "detach %s from %s", router_qualified_name(child), router_qualified_name(def->base));
 	if (report.dry_run)
 		return (Datum) 0;
-	LockRelationOid(child, AccessExclusiveLock);
 	router_child_release(def->base, child);
 	return (Datum) 0;
 }

@@ -130,10 +130,19 @@ router_run_at_rest(const char *command)
 	PG_END_TRY();
 }
 
+/* The name of a table; an error if it is gone, as one may be that is not locked. */
 char *
 router_qualified_name(Oid relid)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+	char	   *name = get_rel_name(relid);
+	char	   *schema = name ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+
+	if (schema == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u was dropped by another session", relid),
+				 errhint("Run the statement again.")));
+	return quote_qualified_identifier(schema, name);
 }
 
 /*

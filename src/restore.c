@@ -34,10 +34,8 @@ PG_FUNCTION_INFO_V1(router_end_hot);
 
 /* What a child holds of the hot key. Settings are pinned. */
 static RouterBound *
-hot_bound(RouterRoute *route, Oid child)
+hot_bound(RouterRoute *route, const RouterChildDef *def)
 {
-	RouterChildDef *def = router_catalog_child(child);
-
 	return router_bound_parse(&route->config.keys[route->hot_level], def->bounds[route->hot_level]);
 }
 
@@ -46,7 +44,7 @@ static int64
 beginning(RouterRoute *route, Oid child)
 {
 	int			guc_level = router_pin_settings(route->config.time_zone);
-	RouterBound *bound = hot_bound(route, child);
+	RouterBound *bound = hot_bound(route, router_known_child(child, route->config.base));
 
 	AtEOXact_GUC(false, guc_level);
 	if (bound->form != ROUTER_BOUND_RANGE)
@@ -70,15 +68,18 @@ children_from(RouterEntry *entry, Oid base, int64 from, LOCKMODE mode)
 		Oid			child = lfirst_oid(lc);
 		RouterRoute *route = router_route_locked(entry);
 		int			guc_level = router_pin_settings(route->config.time_zone);
-		RouterBound *bound = hot_bound(route, child);
-		bool		touched = bound->form == ROUTER_BOUND_DEFAULT ||
-			(bound->form == ROUTER_BOUND_RANGE && bound->hi >= from);
+		RouterChildDef *def = router_catalog_child(child);
+		RouterBound *bound = def ? hot_bound(route, def) : NULL;
+		bool		touched = bound && (bound->form == ROUTER_BOUND_DEFAULT ||
+									(bound->form == ROUTER_BOUND_RANGE && bound->hi >= from));
 
 		AtEOXact_GUC(false, guc_level);
 		if (!touched)
 			continue;
 		LockRelationOid(child, mode);
-		found = lappend_oid(found, child);
+		/* who was waited for may have dropped it */
+		if (router_catalog_child(child))
+			found = lappend_oid(found, child);
 	}
 	return found;
 }
@@ -179,12 +180,7 @@ router_restore(PG_FUNCTION_ARGS)
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
 	mode = report.dry_run ? AccessShareLock : ExclusiveLock;
 	child = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
-	def = router_catalog_child(child);
-	if (def == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("relation \"%s\" is not a child of a routed table", get_rel_name(child) ? get_rel_name(child) : "?"),
-				 errhint("See router.children.")));
+	def = router_known_child(child, InvalidOid);
 	entry = router_owned_route(def->base);
 	LockRelationOid(def->base, mode);
 	route = router_route_locked(entry);
@@ -197,7 +193,9 @@ router_restore(PG_FUNCTION_ARGS)
 	route = router_route_locked(entry);
 	if (from >= route->watermark)
 		return (Datum) 0;		/* its rows are current */
-	children = with_rows_from(entry, children_from(entry, def->base, from, mode), from);
+	children = children_from(entry, def->base, from, mode);
+	(void) router_known_child(child, def->base);	/* who was waited for may have dropped it */
+	children = with_rows_from(entry, children, from);
 	if (PG_ARGISNULL(1) || !PG_GETARG_BOOL(1))
 		refuse_younger(child, children);
 	route = router_route_locked(entry);

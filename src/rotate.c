@@ -376,18 +376,21 @@ swap(RouterJob *job)
 {
 	Rotate	   *rotate = (Rotate *) job;
 	Relation	base = table_open(job->base, AccessExclusiveLock);
-	Relation	child = try_table_open(rotate->child, AccessExclusiveLock);
+	Relation	child = NULL;
 	RouterStoragePair pair;
 	bool		done;
 
-	if (child == NULL || !is_current(rotate))
+	LockRelationOid(rotate->child, AccessExclusiveLock);
+	if (is_current(rotate))
 	{
-		if (child)
-			table_close(child, NoLock);
+		router_drop_seal(rotate->child);	/* by ALTER TABLE, which minds if we have it open */
+		child = try_table_open(rotate->child, NoLock);
+	}
+	if (child == NULL)
+	{
 		table_close(base, NoLock);
 		return false;
 	}
-	router_drop_seal(rotate->child);
 	router_storage_pair(&pair, base, child);
 	router_storage_swap(&pair, "router.rotate");
 	router_catalog_set_loose(rotate->child, true);

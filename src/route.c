@@ -78,6 +78,14 @@ router_check_owner(Oid relid)
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
 }
 
+static void
+refuse_missing(Oid relid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("relation with OID %u does not exist", relid)));
+}
+
 /* The cache entry of a routed table that the user owns. */
 RouterEntry *
 router_owned_route(Oid base)
@@ -85,17 +93,35 @@ router_owned_route(Oid base)
 	RouterEntry *entry;
 
 	if (!OidIsValid(base) || get_rel_name(base) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", base)));
+		refuse_missing(base);
 	router_check_owner(base);
 	entry = router_cache_entry(base);
+	/* which waits for who drops the table */
+	if (router_cache_route(entry) == NULL && get_rel_name(base) == NULL)
+		refuse_missing(base);
 	if (router_cache_route(entry) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" is not a routed table", get_rel_name(base)),
 				 errhint("Make it one with router.create_route.")));
 	return entry;
+}
+
+/*
+ * The definition of a child, of this base if one is given; an error if there is none. To be
+ * looked for again once locks were waited for: the child may have been dropped.
+ */
+RouterChildDef *
+router_known_child(Oid child, Oid base)
+{
+	RouterChildDef *def = router_catalog_child(child);
+
+	if (def == NULL || (OidIsValid(base) && def->base != base))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s\" is not a child of a routed table", get_rel_name(child) ? get_rel_name(child) : "?"),
+				 errhint("See router.children.")));
+	return def;
 }
 
 static void

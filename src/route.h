@@ -10,6 +10,7 @@
 #include "report.h"
 
 extern RouterEntry *router_owned_route(Oid base);
+extern RouterChildDef *router_known_child(Oid child, Oid base);
 extern void router_check_owner(Oid relid);
 extern void router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **bounds, const char *name);
 extern int	router_mend_base(const RouterMirror *request, Oid base);

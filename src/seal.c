@@ -107,11 +107,13 @@ router_seal_columns(ArrayType *array)
 void
 router_check_seal_columns(Oid base, List *columns)
 {
-	RouterConfig *config = router_catalog_route(base);
 	Relation	rel = table_open(base, AccessShareLock);
+	RouterConfig *config;
 	List	   *all = NIL;
 	ListCell   *lc;
 
+	(void) router_route_locked(router_cache_entry(base));	/* is it one still? */
+	config = router_catalog_route(base);
 	foreach(lc, router_catalog_seals(base))
 		all = list_append_unique(all, makeString(((RouterSeal *) lfirst(lc))->column));
 	foreach(lc, columns)

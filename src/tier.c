@@ -367,13 +367,7 @@ router_move_child(PG_FUNCTION_ARGS)
 	move.place.server = name_argument(fcinfo, 3);
 	move.place.remote_schema = name_argument(fcinfo, 4);
 	move.place.local = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
-	def = router_catalog_child(move.child);
-	if (def == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("relation \"%s\" is not a child of a routed table",
-						get_rel_name(move.child) ? get_rel_name(move.child) : "?"),
-				 errhint("See router.children.")));
+	def = router_known_child(move.child, InvalidOid);
 	job.base = def->base;
 	(void) router_owned_route(job.base);
 	error = router_relocate(&job, list_make1(&move), dry_run);

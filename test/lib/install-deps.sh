@@ -66,6 +66,7 @@ find_drivers() {
 	/usr/bin/python3 -c 'import alembic' 2>/dev/null || drivers+=(python3-alembic)
 	command -v javac >/dev/null || drivers+=(default-jdk-headless)
 	[ -e /usr/share/java/postgresql.jar ] || drivers+=(libpostgresql-jdbc-java)
+	compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" >/dev/null || drivers+=(faketime)
 	command -v node >/dev/null || drivers+=(nodejs)
 	command -v npm >/dev/null || drivers+=(npm)
 	# for Debian's own servers
