@@ -89,6 +89,13 @@ typedef struct Held
 	bool		empty;			/* the base has no storage: it is not planned */
 } Held;
 
+/* On what the choice of children rests. */
+typedef struct Grounds
+{
+	int64		newest;			/* hot routes: no row that is asked for is newer */
+	bool		clock;			/* the time did not fall far behind that of planning */
+} Grounds;
+
 /* The years that a left out base may note in its range table entry, where a double tells each value from the next. */
 #define NOTABLE_AGE (INT64CONST(1) << 53)
 
@@ -102,8 +109,9 @@ static bool computes = false;	/* one of them may make something of the rows of s
 static RelOptInfo *waiting = NULL;	/* its clauses come back when the next child is added */
 static List *waiting_clauses;
 static bool stand_back = false; /* all children are wanted */
-static bool leaves_out = false; /* an empty base is not planned */
-static int	last_left_out = 0;	/* no plan of this session has such a base further down its range table */
+static bool leaves_out = false; /* there is something for router_prune_verify */
+static int	last_left_out = 0;	/* no plan of this session has such an entry further down its range table */
+static TimestampTz latest_clock = DT_NOBEGIN;	/* the latest time that a plan of this session rests on */
 static bool exclusion_off = false;	/* constraint_exclusion is off, and was "partition" */
 static bool exclusion_stays = false;	/* the statement has other inheritance trees, or UNION ALL */
 
@@ -389,11 +397,12 @@ clock_floor(PlannerInfo *root, Node *node, Datum *value)
 
 /* What the planner knows of the values. */
 static RouterArgs
-plan_args(PlannerInfo *root, List *exprs)
+plan_args(PlannerInfo *root, List *exprs, bool *clock)
 {
 	RouterArgs	args;
 	ListCell   *lc;
 
+	*clock = false;
 	args.n = list_length(exprs);
 	args.values = palloc0((args.n + 1) * sizeof(Datum));
 	args.isnull = palloc0((args.n + 1) * sizeof(bool));
@@ -411,7 +420,7 @@ plan_args(PlannerInfo *root, List *exprs)
 			args.values[i] = constant->constvalue;
 		}
 		else if (is_clock((Node *) constant))
-			args.known[i] = args.floor[i] = clock_floor(root, (Node *) constant, &args.values[i]);
+			*clock |= args.known[i] = args.floor[i] = clock_floor(root, (Node *) constant, &args.values[i]);
 	}
 	return args;
 }
@@ -424,10 +433,10 @@ compare_oids(const ListCell *a, const ListCell *b)
 
 /*
  * The children to plan, by oid; not yet locked. All of them if the table is not
- * routed. *newest: as in RouterSurvivors.
+ * routed.
  */
 static List *
-survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, int64 *newest)
+survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, Grounds *grounds)
 {
 	RouterRoute *route = router_cache_route(entry);
 	RouterSurvivors found;
@@ -439,12 +448,13 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, int64
 	bool		sorted = true;
 	ListCell   *lc;
 
-	*newest = PG_INT64_MAX;
+	grounds->newest = PG_INT64_MAX;
+	grounds->clock = false;
 	if (route == NULL)
 		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
 	generation = route->generation;
 	program = router_qual_compile(route, rti, clauses, &exprs);
-	args = plan_args(root, exprs);
+	args = plan_args(root, exprs, &grounds->clock);
 	route = router_cache_route_and_strays(entry);
 	if (route == NULL)
 		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
@@ -454,7 +464,7 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, int64
 		program = NIL;			/* it speaks of the levels of another one */
 	router_qual_survivors(route, program, &args, &found);
 	if (!found.ageless)
-		*newest = found.newest;
+		grounds->newest = found.newest;
 	for (int i = 0; i < args.n; i++)
 		needs_rewrite |= !args.known[i] || args.floor[i];
 	for (int i = 0; i < found.nchildren; i++)
@@ -482,13 +492,13 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, int64
 
 /* Locks the children to plan, and looks again if the route changed while waiting. */
 static List *
-lock_survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, LOCKMODE lockmode, int64 *newest)
+lock_survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, LOCKMODE lockmode, Grounds *grounds)
 {
 	List	   *locked = NIL;
 
 	for (;;)
 	{
-		List	   *children = survivors(root, entry, rti, clauses, newest);
+		List	   *children = survivors(root, entry, rti, clauses, grounds);
 		bool		all_locked = true;
 		ListCell   *lc;
 
@@ -633,7 +643,7 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	Relation	base;
 	bool		hot;
 	bool		left_out = false;
-	int64		newest = PG_INT64_MAX;
+	Grounds		grounds = {.newest = PG_INT64_MAX};
 	List	   *children = NIL;
 	int			nplanned;
 	int			room;
@@ -646,23 +656,26 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	route = router_cache_route(entry);
 	hot = route && route->hot_level >= 0;
 	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL || !hot)
-		children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo, table->rte->rellockmode, &newest);
+		children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo, table->rte->rellockmode, &grounds);
 	if (table->empty)
 	{
 		left_out = true;
 		root->simple_rte_array[table->first]->inh = false;
 		root->simple_rte_array[table->first]->self_reference = true;	/* for router_prune_verify */
 	}
-	else if (hot && newest != PG_INT64_MAX && all_are_newer(entry, newest))
+	else if (hot && grounds.newest != PG_INT64_MAX && all_are_newer(entry, grounds.newest))
 	{
 		left_out = true;
-		note_newest(root->simple_rte_array[table->first], newest);
+		note_newest(root->simple_rte_array[table->first], grounds.newest);
 	}
-	if (left_out)
+	if (grounds.clock)
 	{
-		leaves_out = true;
-		mark_dummy_rel(first);
+		table->rte->funcordinality = true;	/* for router_prune_verify */
+		latest_clock = Max(latest_clock, GetCurrentTransactionStartTimestamp());
 	}
+	leaves_out |= left_out || grounds.clock;
+	if (left_out)
+		mark_dummy_rel(first);
 	else
 		complete_child(root, table->rti, mark, base, table->first);
 	needs_rewrite |= (hot && !left_out) ||
@@ -783,6 +796,13 @@ is_left_out(const RangeTblEntry *rte)
 	return rte->rtekind == RTE_RELATION && rte->self_reference;
 }
 
+/* Does a plan rest on what the time was? */
+static bool
+is_by_clock(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && rte->funcordinality && !rte->self_reference;
+}
+
 /* A generic plan's range table is long, and what is left out stands at its beginning. */
 static void
 note_left_out(const PlannedStmt *stmt)
@@ -791,7 +811,7 @@ note_left_out(const PlannedStmt *stmt)
 
 	foreach(lc, stmt->rtable)
 	{
-		if (is_left_out(lfirst(lc)))
+		if (is_left_out(lfirst(lc)) || is_by_clock(lfirst(lc)))
 			last_left_out = Max(last_left_out, foreach_current_index(lc));
 	}
 }
@@ -889,6 +909,22 @@ has_come(const RangeTblEntry *rte, Snapshot snapshot)
 	return found;
 }
 
+/* The plan's margin for clocks is used up. */
+static void
+refuse_time(void)
+{
+	if (latest_clock == DT_NOBEGIN ||
+		GetCurrentTransactionStartTimestamp() >= latest_clock - CLOCK_MARGIN_DAYS * USECS_PER_DAY)
+		return;
+	latest_clock = DT_NOBEGIN;
+	ResetPlanCache();
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("the plan of this statement was made for a later time"),
+			 errdetail("The clock of the server went back by more than %d days.", CLOCK_MARGIN_DAYS),
+			 errhint("Run the statement again.")));
+}
+
 /*
  * At the start of a statement: is what its plan leaves out still without the
  * rows that it asks for?
@@ -906,6 +942,8 @@ router_prune_verify(const PlannedStmt *stmt, Snapshot snapshot)
 
 		if (foreach_current_index(lc) > last_left_out)
 			break;
+		if (unlikely(is_by_clock(rte)))
+			refuse_time();
 		if (likely(!is_left_out(rte)) || snapshot == NULL || IsParallelWorker() || !has_come(rte, snapshot))
 			continue;
 		ResetPlanCache();

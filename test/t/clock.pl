@@ -122,6 +122,22 @@ is(scalar(@counts), 6, 'kept plans give counts');
 is($counts[$_], $counts[$_ + 1], "kept plans: $counts[$_]") for 0, 2, 4;
 cmp_ok($counts[2], '>', $counts[0], 'more rows are recent when the clock goes back');
 
+my ($status, $out, $err) = $node->psql('postgres', <<"SQL", on_error_stop => 0);
+\\set VERBOSITY verbose
+SET plan_cache_mode = force_generic_plan;
+PREPARE recent AS SELECT count(*) FROM log WHERE d >= now() - interval '1 day';
+PREPARE all_read AS SELECT count(*) FROM log WHERE d + interval '1 day' >= now();
+EXECUTE recent; EXECUTE all_read;
+\\! echo -12d >$file
+EXECUTE recent;
+EXECUTE recent; EXECUTE all_read;
+SQL
+@counts = split /\n/, $out;
+like($err, qr/ERROR:  40001: the plan of this statement was made for a later time/, 'further back: a kept plan refuses, once');
+is(scalar(@counts), 4, 'and is made anew');
+ok($counts[0] == $counts[1] && $counts[2] == $counts[3] && $counts[2] > $counts[0], "with all rows: @counts");
+set_clock(0);
+
 # ------------------------------------------------------ the nights when clocks are set
 # What is wrong with a table after a run: its watermark, which shall be where now less the window is, or where
 # it was if that is later; its rows, and where they are.
