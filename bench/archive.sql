@@ -72,6 +72,24 @@ SELECT format('| %s | %s | %s | %s |', label, to_char(plain, 'FM999,999,999'), t
  USING (workload) ORDER BY place;
 \endif
 
+SELECT count(*) > 0 AS any_swap FROM swap \gset
+\if :any_swap
+\qecho
+\qecho '## Swapping storage'
+\qecho
+\qecho '`router.rotate` against `router.archive(…, rotate => false)`, by the size of the base and how much of it is aged: seconds, and how many times as fast'
+\qecho 'the swap is; median of the rounds, lowest and highest.'
+\qecho
+\qecho '| rows | aged | `archive` | `rotate` | |'
+\qecho '|--:|--:|--:|--:|--:|'
+SELECT format('| %s | %s %% | %s | %s | **%s** (%s–%s) |', to_char(rows, 'FM999,999,999'), round(share * 100),
+              round((percentile_cont(0.5) WITHIN GROUP (ORDER BY a.seconds))::numeric, 2),
+              round((percentile_cont(0.5) WITHIN GROUP (ORDER BY s.seconds))::numeric, 2),
+              trunc((percentile_cont(0.5) WITHIN GROUP (ORDER BY a.seconds / s.seconds))::numeric, 2),
+              trunc(min(a.seconds / s.seconds)::numeric, 2), trunc(max(a.seconds / s.seconds)::numeric, 2))
+  FROM swap a JOIN swap s USING (round, rows, share) WHERE a.variant = 'archive' AND s.variant = 'swap' GROUP BY rows, share ORDER BY rows, share;
+\endif
+
 SELECT count(*) > 0 AS any_verdict FROM move JOIN stream USING (round) JOIN insertion USING (round) \gset
 \if :any_verdict
 \qecho
