@@ -468,7 +468,11 @@ rewrite(PlannedStmt *stmt, Plan *plan, bool prunes)
 	check_stack_depth();
 	if (IsA(plan, Result))
 		plan = push_target(plan, &shown);
-	plan->lefttree = rewrite(stmt, plan->lefttree, prunes);
+	/* core wants to see that generated and dropped columns are given NULL */
+	if (IsA(plan, ModifyTable) && plan->lefttree && IsA(plan->lefttree, Result))
+		plan->lefttree->lefttree = rewrite(stmt, plan->lefttree->lefttree, prunes);
+	else
+		plan->lefttree = rewrite(stmt, plan->lefttree, prunes);
 	plan->righttree = rewrite(stmt, plan->righttree, prunes);
 	switch (nodeTag(plan))
 	{

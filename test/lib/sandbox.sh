@@ -100,6 +100,31 @@ sandbox_build() { # make variables
 	export PATH=$bindir:$PATH
 }
 
+# The cluster's server runs under a tool from now on: SERVER_UNDER=asan (with what else router
+# is built with, see sanitizer_flags) or valgrind. What they find ends up in server.log.
+sanitizer_flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1"
+wrap_server() {
+	local how
+	case $SERVER_UNDER in
+		asan)
+			how="env LD_PRELOAD=$(cc -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1 \
+				ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1" ;;
+		valgrind)
+			how="valgrind --quiet --error-exitcode=99 --trace-children=yes --num-callers=30 --leak-check=no \
+				--suppressions=$repo/test/lib/valgrind.supp" ;;
+		*) die "SERVER_UNDER is asan or valgrind" ;;
+	esac
+	# Debian's server, for one, hangs in a library's start below libasan
+	# shellcheck disable=SC2086
+	as_server timeout 60 $how "$bindir/postgres" -V >/dev/null 2>&1 ||
+		die "$bindir/postgres does not start under $SERVER_UNDER: set PG_CONFIG to that of a server built from source"
+	as_server mv "$bindir/postgres" "$bindir/postgres.bin"
+	printf '#!/bin/sh\ncase $1 in -V | --version) exec "%s" "$@" ;; esac\nexec %s "%s" "$@"\n' \
+		"$bindir/postgres.bin" "$how" "$bindir/postgres.bin" | as_server tee "$bindir/postgres" >/dev/null
+	as_server chmod 755 "$bindir/postgres"
+	SERVER_KB=unlimited
+}
+
 cluster_start() { # lines for postgresql.conf
 	export PGHOST=$work/s PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
 	as_server "$bindir/initdb" -D "$work/data" -U postgres -A trust --no-sync --encoding=UTF8 --locale=C.UTF-8 \
@@ -115,6 +140,7 @@ cluster_start() { # lines for postgresql.conf
 		log_checkpoints = off
 		$(printf '%s\n' "$@")
 	EOF
+	[ -z "${SERVER_UNDER:-}" ] || wrap_server
 	# a backend that runs away gets an error, before the machine has no memory left
 	ulimit -S -v "${SERVER_KB:-8000000}"
 	as_server "$bindir/pg_ctl" -D "$work/data" -l "$work/server.log" -w start >"$work/start.log" 2>&1 || {

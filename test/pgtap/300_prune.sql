@@ -1,6 +1,6 @@
 -- Which children a query reads. Checklist A16, B1, B9, F15.
 \ir include/helpers.sql
-\set tests 130
+\set tests 132
 SELECT plan(:tests);
 LOAD 'router';
 SET TimeZone = 'UTC';
@@ -300,6 +300,15 @@ SELECT is(test.reads('EXECUTE march'), 'old_y2024m03', 'they leave out the base 
 SELECT router.restore('old_y2024m03') \g /dev/null
 SELECT is(test.one('EXECUTE march') || test.old_rows(), '33', 'when it came back');
 SELECT is(test.reads('EXECUTE march'), 'old', 'they read the base again');
+-- core looks at what is put into generated and dropped columns
+CREATE TABLE copy_of_old (id int, gone int, d date, twice int GENERATED ALWAYS AS (id * 2) STORED);
+ALTER TABLE copy_of_old DROP COLUMN gone;
+INSERT INTO copy_of_old SELECT id + 1000, d FROM old WHERE d > '2024-02-01' ORDER BY id;
+INSERT INTO copy_of_old SELECT DISTINCT id % 10, max(d) FROM old GROUP BY 1;
+SELECT is((SELECT count(*) || ' ' || sum(twice) FROM copy_of_old), '79 147006', 'INSERT … SELECT into generated columns');
+INSERT INTO old SELECT id, d + 365, v FROM old WHERE d BETWEEN '2024-01-05' AND '2024-02-05';
+SELECT is((SELECT count(*) FROM old WHERE d > '2025-01-01'), (SELECT count(*) FROM old WHERE d BETWEEN '2024-01-05' AND '2024-02-05'), 'and from a routed table into itself');
+DELETE FROM old WHERE d > '2025-01-01';
 -- a transaction that keeps its snapshot, and a cursor that has an older one than the plan
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT is(test.one('EXECUTE march'), '3', 'before archiving');
