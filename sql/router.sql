@@ -180,7 +180,15 @@ COMMENT ON TRIGGER config_changed ON router.route_def IS 'internal: tells every 
 COMMENT ON TRIGGER config_changed ON router.key_def IS 'internal: tells every session that a route changed';
 COMMENT ON TRIGGER config_changed ON router.child_def IS 'internal: tells every session that a route changed';
 COMMENT ON TRIGGER config_changed ON router.global_key_def IS 'internal: tells every session that a route changed';
+CREATE TRIGGER marks_changed AFTER INSERT OR UPDATE OR DELETE ON router.route_def
+    FOR EACH ROW EXECUTE FUNCTION router.config_changed();
+CREATE TRIGGER marks_changed AFTER INSERT OR UPDATE OR DELETE ON router.reach_def
+    FOR EACH ROW EXECUTE FUNCTION router.config_changed();
+COMMENT ON TRIGGER marks_changed ON router.route_def IS 'internal: warns every session of a change of marks';
+COMMENT ON TRIGGER marks_changed ON router.reach_def IS 'internal: warns every session of a change of marks';
 ALTER TABLE router.route_def ENABLE ALWAYS TRIGGER config_changed;
+ALTER TABLE router.route_def ENABLE ALWAYS TRIGGER marks_changed;
+ALTER TABLE router.reach_def ENABLE ALWAYS TRIGGER marks_changed;
 ALTER TABLE router.key_def   ENABLE ALWAYS TRIGGER config_changed;
 ALTER TABLE router.child_def ENABLE ALWAYS TRIGGER config_changed;
 ALTER TABLE router.global_key_def ENABLE ALWAYS TRIGGER config_changed;

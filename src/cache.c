@@ -28,16 +28,26 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+/* Is it certain that the marks of a route are those of the catalog? */
+typedef enum Marks
+{
+	MARKS_UNSETTLED,
+	MARKS_SETTLING,				/* being read: no message has come meanwhile */
+	MARKS_SETTLED,
+} Marks;
+
 struct RouterEntry
 {
 	Oid			base;			/* hash key */
 	bool		valid;
+	Marks		marks;
 	RouterRoute *route;			/* NULL: not a routed table */
 	Oid			parent;			/* of a child: its base */
 };
 
 static HTAB *entries = NULL;
 static uint64 generations = 0;
+static Oid	marks_id = InvalidOid;	/* router_catalog_marks_id, once any are settled */
 
 /* ------------------------------------------------------------- building */
 
@@ -541,11 +551,15 @@ invalidate(Datum arg, Oid relid)
 		entry = hash_search(entries, &relid, HASH_FIND, NULL);
 		if (entry)
 			entry->valid = false;
-		return;
+		if (relid != marks_id)
+			return;
 	}
 	hash_seq_init(&status, entries);
 	while ((entry = hash_seq_search(&status)) != NULL)
-		entry->valid = false;
+	{
+		entry->valid &= OidIsValid(relid);
+		entry->marks = MARKS_UNSETTLED;
+	}
 }
 
 void
@@ -571,6 +585,7 @@ router_cache_entry(Oid base)
 	if (!found)
 	{
 		entry->valid = false;
+		entry->marks = MARKS_UNSETTLED;
 		entry->route = NULL;
 		entry->parent = InvalidOid;
 	}
@@ -594,6 +609,7 @@ router_cache_route(RouterEntry *entry)
 		Oid			parent;
 
 		entry->valid = true;	/* cleared again by what happens meanwhile */
+		entry->marks = MARKS_UNSETTLED;
 		PG_TRY();
 		{
 			route = build_route(entry->base, &parent);
@@ -677,14 +693,46 @@ router_cache_forget(RouterEntry *entry)
 	entry->valid = false;
 }
 
+/* Reads again how far archiving is: it does not wait for who creates children. */
+static void
+refresh_marks(RouterEntry *entry)
+{
+	RouterConfig *config = router_catalog_route(entry->base);
+	int			guc_level;
+
+	if (config == NULL || !entry->valid)
+		return;
+	guc_level = router_pin_settings(entry->route->config.time_zone);
+	set_marks(entry->route, config);
+	AtEOXact_GUC(false, guc_level);
+}
+
+/* Makes certain that the marks are those of the catalog, unless somebody is about to change them. */
+static void
+settle_marks(RouterEntry *entry)
+{
+	marks_id = router_catalog_marks_id();
+	entry->marks = MARKS_SETTLING;	/* undone by what happens meanwhile */
+	if (!router_catalog_marks_are_settled(entry->base))
+		entry->marks = MARKS_UNSETTLED;
+	else
+		refresh_marks(entry);
+	if (entry->marks == MARKS_SETTLING)
+		entry->marks = MARKS_SETTLED;
+}
+
 /*
  * How far archiving was for a snapshot: it sees no row in the base that is older
  * than the watermark, and none in the children that is not older than reach.
  * False: the table was no hot route then, and rows may be anywhere.
  *
- * The catalog need not be read if the snapshot sees all that the route was read
- * from, since what else it sees of others has been told: they do so before
- * they end. A standby tells later.
+ * The catalog need not be read if
+ *	- the snapshot sees what the marks were read from: its xmin tells;
+ *	- there is nothing newer that it could see. Nobody was about to change the
+ *	  marks when they were read, and who did so since has told before he ended.
+ *	  That has been heard of, as it is asked for after the snapshot was taken. (What
+ *	  tells of the change itself comes too late: when others see it already.)
+ * A standby is told later.
  */
 bool
 router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int64 *reach)
@@ -699,7 +747,14 @@ router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int6
 	route = router_cache_route(entry);
 	if (route == NULL || route->hot_level < 0)
 		return false;
-	if (likely(entry->valid && !snapshot->takenDuringRecovery &&
+	if (unlikely(entry->marks != MARKS_SETTLED) && !snapshot->takenDuringRecovery)
+	{
+		settle_marks(entry);
+		route = router_cache_route(entry);
+		if (route == NULL || route->hot_level < 0)
+			return false;
+	}
+	if (likely(entry->valid && entry->marks == MARKS_SETTLED && !snapshot->takenDuringRecovery &&
 			   TransactionIdFollowsOrEquals(snapshot->xmin, route->read_before)))
 	{
 		*watermark = route->watermark;
@@ -723,20 +778,6 @@ router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int6
 	if (hot && IsolationUsesXactSnapshot())
 		*reach = Max(*reach, route->pending);
 	return hot;
-}
-
-/* Reads again how far archiving is: it does not wait for who creates children. */
-static void
-refresh_marks(RouterEntry *entry)
-{
-	RouterConfig *config = router_catalog_route(entry->base);
-	int			guc_level;
-
-	if (config == NULL || !entry->valid)
-		return;
-	guc_level = router_pin_settings(entry->route->config.time_zone);
-	set_marks(entry->route, config);
-	AtEOXact_GUC(false, guc_level);
 }
 
 /*

@@ -34,6 +34,7 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/sinval.h"
 #include "utils/array.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
@@ -410,6 +411,13 @@ router_catalog_route(Oid base)
 	Datum		datum;
 	bool		isnull;
 
+	if (!HeapTupleIsValid(tup))
+	{
+		/* SnapshotSelf finds no version of a row if it came to the new one before, to the old one after a commit */
+		systable_endscan(scan);
+		scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, base);
+		tup = systable_getnext(scan);
+	}
 	if (HeapTupleIsValid(tup))
 	{
 		TupleDesc	desc = RelationGetDescr(rel);
@@ -504,6 +512,60 @@ put_settings(const RouterConfig *config)
 	CommandCounterIncrement();
 }
 
+/*
+ * What stands for the marks of all routes (watermark, pending, reach) in
+ * messages to other sessions: no relation, so that nothing but cache.c minds.
+ */
+Oid
+router_catalog_marks_id(void)
+{
+	return get_extension_oid("router", false);
+}
+
+/*
+ * Others hear of a change of marks when it can be seen already. So they are told
+ * as soon as it is made that there is one, and look into the catalog until it is
+ * settled: see router_cache_marks.
+ */
+static void
+forewarn(void)
+{
+	SharedInvalidationMessage message;
+
+	memset(&message, 0, sizeof(message));
+	message.rc.id = SHAREDINVALRELCACHE_ID;
+	message.rc.dbId = MyDatabaseId;
+	message.rc.relId = router_catalog_marks_id();
+	SendSharedInvalidMessages(&message, 1);
+}
+
+static bool
+is_settled(const char *table, const char *index, AttrNumber attno, Oid base)
+{
+	Relation	rel = table_open(router_catalog_relid(table), AccessShareLock);
+	bool		settled = true;
+	SnapshotData dirty;
+	ScanKeyData key;
+	SysScanDesc scan;
+
+	InitDirtySnapshot(dirty);
+	ScanKeyInit(&key, attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
+	scan = systable_beginscan(rel, router_catalog_relid(index), true, &dirty, 1, &key);
+	while (settled && HeapTupleIsValid(systable_getnext(scan)))
+		settled = !TransactionIdIsValid(dirty.xmin) && !TransactionIdIsValid(dirty.xmax);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return settled;
+}
+
+/* Is no transaction about to change the marks of a base? */
+bool
+router_catalog_marks_are_settled(Oid base)
+{
+	return is_settled("route_def", "route_def_pkey", ROUTE_BASE, base) &&
+		is_settled("reach_def", "reach_def_pkey", REACH_BASE, base);
+}
+
 /* Writes a route, in place of the one there was; but the watermark of one that stays hot stays as well. */
 void
 router_catalog_put_route(const RouterConfig *config)
@@ -512,6 +574,7 @@ router_catalog_put_route(const RouterConfig *config)
 	router_catalog_delete("key_def", "key_def_pkey", KEY_BASE, config->base);
 	for (int i = 0; i < config->nkeys; i++)
 		insert_key(config->base, i + 1, &config->keys[i]);
+	forewarn();
 	CacheInvalidateRelcacheByRelid(config->base);
 }
 
@@ -534,6 +597,7 @@ router_catalog_put_watermark(Oid base, const char *watermark, const char *pendin
 	CatalogTupleUpdate(rel, &tup->t_self, tup);
 	systable_endscan(scan);
 	table_close(rel, NoLock);
+	forewarn();
 	CacheInvalidateRelcacheByRelid(base);
 	CommandCounterIncrement();
 }
@@ -552,6 +616,7 @@ router_catalog_put_reach(Oid base, const char *reach)
 		values[REACH_REACH - 1] = CStringGetTextDatum(reach);
 		router_catalog_insert("reach_def", values, nulls);
 	}
+	forewarn();
 	router_catalog_invalidate(base);
 }
 
@@ -604,6 +669,8 @@ router_catalog_remove_route(Oid base)
 	router_catalog_delete("reach_def", "reach_def_pkey", REACH_BASE, base);
 	router_catalog_remove_upkeep(base);
 	sweep_progress(base, true);
+	if (OidIsValid(get_extension_oid("router", true)))
+		forewarn();
 	router_catalog_invalidate(base);
 }
 
@@ -1003,7 +1070,11 @@ refill_global_key(HeapTuple tup, TupleDesc desc)
 	return heap_modify_tuple_by_cols(tup, desc, 1, &attno, &value, &null);
 }
 
-/* BEFORE ROW trigger on the four tables: what pg_restore or a superuser writes there takes effect. */
+/*
+ * BEFORE ROW trigger on some of the tables: what pg_restore or a superuser writes
+ * there takes effect. AFTER ROW on those with marks: forewarn comes after the
+ * change.
+ */
 Datum
 router_config_changed(PG_FUNCTION_ARGS)
 {
@@ -1016,10 +1087,10 @@ router_config_changed(PG_FUNCTION_ARGS)
 	Oid			base;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
-		!TRIGGER_FIRED_BEFORE(trigdata->tg_event))
+		!(TRIGGER_FIRED_BEFORE(trigdata->tg_event) || TRIGGER_FIRED_AFTER(trigdata->tg_event)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"%s\" must be called as a BEFORE ROW trigger", "router.config_changed")));
+				 errmsg("function \"%s\" must be called as a ROW trigger", "router.config_changed")));
 	tup = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
 	desc = RelationGetDescr(trigdata->tg_relation);
 	table = RelationGetRelationName(trigdata->tg_relation);
@@ -1027,6 +1098,11 @@ router_config_changed(PG_FUNCTION_ARGS)
 	base = DatumGetObjectId(heap_getattr(tup, is_child ? CHILD_BASE : ROUTE_BASE, desc, &isnull));
 	if (!isnull)
 		router_catalog_invalidate(base);
+	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
+	{
+		forewarn();
+		return PointerGetDatum(NULL);
+	}
 	if (is_child)
 		router_catalog_invalidate(DatumGetObjectId(heap_getattr(tup, CHILD_CHILD, desc, &isnull)));
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))

@@ -120,6 +120,8 @@ extern RouterChildDef *router_catalog_child(Oid child);
 extern void router_catalog_put_route(const RouterConfig *config);
 extern void router_catalog_put_watermark(Oid base, const char *watermark, const char *pending);
 extern void router_catalog_put_reach(Oid base, const char *reach);
+extern Oid	router_catalog_marks_id(void);
+extern bool router_catalog_marks_are_settled(Oid base);
 extern char *router_catalog_watermark(Oid base, Snapshot snapshot, char **reach);
 extern void router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error);
 extern void router_catalog_remove_route(Oid base);
