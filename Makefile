@@ -13,7 +13,7 @@ PGXS      := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 
 # These run scripts, which find or install a PostgreSQL by themselves. PGXS is
 # left out for them: it may not be there yet, and it has a `check` of its own.
-SCRIPTED        = check check-all check-core installcheck demo fuzz lint bench bench-insert bench-global_key bench-archive \
+SCRIPTED        = check check-all check-core check-asan check-valgrind installcheck demo fuzz lint bench bench-insert bench-global_key bench-archive \
 	bench-read
 NO_INSTALLCHECK = 1
 
@@ -53,6 +53,13 @@ endif
 check-all:
 	@for pg in $(or $(PG_CONFIGS),$(wildcard /usr/lib/postgresql/*/bin/pg_config)); do \
 		echo "== $$pg" && PG_CONFIG=$$pg test/run || exit 1; done
+
+# pgTAP and isolation with the server under AddressSanitizer and UBSan, or valgrind: PG_CONFIG names a server built
+# from source, for valgrind with -DUSE_VALGRIND, and SERVER_SUPPRESSIONS its valgrind.supp. TESTS chooses: valgrind takes hours.
+check-asan:
+	@SERVER_UNDER=asan TEST_TIMEOUT=900 test/run $(or $(TESTS),pgtap isolation)
+check-valgrind:
+	@SERVER_UNDER=valgrind TEST_TIMEOUT=3600 test/run $(or $(TESTS),pgtap isolation)
 
 # PostgreSQL's own tests with router preloaded, and with every inheritance tree planned
 # by it. POSTGRES_SOURCE names a source tree where none can be fetched. Ten minutes.

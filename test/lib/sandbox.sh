@@ -100,18 +100,20 @@ sandbox_build() { # make variables
 	export PATH=$bindir:$PATH
 }
 
-# The cluster's server runs under a tool from now on: SERVER_UNDER=asan (with what else router
-# is built with, see sanitizer_flags) or valgrind. What they find ends up in server.log.
+# The cluster's server runs under a tool from now on: SERVER_UNDER=asan (router is built with
+# sanitizer_flags, the server is not) or valgrind (SERVER_SUPPRESSIONS: PostgreSQL's
+# src/tools/valgrind.supp; built with -DUSE_VALGRIND it tells of palloc). What they find
+# ends the backend, and so the test, and stands in server.log.
 sanitizer_flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1"
 wrap_server() {
 	local how
 	case $SERVER_UNDER in
 		asan)
-			how="env LD_PRELOAD=$(cc -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1 \
+			how="env LD_PRELOAD=$(cc -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1
 				ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1" ;;
 		valgrind)
-			how="valgrind --quiet --error-exitcode=99 --trace-children=yes --num-callers=30 --leak-check=no \
-				--suppressions=$repo/test/lib/valgrind.supp" ;;
+			how="valgrind --quiet --exit-on-first-error=yes --error-exitcode=99 --trace-children=yes --num-callers=30
+				--leak-check=no ${SERVER_SUPPRESSIONS:+--suppressions=$SERVER_SUPPRESSIONS}" ;;
 		*) die "SERVER_UNDER is asan or valgrind" ;;
 	esac
 	# Debian's server, for one, hangs in a library's start below libasan
@@ -120,7 +122,7 @@ wrap_server() {
 		die "$bindir/postgres does not start under $SERVER_UNDER: set PG_CONFIG to that of a server built from source"
 	as_server mv "$bindir/postgres" "$bindir/postgres.bin"
 	printf '#!/bin/sh\ncase $1 in -V | --version) exec "%s" "$@" ;; esac\nexec %s "%s" "$@"\n' \
-		"$bindir/postgres.bin" "$how" "$bindir/postgres.bin" | as_server tee "$bindir/postgres" >/dev/null
+		"$bindir/postgres.bin" "${how//[$'\n\t']/ }" "$bindir/postgres.bin" | as_server tee "$bindir/postgres" >/dev/null
 	as_server chmod 755 "$bindir/postgres"
 	SERVER_KB=unlimited
 }
