@@ -28,10 +28,11 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
-/* Is it certain that the marks of a route are those of the catalog? */
+/* How well the marks of a hot route (watermark, pending, reach) are known. */
 typedef enum Marks
 {
-	MARKS_UNSETTLED,
+	MARKS_OLD,					/* to be read again */
+	MARKS_UNSETTLED,			/* read, but others may be about to change them */
 	MARKS_SETTLING,				/* being read: no message has come meanwhile */
 	MARKS_SETTLED,
 } Marks;
@@ -40,6 +41,7 @@ struct RouterEntry
 {
 	Oid			base;			/* hash key */
 	bool		valid;
+	bool		current;		/* valid, and its marks are not old */
 	Marks		marks;
 	RouterRoute *route;			/* NULL: not a routed table */
 	Oid			parent;			/* of a child: its base */
@@ -47,7 +49,7 @@ struct RouterEntry
 
 static HTAB *entries = NULL;
 static uint64 generations = 0;
-static Oid	marks_id = InvalidOid;	/* router_catalog_marks_id, once any are settled */
+static Oid	marks_id = InvalidOid;	/* router_catalog_marks_id, once there is a hot route */
 
 /* ------------------------------------------------------------- building */
 
@@ -519,6 +521,7 @@ build_route(Oid base, Oid *parent)
 		for (int i = 0; i < config->nkeys; i++)
 			router_key_resolve(&route->config.keys[i], rel, config->time_zone);
 		route->hot_level = config->hot ? router_hot_level(config) : -1;
+		marks_id = router_catalog_marks_id();
 		set_marks(route, config);
 		route->global_keys = read_global_keys(base);
 		route->nlevels = config->nkeys;
@@ -550,7 +553,7 @@ invalidate(Datum arg, Oid relid)
 	{
 		entry = hash_search(entries, &relid, HASH_FIND, NULL);
 		if (entry)
-			entry->valid = false;
+			entry->valid = entry->current = false;
 		if (relid != marks_id)
 			return;
 	}
@@ -558,7 +561,11 @@ invalidate(Datum arg, Oid relid)
 	while ((entry = hash_seq_search(&status)) != NULL)
 	{
 		entry->valid &= OidIsValid(relid);
-		entry->marks = MARKS_UNSETTLED;
+		if (!entry->valid || (entry->route && entry->route->hot_level >= 0))
+		{
+			entry->current = false;
+			entry->marks = MARKS_OLD;
+		}
 	}
 }
 
@@ -584,12 +591,39 @@ router_cache_entry(Oid base)
 
 	if (!found)
 	{
-		entry->valid = false;
-		entry->marks = MARKS_UNSETTLED;
+		entry->valid = entry->current = false;
+		entry->marks = MARKS_OLD;
 		entry->route = NULL;
 		entry->parent = InvalidOid;
 	}
 	return entry;
+}
+
+/* Reads again how far archiving is. */
+static void
+refresh_marks(RouterEntry *entry)
+{
+	RouterConfig *config = router_catalog_route(entry->base);
+	int			guc_level;
+
+	if (config == NULL || !entry->valid)
+		return;
+	guc_level = router_pin_settings(entry->route->config.time_zone);
+	set_marks(entry->route, config);
+	AtEOXact_GUC(false, guc_level);
+}
+
+static void
+rebuild(RouterEntry *entry)
+{
+	RouterRoute *old = entry->route;
+	Oid			parent;
+	RouterRoute *route = build_route(entry->base, &parent);
+
+	entry->route = route;
+	entry->parent = parent;
+	if (old)
+		MemoryContextDelete(old->cxt);
 }
 
 /*
@@ -602,29 +636,26 @@ router_cache_entry(Oid base)
 RouterRoute *
 router_cache_route(RouterEntry *entry)
 {
-	if (unlikely(!entry->valid))
+	if (unlikely(!entry->current))
 	{
-		RouterRoute *old;
-		RouterRoute *route;
-		Oid			parent;
+		bool		marks_only = entry->valid;
 
-		entry->valid = true;	/* cleared again by what happens meanwhile */
+		/* cleared again by what happens meanwhile */
+		entry->valid = entry->current = true;
 		entry->marks = MARKS_UNSETTLED;
 		PG_TRY();
 		{
-			route = build_route(entry->base, &parent);
+			if (marks_only)
+				refresh_marks(entry);
+			else
+				rebuild(entry);
 		}
 		PG_CATCH();
 		{
-			entry->valid = false;
+			entry->valid = entry->current = false;
 			PG_RE_THROW();
 		}
 		PG_END_TRY();
-		old = entry->route;
-		entry->route = route;
-		entry->parent = parent;
-		if (old)
-			MemoryContextDelete(old->cxt);
 	}
 	return entry->route;
 }
@@ -690,35 +721,22 @@ router_cache_is_current(const RouterEntry *entry)
 void
 router_cache_forget(RouterEntry *entry)
 {
-	entry->valid = false;
-}
-
-/* Reads again how far archiving is: it does not wait for who creates children. */
-static void
-refresh_marks(RouterEntry *entry)
-{
-	RouterConfig *config = router_catalog_route(entry->base);
-	int			guc_level;
-
-	if (config == NULL || !entry->valid)
-		return;
-	guc_level = router_pin_settings(entry->route->config.time_zone);
-	set_marks(entry->route, config);
-	AtEOXact_GUC(false, guc_level);
+	entry->valid = entry->current = false;
 }
 
 /* Makes certain that the marks are those of the catalog, unless somebody is about to change them. */
 static void
 settle_marks(RouterEntry *entry)
 {
-	marks_id = router_catalog_marks_id();
 	entry->marks = MARKS_SETTLING;	/* undone by what happens meanwhile */
-	if (!router_catalog_marks_are_settled(entry->base))
-		entry->marks = MARKS_UNSETTLED;
-	else
+	if (router_catalog_marks_are_settled(entry->base))
+	{
 		refresh_marks(entry);
-	if (entry->marks == MARKS_SETTLING)
-		entry->marks = MARKS_SETTLED;
+		if (entry->marks == MARKS_SETTLING)
+			entry->marks = MARKS_SETTLED;
+	}
+	else if (entry->marks == MARKS_SETTLING)
+		entry->marks = MARKS_UNSETTLED;
 }
 
 /*
@@ -797,18 +815,18 @@ router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterB
 
 	if (entry->route == NULL || entry->route->generation != generation || entry->route->fenced != NIL)
 	{
-		entry->valid = false;
+		entry->valid = entry->current = false;
 		return;
 	}
-	entry->valid = false;		/* stays so on error */
+	entry->valid = entry->current = false;	/* stays so on error */
 	entry->route->strays_known = false;
 	old = MemoryContextSwitchTo(entry->route->cxt);
 	add_child(entry->route, child, bounds, texts);
 	sort_node(&entry->route->root);
 	MemoryContextSwitchTo(old);
-	entry->valid = true;		/* cleared again by what happens meanwhile */
-	if (entry->route->hot_level >= 0)
-		refresh_marks(entry);
+	entry->valid = true;
+	entry->current = entry->route->hot_level < 0;	/* the marks are read again */
+	entry->marks = MARKS_OLD;
 }
 
 /* ------------------------------------------------------------------- search */

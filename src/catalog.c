@@ -15,7 +15,8 @@
  * Locking: AccessShareLock to read, RowExclusiveLock to write. Whoever changes
  * a route or its children holds ShareUpdateExclusiveLock or more on the base.
  * Each change invalidates the relcache entry of the base (here, and for
- * changes made with SQL by the trigger config_changed), which tells cache.c.
+ * changes made with SQL by the trigger config_changed), which tells cache.c;
+ * or less: see router_catalog_marks_id.
  */
 #include "compat.h"
 #include "catalog.h"
@@ -514,12 +515,13 @@ put_settings(const RouterConfig *config)
 
 /*
  * What stands for the marks of all routes (watermark, pending, reach) in
- * messages to other sessions: no relation, so that nothing but cache.c minds.
+ * messages to other sessions: a view that shows them, which no statement but
+ * those about it has in its relation cache or depends on.
  */
 Oid
 router_catalog_marks_id(void)
 {
-	return get_extension_oid("router", false);
+	return router_catalog_relid("routes");
 }
 
 /*
@@ -578,9 +580,12 @@ router_catalog_put_route(const RouterConfig *config)
 	CacheInvalidateRelcacheByRelid(config->base);
 }
 
-/* Sets how far archiving is, and how far it is going (NULL: nowhere). */
+/*
+ * Sets how far archiving is, and how far it is going (NULL: nowhere). Plans go on
+ * as they are, unless the watermark goes back.
+ */
 void
-router_catalog_put_watermark(Oid base, const char *watermark, const char *pending)
+router_catalog_put_watermark(Oid base, const char *watermark, const char *pending, bool back)
 {
 	Relation	rel = table_open(router_catalog_relid("route_def"), RowExclusiveLock);
 	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, base);
@@ -598,7 +603,7 @@ router_catalog_put_watermark(Oid base, const char *watermark, const char *pendin
 	systable_endscan(scan);
 	table_close(rel, NoLock);
 	forewarn();
-	CacheInvalidateRelcacheByRelid(base);
+	CacheInvalidateRelcacheByRelid(back ? base : router_catalog_marks_id());
 	CommandCounterIncrement();
 }
 
@@ -669,7 +674,7 @@ router_catalog_remove_route(Oid base)
 	router_catalog_delete("reach_def", "reach_def_pkey", REACH_BASE, base);
 	router_catalog_remove_upkeep(base);
 	sweep_progress(base, true);
-	if (OidIsValid(get_extension_oid("router", true)))
+	if (router_catalog_exists())
 		forewarn();
 	router_catalog_invalidate(base);
 }

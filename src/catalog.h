@@ -118,7 +118,7 @@ extern List *router_catalog_children(Oid base);
 extern RouterChildDef *router_catalog_child(Oid child);
 
 extern void router_catalog_put_route(const RouterConfig *config);
-extern void router_catalog_put_watermark(Oid base, const char *watermark, const char *pending);
+extern void router_catalog_put_watermark(Oid base, const char *watermark, const char *pending, bool back);
 extern void router_catalog_put_reach(Oid base, const char *reach);
 extern Oid	router_catalog_marks_id(void);
 extern bool router_catalog_marks_are_settled(Oid base);

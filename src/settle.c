@@ -226,7 +226,8 @@ router_put_watermark(RouterEntry *entry, int64 watermark, int64 pending)
 	Oid			base = route->config.base;
 	int			guc_level = router_pin_settings(route->config.time_zone);
 	char	   *mark = router_key_text(&key, watermark);
+	bool		back = watermark < route->watermark;
 
-	router_catalog_put_watermark(base, mark, pending > watermark ? router_key_text(&key, pending) : NULL);
+	router_catalog_put_watermark(base, mark, pending > watermark ? router_key_text(&key, pending) : NULL, back);
 	AtEOXact_GUC(false, guc_level);
 }
