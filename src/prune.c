@@ -96,7 +96,7 @@ typedef struct Grounds
 	bool		clock;			/* the time did not fall far behind that of planning */
 } Grounds;
 
-/* The years that a left out base may note in its range table entry, where a double tells each value from the next. */
+/* How far from zero the value may be that a left out base notes: a double tells each from the next. */
 #define NOTABLE_AGE (INT64CONST(1) << 53)
 
 static bool prune = true;
@@ -425,12 +425,6 @@ plan_args(PlannerInfo *root, List *exprs, bool *clock)
 	return args;
 }
 
-static int
-compare_oids(const ListCell *a, const ListCell *b)
-{
-	return lfirst_oid(a) < lfirst_oid(b) ? -1 : lfirst_oid(a) > lfirst_oid(b) ? 1 : 0;
-}
-
 /*
  * The children to plan, by oid; not yet locked. All of them if the table is not
  * routed.
@@ -486,7 +480,7 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, Groun
 		sorted = false;
 	}
 	if (!sorted)
-		list_sort(result, compare_oids);
+		list_sort(result, list_oid_cmp);
 	return result;
 }
 

@@ -15,7 +15,7 @@
  * translated from the base's.
  *
  * A hot base: at each instant rows before the watermark are in children, the
- * others in the base. The watermark is read under the very snapshot that the
+ * others in the base. The watermark is the one of the very snapshot that the
  * rows are read with. Both move in one transaction, so the two agree at every
  * isolation level, whenever the plan was made.
  *
@@ -34,7 +34,6 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -99,19 +98,35 @@ static CustomExecMethods exec_methods;
 
 /* --------------------------------------------------------------- rewriting plans */
 
-/* Columns of an index-only scan's index, back to those of its table. */
-static Node *
-unindex(Node *node, void *tlist)
+/* Columns of what lies below (an index, or a plan), as what they are there. */
+typedef struct Below
 {
+	int			varno;			/* INDEX_VAR or OUTER_VAR */
+	List	   *tlist;
+} Below;
+
+static Node *
+resolve(Node *node, void *arg)
+{
+	Below	   *below = arg;
+
 	if (node == NULL)
 		return NULL;
-	if (IsA(node, Var) && ((Var *) node)->varno == INDEX_VAR)
+	if (IsA(node, Var) && ((Var *) node)->varno == below->varno)
 	{
-		TargetEntry *tle = list_nth((List *) tlist, ((Var *) node)->varattno - 1);
+		TargetEntry *tle = list_nth(below->tlist, ((Var *) node)->varattno - 1);
 
 		return (Node *) copyObject(tle->expr);
 	}
-	return expression_tree_mutator(node, unindex, tlist);
+	return expression_tree_mutator(node, resolve, arg);
+}
+
+static List *
+from_below(List *exprs, int varno, List *tlist)
+{
+	Below		below = {varno, tlist};
+
+	return (List *) resolve((Node *) exprs, &below);
 }
 
 /* All that the rows of a scan satisfy. False: not a scan whose clauses are known in full. */
@@ -129,8 +144,8 @@ scan_clauses(Plan *plan, List **clauses)
 			*clauses = list_concat_copy(plan->qual, ((IndexScan *) plan)->indexqualorig);
 			return true;
 		case T_IndexOnlyScan:
-			*clauses = (List *) unindex((Node *) list_concat_copy(plan->qual, ((IndexOnlyScan *) plan)->recheckqual),
-										((IndexOnlyScan *) plan)->indextlist);
+			*clauses = from_below(list_concat_copy(plan->qual, ((IndexOnlyScan *) plan)->recheckqual), INDEX_VAR,
+								  ((IndexOnlyScan *) plan)->indextlist);
 			return true;
 		case T_BitmapHeapScan:
 			*clauses = list_concat_copy(plan->qual, ((BitmapHeapScan *) plan)->bitmapqualorig);
@@ -393,21 +408,6 @@ is_bound(Node *node, void *unused)
 	return expression_tree_walker(node, is_bound, unused);
 }
 
-/* Columns of the plan below, as what they are there. */
-static Node *
-from_below(Node *node, void *tlist)
-{
-	if (node == NULL)
-		return NULL;
-	if (IsA(node, Var) && ((Var *) node)->varno == OUTER_VAR)
-	{
-		TargetEntry *tle = list_nth((List *) tlist, ((Var *) node)->varattno - 1);
-
-		return (Node *) copyObject(tle->expr);
-	}
-	return expression_tree_mutator(node, from_below, tlist);
-}
-
 /*
  * Expressions over the rows of an Append, such as those to group by, are
  * computed by a Result above it. The plans below have to project anyway, and
@@ -432,12 +432,12 @@ push_target(Plan *plan, List **shown)
 		if (!scan_clauses(lfirst(lc), &unused))
 			return plan;
 	}
-	*shown = (List *) from_below((Node *) plan->targetlist, shown_tlist(append->plan.targetlist));
+	*shown = from_below(plan->targetlist, OUTER_VAR, shown_tlist(append->plan.targetlist));
 	foreach(lc, append->appendplans)
 	{
 		Plan	   *below = lfirst(lc);
 
-		below->targetlist = (List *) from_below((Node *) plan->targetlist, below->targetlist);
+		below->targetlist = from_below(plan->targetlist, OUTER_VAR, below->targetlist);
 		below->plan_width = plan->plan_width;
 	}
 	foreach(lc, plan->targetlist)

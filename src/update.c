@@ -569,8 +569,10 @@ stop_firing(Source *source, TriggerData *trigdata)
 	RouterRoute *route = router_cache_route(source->entry);
 
 	source->looked = true;
-	if (rri == NULL || estate->es_plannedstmt == NULL || estate->es_plannedstmt->commandType != CMD_UPDATE ||
-		route == NULL || source->map || has_unvalidated_home(trigdata->tg_relation))
+	/* not for a child that an INSERT ... ON CONFLICT wears: it has no columns of its own to ask for */
+	if (rri == NULL || rri->ri_RangeTableIndex == 0 || estate->es_plannedstmt == NULL ||
+		estate->es_plannedstmt->commandType != CMD_UPDATE || route == NULL || source->map ||
+		has_unvalidated_home(trigdata->tg_relation))
 		return;
 	(void) router_mask_move(rri->ri_TrigDesc, &route->config, ExecGetUpdatedCols(rri, estate));
 }

@@ -1,6 +1,6 @@
 -- UPDATE that changes a key: the row moves. Design 4.4. Checklist D7, F1, F13.
 \ir include/helpers.sql
-\set tests 67
+\set tests 69
 SELECT plan(:tests);
 
 CREATE TABLE residence (id int PRIMARY KEY);
@@ -217,6 +217,14 @@ CREATE TRIGGER pull BEFORE UPDATE ON many FOR EACH ROW WHEN (NEW.note = 'pull') 
 UPDATE many SET note = CASE WHEN id % 4 = 0 THEN 'pull' END;
 SELECT is((SELECT count(*) FROM many WHERE k > 2000), 100::bigint, 'another trigger moves rows, though the statement names no key');
 SELECT is(test.strays('many') || (SELECT count(*) FROM many), 'none400', 'and all are at home');
+-- ON CONFLICT in a statement that is itself an UPDATE: its first row stays, its second moves
+CREATE TABLE upserted (id int, k int, old int DEFAULT 1, PRIMARY KEY (id, k));
+SELECT router.create_route('upserted', router.by_integer('k', 10)) \g /dev/null
+INSERT INTO upserted VALUES (1, 1), (2, 2);
+CREATE TABLE other AS SELECT 1 AS i;
+SELECT is(test.outcome($$WITH u AS (INSERT INTO upserted VALUES (1, 1), (2, 2) ON CONFLICT (id, k) DO UPDATE SET k = CASE excluded.id WHEN 1 THEN 1 ELSE 50 END RETURNING id)
+                         UPDATE other SET i = (SELECT count(*) FROM u)$$), 'done', 'ON CONFLICT DO UPDATE within an UPDATE');
+SELECT is(test.homes('upserted'), 'upserted_1_10: 1, upserted_41_50: 1', 'moves the row whose key it changes');
 SELECT * FROM finish();
 DROP OWNED BY mover;
 DROP ROLE mover;
