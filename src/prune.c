@@ -66,6 +66,7 @@
 
 #include "qual.h"
 #include "scan.h"
+#include "waitpoint.h"
 
 /* -DROUTER_PRUNE_ALL takes over every inheritance tree, routed or not, so that PostgreSQL's own tests try this file */
 #ifdef ROUTER_PRUNE_ALL
@@ -864,6 +865,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 		depth--;
 	}
 	PG_END_TRY();
+	ROUTER_WAITPOINT("planned");
 	return stmt;
 }
 

@@ -14,6 +14,7 @@
 #include "keep.h"
 #include "prune.h"
 #include "scan.h"
+#include "waitpoint.h"
 #include "worker.h"
 
 PG_MODULE_MAGIC;
@@ -31,5 +32,6 @@ _PG_init(void)
 	router_prune_init();
 	router_child_worker_init();
 	router_worker_init();
+	router_waitpoint_init();
 	MarkGUCPrefixReserved("router");
 }
