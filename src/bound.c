@@ -493,11 +493,14 @@ router_bound_condition(StringInfo buf, RouterKey *key, const RouterBound *bound)
 		appendStringInfoString(buf, " AND ");
 	if (bound->form == ROUTER_BOUND_NULL)
 	{
-		appendStringInfo(buf, "%s IS NULL", column);
+		appendStringInfo(buf, "%s IS NOT DISTINCT FROM NULL", column);
 		return;
 	}
-	/* a CHECK that is null passes: say that the column is not, or that it may be */
-	appendStringInfo(buf, bound->with_null ? "(%s IS NULL OR " : "%s IS NOT NULL AND ", column);
+	/*
+	 * A CHECK that is null passes: say that the column is not, or that it may be.
+	 * IS NULL of a composite would look at its fields.
+	 */
+	appendStringInfo(buf, bound->with_null ? "(%s IS NOT DISTINCT FROM NULL OR " : "%s IS DISTINCT FROM NULL AND ", column);
 	if (bound->form == ROUTER_BOUND_HASH && key->typid == DATEOID && hash_takes_integer(hash))
 		column = psprintf("(%s OPERATOR(pg_catalog.-) '2000-01-01'::pg_catalog.date)", column);
 	if (bound->form == ROUTER_BOUND_RANGE)

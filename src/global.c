@@ -250,7 +250,7 @@ column_list(const RouterGlobalKey *key, const char *alias)
 	return buf.data;
 }
 
-/* "x.a IS NOT NULL AND …" */
+/* "x.a IS DISTINCT FROM NULL AND …": IS NOT NULL of a composite looks at its fields */
 static char *
 not_null(const RouterGlobalKey *key, const char *alias)
 {
@@ -258,7 +258,7 @@ not_null(const RouterGlobalKey *key, const char *alias)
 
 	initStringInfo(&buf);
 	for (int i = 0; i < key->ncolumns; i++)
-		appendStringInfo(&buf, "%s%s.%s IS NOT NULL", i > 0 ? " AND " : "", alias, quote_identifier(key->columns[i]));
+		appendStringInfo(&buf, "%s%s.%s IS DISTINCT FROM NULL", i > 0 ? " AND " : "", alias, quote_identifier(key->columns[i]));
 	return buf.data;
 }
 

@@ -70,7 +70,7 @@ keys_of_table(Oid relid, const RouterGlobalKey *key)
 		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "SELECT ", quote_identifier(key->columns[i]));
 	appendStringInfo(&buf, " FROM ONLY %s", router_qualified_name(relid));
 	for (int i = 0; i < key->ncolumns; i++)
-		appendStringInfo(&buf, "%s%s IS NOT NULL", i > 0 ? " AND " : " WHERE ", quote_identifier(key->columns[i]));
+		appendStringInfo(&buf, "%s%s IS DISTINCT FROM NULL", i > 0 ? " AND " : " WHERE ", quote_identifier(key->columns[i]));
 	return buf.data;
 }
 
