@@ -519,7 +519,7 @@ COMMENT ON FUNCTION router.check(regclass)
 CREATE FUNCTION router.base_constraint(child regclass, constraint_name name)
     RETURNS name STABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'router_base_constraint';
 COMMENT ON FUNCTION router.base_constraint(regclass, name)
-    IS 'the constraint or index of the base that one of a child stands for';
+    IS 'the constraint or index of the base that one of a child, or of a key table, stands for';
 
 -- ---------------------------------------------------------------- triggers
 

@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "global.h"
 
+#include "access/genam.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
@@ -590,6 +591,52 @@ router_check_global_key(PG_FUNCTION_ARGS)
 		check_key(&report, base, lfirst(lc));
 	router_become_user(&saved);
 	return (Datum) 0;
+}
+
+/* ---------------------------------------------------------------------- names */
+
+/* Is this index unique over just the columns of a global key? */
+static bool
+is_unique_over(Relation index, const RouterGlobalKey *key)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (!form->indisunique || !form->indisvalid || form->indnkeyatts != key->ncolumns ||
+		RelationGetIndexPredicate(index) != NIL)
+		return false;
+	for (int i = 0; i < key->ncolumns; i++)
+	{
+		bool		found = false;
+
+		for (int j = 0; j < key->ncolumns && !found; j++)
+			found = form->indkey.values[j] == key->attnums[i];
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* The unique index of a base over the columns of the global key that a table keeps, or InvalidOid. */
+Oid
+router_global_base_index(Oid base, Oid key_table)
+{
+	Relation	rel = table_open(base, AccessShareLock);
+	Oid			found = InvalidOid;
+	ListCell   *key;
+	ListCell   *lc;
+
+	foreach(key, router_catalog_global_keys(base))
+		if (((RouterGlobalKey *) lfirst(key))->key_table == key_table)
+			foreach(lc, RelationGetIndexList(rel))
+			{
+				Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+				if (!OidIsValid(found) && is_unique_over(index, lfirst(key)))
+					found = lfirst_oid(lc);
+				index_close(index, NoLock);
+			}
+	table_close(rel, NoLock);
+	return found;
 }
 
 /* ----------------------------------------------------------------------- DDL */

@@ -1,6 +1,6 @@
 /*
  * global.h
- *		What DDL does to global keys. See global.c.
+ *		What DDL does to global keys; their names. See global.c.
  */
 #ifndef ROUTER_GLOBAL_H
 #define ROUTER_GLOBAL_H
@@ -9,5 +9,6 @@
 
 extern void router_global_dropped(Oid relid, AttrNumber attnum);
 extern void router_global_altered(Oid base);
+extern Oid	router_global_base_index(Oid base, Oid key_table);
 
 #endif

@@ -41,6 +41,8 @@
 
 #include "route.h"
 
+#include "global.h"
+
 PG_FUNCTION_INFO_V1(router_sync);
 PG_FUNCTION_INFO_V1(router_sync_concurrently);
 PG_FUNCTION_INFO_V1(router_base_constraint);
@@ -434,8 +436,9 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 
 /*
  * router.base_constraint(child, name): the name of the base's constraint or
- * index for one of the child's, NULL if there is none. Indexes are matched by
- * definition, other constraints have the same name.
+ * index for one of the child's, or for the primary key of a key table; NULL if
+ * there is none. Indexes are matched by definition, other constraints have the
+ * same name.
  */
 Datum
 router_base_constraint(PG_FUNCTION_ARGS)
@@ -443,23 +446,26 @@ router_base_constraint(PG_FUNCTION_ARGS)
 	Oid			child = PG_GETARG_OID(0);
 	const char *name = NameStr(*PG_GETARG_NAME(1));
 	RouterChildDef *def = router_catalog_child(child);
+	Oid			base = def ? def->base : router_catalog_global_key_base(child);
 	Oid			index,
 				constraint,
 				found;
 	Name		result = palloc(sizeof(NameData));
 
-	if (def == NULL || get_rel_name(child) == NULL)
+	if (!OidIsValid(base) || get_rel_name(child) == NULL)
 		PG_RETURN_NULL();
 	constraint = get_relation_constraint_oid(child, name, true);
 	index = OidIsValid(constraint) ? get_constraint_index(constraint) :
 		get_relname_relid(name, get_rel_namespace(child));
-	if (!OidIsValid(index) && OidIsValid(constraint) &&
-		OidIsValid(get_relation_constraint_oid(def->base, name, true)))
+	if (def && !OidIsValid(index) && OidIsValid(constraint) &&
+		OidIsValid(get_relation_constraint_oid(base, name, true)))
 	{
 		namestrcpy(result, name);
 		PG_RETURN_NAME(result);
 	}
-	found = OidIsValid(index) ? router_base_index(def->base, child, index) : InvalidOid;
+	if (!OidIsValid(index))
+		PG_RETURN_NULL();
+	found = def ? router_base_index(base, child, index) : router_global_base_index(base, child);
 	if (!OidIsValid(found))
 		PG_RETURN_NULL();
 	namestrcpy(result, get_rel_name(found));

@@ -1,6 +1,6 @@
 -- Global keys: uniqueness over the whole routed table, checklist F7, F8.
 \ir include/helpers.sql
-\set tests 90
+\set tests 94
 SELECT plan(:tests);
 
 -- Nothing missing, nothing left over, nothing twice.
@@ -229,4 +229,14 @@ SELECT is((SELECT count(*) FROM t WHERE id = 2), 2::bigint, 'and the key is no l
 DROP TABLE m CASCADE;
 SELECT is(to_regclass('m_a_b_keys'), NULL, 'DROP TABLE of the base takes the key table along');
 SELECT is((SELECT count(*) FROM router.global_key_def), 0::bigint, 'and the catalog forgets it');
+-- names: the constraint's own is taken by the base's UNIQUE, as ever
+CREATE TABLE two (id int PRIMARY KEY, f1 int UNIQUE, a int, b int, c int, CONSTRAINT ba UNIQUE (b, a));
+CREATE UNIQUE INDEX part ON two (c) WHERE a > 0;
+SELECT router.create_route('two', router.by_hash('id', 3)) \g /dev/null
+SELECT router.add_global_key('two', '{f1}'), router.add_global_key('two', '{a,b}'), router.add_global_key('two', '{c}', key_table => 'c of two') \g /dev/null
+SELECT is((SELECT string_agg(constraint_name, ' ' ORDER BY key_table::text) FROM router.global_keys WHERE base = 'two'::regclass), 'two_c_key two_a_b_key two_f1_key1', 'the first name that is free');
+INSERT INTO two VALUES (1, 1, 1, 1, 1);
+SELECT throws_ok($$INSERT INTO two VALUES (2, 1, 2, 2, 2)$$, '23505', 'duplicate key value violates unique constraint "two_f1_key1"', 'which the error has');
+SELECT is((SELECT string_agg(coalesce(router.base_constraint(key_table, constraint_name), 'none'), ' ' ORDER BY key_table::text) FROM router.global_keys WHERE base = 'two'::regclass), 'none ba two_f1_key', 'base_constraint tells what the base has over these columns');
+SELECT is(router.base_constraint('two_f1_keys', 'nope'), NULL, 'and of no other name');
 SELECT * FROM finish();
