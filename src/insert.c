@@ -444,7 +444,6 @@ insert_or_do_nothing(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, 
 	List	   *arbiters = NIL;
 	ListCell   *lc;
 
-	mover->homes.speculative = true;
 	mover->batch.capture = shared_capture(rri);
 	dest = router_home(&mover->homes, trigdata->tg_trigslot);
 	if (dest->rri->ri_FdwRoutine)

@@ -10,7 +10,10 @@
  *
  * Locking: the caller opened the relations RowExclusive.
  * Memory: slots and destinations live in es_query_cxt of the EState; a batch
- * holds at most MAX_ROWS rows and about MAX_BYTES.
+ * holds at most MAX_ROWS rows and about MAX_BYTES. Rows are handled in es_query_cxt,
+ * as core does: what it builds at the first row and keeps in a ResultRelInfo
+ * (maps, functions of triggers) goes where it is called, which for a trigger is a
+ * context that ends with the row.
  */
 #include "compat.h"
 #include "move.h"
@@ -399,6 +402,7 @@ flush_dest(RouterBatch *batch, RouterDest *dest)
 void
 router_batch_flush(RouterBatch *batch)
 {
+	MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
 	RouterDest *dest;
 	RouterKeys *keys = NULL;
 
@@ -413,16 +417,13 @@ router_batch_flush(RouterBatch *batch)
 	}
 	router_keys_flush(keys);
 	ResetPerTupleExprContext(batch->estate);
+	MemoryContextSwitchTo(old);
 }
 
 static void
 insert_foreign(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
-	/* as in core: what a wrapper keeps from its first row must outlive that row */
-	MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
-
 	slot = dest->rri->ri_FdwRoutine->ExecForeignInsert(batch->estate, dest->rri, slot, slot);
-	MemoryContextSwitchTo(old);
 	if (slot == NULL)
 		return;
 	slot->tts_tableOid = RelationGetRelid(dest->rel);
@@ -531,13 +532,8 @@ prepare_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, TupleTab
 	return true;
 }
 
-/*
- * Takes a row, in the base's layout, to its destination: prepares it there,
- * keeps it, and flushes when enough are there. The slot may be reused when
- * this returns. False: a trigger wants no insert.
- */
-bool
-router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+static bool
+add_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
 	bool		foreign = dest->rri->ri_FdwRoutine != NULL;
 	TupleTableSlot *copy;
@@ -577,6 +573,21 @@ router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 	return true;
 }
 
+/*
+ * Takes a row, in the base's layout, to its destination: prepares it there,
+ * keeps it, and flushes when enough are there. The slot may be reused when
+ * this returns. False: a trigger wants no insert.
+ */
+bool
+router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
+	bool		added = add_row(batch, dest, slot);
+
+	MemoryContextSwitchTo(old);
+	return added;
+}
+
 /* As core: a row that the statement's snapshot cannot see is no reason to do nothing, except one of our own. */
 static void
 check_conflict_visible(RouterDest *dest, ItemPointer tid, Snapshot snapshot)
@@ -598,14 +609,8 @@ check_conflict_visible(RouterDest *dest, ItemPointer tid, Snapshot snapshot)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-/*
- * Inserts a row, in the base's layout, unless it conflicts with one there is
- * by one of the arbiter indexes (NIL: by any), as ExecInsert in
- * nodeModifyTable.c does. False: it does, or a trigger wants no insert.
- */
-bool
-router_insert_unless_conflict(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, List *arbiters,
-							  Snapshot snapshot)
+static bool
+insert_speculatively(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, List *arbiters, Snapshot snapshot)
 {
 	ResultRelInfo *rri = dest->rri;
 	TupleTableSlot *row = rri->ri_newTupleSlot;
@@ -637,6 +642,22 @@ router_insert_unless_conflict(RouterBatch *batch, RouterDest *dest, TupleTableSl
 		}
 		list_free(recheck);
 	}
+}
+
+/*
+ * Inserts a row, in the base's layout, unless it conflicts with one there is
+ * by one of the arbiter indexes (NIL: by any), as ExecInsert in
+ * nodeModifyTable.c does. False: it does, or a trigger wants no insert.
+ */
+bool
+router_insert_unless_conflict(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, List *arbiters,
+							  Snapshot snapshot)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
+	bool		inserted = insert_speculatively(batch, dest, slot, arbiters, snapshot);
+
+	MemoryContextSwitchTo(old);
+	return inserted;
 }
 
 /* -------------------------------------------------------- states of our own */

@@ -39,6 +39,7 @@ open_mover(EState *statement, Oid base, bool moving)
 	router_homes_init(&mover->homes, router_cache_entry(base), mover->base, mover->estate,
 					  router_make_root(mover->estate, mover->base));
 	mover->homes.moving = moving;
+	mover->homes.speculative = !moving; /* one INSERT of the statement may have ON CONFLICT, another not */
 	mover->batch.estate = mover->estate;
 	mover->batch.cid = statement ? statement->es_output_cid : GetCurrentCommandId(true);
 	if (statement)

@@ -507,7 +507,10 @@ watch_insert(Source *source, TriggerData *trigdata)
 	router_raise_reach(source->entry, source->base, bound);
 }
 
-/* Moves the row at once, and counts it: core shall do nothing. */
+/*
+ * Moves the row at once, and counts it: core shall do nothing. To be called in es_query_cxt, where core keeps
+ * what it builds in rri on the way.
+ */
 static void
 move_at_once(Source *source, TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTableState *node)
 {
@@ -587,6 +590,7 @@ router_move_row(PG_FUNCTION_ARGS)
 	ModifyTableState *node;
 	RouterRoute *route;
 	Source	   *source;
+	MemoryContext old;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		(!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) && !TRIGGER_FIRED_BY_INSERT(trigdata->tg_event)) ||
@@ -625,7 +629,9 @@ router_move_row(PG_FUNCTION_ARGS)
 	source->old = trigdata->tg_trigslot;
 	if (node == NULL || node->operation == CMD_MERGE)
 	{
+		old = MemoryContextSwitchTo(estate->es_query_cxt);
 		move_at_once(source, trigdata, estate, rri, node);
+		MemoryContextSwitchTo(old);
 		return PointerGetDatum(NULL);
 	}
 	begin_detour(source, estate, rri);
