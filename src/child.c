@@ -32,7 +32,9 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "commands/tablecmds.h"
 #include "commands/tablespace.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
@@ -278,23 +280,64 @@ label_part(RouterKey *key, const RouterBound *bound)
 	return label;
 }
 
+/* Cuts a name so that "_" and a hash of the text fit behind it, never inside a character. */
 static char *
-name_suffix(RouterRoute *route, RouterBound **bounds)
+cut_name(const char *name, const char *hashed)
 {
-	char	   *text = router_bounds_display(route, bounds);
-
-	return psprintf("_%08x", DatumGetUInt32(hash_any((unsigned char *) text, strlen(text))));
-}
-
-/* Cuts a name so that the suffix fits behind it, never inside a character. */
-static char *
-cut_name(const char *name, const char *suffix)
-{
+	char	   *suffix = psprintf("_%08x", DatumGetUInt32(hash_any((const unsigned char *) hashed, strlen(hashed))));
 	int			len = strlen(name);
 
 	if (len + strlen(suffix) >= NAMEDATALEN)
 		len = pg_mbcliplen(name, len, NAMEDATALEN - 1 - strlen(suffix));
 	return psprintf("%.*s%s", len, name, suffix);
+}
+
+/* Does no relation have this name, and no type? The row type of a table needs it as well. */
+static bool
+is_free(const char *name, Oid schema)
+{
+	return !OidIsValid(get_relname_relid(name, schema)) &&
+		!SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name), ObjectIdGetDatum(schema));
+}
+
+/* A name like this one that is free in two schemas, and always the same but for what names are taken. */
+static char *
+another_name(const char *name, const char *hashed, Oid schema, Oid other_schema)
+{
+	char	   *other = cut_name(name, hashed);
+
+	for (int i = 2; !is_free(other, schema) || !is_free(other, other_schema); i++)
+		other = cut_name(name, psprintf("%s %d", hashed, i));
+	return other;
+}
+
+/* Would the array type of a table meet another type in a schema? */
+static bool
+array_type_fits(Oid relid, Oid schema)
+{
+	Oid			array = get_array_type(get_rel_type_id(relid));
+	HeapTuple	tup = SearchSysCache1(TYPEOID, ObjectIdGetDatum(array));
+	bool		fits = true;
+
+	if (HeapTupleIsValid(tup))
+	{
+		fits = is_free(NameStr(((Form_pg_type) GETSTRUCT(tup))->typname), schema);
+		ReleaseSysCache(tup);
+	}
+	return fits;
+}
+
+/* Gives a relation that is to go to a schema another name if its own is taken there. The caller owns it. */
+void
+router_child_make_room(Oid relid, Oid schema)
+{
+	const char *name = get_rel_name(relid);
+
+	if (is_free(name, schema) && array_type_fits(relid, schema))
+		return;
+	RenameRelationInternal(relid, another_name(name, name, schema, get_rel_namespace(relid)), false,
+						   get_rel_relkind(relid) == RELKIND_INDEX);
+	CommandCounterIncrement();
 }
 
 /* Replaces control characters; true if there were any. */
@@ -348,7 +391,7 @@ router_child_name(RouterRoute *route, RouterBound **bounds)
 	Oid			schema = get_rel_namespace(route->config.base);
 	const char *base = get_rel_name(route->config.base);
 	const char *template = route->config.template ? pstrdup(route->config.template) : NULL;
-	char	   *suffix = name_suffix(route, bounds);
+	char	   *hashed = psprintf("%s %s", base, router_bounds_display(route, bounds));
 	RouterKey	keys[ROUTER_MAX_LEVELS];
 	char	   *parts[ROUTER_MAX_LEVELS];
 	char	   *name;
@@ -378,12 +421,9 @@ router_child_name(RouterRoute *route, RouterBound **bounds)
 			name = psprintf("%s_%s", name, parts[i]);
 	}
 	cleaned = clean_name(name);
-	/* the row type needs the name as well */
-	if (!cleaned && strlen(name) < NAMEDATALEN &&
-		!OidIsValid(get_relname_relid(name, schema)) &&
-		!SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name), ObjectIdGetDatum(schema)))
+	if (!cleaned && strlen(name) < NAMEDATALEN && is_free(name, schema))
 		return name;
-	return cut_name(name, suffix);
+	return another_name(name, hashed, schema, schema);
 }
 
 /* ------------------------------------------------------------------- bounds */

@@ -557,17 +557,14 @@ drop_from_child(const RouterMirror *request, Oid base, Oid child, void *arg)
 
 /* Children that stand in the base's old schema move along. Runs as the caller, as SET SCHEMA of the base did. */
 static void
-move_to_schema(Oid base, Oid from)
+take_along(Oid base, Oid from)
 {
-	const char *schema = quote_identifier(get_namespace_name(get_rel_namespace(base)));
 	ListCell   *lc;
 
 	SPI_connect();
 	foreach(lc, router_children_by_oid(base))
 		if (get_rel_namespace(lfirst_oid(lc)) == from)
-			router_run_at_rest(psprintf("ALTER %sTABLE %s SET SCHEMA %s",
-										get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE ? "FOREIGN " : "",
-										router_qualified_name(lfirst_oid(lc)), schema));
+			router_move_to_schema(lfirst_oid(lc), get_rel_namespace(base));
 	SPI_finish();
 }
 
@@ -588,7 +585,7 @@ follow(Follow *follow)
 	if (follow->request.aspects != 0)
 		(void) router_sync_children(&follow->request, follow->base);
 	if (OidIsValid(follow->from_schema))
-		move_to_schema(follow->base, follow->from_schema);
+		take_along(follow->base, follow->from_schema);
 }
 
 /* ---------------------------------------------------- catalog after ALTER TABLE */
@@ -977,7 +974,8 @@ dropped_of_base(Oid classid, Oid oid, RouterDropped *dropped)
 			break;
 		case ConstraintRelationId:
 			dropped->row = deleted_row(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, oid);
-			if (dropped->row && ((Form_pg_constraint) GETSTRUCT(dropped->row))->contype == CONSTRAINT_FOREIGN)
+			if (dropped->row && ((Form_pg_constraint) GETSTRUCT(dropped->row))->contype == CONSTRAINT_FOREIGN &&
+				!OidIsValid(((Form_pg_constraint) GETSTRUCT(dropped->row))->conparentid))
 				table = ((Form_pg_constraint) GETSTRUCT(dropped->row))->conrelid;
 			break;
 		case TriggerRelationId:

@@ -14,6 +14,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -377,6 +378,26 @@ router_detach_child(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	router_child_release(def->base, child);
 	return (Datum) 0;
+}
+
+/*
+ * Takes a child, or one that was, to another schema: under another name if its own
+ * is taken there, and so for the indexes and sequences that go along. As the
+ * caller, with SPI connected.
+ */
+void
+router_move_to_schema(Oid child, Oid schema)
+{
+	Relation	rel = table_open(child, AccessExclusiveLock);
+	List	   *moving = lcons_oid(child, list_concat(RelationGetIndexList(rel), getOwnedSequences(child)));
+	ListCell   *lc;
+
+	table_close(rel, NoLock);
+	router_check_owner(child);
+	foreach(lc, moving)
+		router_child_make_room(lfirst_oid(lc), schema);
+	router_run_at_rest(psprintf("ALTER %s %s SET SCHEMA %s", router_table_word(child), router_qualified_name(child),
+								quote_identifier(get_namespace_name(schema))));
 }
 
 /* ----------------------------------------------------------------- premake */

@@ -556,10 +556,18 @@ default_of(TupleDesc desc, AttrNumber attnum)
 	return NULL;
 }
 
+/* Defaults are given as text, after which their trees may differ. */
+static char *
+default_text(const char *expression)
+{
+	return deparse_expression(stringToNode(expression), NIL, false, false);
+}
+
+/* The number of a sequence, as bigint or cast for a narrower column? */
 static bool
 is_nextval(const char *expression, Oid sequence)
 {
-	FuncExpr   *call = expression ? stringToNode(expression) : NULL;
+	FuncExpr   *call = expression ? (FuncExpr *) strip_implicit_coercions(stringToNode(expression)) : NULL;
 	Const	   *argument;
 
 	if (call == NULL || !IsA(call, FuncExpr) || call->funcid != F_NEXTVAL || !IsA(linitial(call->args), Const))
@@ -596,11 +604,10 @@ mirror_default(Mirror *m, HeapTuple from, HeapTuple to, const char *column)
 	table_close(rel, NoLock);
 	if (base->attidentity)
 		mirror_identity(m, base->attnum, there, column);
-	else if ((there == NULL || strcmp(wanted, there) != 0) &&
-			 (there == NULL || !equal(stringToNode(wanted), stringToNode(there))) &&
+	else if ((there == NULL ||
+			  (strcmp(wanted, there) != 0 && strcmp(default_text(wanted), default_text(there)) != 0)) &&
 			 router_mend(m, "default", "set the default of column %s", column))
-		router_run("%s ALTER COLUMN %s SET DEFAULT %s", m->alter, column,
-				   deparse_expression(stringToNode(wanted), NIL, false, false));
+		router_run("%s ALTER COLUMN %s SET DEFAULT %s", m->alter, column, default_text(wanted));
 }
 
 static void

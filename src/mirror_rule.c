@@ -106,7 +106,10 @@ compare_foreign_keys(const ListCell *a, const ListCell *b)
 	return strcmp(x->name, y->name);
 }
 
-/* The foreign keys of a table in the order in which their referenced tables are locked. */
+/*
+ * The foreign keys of a table in the order in which their referenced tables are locked. Not those
+ * by which core keeps one to a partitioned table: it makes them for each such key, partition by partition.
+ */
 static List *
 foreign_keys(Oid relid)
 {
@@ -119,7 +122,8 @@ foreign_keys(Oid relid)
 	ScanKeyInit(&skey, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
 	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, NULL, 1, &skey);
 	while (HeapTupleIsValid(tup = systable_getnext(scan)))
-		if (((Form_pg_constraint) GETSTRUCT(tup))->contype == CONSTRAINT_FOREIGN)
+		if (((Form_pg_constraint) GETSTRUCT(tup))->contype == CONSTRAINT_FOREIGN &&
+			!OidIsValid(((Form_pg_constraint) GETSTRUCT(tup))->conparentid))
 			keys = lappend(keys, read_foreign_key(tup));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);

@@ -94,7 +94,7 @@ check_dependents(Oid child, Oid base)
 		"     AND tgname NOT IN (SELECT tgname FROM pg_trigger WHERE tgrelid = %u)"
 		"  UNION SELECT tableoid, oid, 0 FROM pg_policy WHERE polrelid = $1"
 		"     AND polname NOT IN (SELECT polname FROM pg_policy WHERE polrelid = %u)"
-		"  UNION SELECT tableoid, oid, 0 FROM pg_constraint WHERE conrelid = $1 AND contype = 'f'"
+		"  UNION SELECT tableoid, oid, 0 FROM pg_constraint WHERE conrelid = $1 AND contype = 'f' AND conparentid = 0"
 		"     AND conname NOT IN (SELECT conname FROM pg_constraint WHERE conrelid = %u AND contype = 'f')"
 		"  UNION SELECT tableoid, oid, 0 FROM pg_publication_rel WHERE prrelid = $1"
 		"     AND prpubid NOT IN (SELECT prpubid FROM pg_publication_rel WHERE prrelid = %u)) things",

@@ -350,7 +350,7 @@ retire(RouterJob *job)
 	if (retention->upkeep->retire == ROUTER_RETIRE_DROP)
 		router_run("DROP %s %s", word, name);
 	else if (retention->upkeep->retire == ROUTER_RETIRE_SCHEMA)
-		router_run("ALTER %s %s SET SCHEMA %s", word, name, quote_identifier(retention->upkeep->retire_schema));
+		router_move_to_schema(child, get_namespace_oid(retention->upkeep->retire_schema, false));
 	SPI_finish();
 	router_catalog_add_event(job->base, router_qualified_name(job->base), describe(retention, name), rows, NULL);
 	report_progress(retention, retention->at + 1, retention->retired + 1);

@@ -213,8 +213,9 @@ check_constraints(Relation base, Relation child)
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tup);
 
+		/* what belongs to another constraint is as that is */
 		if ((form->contype != CONSTRAINT_CHECK && form->contype != CONSTRAINT_FOREIGN) || !form->convalidated ||
-			strcmp(NameStr(form->conname), ROUTER_CHECK_NAME) == 0)
+			OidIsValid(form->conparentid) || strcmp(NameStr(form->conname), ROUTER_CHECK_NAME) == 0)
 			continue;
 		if (!is_kept_by_base(RelationGetRelid(base), tup))
 			refuse(child, ERRCODE_FEATURE_NOT_SUPPORTED,

@@ -434,6 +434,18 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 
 /* ------------------------------------------------------------ base_constraint */
 
+/* The foreign key that core made a constraint for, one partition of what it refers to; else the constraint itself. */
+static Oid
+whole_constraint(Oid constraint)
+{
+	HeapTuple	tup = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Oid			parent = HeapTupleIsValid(tup) ? ((Form_pg_constraint) GETSTRUCT(tup))->conparentid : InvalidOid;
+
+	if (HeapTupleIsValid(tup))
+		ReleaseSysCache(tup);
+	return OidIsValid(parent) ? whole_constraint(parent) : constraint;
+}
+
 /*
  * router.base_constraint(child, name): the name of the base's constraint or
  * index for one of the child's, or for the primary key of a key table; NULL if
@@ -454,7 +466,9 @@ router_base_constraint(PG_FUNCTION_ARGS)
 
 	if (!OidIsValid(base) || get_rel_name(child) == NULL)
 		PG_RETURN_NULL();
-	constraint = get_relation_constraint_oid(child, name, true);
+	constraint = whole_constraint(get_relation_constraint_oid(child, name, true));
+	if (OidIsValid(constraint))
+		name = get_constraint_name(constraint);
 	index = OidIsValid(constraint) ? get_constraint_index(constraint) :
 		get_relname_relid(name, get_rel_namespace(child));
 	if (def && !OidIsValid(index) && OidIsValid(constraint) &&

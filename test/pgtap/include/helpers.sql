@@ -119,7 +119,7 @@ CREATE FUNCTION test.properties(rel regclass) RETURNS SETOF text LANGUAGE sql ST
     UNION ALL
     SELECT format('constraint %s %s %s', conname, pg_get_constraintdef(c.oid), description)
       FROM pg_constraint c LEFT JOIN comments ON classoid = 'pg_constraint'::regclass AND objoid = c.oid
-     WHERE conrelid = rel AND contype IN ('c', 'f') AND conname <> 'router_home'
+     WHERE conrelid = rel AND contype IN ('c', 'f') AND conparentid = 0 AND conname <> 'router_home'
     UNION ALL
     SELECT format('trigger %s %s %s', tgenabled, regexp_replace(pg_get_triggerdef(t.oid), ' ON \S+ (FROM|NOT DEF|DEFERR|FOR)', ' ON \1'), description)
       FROM pg_trigger t LEFT JOIN comments ON classoid = 'pg_trigger'::regclass AND objoid = t.oid
