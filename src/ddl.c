@@ -10,7 +10,8 @@
  * for pg_event_trigger_ddl_commands name the objects, and of those only the
  * counterparts on the children are compared (RouterMirror.exact). What core's
  * inheritance recursion does is left to it. A command addressed to ONLY the
- * base is not followed.
+ * base is not followed. One addressed to what stands above a base (a parent, the
+ * type that it is OF) is looked at as if it were given to the base.
  *
  * Dropped objects are found by the rows of the catalog that the command has
  * just deleted, which nobody can have vacuumed.
@@ -119,6 +120,44 @@ static bool
 is_base(Oid relid)
 {
 	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) && router_catalog_route(relid) != NULL;
+}
+
+/* The tables OF a composite type. */
+static List *
+typed_tables(Oid type)
+{
+	Relation	rel = table_open(RelationRelationId, AccessShareLock);
+	List	   *tables = NIL;
+	ScanKeyData skey;
+	SysScanDesc scan;
+	HeapTuple	tup;
+
+	ScanKeyInit(&skey, Anum_pg_class_reloftype, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(type));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &skey);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		tables = lappend_oid(tables, ((Form_pg_class) GETSTRUCT(tup))->oid);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tables;
+}
+
+/* The bases that a command on this relation or composite type may come to: it, or what is made after it. */
+static List *
+bases_below(Oid relid)
+{
+	List	   *known = router_catalog_bases();
+	List	   *tops = get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE ? typed_tables(get_rel_type_id(relid)) :
+		list_make1_oid(relid);
+	List	   *reached = NIL;
+	List	   *bases = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tops)
+		reached = list_concat(reached, find_all_inheritors(lfirst_oid(lc), NoLock, NULL));
+	foreach(lc, known)
+		if (list_member_oid(reached, lfirst_oid(lc)))
+			bases = lappend_oid(bases, lfirst_oid(lc));
+	return bases;
 }
 
 /* ----------------------------------------------------------- what to follow */
@@ -633,6 +672,18 @@ check_altered(Oid relid)
 	}
 }
 
+/* The same for the bases that core has gone down to. */
+static void
+check_all_altered(Oid relid)
+{
+	ListCell   *lc;
+
+	check_altered(relid);
+	foreach(lc, bases_below(relid))
+		if (lfirst_oid(lc) != relid)
+			check_altered(lfirst_oid(lc));
+}
+
 /* ------------------------------------------------------------ ddl_command_end */
 
 static bool
@@ -657,9 +708,12 @@ static void
 follow_names(const RenameStmt *stmt, const ObjectAddress *address)
 {
 	Oid			table;
+	ListCell   *lc;
 
-	if (stmt->renameType == OBJECT_COLUMN && address->classId == RelationRelationId)
-		router_catalog_follow_upkeep(address->objectId, stmt->subname, stmt->newname);
+	if ((stmt->renameType == OBJECT_COLUMN || stmt->renameType == OBJECT_ATTRIBUTE) &&
+		address->classId == RelationRelationId)
+		foreach(lc, bases_below(address->objectId))
+			router_catalog_follow_upkeep(lfirst_oid(lc), stmt->subname, stmt->newname);
 	if (address->classId != ConstraintRelationId)
 		return;
 	table = get_constraint_relation(address->objectId);
@@ -675,7 +729,7 @@ visit_command(List **follows, Node *parsetree, CollectedCommand *command)
 	{
 		case SCT_AlterTable:
 			check_references(command);
-			check_altered(command->d.alterTable.objectId);
+			check_all_altered(command->d.alterTable.objectId);
 			if (IsA(parsetree, AlterTableStmt))
 				follow_alter_table(follows, castNode(AlterTableStmt, parsetree), command);
 			break;
@@ -686,7 +740,7 @@ visit_command(List **follows, Node *parsetree, CollectedCommand *command)
 			if (IsA(parsetree, RenameStmt))
 				follow_names(castNode(RenameStmt, parsetree), &command->d.simple.address);
 			if (is_alter(parsetree) && command->d.simple.address.classId == RelationRelationId)
-				check_altered(command->d.simple.address.objectId);
+				check_all_altered(command->d.simple.address.objectId);
 			if (IsA(parsetree, CreateTrigStmt))
 			{
 				int			aspects;
@@ -709,12 +763,23 @@ static void
 visit_alter_table(List **follows, AlterTableStmt *stmt)
 {
 	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	bool		base = OidIsValid(relid) && is_base(relid);
 	ListCell   *lc;
+	ListCell   *below;
 
-	if (!OidIsValid(relid) || !stmt->relation->inh || !is_base(relid))
+	if (!OidIsValid(relid) || !stmt->relation->inh)
 		return;
 	foreach(lc, stmt->cmds)
-		follow_subcommand(follow_of(follows, relid), lfirst_node(AlterTableCmd, lc));
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (base)
+			follow_subcommand(follow_of(follows, relid), cmd);
+		/* all else that core passes on to a base, it passes on to its children as well */
+		else if (cmd->subtype == AT_AlterColumnType)
+			foreach(below, bases_below(relid))
+				want(follow_of(follows, lfirst_oid(below)), ROUTER_HOME);
+	}
 }
 
 /*
@@ -879,6 +944,7 @@ static void
 guard_alter_table(const AlterTableStmt *stmt)
 {
 	ListCell   *lc;
+	ListCell   *below;
 
 	foreach(lc, stmt->cmds)
 	{
@@ -888,11 +954,12 @@ guard_alter_table(const AlterTableStmt *stmt)
 		if (cmd->subtype != AT_AlterColumnType && cmd->subtype != AT_DropIdentity)
 			continue;
 		relid = RangeVarGetRelid(stmt->relation, NoLock, true);
-		if (!OidIsValid(relid) || !is_base(relid) || !router_owns_relation(relid, GetUserId()))
+		if (!OidIsValid(relid) || !router_owns_relation(relid, GetUserId()))
 			continue;
 		if (cmd->subtype == AT_AlterColumnType)
-			check_key_type(relid, cmd);
-		else
+			foreach(below, bases_below(relid))
+				check_key_type(lfirst_oid(below), cmd);
+		else if (is_base(relid))
 		{
 			LockRelationOid(relid, AccessExclusiveLock);
 			release_identity(relid, cmd->name);

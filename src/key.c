@@ -211,6 +211,12 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 	TypeCacheEntry *type;
 
 	tup = SearchSysCacheAttName(RelationGetRelid(base), key->column);
+	if (!HeapTupleIsValid(tup) && key->attnum > 0 && get_attname(RelationGetRelid(base), key->attnum, true))
+	{
+		/* somebody renamed it while event triggers were off */
+		key->column = get_attname(RelationGetRelid(base), key->attnum, false);
+		tup = SearchSysCacheAttName(RelationGetRelid(base), key->column);
+	}
 	if (!HeapTupleIsValid(tup))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
