@@ -33,6 +33,7 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "commands/tablecmds.h"
 #include "commands/tablespace.h"
@@ -40,6 +41,7 @@
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -633,6 +635,77 @@ router_register_child(RouterEntry *entry, Oid child, RouterBound **bounds)
 	router_cache_add_child(entry, generation, child, bounds, texts);
 }
 
+/* The command that event triggers are being told of; or NULL. */
+static const Node *told = NULL;
+
+/* Is this the making of a child? Router's own event triggers have nothing to do then. */
+bool
+router_child_is_told(const Node *command)
+{
+	return command == told;
+}
+
+/*
+ * Tells event triggers for ddl_command_end of a new child that is complete: of
+ * one CREATE TABLE, with all commands that made it. Whoever inserts a row is no
+ * author of DDL: what goes wrong there is a warning to him, and undone.
+ */
+static void
+tell_event_triggers(Oid schema, const char *name)
+{
+	CreateStmt *command = makeNode(CreateStmt);
+	const Node *outer = told;
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *error = NULL;
+
+	command->relation = makeRangeVar(get_namespace_name(schema), pstrdup(name), -1);
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		told = (Node *) command;
+		PushActiveSnapshot(GetTransactionSnapshot());
+		EventTriggerDDLCommandEnd((Node *) command);
+		PopActiveSnapshot();
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	told = outer;
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("an event trigger failed after child \"%s\" was made: %s", name, error->message),
+			 errdetail("The child stays. The function ran as the owner of the routed table, with search_path set to pg_catalog."),
+			 errhint("Such a function needs a search_path of its own: ALTER FUNCTION … SET search_path = ….")));
+}
+
+/* Makes the table of a child and all that its base has. Runs as the owner. */
+static Oid
+make_child(Relation base, const char *name, const char *create)
+{
+	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
+	Oid			child;
+
+	router_run("%s", create);
+	child = get_relname_relid(name, RelationGetNamespace(base));
+	(void) router_mirror(&everything, RelationGetRelid(base), child);
+	router_keys_equip(RelationGetRelid(base), child);
+	return child;
+}
+
 /*
  * Creates the child with these bounds; name NULL: the one it gets by itself.
  * The creation locks are held, the route was looked at under them, and no
@@ -651,9 +724,9 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	char	   *texts[ROUTER_MAX_LEVELS];
 	char	   *condition;
 	char	   *create;
-	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
+	bool		observed;
 	RouterAsOwner saved;
-	Oid			child;
+	Oid			child = InvalidOid;
 
 	router_become_owner(&saved, base->rd_rel->relowner, temp, route->config.time_zone);
 	for (int i = 0; i < nkeys; i++)
@@ -670,16 +743,25 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	check_schema(base);
 	create = create_statement(base, name, condition);
 
-	/* labels and our own DDL invalidate the route: it is not looked at any more */
-	SPI_connect();
-	router_run_at_rest(create);
-	child = get_relname_relid(name, RelationGetNamespace(base));
-	router_mirror(&everything, RelationGetRelid(base), child);
-	SPI_finish();
-	router_keys_equip(RelationGetRelid(base), child);
-	router_catalog_add_child(child, RelationGetRelid(base), texts, nkeys);
-	router_cache_add_child(entry, generation, child, bounds, texts);
-
+	/*
+	 * A command by itself for event triggers, whatever is under way. Labels and
+	 * our own DDL invalidate the route: it is not looked at any more.
+	 */
+	observed = EventTriggerBeginCompleteQuery();
+	PG_TRY();
+	{
+		child = make_child(base, name, create);
+		router_catalog_add_child(child, RelationGetRelid(base), texts, nkeys);
+		router_cache_add_child(entry, generation, child, bounds, texts);
+		if (observed)
+			tell_event_triggers(RelationGetNamespace(base), name);
+	}
+	PG_FINALLY();
+	{
+		if (observed)
+			EventTriggerEndCompleteQuery();
+	}
+	PG_END_TRY();
 	router_become_user(&saved);
 	table_close(base, NoLock);
 	router_child_fill(entry, child, bounds);

@@ -23,6 +23,7 @@ extern char *router_child_condition(RouterRoute *route, RouterBound **bounds);
 extern char *router_bounds_display(RouterRoute *route, RouterBound **bounds);
 extern char *router_row_display(RouterRoute *route, const Datum *values, const bool *isnull);
 extern uint64 router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relation to, bool leave);
+extern bool router_child_is_told(const Node *command);
 extern void router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds);
 extern void router_check_label(RouterKey *key, Oid owner, const char *time_zone);
 extern void router_register_child(RouterEntry *entry, Oid child, RouterBound **bounds);

@@ -73,14 +73,17 @@ PG_FUNCTION_INFO_V1(router_on_ddl_end);
 static EventTriggerData *
 event_data(FunctionCallInfo fcinfo)
 {
+	EventTriggerData *event;
+
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function must be called by an event trigger")));
-	/* our own changes of children; the extension itself going; a database without routes */
-	if (router_mirror_is_running() || !router_catalog_exists() || router_catalog_bases() == NIL)
+	event = (EventTriggerData *) fcinfo->context;
+	/* a child that router made; the extension itself going; a database without routes */
+	if (router_child_is_told(event->parsetree) || !router_catalog_exists() || router_catalog_bases() == NIL)
 		return NULL;
-	return (EventTriggerData *) fcinfo->context;
+	return event;
 }
 
 /* A row of a catalog by its oid column, also one that this transaction has deleted; NULL if there is none. */
@@ -600,11 +603,9 @@ take_along(Oid base, Oid from)
 {
 	ListCell   *lc;
 
-	SPI_connect();
 	foreach(lc, router_children_by_oid(base))
 		if (get_rel_namespace(lfirst_oid(lc)) == from)
 			router_move_to_schema(lfirst_oid(lc), get_rel_namespace(base));
-	SPI_finish();
 }
 
 static void
@@ -661,9 +662,7 @@ check_altered(Oid relid)
 		router_keys_detach(child->base, relid);
 		router_drop_seal(relid);
 		router_catalog_remove_child(relid);
-		SPI_connect();
 		router_drop_move_trigger(relid);
-		SPI_finish();
 	}
 	if (route)
 	{
@@ -827,11 +826,9 @@ keep_always(AlterTableStmt *stmt)
 	if (names == NIL)
 		return;
 	router_become_owner(&saved, router_relation_owner(relid), get_rel_persistence(relid) == RELPERSISTENCE_TEMP, NULL);
-	SPI_connect();
 	foreach(lc, names)
-		router_run_at_rest(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", router_qualified_name(relid),
-									quote_identifier(lfirst(lc))));
-	SPI_finish();
+		router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", router_qualified_name(relid),
+				   quote_identifier(lfirst(lc)));
 	router_become_user(&saved);
 }
 
@@ -848,7 +845,7 @@ router_on_ddl_end(PG_FUNCTION_ARGS)
 	int			guc_level;
 
 	if (CALLED_AS_EVENT_TRIGGER(fcinfo) && IsA(((EventTriggerData *) fcinfo->context)->parsetree, AlterTableStmt) &&
-		!router_mirror_is_running() && router_catalog_exists())
+		router_catalog_exists())
 		keep_always((AlterTableStmt *) ((EventTriggerData *) fcinfo->context)->parsetree);
 	event = event_data(fcinfo);
 	if (event == NULL)

@@ -65,7 +65,7 @@ router_make_copy(Relocation *r)
 	r->copy_name = quote_qualified_identifier(get_namespace_name(schema), name);
 	if (r->place->server)
 	{
-		router_run_at_rest(router_remote_foreign_table(r->remote, r->copy_name));
+		router_run("%s", router_remote_foreign_table(r->remote, r->copy_name));
 		check_empty(r);
 	}
 	else
@@ -84,9 +84,9 @@ router_make_copy(Relocation *r)
 		(void) set_config_option("default_tablespace", r->place->tablespace ? r->place->tablespace :
 								 OidIsValid(tablespace) ? get_tablespace_name(tablespace) : "",
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-		router_run_at_rest(buf.data);
+		router_run("%s", buf.data);
 		if (OidIsValid(get_relation_constraint_oid(r->child, ROUTER_SEAL_NAME, true)))
-			router_run_at_rest(psprintf("ALTER TABLE %s DROP CONSTRAINT %s", r->copy_name, ROUTER_SEAL_NAME));
+			router_run("ALTER TABLE %s DROP CONSTRAINT %s", r->copy_name, ROUTER_SEAL_NAME);
 	}
 	r->copy = get_relname_relid(name, schema);
 	r->columns = router_ask("SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
@@ -235,7 +235,7 @@ index_copy(Relocation *r)
 			router_object_name(get_rel_name(r->job.base), get_rel_name(r->child), index->name) : index->name;
 
 		r->index_names = lappend(r->index_names, name);
-		router_run_at_rest(router_add_index(r->copy_name, index, router_copy_index_name(r, ++n)));
+		router_run("%s", router_add_index(r->copy_name, index, router_copy_index_name(r, ++n)));
 	}
 }
 

@@ -472,9 +472,7 @@ router_drop_global_key(PG_FUNCTION_ARGS)
 		foreach(lc, tables)
 			router_keys_strip(lfirst_oid(lc));
 	become_reader(&saved, base);
-	SPI_connect();
 	router_run("DROP TABLE %s", router_qualified_name(key->key_table));
-	SPI_finish();
 	router_become_user(&saved);
 	return (Datum) 0;
 }
@@ -726,10 +724,8 @@ follow_types(Oid base, const RouterGlobalKey *key)
 	uint64		removed,
 				entered;
 
-	SPI_connect();
 	for (int i = 0; i < key->ncolumns; i++)
 		changed |= follow_type(base, key, i);
-	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
 	/* the values may have been converted in another way */
 	if (changed)

@@ -26,7 +26,6 @@
 #include "commands/trigger.h"
 #include "executor/execdesc.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -124,12 +123,10 @@ router_keys_equip(Oid base, Oid relid)
 	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
 	table_close(rel, NoLock);
 	guc_level = router_pin_settings(NULL);
-	SPI_connect();
 	if (row)
 		create_trigger(relid, ROUTER_TRIGGER_KEY, "AFTER INSERT OR UPDATE OR DELETE", "ROW");
 	if (truncate)
 		create_trigger(relid, ROUTER_TRIGGER_KEY_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT");
-	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
 	SetUserIdAndSecContext(user, context);
 }
@@ -148,11 +145,9 @@ router_keys_strip(Oid relid)
 	table_close(rel, NoLock);
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
-	SPI_connect();
 	for (int i = 0; i < lengthof(names); i++)
 		if (OidIsValid(get_trigger_oid(relid, names[i], true)))
 			router_run("DROP TRIGGER %s ON %s", quote_identifier(names[i]), router_qualified_name(relid));
-	SPI_finish();
 	SetUserIdAndSecContext(user, context);
 	AtEOXact_GUC(false, guc_level);
 }

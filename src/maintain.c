@@ -452,9 +452,7 @@ static bool
 analyze_base(RouterJob *job)
 {
 	router_job_progress(job, "analyze", InvalidOid, 0, 0);
-	SPI_connect();
 	router_run("%s %s", ROUTER_ANALYZE_PARENT, router_qualified_name(job->base));
-	SPI_finish();
 	return true;
 }
 

@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
+#include "tcop/pquery.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -216,13 +217,6 @@ inherits_from(Oid child, Oid base)
 	return list_member_oid(find_inheritance_children(base, NoLock), child);
 }
 
-/* "TABLE" or "FOREIGN TABLE", for ALTER and DROP. */
-const char *
-router_table_word(Oid relid)
-{
-	return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE ? "FOREIGN TABLE" : "TABLE";
-}
-
 static void
 check_attachable(Oid child, Oid base)
 {
@@ -275,7 +269,6 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 	int			guc_level = router_pin_settings(route->config.time_zone);
 	char	   *condition = router_child_condition(route, bounds);
 
-	SPI_connect();
 	if (OidIsValid(get_relation_constraint_oid(child, ROUTER_CHECK_NAME, true)))
 		router_run("ALTER %s %s DROP CONSTRAINT %s", router_table_word(child), name, ROUTER_CHECK_NAME);
 	if (condition[0] != '\0')
@@ -287,7 +280,6 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 		router_drop_move_trigger(child);
 		router_put_move_trigger(child, route->hot_level >= 0);
 	}
-	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
 }
 
@@ -346,11 +338,9 @@ router_child_release(Oid base, Oid child)
 
 	router_keys_detach(base, child);
 	guc_level = router_pin_settings(NULL);
-	SPI_connect();
 	router_run("ALTER %s %s NO INHERIT %s", router_table_word(child), router_qualified_name(child),
 			   router_qualified_name(base));
 	router_drop_move_trigger(child);
-	SPI_finish();
 	router_drop_seal(child);
 	AtEOXact_GUC(false, guc_level);
 	router_catalog_remove_child(child);
@@ -383,7 +373,7 @@ router_detach_child(PG_FUNCTION_ARGS)
 /*
  * Takes a child, or one that was, to another schema: under another name if its own
  * is taken there, and so for the indexes and sequences that go along. As the
- * caller, with SPI connected.
+ * caller.
  */
 void
 router_move_to_schema(Oid child, Oid schema)
@@ -396,8 +386,8 @@ router_move_to_schema(Oid child, Oid schema)
 	router_check_owner(child);
 	foreach(lc, moving)
 		router_child_make_room(lfirst_oid(lc), schema);
-	router_run_at_rest(psprintf("ALTER %s %s SET SCHEMA %s", router_table_word(child), router_qualified_name(child),
-								quote_identifier(get_namespace_name(schema))));
+	router_run("ALTER %s %s SET SCHEMA %s", router_table_word(child), router_qualified_name(child),
+			   quote_identifier(get_namespace_name(schema)));
 }
 
 /* ----------------------------------------------------------------- premake */
@@ -726,7 +716,10 @@ router_redistribute(PG_FUNCTION_ARGS)
 	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
 	while (redistribute_once(base, dry_run))
 		if (!atomic)
+		{
 			SPI_commit();
+			EnsurePortalSnapshotExists();
+		}
 	SPI_finish();
 	PG_RETURN_VOID();
 }

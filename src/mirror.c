@@ -18,7 +18,7 @@
  * interface runs as SQL with every name qualified.
  *
  * The caller runs as the owner of the base in a security-restricted operation
- * with pinned settings and SPI connected, and holds ShareUpdateExclusiveLock on
+ * with pinned settings, and holds ShareUpdateExclusiveLock on
  * the base or more. For a dry run it may be anybody and AccessShareLock does.
  * The child is locked AccessShare, then as each command locks it. Referenced
  * tables are locked ShareRowExclusive, in the order of their oids, as core does
@@ -53,15 +53,16 @@
 #include "parser/parser.h"
 #include "rewrite/rewriteManip.h"
 #include "storage/lmgr.h"
+#include "tcop/dest.h"
+#include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
-
-static int	running = 0;
 
 /* ------------------------------------------------------------------ helpers */
 
@@ -90,7 +91,45 @@ router_is_own_trigger(const Trigger *trigger)
 	}
 }
 
-/* Runs one SQL command that returns nothing. SPI is connected. */
+/* What a command of router says goes wrong names the command, as SPI has it. */
+static void
+add_command(void *arg)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(arg);
+	}
+	else
+		errcontext("SQL statement \"%s\"", (char *) arg);
+}
+
+static void
+run_utility(char *sql)
+{
+	ErrorContextCallback context = {.callback = add_command,.arg = sql,.previous = error_context_stack};
+	PlannedStmt *stmt = makeNode(PlannedStmt);
+
+	error_context_stack = &context;
+	stmt->commandType = CMD_UTILITY;
+	stmt->utilityStmt = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt;
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	ProcessUtility(stmt, sql, false, PROCESS_UTILITY_SUBCOMMAND, NULL, NULL, None_Receiver, NULL);
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	error_context_stack = context.previous;
+}
+
+/*
+ * Runs one command that is no query. It is a part of what somebody else does, an
+ * INSERT, CREATE INDEX or function: no event triggers fire for it, neither
+ * router's, which need not follow what router does, nor those of users. What
+ * watches commands by ProcessUtility_hook sees it.
+ */
 void
 router_run(const char *fmt,...)
 {
@@ -109,25 +148,27 @@ router_run(const char *fmt,...)
 			break;
 		enlargeStringInfo(&sql, needed);
 	}
-	if (SPI_execute(sql.data, false, 0) < 0)
-		elog(ERROR, "SPI_execute failed: %s", sql.data);
+	run_utility(sql.data);
 	pfree(sql.data);
 }
 
-/* The same, with the event triggers of this backend at rest. */
-void
-router_run_at_rest(const char *command)
+/* "TABLE" or "FOREIGN TABLE", for ALTER and DROP. */
+const char *
+router_table_word(Oid relid)
 {
-	running++;
-	PG_TRY();
-	{
-		router_run("%s", command);
-	}
-	PG_FINALLY();
-	{
-		running--;
-	}
-	PG_END_TRY();
+	return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE ? "FOREIGN TABLE" : "TABLE";
+}
+
+/* Drops a table with its rows, as by hand: event triggers that guard tables fire. */
+void
+router_drop_table(Oid relid)
+{
+	char	   *sql = psprintf("DROP %s %s", router_table_word(relid), router_qualified_name(relid));
+
+	SPI_connect();
+	if (SPI_execute(sql, false, 0) < 0)
+		elog(ERROR, "SPI_execute failed: %s", sql);
+	SPI_finish();
 }
 
 /* The name of a table; an error if it is gone, as one may be that is not locked. */
@@ -417,7 +458,7 @@ router_put_move_trigger(Oid relid, bool hot)
 	CommandCounterIncrement();
 }
 
-/* Takes the trigger away from a table that is no child any more. SPI is connected. */
+/* Takes the trigger away from a table that is no child any more. */
 void
 router_drop_move_trigger(Oid relid)
 {
@@ -738,13 +779,6 @@ mirror_publications(Mirror *m)
 
 /* -------------------------------------------------------------- the mechanism */
 
-/* Is this backend changing a child to be like its base? Event triggers have nothing to do then. */
-bool
-router_mirror_is_running(void)
-{
-	return running > 0;
-}
-
 /* Does what differs in the aspects asked for. What a foreign table cannot have is left out. */
 static void
 mirror_aspects(Mirror *m, void *arg)
@@ -792,7 +826,7 @@ router_open_mirror(Mirror *m, const RouterMirror *request, Oid base, Oid child)
 	m->relkind = rel->rd_rel->relkind;
 	m->rowtype = rel->rd_rel->reltype;
 	m->name = router_qualified_name(child);
-	m->alter = psprintf("ALTER %sTABLE %s", m->relkind == RELKIND_FOREIGN_TABLE ? "FOREIGN " : "", m->name);
+	m->alter = psprintf("ALTER %s %s", router_table_word(child), m->name);
 	m->map = router_attrmap_by_name(RelationGetDescr(rel), RelationGetDescr(m->base));
 	table_close(rel, NoLock);
 }
@@ -816,22 +850,12 @@ check_child_owner(Mirror *m)
 						 quote_identifier(GetUserNameFromId(m->base->rd_rel->relowner, false)))));
 }
 
-/* Runs part on a child, with the event triggers of this backend at rest. */
 static void
 with_mirror(Mirror *m, void (*part) (Mirror *m, void *arg), void *arg)
 {
 	if (!m->request->dry_run)
 		check_child_owner(m);
-	running++;
-	PG_TRY();
-	{
-		part(m, arg);
-	}
-	PG_FINALLY();
-	{
-		running--;
-	}
-	PG_END_TRY();
+	part(m, arg);
 	router_close_mirror(m);
 }
 

@@ -79,13 +79,13 @@ typedef struct RouterIndexStep
 
 extern bool router_is_own_trigger(const Trigger *trigger);
 extern void router_run(const char *fmt,...) pg_attribute_printf(1, 2);
-extern void router_run_at_rest(const char *command);
+extern void router_drop_table(Oid relid);
 extern char *router_qualified_name(Oid relid);
+extern const char *router_table_word(Oid relid);
 extern void router_put_move_trigger(Oid relid, bool hot);
 extern void router_drop_move_trigger(Oid relid);
 
 extern int	router_mirror(const RouterMirror *request, Oid base, Oid child);
-extern bool router_mirror_is_running(void);
 extern bool router_same_array(Datum a, bool a_null, Datum b, bool b_null);
 extern bool router_same_condition(Oid child, const char *condition, Node *there);
 extern bool router_next_index_step(Oid base, Oid child, RouterIndexStep *step);

@@ -219,12 +219,10 @@ static bool
 build_bridge(RouterJob *job)
 {
 	LockRelationOid(job->base, ShareUpdateExclusiveLock);
-	SPI_connect();
-	router_run_at_rest(psprintf("CREATE TABLE %s (CHECK (false) NO INHERIT) INHERITS (%s)",
+	router_run("CREATE TABLE %s (CHECK (false) NO INHERIT) INHERITS (%s)",
 								quote_qualified_identifier(get_namespace_name(get_rel_namespace(job->base)),
 														   bridge_name(job->base)),
-								router_qualified_name(job->base)));
-	SPI_finish();
+								router_qualified_name(job->base));
 	return true;
 }
 
@@ -240,11 +238,9 @@ remove_bridge(RouterJob *job)
 		return true;
 	LockRelationOid(bridge, AccessExclusiveLock);
 	name = router_qualified_name(bridge);
-	SPI_connect();
 	foreach(lc, find_inheritance_children(bridge, AccessExclusiveLock))
-		router_run_at_rest(psprintf("ALTER TABLE %s NO INHERIT %s", router_qualified_name(lfirst_oid(lc)), name));
-	router_run_at_rest(psprintf("DROP TABLE %s", name));
-	SPI_finish();
+		router_run("ALTER TABLE %s NO INHERIT %s", router_qualified_name(lfirst_oid(lc)), name);
+	router_run("DROP TABLE %s", name);
 	return true;
 }
 
@@ -421,19 +417,19 @@ swap(Relocation *r)
 	int			n = 0;
 	ListCell   *lc;
 
-	router_run_at_rest(psprintf("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->job.base)));
+	router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->job.base));
 	if (OidIsValid(r->bridge))
-		router_run_at_rest(psprintf("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->bridge)));
+		router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->bridge));
 	inherit_as_before(r->child, r->copy);
 	inherit_statistics(r->child, r->copy);
 	router_keys_strip(r->child);
 	router_catalog_remove_child(r->child);
-	router_run_at_rest(psprintf("DROP %sTABLE %s", r->from_server ? "FOREIGN " : "", r->child_name));
-	router_run_at_rest(psprintf("ALTER TABLE %s RENAME TO %s", r->copy_name, quote_identifier(name)));
+	router_run("DROP %sTABLE %s", r->from_server ? "FOREIGN " : "", r->child_name);
+	router_run("ALTER TABLE %s RENAME TO %s", r->copy_name, quote_identifier(name));
 	foreach(lc, r->index_names)
-		router_run_at_rest(psprintf("ALTER INDEX %s RENAME TO %s",
+		router_run("ALTER INDEX %s RENAME TO %s",
 									quote_qualified_identifier(schema, router_copy_index_name(r, ++n)),
-									quote_identifier(lfirst(lc))));
+									quote_identifier(lfirst(lc)));
 	router_catalog_add_child(r->copy, r->job.base, def->bounds, def->nbounds);
 	(void) router_mirror(&everything, r->job.base, r->copy);
 	router_keys_equip(r->job.base, r->copy);

@@ -23,7 +23,6 @@
 
 #include "access/table.h"
 #include "catalog/namespace.h"
-#include "executor/spi.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -333,7 +332,6 @@ retire(RouterJob *job)
 	Oid			child = retention->child->child;
 	List	   *tables = tables_to_lock(job->base, child, retention->upkeep->retire);
 	const char *name;
-	const char *word;
 	uint64		rows;
 
 	retention->name = NULL;
@@ -343,15 +341,12 @@ retire(RouterJob *job)
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(child)) || !is_as_found(retention->child))
 		return true;
 	name = router_qualified_name(child);
-	word = router_table_word(child);
 	rows = rows_as_analyzed(child);
 	router_child_release(job->base, child);
-	SPI_connect();
 	if (retention->upkeep->retire == ROUTER_RETIRE_DROP)
-		router_run("DROP %s %s", word, name);
+		router_drop_table(child);
 	else if (retention->upkeep->retire == ROUTER_RETIRE_SCHEMA)
 		router_move_to_schema(child, get_namespace_oid(retention->upkeep->retire_schema, false));
-	SPI_finish();
 	router_catalog_add_event(job->base, router_qualified_name(job->base), describe(retention, name), rows, NULL);
 	report_progress(retention, retention->at + 1, retention->retired + 1);
 	retention->name = MemoryContextStrdup(job->cxt, name);

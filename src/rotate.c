@@ -29,7 +29,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
@@ -425,10 +424,8 @@ validate(RouterJob *job)
 
 	wait_for_old_snapshots(rotate->xid);
 	router_catalog_set_loose(rotate->child, false);
-	SPI_connect();
-	router_run_at_rest(psprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", name, ROUTER_CHECK_NAME));
+	router_run("ALTER TABLE %s VALIDATE CONSTRAINT %s", name, ROUTER_CHECK_NAME);
 	router_run("ANALYZE %s", name);
-	SPI_finish();
 	return true;
 }
 

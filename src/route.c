@@ -24,7 +24,6 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/ipc.h"
@@ -543,7 +542,6 @@ create_triggers(const RouterMirror *request, Oid base)
 	char	   *table = router_qualified_name(base);
 	int			differences = 0;
 
-	SPI_connect();
 	for (int i = 0; i < lengthof(triggers); i++)
 	{
 		char		state = trigger_state(base, triggers[i].name);
@@ -562,7 +560,6 @@ create_triggers(const RouterMirror *request, Oid base)
 					   triggers[i].function);
 		router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, quote_identifier(triggers[i].name));
 	}
-	SPI_finish();
 	return differences;
 }
 
@@ -572,7 +569,6 @@ drop_triggers(Oid base)
 	static const char *const names[] = {ROUTER_TRIGGER_ROUTE, ROUTER_TRIGGER_SETTLE, ROUTER_TRIGGER_FLUSH};
 	ListCell   *lc;
 
-	SPI_connect();
 	for (int i = 0; i < lengthof(names); i++)
 		router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(names[i]), router_qualified_name(base));
 	router_drop_move_trigger(base);
@@ -581,7 +577,6 @@ drop_triggers(Oid base)
 		router_drop_move_trigger(((RouterChildDef *) lfirst(lc))->child);
 		router_drop_seal(((RouterChildDef *) lfirst(lc))->child);
 	}
-	SPI_finish();
 }
 
 /* -------------------------------------------------------------- create_route */
@@ -952,9 +947,7 @@ take_back(RouterReport *report, RouterEntry *entry, Oid relid)
 		table_close(from, NoLock);
 		table_close(base, NoLock);
 		router_report(report, "moved " UINT64_FORMAT " rows", moved);
-		SPI_connect();
-		router_run("DROP TABLE %s", router_qualified_name(child));
-		SPI_finish();
+		router_drop_table(child);
 	}
 }
 

@@ -14,7 +14,6 @@ extern RouterChildDef *router_known_child(Oid child, Oid base);
 extern void router_check_owner(Oid relid);
 extern void router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **bounds, const char *name);
 extern int	router_mend_base(const RouterMirror *request, Oid base);
-extern const char *router_table_word(Oid relid);
 extern void router_move_to_schema(Oid child, Oid schema);
 extern void router_child_release(Oid base, Oid child);
 extern List *router_premake_bounds(RouterRoute *route, int n, bool nightly);

@@ -35,7 +35,6 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
@@ -284,10 +283,8 @@ fence(RouterJob *job)
 		router_catalog_add_seal(job->base, &seal);
 	}
 	name = router_qualified_name(sealing->child);
-	SPI_connect();
 	router_run("ALTER TABLE %s ADD CONSTRAINT %s CHECK ((%s) OR router.unseal(tableoid)) NOT VALID", name,
 			   ROUTER_SEAL_NAME, condition.data);
-	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
 	return true;
 }
@@ -612,11 +609,7 @@ router_drop_seal(Oid child)
 	RouterChildDef *def = router_catalog_child(child);
 
 	if (OidIsValid(get_relation_constraint_oid(child, ROUTER_SEAL_NAME, true)))
-	{
-		SPI_connect();
 		router_run("ALTER TABLE %s DROP CONSTRAINT %s", router_qualified_name(child), ROUTER_SEAL_NAME);
-		SPI_finish();
-	}
 	router_catalog_remove_seal(child);
 	if (def)
 		CacheInvalidateRelcacheByRelid(def->base);

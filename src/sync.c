@@ -103,13 +103,13 @@ home_check(Oid child, bool *valid)
 	return check;
 }
 
-/* The CHECK says what the catalog says. Runs as the owner, SPI is connected. */
+/* The CHECK says what the catalog says. Runs as the owner. */
 static int
 sync_home(const RouterMirror *request, Oid base, Oid child)
 {
 	RouterRoute *route = router_cache_route(router_cache_entry(base));
 	char	   *condition = route ? router_home_condition(route, child) : NULL;
-	const char *alter = get_rel_relkind(child) == RELKIND_FOREIGN_TABLE ? "ALTER FOREIGN TABLE" : "ALTER TABLE";
+	const char *word = router_table_word(child);
 	char	   *name = router_qualified_name(child);
 	bool		valid = true;
 	Node	   *there = home_check(child, &valid);
@@ -125,9 +125,9 @@ sync_home(const RouterMirror *request, Oid base, Oid child)
 	if (request->dry_run)
 		return differences;
 	if (there)
-		router_run("%s %s DROP CONSTRAINT %s", alter, name, ROUTER_CHECK_NAME);
+		router_run("ALTER %s %s DROP CONSTRAINT %s", word, name, ROUTER_CHECK_NAME);
 	if (condition)
-		router_run("%s %s ADD CONSTRAINT %s CHECK (%s)", alter, name, ROUTER_CHECK_NAME, condition);
+		router_run("ALTER %s %s ADD CONSTRAINT %s CHECK (%s)", word, name, ROUTER_CHECK_NAME, condition);
 	return differences;
 }
 
@@ -168,11 +168,9 @@ router_sync_child(const RouterMirror *request, Oid base, Oid child)
 		differences += sync_owner(request, base, child);
 	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP,
 						config ? config->time_zone : NULL);
-	SPI_connect();
 	differences += router_mirror(request, base, child);
 	if (request->aspects & ROUTER_HOME)
 		differences += sync_home(request, base, child);
-	SPI_finish();
 	router_become_user(&saved);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
@@ -195,7 +193,7 @@ router_sync_children(const RouterMirror *request, Oid base)
 	return differences;
 }
 
-/* Does something to all children of a base, as its owner and with SPI connected. */
+/* Does something to all children of a base, as its owner. */
 void
 router_for_children(const RouterMirror *request, Oid base, RouterChildAction action, void *arg)
 {
@@ -203,14 +201,12 @@ router_for_children(const RouterMirror *request, Oid base, RouterChildAction act
 	ListCell   *lc;
 
 	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP, NULL);
-	SPI_connect();
 	foreach(lc, router_children_by_oid(base))
 	{
 		LockRelationOid(lfirst_oid(lc), AccessShareLock);
 		if (SearchSysCacheExists1(RELOID, lfirst_oid(lc)))
 			action(request, base, lfirst_oid(lc), arg);
 	}
-	SPI_finish();
 	router_become_user(&saved);
 }
 
