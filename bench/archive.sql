@@ -77,7 +77,7 @@ SELECT count(*) > 0 AS any_swap FROM swap \gset
 \qecho
 \qecho '## Swapping storage'
 \qecho
-\qecho '`router.rotate` against `router.archive(…, rotate => false)`, by the size of the base and how much of it is aged: seconds, and how many times as fast'
+\qecho '`router.rotate` against `router.archive`, by the size of the base and how much of it is aged: seconds, and how many times as fast'
 \qecho 'the swap is; median of the rounds, lowest and highest.'
 \qecho
 \qecho '| rows | aged | `archive` | `rotate` | |'

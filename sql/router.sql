@@ -341,9 +341,9 @@ COMMENT ON PROCEDURE router.redistribute(regclass, boolean)
 
 CREATE PROCEDURE router.archive(base regclass DEFAULT NULL, batch_rows integer DEFAULT 10000, time_budget interval DEFAULT NULL,
                                 lock_timeout interval DEFAULT '1 second', cutoff text DEFAULT NULL, dry_run boolean DEFAULT false,
-                                child regclass DEFAULT NULL, rotate boolean DEFAULT true)
+                                child regclass DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_archive';
-COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean, regclass, boolean)
+COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean, regclass)
     IS 'moves rows that have left the hot window from the base into their children, in batches; base NULL: of all hot routes that you own; child: no further than its end';
 
 CREATE FUNCTION router.archive_now(base regclass, cutoff text DEFAULT NULL, dry_run boolean DEFAULT false)

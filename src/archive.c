@@ -53,20 +53,11 @@
 #include "home.h"
 #include "mirror.h"
 #include "move.h"
-#include "rotate.h"
 #include "seal.h"
 #include "settle.h"
 
 /* how often children are looked for that a row needs and that somebody else is making */
 #define MAX_TRIES 20
-
-/*
- * From so many aged rows on, and this share of all, storage is swapped if all
- * else allows it. At four fifths that is as fast as moving rows, at nine tenths
- * twice as fast (bench/results/archive.md), and it keeps readers away.
- */
-#define SWAP_FROM_ROWS 50000
-#define SWAP_FROM_SHARE 0.9
 
 /* a batch into empty children, whose indexes are filled by the page, may have so many times batch_rows */
 #define EMPTY_CHILD_BATCHES 50
@@ -93,7 +84,6 @@ typedef struct Archive
 	int			created;		/* children, by the last step 3 */
 	bool		done;			/* the watermark has reached the cutoff */
 	uint64		expected;		/* rows, as the planner sees it */
-	bool		may_swap;		/* if that is less work than copying */
 	bool		missing;		/* a row needs a child that is not there, or not known to all */
 	bool		unknown;		/* the latter, of a child that step 3 did not make */
 	List	   *known;			/* children that everybody knows who has a plan */
@@ -273,18 +263,6 @@ estimate(Archive *archive)
 	return rows;
 }
 
-/* Are there so many aged rows, and so few others, that a look at them one by one pays? */
-static bool
-may_be_worth_a_swap(Archive *archive)
-{
-	Relation	base = table_open(archive->job.base, NoLock);
-	float4		all = base->rd_rel->reltuples;
-
-	table_close(base, NoLock);
-	return !archive->job.atomic && !OidIsValid(archive->child) && archive->expected >= SWAP_FROM_ROWS &&
-		archive->expected >= all * SWAP_FROM_SHARE;
-}
-
 /* Step 1. What an interrupted run announced is replaced: rows from this cutoff on are hot again, and in the base. */
 static bool
 announce(RouterJob *job)
@@ -303,7 +281,6 @@ announce(RouterJob *job)
 	if (!archive->done)
 	{
 		archive->expected = estimate(archive);
-		archive->may_swap &= may_be_worth_a_swap(archive);
 		router_job_progress(job, "move rows", InvalidOid, 0, archive->expected);
 	}
 	return true;
@@ -696,8 +673,6 @@ run_batches(Archive *archive)
 	ErrorData  *error = router_job_insist(&archive->job, announce, true);
 	int			idle = 0;
 
-	if (error == NULL && !archive->done && archive->may_swap)
-		archive->done = router_rotate_if_it_pays(&archive->job, archive->cutoff_text, &archive->moved);
 	while (error == NULL && !archive->done &&
 		   (archive->nbatches == 0 || GetCurrentTimestamp() < archive->job.deadline))
 	{
@@ -745,16 +720,15 @@ tell_rows(Archive *archive, bool dry_run)
 /*
  * Archives job->base, as router.archive does; commits in between unless the
  * job is atomic. cutoff NULL: by the hot window; child InvalidOid: all.
- * may_swap: by router.rotate, if that is less work. tell:
- * a NOTICE says the number of rows. moved: gets it, or NULL. Returns NULL
+ * tell: a NOTICE says the number of rows. moved: gets it, or NULL. Returns NULL
  * when all went well, as far as the deadline allows; else the error, which is
  * in router.events already.
  */
 ErrorData *
-router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, Oid child, bool dry_run, bool may_swap,
-					bool tell, uint64 *moved)
+router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, Oid child, bool dry_run, bool tell,
+					uint64 *moved)
 {
-	Archive		run = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff,.child = child,.may_swap = may_swap};
+	Archive		run = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff,.child = child};
 	Archive    *archive = &run;
 	ErrorData  *error = router_job_insist(&archive->job, open_base, false);
 
@@ -815,7 +789,6 @@ router_archive(PG_FUNCTION_ARGS)
 	int			batch_rows;
 	char	   *cutoff;
 	bool		dry_run;
-	bool		may_swap = PG_ARGISNULL(7) || PG_GETARG_BOOL(7);
 	Oid			child = PG_ARGISNULL(6) ? InvalidOid : PG_GETARG_OID(6);
 	List	   *bases;
 	int			failed = 0;
@@ -844,7 +817,7 @@ router_archive(PG_FUNCTION_ARGS)
 		ErrorData  *error;
 
 		job.base = lfirst_oid(lc);
-		error = router_archive_base(&job, batch_rows, cutoff, child, dry_run, may_swap, true, NULL);
+		error = router_archive_base(&job, batch_rows, cutoff, child, dry_run, true, NULL);
 		if (error == NULL)
 			error = seal_archived(&job, dry_run);
 		if (error == NULL)
@@ -886,7 +859,7 @@ router_archive_now(PG_FUNCTION_ARGS)
 	job.base = PG_GETARG_OID(0);
 	cutoff = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	error = router_archive_base(&job, PG_INT32_MAX, cutoff, InvalidOid, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2), false,
-								false, &moved);
+								&moved);
 	if (error)
 		ReThrowError(error);
 	router_job_end(&job);

@@ -23,7 +23,6 @@
  * Memory: as job.c says.
  */
 #include "compat.h"
-#include "rotate.h"
 
 #include "access/genam.h"
 #include "access/table.h"
@@ -41,6 +40,7 @@
 #include "utils/snapmgr.h"
 
 #include "home.h"
+#include "job.h"
 #include "mirror.h"
 #include "route.h"
 #include "seal.h"
@@ -49,13 +49,6 @@
 
 /* how often a row is met whose child has just been dropped, or that came late */
 #define MAX_SURVEYS 5
-
-/* archive swaps if less than one row of so many, and fewer than so many, would be moved under the lock */
-#define PAYS_FROM 10
-#define PAYS_BELOW 100000
-
-/* the lock timeout that archive grants */
-#define SHORT_TIMEOUT_MS 100
 
 PG_FUNCTION_INFO_V1(router_rotate);
 
@@ -66,10 +59,9 @@ typedef struct Rotate
 	const char *cutoff_text;	/* or NULL: by the hot window */
 	int64		cutoff;
 	bool		dry_run;
-	bool		if_it_pays;		/* else whenever it is possible */
 
 	/* the survey */
-	Oid			child;			/* or InvalidOid: no aged row, or it does not pay */
+	Oid			child;			/* or InvalidOid: no aged row */
 	uint64		stay;			/* rows that the swap brings home */
 	uint64		rest;			/* others */
 	char	   *would;			/* dry run: the name of the child */
@@ -120,15 +112,15 @@ count_of(HTAB *counts, Oid home)
 	return count;
 }
 
-/* The rows between two points of an index, up to a limit. */
+/* The rows between two points of an index. */
 static uint64
-count_range(Relation base, Relation index, const RouterKey *key, int64 from, int64 before, uint64 limit)
+count_range(Relation base, Relation index, const RouterKey *key, int64 from, int64 before)
 {
 	IndexScanDesc scan = router_key_scan(base, index, key, GetActiveSnapshot(), from, before);
 	TupleTableSlot *slot = table_slot_create(base, NULL);
 	uint64		n = 0;
 
-	while (n < limit && index_getnext_slot(scan, ForwardScanDirection, slot))
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		n++;
@@ -136,15 +128,6 @@ count_range(Relation base, Relation index, const RouterKey *key, int64 from, int
 	ExecDropSingleTupleTableSlot(slot);
 	index_endscan(scan);
 	return n;
-}
-
-/* Hot rows are counted up to here: with more of them the swap would not be worth it. */
-static uint64
-hot_limit(Rotate *rotate, Relation base)
-{
-	if (!rotate->if_it_pays || base->rd_rel->reltuples < 0)
-		return PG_UINT64_MAX;
-	return Min((uint64) base->rd_rel->reltuples / PAYS_FROM, PAYS_BELOW) + 1;
 }
 
 /*
@@ -157,12 +140,11 @@ count_by_index(Rotate *rotate, Relation base, Oid relid, RouterHomes *homes, HTA
 	Relation	index = index_open(relid, AccessShareLock);
 	RouterKey	key = hot_route(rotate)->config.keys[0];
 	TupleTableSlot *slot = table_slot_create(base, NULL);
-	uint64		limit = hot_limit(rotate, base);
 	int64		from = PG_INT64_MIN;
 	bool		ranges = true;
 
-	count_of(counts, InvalidOid)->rows = count_range(base, index, &key, rotate->cutoff, PG_INT64_MAX, limit);
-	while (ranges && from < rotate->cutoff && count_of(counts, InvalidOid)->rows < limit)
+	count_of(counts, InvalidOid)->rows = count_range(base, index, &key, rotate->cutoff, PG_INT64_MAX);
+	while (ranges && from < rotate->cutoff)
 	{
 		IndexScanDesc scan = router_key_scan(base, index, &key, GetActiveSnapshot(), from, rotate->cutoff);
 		bool		found = index_getnext_slot(scan, ForwardScanDirection, slot);
@@ -184,8 +166,7 @@ count_by_index(Rotate *rotate, Relation base, Oid relid, RouterHomes *homes, HTA
 		if (!ranges)
 			break;
 		count_of(counts, RelationGetRelid(dest->rel))->rows +=
-			count_range(base, index, &key, bound->lo, bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1,
-						PG_UINT64_MAX);
+			count_range(base, index, &key, bound->lo, bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1);
 		from = bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1;
 	}
 	ExecDropSingleTupleTableSlot(slot);
@@ -199,10 +180,9 @@ count_all(Rotate *rotate, Relation base, RouterHomes *homes, HTAB *counts)
 	RouterKey	key = hot_route(rotate)->config.keys[hot_route(rotate)->hot_level];
 	TupleTableSlot *slot = table_slot_create(base, NULL);
 	TableScanDesc scan = table_beginscan(base, GetActiveSnapshot(), 0, NULL);
-	uint64		limit = hot_limit(rotate, base);
 	Count	   *hot = count_of(counts, InvalidOid);
 
-	while (hot->rows < limit && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		bool		isnull;
 		Datum		datum = slot_getattr(slot, key.attnum, &isnull);
@@ -266,23 +246,19 @@ choose_child(Rotate *rotate, HTAB *counts)
 	table_close(child, NoLock);
 }
 
-/* Refuses a child that is not worth it, or forgets it. */
+/* Refuses a child that is not worth it. */
 static void
 weigh(Rotate *rotate)
 {
-	uint64		limit = rotate->if_it_pays ? Min((rotate->stay + rotate->rest) / PAYS_FROM, PAYS_BELOW) : rotate->stay;
-
-	if (!OidIsValid(rotate->child) || rotate->rest < limit)
+	if (!OidIsValid(rotate->child) || rotate->rest < rotate->stay)
 		return;
-	if (!rotate->if_it_pays)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("swapping the storage of \"%s\" would not save work", get_rel_name(rotate->job.base)),
-				 errdetail("%llu aged rows belong to child \"%s\", but %llu others would have to be moved.",
-						   (unsigned long long) rotate->stay, get_rel_name(rotate->child),
-						   (unsigned long long) rotate->rest),
-				 errhint("Use router.archive, which copies the rows.")));
-	rotate->child = InvalidOid;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("swapping the storage of \"%s\" would not save work", get_rel_name(rotate->job.base)),
+			 errdetail("%llu aged rows belong to child \"%s\", but %llu others would have to be moved.",
+					   (unsigned long long) rotate->stay, get_rel_name(rotate->child),
+					   (unsigned long long) rotate->rest),
+			 errhint("Use router.archive, which copies the rows.")));
 }
 
 /* Step 1. */
@@ -491,8 +467,8 @@ run(Rotate *rotate)
  * is atomic. cutoff NULL: by the hot window. NULL: all went well, and *rows
  * came home; else the error, which is in router.events already.
  */
-ErrorData *
-router_rotate_base(const RouterJob *job, const char *cutoff, bool dry_run, uint64 *rows)
+static ErrorData *
+rotate_base(const RouterJob *job, const char *cutoff, bool dry_run, uint64 *rows)
 {
 	Rotate		rotate = {.job = *job,.cutoff_text = cutoff,.dry_run = dry_run};
 	ErrorData  *error = run(&rotate);
@@ -515,30 +491,6 @@ router_rotate_base(const RouterJob *job, const char *cutoff, bool dry_run, uint6
 	return error;
 }
 
-/*
- * For router.archive: rotates job->base if that is much less work than copying
- * its aged rows, and if the locks are free for the asking. False: it is not, or
- * cannot be done; nothing happened. Nothing goes to router.events.
- */
-bool
-router_rotate_if_it_pays(const RouterJob *job, const char *cutoff, uint64 *rows)
-{
-	Rotate		rotate = {.job = *job,.cutoff_text = cutoff,.if_it_pays = true};
-	ErrorData  *error;
-
-	rotate.job.lock_timeout = Min(job->lock_timeout, SHORT_TIMEOUT_MS);
-	error = run(&rotate);
-	if (error && error->sqlerrcode != ERRCODE_FEATURE_NOT_SUPPORTED &&
-		error->sqlerrcode != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE &&
-		error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("could not rotate %s, so its rows are copied: %s", router_qualified_name(job->base),
-						error->message)));
-	*rows = rotate.done ? rotate.stay : 0;
-	return rotate.done;
-}
-
 /* CALL router.rotate(base, lock_timeout, cutoff, dry_run) */
 Datum
 router_rotate(PG_FUNCTION_ARGS)
@@ -557,7 +509,7 @@ router_rotate(PG_FUNCTION_ARGS)
 	job.base = PG_GETARG_OID(0);
 	router_job_begin(&job, fcinfo, "rotate");
 	cutoff = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
-	error = router_rotate_base(&job, cutoff, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3), &rows);
+	error = rotate_base(&job, cutoff, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3), &rows);
 	if (error)
 		ReThrowError(error);
 	router_job_end(&job);
