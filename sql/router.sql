@@ -44,8 +44,7 @@ COMMENT ON TABLE router.key_def IS 'the keys of each routed table, outermost fir
 CREATE TABLE router.child_def (
     child  regclass NOT NULL PRIMARY KEY,
     base   regclass NOT NULL,
-    bounds text[]   NOT NULL,        -- one a level; grammar in src/key.c
-    loose  boolean  NOT NULL DEFAULT false   -- rotated: older snapshots may see other rows in it, until its CHECK is validated
+    bounds text[]   NOT NULL         -- one a level; grammar in src/key.c
 );
 CREATE INDEX child_def_base_idx ON router.child_def (base);
 COMMENT ON INDEX router.child_def_base_idx IS 'the children of a base';
@@ -81,6 +80,15 @@ COMMENT ON INDEX router.unsealed_def_base_idx IS 'the broken seals of a base';
 CREATE INDEX unsealed_def_child_idx ON router.unsealed_def (child);
 COMMENT ON INDEX router.unsealed_def_child_idx IS 'the broken seals of a child';
 COMMENT ON TABLE router.unsealed_def IS 'the children that were given rows beyond their seal, until they are sealed anew';
+
+CREATE TABLE router.loose_def (
+    base    regclass NOT NULL,
+    child   regclass NOT NULL,
+    swapped xid8     NOT NULL        -- by this transaction
+);
+CREATE INDEX loose_def_base_idx ON router.loose_def (base);
+COMMENT ON INDEX router.loose_def_base_idx IS 'the children of a base that were swapped';
+COMMENT ON TABLE router.loose_def IS 'the children that were rotated, as long as somebody may have a snapshot from before; not dumped';
 
 CREATE TABLE router.global_key_def (
     base      regclass NOT NULL,
@@ -156,7 +164,7 @@ SELECT pg_catalog.pg_extension_config_dump('router.seal_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.unsealed_def', '');
 
 GRANT SELECT ON router.route_def, router.key_def, router.child_def, router.global_key_def, router.reach_def,
-    router.seal_def, router.unsealed_def TO PUBLIC;
+    router.seal_def, router.unsealed_def, router.loose_def TO PUBLIC;
 
 CREATE FUNCTION router.config_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_config_changed';

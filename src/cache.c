@@ -28,6 +28,8 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "loose.h"
+
 /* How well the marks of a hot route (watermark, pending, reach) are known. */
 typedef enum Marks
 {
@@ -324,8 +326,6 @@ add_children(RouterRoute *route, List *children)
 			bounds[i] = router_bound_parse(&route->config.keys[i], def->bounds[i]);
 		MemoryContextSwitchTo(route->cxt);
 		add_child(route, def->child, bounds, def->bounds);
-		if (def->loose)
-			route->loose = lappend_oid(route->loose, def->child);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
 	}
@@ -530,6 +530,7 @@ build_route(Oid base, Oid *parent)
 		seals = router_catalog_seals(base);
 		MemoryContextSwitchTo(cxt);
 		add_seals(route, seals, rel);
+		route->loose = router_loose_children(base);
 		MemoryContextSwitchTo(work);
 		AtEOXact_GUC(false, guc_level);
 		table_close(rel, AccessShareLock);
@@ -883,40 +884,6 @@ search_buckets(RouterKey *key, const RouterNode *node, Datum value)
 		if (hash % node->buckets[i].modulus == node->buckets[i].remainder)
 			return &node->buckets[i].target;
 	return NULL;
-}
-
-static bool
-home_is_valid(Oid child)
-{
-	Relation	rel = try_table_open(child, AccessShareLock);
-	TupleConstr *constr;
-	bool		valid = false;
-
-	if (rel == NULL)
-		return true;			/* there is nothing to read */
-	constr = RelationGetDescr(rel)->constr;
-	for (int i = 0; constr && i < constr->num_check; i++)
-		if (strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) == 0)
-			valid = constr->check[i].ccvalid;
-	table_close(rel, AccessShareLock);
-	return valid;
-}
-
-/* Children that a query has to read whatever their bounds are, by oid. The route is another one afterwards. */
-List *
-router_route_loose(const RouterRoute *route)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	if (likely(route->loose == NIL))
-		return NIL;
-	foreach(lc, list_copy(route->loose))
-	{
-		if (!home_is_valid(lfirst_oid(lc)))
-			result = lappend_oid(result, lfirst_oid(lc));
-	}
-	return result;
 }
 
 /* Where a node of a list, prefix, suffix or hash key leads to for a value, folded if that is the key's way; or NULL. */

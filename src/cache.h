@@ -89,7 +89,7 @@ typedef struct RouterRoute
 	bool		strays_known;	/* the next two are filled in */
 	List	   *strays;			/* tables that inherit from the base and are no children */
 	List	   *absent;			/* children that do not inherit from the base */
-	List	   *loose;			/* children that are always read, unless their CHECK is valid */
+	List	   *loose;			/* children that are always read, and the base with them: see loose.c */
 	int			hot_level;		/* the key that tells the age of rows, or -1: the base holds none */
 	int64		watermark;		/* hot: rows before it live in children */
 	int64		pending;		/* hot: from it on rows live in the base; between the two see home.c */
@@ -126,7 +126,6 @@ extern void router_cache_forget(RouterEntry *entry);
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
 extern int	router_node_first_range(const RouterNode *node, int64 value);
 extern const RouterTarget *router_node_value(RouterKey *key, const RouterNode *node, Datum value);
-extern List *router_route_loose(const RouterRoute *route);
 extern RouterRoute *router_cache_route_and_strays(RouterEntry *entry);
 extern bool router_route_end(RouterRoute *route, int64 value, int64 *end);
 extern RouterZone router_route_zone(RouterRoute *route, const Datum *values, const bool *isnull);

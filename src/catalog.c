@@ -48,6 +48,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog_part.h"
+#include "loose.h"
 
 enum
 {
@@ -91,8 +92,7 @@ enum
 	CHILD_CHILD = 1,
 	CHILD_BASE,
 	CHILD_BOUNDS,
-	CHILD_LOOSE,
-	CHILD_NATTS = CHILD_LOOSE,
+	CHILD_NATTS = CHILD_BOUNDS,
 };
 
 enum
@@ -709,7 +709,6 @@ read_child(HeapTuple tup, TupleDesc desc)
 	def->child = DatumGetObjectId(heap_getattr(tup, CHILD_CHILD, desc, &isnull));
 	def->base = DatumGetObjectId(heap_getattr(tup, CHILD_BASE, desc, &isnull));
 	def->bounds = text_array_elements(heap_getattr(tup, CHILD_BOUNDS, desc, &isnull), &def->nbounds);
-	def->loose = DatumGetBool(heap_getattr(tup, CHILD_LOOSE, desc, &isnull));
 	return def;
 }
 
@@ -752,35 +751,10 @@ router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds)
 	values[CHILD_CHILD - 1] = ObjectIdGetDatum(child);
 	values[CHILD_BASE - 1] = ObjectIdGetDatum(base);
 	values[CHILD_BOUNDS - 1] = text_array(bounds, nbounds);
-	values[CHILD_LOOSE - 1] = BoolGetDatum(false);
 	/* before the row, so that the message is dealt with when this returns: see router_cache_add_child */
 	CacheInvalidateRelcacheByRelid(base);
 	router_catalog_invalidate(child);
 	router_catalog_insert("child_def", values, nulls);
-}
-
-/* Says whether queries have to read a child whatever its bounds are. Nothing happens if it is none. */
-void
-router_catalog_set_loose(Oid child, bool loose)
-{
-	Relation	rel = table_open(router_catalog_relid("child_def"), RowExclusiveLock);
-	SysScanDesc scan = router_catalog_scan(rel, "child_def_pkey", CHILD_CHILD, child);
-	HeapTuple	tup = systable_getnext(scan);
-
-	if (HeapTupleIsValid(tup))
-	{
-		RouterChildDef *def = read_child(tup, RelationGetDescr(rel));
-		int			column = CHILD_LOOSE;
-		Datum		value = BoolGetDatum(loose);
-		bool		isnull = false;
-
-		tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 1, &column, &value, &isnull);
-		CatalogTupleUpdate(rel, &tup->t_self, tup);
-		router_catalog_invalidate(def->base);
-	}
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	CommandCounterIncrement();
 }
 
 /* Forgets a child, which may be gone already; does nothing for a table that is none. */
@@ -793,6 +767,7 @@ router_catalog_remove_child(Oid child)
 		return;
 	router_catalog_delete("child_def", "child_def_pkey", CHILD_CHILD, child);
 	router_catalog_remove_seal(child);
+	router_loose_remove(def->base, child);
 	router_catalog_invalidate(child);
 	router_catalog_invalidate(def->base);
 }
@@ -803,6 +778,7 @@ router_catalog_remove_all(Oid base)
 {
 	router_catalog_delete("child_def", "child_def_base_idx", CHILD_BASE, base);
 	router_catalog_remove_seals(base);
+	router_loose_remove(base, InvalidOid);
 	router_catalog_delete("global_key_def", "global_key_def_base_idx", GLOBAL_BASE, base);
 	router_catalog_remove_route(base);
 }

@@ -44,7 +44,6 @@ typedef struct RouterChildDef
 	Oid			base;
 	char	  **bounds;			/* one a level */
 	int			nbounds;
-	bool		loose;			/* old snapshots may see rows that the bounds do not hold */
 } RouterChildDef;
 
 /* One row of global_key_def: columns that are unique over the whole routed table. */
@@ -127,7 +126,6 @@ extern void router_catalog_add_event(Oid base, const char *name, const char *act
 extern void router_catalog_remove_route(Oid base);
 extern void router_catalog_remove_all(Oid base);
 extern void router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds);
-extern void router_catalog_set_loose(Oid child, bool loose);
 extern void router_catalog_remove_child(Oid child);
 extern void router_catalog_rename_key(Oid base, AttrNumber attnum, const char *column);
 

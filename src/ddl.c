@@ -61,6 +61,7 @@
 #include "entry.h"
 #include "global.h"
 #include "keep.h"
+#include "loose.h"
 #include "seal.h"
 
 PG_FUNCTION_INFO_V1(router_on_sql_drop);
@@ -651,6 +652,29 @@ check_altered_base(Oid relid, RouterConfig *route)
 	table_close(rel, AccessShareLock);
 }
 
+/* The CHECK of a child that was swapped may have been validated: then nobody may have a snapshot from before. */
+static void
+check_loose(Oid base, Oid child)
+{
+	RouterRoute *route = router_cache_route(router_cache_entry(base));
+	Relation	rel;
+	bool		valid;
+
+	if (route == NULL || !list_member_oid(route->loose, child))
+		return;
+	rel = table_open(child, NoLock);
+	valid = !router_has_unvalidated_home(rel);
+	table_close(rel, NoLock);
+	if (valid && !router_loose_wait(base, child, false))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("constraint \"%s\" of %s cannot be validated yet", ROUTER_CHECK_NAME, router_qualified_name(child)),
+				 errdetail("There are transactions with snapshots from before its storage was swapped."),
+				 errhint("Wait for the transactions in pg_stat_activity with an old backend_xmin, or end them.")));
+	if (valid)
+		router_loose_remove(base, child);
+}
+
 static void
 check_altered(Oid relid)
 {
@@ -664,6 +688,8 @@ check_altered(Oid relid)
 		router_catalog_remove_child(relid);
 		router_drop_move_trigger(relid);
 	}
+	else if (child)
+		check_loose(child->base, relid);
 	if (route)
 	{
 		check_altered_base(relid, route);

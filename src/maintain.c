@@ -375,7 +375,8 @@ archive(Maintain *maintain)
 	if (!maintain->hot || is_late(maintain))
 		return;
 	maintain->job.action = "archive";
-	error = router_archive_base(&maintain->job, maintain->batch_rows, NULL, InvalidOid, maintain->dry_run, true, &moved);
+	error = router_archive_base(&maintain->job, maintain->batch_rows, NULL, InvalidOid, maintain->dry_run, true,
+								&moved);
 	maintain->changed += moved;
 	if (error)
 		warn(maintain, "archive", error);

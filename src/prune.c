@@ -64,6 +64,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "loose.h"
 #include "qual.h"
 #include "scan.h"
 #include "waitpoint.h"
@@ -475,7 +476,7 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, Groun
 		result = lappend_oid(result, lfirst_oid(lc));
 		sorted = false;
 	}
-	foreach(lc, router_route_loose(route))
+	foreach(lc, route->loose)
 	{
 		result = list_append_unique_oid(result, lfirst_oid(lc));
 		sorted = false;
@@ -625,6 +626,18 @@ all_are_newer(RouterEntry *entry, int64 newest)
 		router_cache_marks(entry, GetActiveSnapshot(), &watermark, &reach) && newest < watermark;
 }
 
+/* With router.read_hot: does the base hold what it held for every snapshot of this session? */
+static void
+check_read_hot(RouterEntry *entry, Oid base)
+{
+	if (router_cache_route(entry)->loose != NIL && router_loose_is_seen(base))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("\"%s\" was rotated after a snapshot of this session was taken", get_rel_name(base)),
+				 errdetail("With router.read_hot only the base is read, which holds other rows since then."),
+				 errhint("Run the transaction again.")));
+}
+
 /* Second call, for the first child: the clauses are known, bring the survivors. */
 static void
 expand(PlannerInfo *root, Held *table, RelOptInfo *first)
@@ -652,13 +665,16 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	hot = route && route->hot_level >= 0;
 	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL || !hot)
 		children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo, table->rte->rellockmode, &grounds);
+	else
+		check_read_hot(entry, table->rte->relid);
 	if (table->empty)
 	{
 		left_out = true;
 		root->simple_rte_array[table->first]->inh = false;
 		root->simple_rte_array[table->first]->self_reference = true;	/* for router_prune_verify */
 	}
-	else if (hot && grounds.newest != PG_INT64_MAX && all_are_newer(entry, grounds.newest))
+	else if (hot && grounds.newest != PG_INT64_MAX && router_cache_route(entry)->loose == NIL &&
+			  all_are_newer(entry, grounds.newest))
 	{
 		left_out = true;
 		note_newest(root->simple_rte_array[table->first], grounds.newest);

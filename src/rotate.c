@@ -30,8 +30,6 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "storage/proc.h"
-#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
@@ -41,6 +39,7 @@
 
 #include "home.h"
 #include "job.h"
+#include "loose.h"
 #include "mirror.h"
 #include "route.h"
 #include "seal.h"
@@ -67,7 +66,6 @@ typedef struct Rotate
 	char	   *would;			/* dry run: the name of the child */
 
 	bool		done;
-	TransactionId xid;			/* that swapped */
 	uint64		moved;
 } Rotate;
 
@@ -368,9 +366,8 @@ swap(RouterJob *job)
 	}
 	router_storage_pair(&pair, base, child);
 	router_storage_swap(&pair, "router.rotate");
-	router_catalog_set_loose(rotate->child, true);
+	router_loose_add(job->base, rotate->child);
 	rotate->moved = 0;
-	rotate->xid = GetTopTransactionId();
 	router_put_watermark(rotate->entry, rotate->cutoff, hot_route(rotate)->pending);
 	done = send_rows_home(rotate, job->base) && send_rows_home(rotate, rotate->child);
 	table_close(child, NoLock);
@@ -379,27 +376,24 @@ swap(RouterJob *job)
 	return done;
 }
 
-/* Waits for those who have a snapshot to which the swap has not happened: to the end of their transactions. */
-static void
-wait_for_old_snapshots(TransactionId xid)
-{
-	VirtualTransactionId *older;
-	int			n;
-
-	older = GetCurrentVirtualXIDs(xid, true, false, PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC, &n);
-	for (int i = 0; i < n; i++)
-		(void) VirtualXactLock(older[i], true);
-}
-
-/* Step 3. Two that wait for each other are told apart by the deadlock detector, and try again. */
+/*
+ * Step 3. Two that wait for each other are told apart by the deadlock detector,
+ * and try again. If the child was swapped once more meanwhile, that run does it.
+ */
 static bool
 validate(RouterJob *job)
 {
 	Rotate	   *rotate = (Rotate *) job;
-	char	   *name = router_qualified_name(rotate->child);
+	RouterChildDef *def;
+	char	   *name;
 
-	wait_for_old_snapshots(rotate->xid);
-	router_catalog_set_loose(rotate->child, false);
+	(void) router_loose_wait(job->base, rotate->child, true);
+	LockRelationOid(rotate->child, ShareUpdateExclusiveLock);
+	def = router_catalog_child(rotate->child);
+	if (def == NULL || def->base != job->base || !router_loose_wait(job->base, rotate->child, false))
+		return true;
+	name = router_qualified_name(rotate->child);
+	router_loose_remove(job->base, rotate->child);
 	router_run("ALTER TABLE %s VALIDATE CONSTRAINT %s", name, ROUTER_CHECK_NAME);
 	router_run("ANALYZE %s", name);
 	return true;
@@ -416,7 +410,7 @@ finish(Rotate *rotate)
 				 errmsg("constraint \"%s\" of %s is not validated yet: %s", ROUTER_CHECK_NAME,
 						router_qualified_name(rotate->child),
 						error ? error->message : "snapshots older than this transaction may be in use"),
-				 errhint("Queries read the child without need until ALTER TABLE %s VALIDATE CONSTRAINT %s.",
+				 errhint("Queries read base and child without need until ALTER TABLE %s VALIDATE CONSTRAINT %s.",
 						 router_qualified_name(rotate->child), ROUTER_CHECK_NAME)));
 }
 

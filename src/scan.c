@@ -623,7 +623,6 @@ choose(RouterAppend *node, Tables *tables, bool late, int *wanted)
 	RouterRoute *route;
 	RouterSurvivors survivors;
 	RouterArgs	args;
-	List	   *loose = NIL;
 	bool		base_wanted = true;
 	MemoryContext old;
 	ListCell   *lc;
@@ -645,8 +644,6 @@ choose(RouterAppend *node, Tables *tables, bool late, int *wanted)
 		}
 		route = known_route(node);
 	}
-	if (route && (loose = router_route_loose(route)) != NIL)
-		route = known_route(node);
 	if (route == NULL)
 	{
 		foreach(lc, tables->relids)
@@ -664,7 +661,7 @@ choose(RouterAppend *node, Tables *tables, bool late, int *wanted)
 	}
 	if (node->watermark_known && route->hot_level >= 0)
 	{
-		base_wanted = survivors.ageless || survivors.newest >= node->watermark;
+		base_wanted = route->loose != NIL || survivors.ageless || survivors.newest >= node->watermark;
 		if (!survivors.ageless && survivors.oldest >= node->reach && node->reach != PG_INT64_MAX)
 			survivors.nchildren = 0;
 	}
@@ -679,7 +676,7 @@ choose(RouterAppend *node, Tables *tables, bool late, int *wanted)
 		if (place < list_length(tables->members) && list_nth_oid(tables->members, place) == survivors.children[i])
 			wanted[n++] = list_nth_int(tables->places, place);
 	}
-	foreach(lc, loose)
+	foreach(lc, route->loose)
 	{
 		place = seek(tables->members, 0, lfirst_oid(lc));
 		if (place < list_length(tables->members) && list_nth_oid(tables->members, place) == lfirst_oid(lc))

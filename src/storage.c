@@ -80,6 +80,12 @@ check_tables(Relation base, Relation child)
 		refuse(child, ERRCODE_FEATURE_NOT_SUPPORTED, "A foreign key refers to the base.", NULL);
 }
 
+static bool
+is_not_null(TupleDesc desc, int i)
+{
+	return TupleDescAttr(desc, i)->attnotnull && router_not_null_is_valid(desc, i);
+}
+
 static void
 check_columns(Relation base, Relation child)
 {
@@ -102,10 +108,10 @@ check_columns(Relation base, Relation child)
 		refuse(child, ERRCODE_FEATURE_NOT_SUPPORTED,
 			   "Their rows are not laid out alike: a column was dropped, or stands in another place.", NULL);
 	for (int i = 0; i < x->natts; i++)
-		if (TupleDescAttr(y, i)->attnotnull && router_not_null_is_valid(y, i) &&
-			!(TupleDescAttr(x, i)->attnotnull && router_not_null_is_valid(x, i)))
+		if (is_not_null(x, i) != is_not_null(y, i))
 			refuse(child, ERRCODE_FEATURE_NOT_SUPPORTED,
-				   psprintf("Column \"%s\" may be null in the base only.", NameStr(TupleDescAttr(x, i)->attname)), NULL);
+				   psprintf("Column \"%s\" may be null in one of them only.", NameStr(TupleDescAttr(x, i)->attname)),
+				   NULL);
 }
 
 static Node *
@@ -176,12 +182,12 @@ same_check(HeapTuple a, HeapTuple b)
 	return !a_null && !b_null && equal(stringToNode(TextDatumGetCString(x)), stringToNode(TextDatumGetCString(y)));
 }
 
-/* Do the rows of the base satisfy this constraint of the child, since the base has it as well? */
+/* Do the rows of the other table satisfy this constraint, since that has it as well? */
 static bool
-is_kept_by_base(Oid base, HeapTuple tup)
+is_kept_by(Oid other, HeapTuple tup)
 {
 	Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tup);
-	HeapTuple	own = find_constraint(base, NameStr(form->conname), form->contype);
+	HeapTuple	own = find_constraint(other, NameStr(form->conname), form->contype);
 	bool		kept;
 
 	if (own == NULL)
@@ -198,8 +204,13 @@ is_kept_by_base(Oid base, HeapTuple tup)
 	return kept;
 }
 
+/*
+ * Does the other table keep the constraints of one? Those of the child, since
+ * rows come to it to stay. The CHECKs of the base, since planners trust them, and older
+ * snapshots see the rows of the child there.
+ */
 static void
-check_constraints(Relation base, Relation child)
+check_constraints(Relation rel_of, Relation other, Relation child)
 {
 	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
 	ScanKeyData key;
@@ -207,20 +218,22 @@ check_constraints(Relation base, Relation child)
 	HeapTuple	tup;
 
 	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(RelationGetRelid(child)));
+				ObjectIdGetDatum(RelationGetRelid(rel_of)));
 	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
 	while ((tup = systable_getnext(scan)) != NULL)
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tup);
 
 		/* what belongs to another constraint is as that is */
-		if ((form->contype != CONSTRAINT_CHECK && form->contype != CONSTRAINT_FOREIGN) || !form->convalidated ||
-			OidIsValid(form->conparentid) || strcmp(NameStr(form->conname), ROUTER_CHECK_NAME) == 0)
+		if ((form->contype != CONSTRAINT_CHECK && (form->contype != CONSTRAINT_FOREIGN || other == child)) ||
+			!form->convalidated || OidIsValid(form->conparentid) ||
+			strcmp(NameStr(form->conname), ROUTER_CHECK_NAME) == 0)
 			continue;
-		if (!is_kept_by_base(RelationGetRelid(base), tup))
+		if (!is_kept_by(RelationGetRelid(other), tup))
 			refuse(child, ERRCODE_FEATURE_NOT_SUPPORTED,
-				   psprintf("Constraint \"%s\" of the child is not one of the base.", NameStr(form->conname)),
-				   "Drop it or add it to the base, or use router.archive.");
+				   psprintf("Constraint \"%s\" of \"%s\" is not one of \"%s\".", NameStr(form->conname),
+							RelationGetRelationName(rel_of), RelationGetRelationName(other)),
+				   "Drop it or add it to the other, or use router.archive.");
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -301,7 +314,8 @@ router_storage_pair(RouterStoragePair *pair, Relation base, Relation child)
 	check_tables(base, child);
 	check_columns(base, child);
 	check_generated(base, child);
-	check_constraints(base, child);
+	check_constraints(child, base, child);
+	check_constraints(base, child, child);
 	check_indexes(base, child, &pair->base_indexes, &pair->child_indexes);
 	check_published(base, child);
 	check_published(child, child);

@@ -39,6 +39,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "loose.h"
 #include "route.h"
 
 #include "global.h"
@@ -111,11 +112,13 @@ sync_home(const RouterMirror *request, Oid base, Oid child)
 	char	   *condition = route ? router_home_condition(route, child) : NULL;
 	const char *word = router_table_word(child);
 	char	   *name = router_qualified_name(child);
+	bool		loose = !router_loose_wait(base, child, false);
 	bool		valid = true;
 	Node	   *there = home_check(child, &valid);
 	int			differences = 0;
 
-	if (condition == NULL ? there == NULL : there && valid && router_same_condition(child, condition, there))
+	if (condition == NULL ? there == NULL :
+		there && (valid || loose) && router_same_condition(child, condition, there))
 		return 0;
 	differs(request, &differences, child, "check",
 			condition == NULL ? "drop constraint \"" ROUTER_CHECK_NAME "\"" :
@@ -127,7 +130,10 @@ sync_home(const RouterMirror *request, Oid base, Oid child)
 	if (there)
 		router_run("ALTER %s %s DROP CONSTRAINT %s", word, name, ROUTER_CHECK_NAME);
 	if (condition)
-		router_run("ALTER %s %s ADD CONSTRAINT %s CHECK (%s)", word, name, ROUTER_CHECK_NAME, condition);
+		router_run("ALTER %s %s ADD CONSTRAINT %s CHECK (%s)%s", word, name, ROUTER_CHECK_NAME, condition,
+				   loose ? " NOT VALID" : "");
+	if (!valid && !loose)
+		router_loose_remove(base, child);
 	return differences;
 }
 

@@ -54,6 +54,7 @@
 
 #include "entry.h"
 #include "home.h"
+#include "loose.h"
 #include "mirror.h"
 #include "mover.h"
 #include "statement.h"
@@ -544,22 +545,6 @@ move_at_once(Source *source, TriggerData *trigdata, EState *estate, ResultRelInf
 }
 
 /*
- * May an older snapshot see rows in a child that do not satisfy its CHECK? So
- * it is after a swap of storage (rotate.c). The trigger has the row locked, and
- * finds that it has changed, before that CHECK is evaluated.
- */
-static bool
-has_unvalidated_home(Relation rel)
-{
-	TupleConstr *constr = RelationGetDescr(rel)->constr;
-
-	for (int i = 0; constr && i < constr->num_check; i++)
-		if (!constr->check[i].ccvalid && strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) == 0)
-			return true;
-	return false;
-}
-
-/*
  * A row stayed where it was. If that will be so for all rows that the statement
  * updates in this table, they need not come here: see router_update_start, which
  * leaves it to us where there are many tables.
@@ -575,7 +560,7 @@ stop_firing(Source *source, TriggerData *trigdata)
 	/* not for a child that an INSERT ... ON CONFLICT wears: it has no columns of its own to ask for */
 	if (rri == NULL || rri->ri_RangeTableIndex == 0 || estate->es_plannedstmt == NULL ||
 		estate->es_plannedstmt->commandType != CMD_UPDATE || route == NULL || source->map ||
-		has_unvalidated_home(trigdata->tg_relation))
+		router_has_unvalidated_home(trigdata->tg_relation))
 		return;
 	(void) router_mask_move(rri->ri_TrigDesc, &route->config, ExecGetUpdatedCols(rri, estate));
 }
@@ -661,7 +646,7 @@ router_update_start(ModifyTableState *mtstate, RouterEntry *entry)
 		return;
 	updated = ExecGetUpdatedCols(root, mtstate->ps.state);
 	for (int i = 0; i < mtstate->mt_nrels; i++)
-		if (!has_unvalidated_home(mtstate->resultRelInfo[i].ri_RelationDesc) &&
+		if (!router_has_unvalidated_home(mtstate->resultRelInfo[i].ri_RelationDesc) &&
 			router_mask_move(mtstate->resultRelInfo[i].ri_TrigDesc, &route->config, updated))
 			router_skip_check(&mtstate->resultRelInfo[i], mtstate->ps.state);
 }

@@ -1,6 +1,6 @@
 -- router.rotate: turnover of a hot base by a swap of storage. Checklist B7.
 \ir include/helpers.sql
-\set tests 73
+\set tests 74
 SELECT plan(:tests);
 SELECT format('CREATE EXTENSION %I', name) FROM pg_available_extensions WHERE name = 'amcheck' \gexec
 
@@ -203,15 +203,17 @@ SELECT is(test.turnover(), 'done', 'a column added');
 CALL test.prepare('CREATE INDEX mine ON h_y2024 (v)');
 SELECT is(test.turnover(), '0A000: Index "mine" has no counterpart, or is not valid.', 'an index of the child');
 CALL test.prepare('ALTER TABLE h_y2024 ADD CHECK (v > 0)');
-SELECT is(test.turnover(), '0A000: Constraint "h_y2024_v_check" of the child is not one of the base.', 'a CHECK of the child');
+SELECT is(test.turnover(), '0A000: Constraint "h_y2024_v_check" of "h_y2024" is not one of "h".', 'a CHECK of the child');
+CALL test.prepare('ALTER TABLE h ADD CHECK (v > 0) NO INHERIT; ALTER TABLE h_y2024 DROP CONSTRAINT IF EXISTS h_v_check');
+SELECT is(test.turnover(), '0A000: Constraint "h_v_check" of "h" is not one of "h_y2024".', 'a CHECK of the base alone');
 CALL test.prepare('ALTER TABLE h_y2024 ADD CHECK (v > 0) NOT VALID');
 SELECT is(test.turnover(), 'done', 'one that is not valid promises nothing');
 CALL test.prepare('ALTER TABLE h_y2024 ALTER v SET NOT NULL');
-SELECT is(test.turnover(), '0A000: Column "v" may be null in the base only.', 'NOT NULL of the child');
+SELECT is(test.turnover(), '0A000: Column "v" may be null in one of them only.', 'NOT NULL of the child');
 CALL test.prepare('ALTER TABLE h ALTER v SET NOT NULL');
 SELECT is(test.turnover(), 'done', 'NOT NULL of both');
 CALL test.prepare('ALTER TABLE h_y2024 ADD FOREIGN KEY (v) REFERENCES unit');
-SELECT is(test.turnover(), '0A000: Constraint "h_y2024_v_fkey" of the child is not one of the base.', 'a foreign key of the child');
+SELECT is(test.turnover(), '0A000: Constraint "h_y2024_v_fkey" of "h_y2024" is not one of "h".', 'a foreign key of the child');
 CALL test.prepare('ALTER INDEX h_d SET (fillfactor = 50); ALTER INDEX h_y2024_d SET (fillfactor = 60)');
 SELECT is(test.turnover(), '0A000: Indexes "h_d" and "h_y2024_d" have other options or tablespaces.', 'options of an index');
 CALL test.prepare('CREATE PUBLICATION p FOR TABLE h');
