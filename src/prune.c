@@ -28,6 +28,7 @@
 #include "compat.h"
 #include "prune.h"
 
+#include "access/heapam.h"
 #include "access/relation.h"
 #include "access/parallel.h"
 #include "access/sysattr.h"
@@ -98,6 +99,9 @@ typedef struct Grounds
 	bool		clock;			/* the time did not fall far behind that of planning */
 } Grounds;
 
+/* The pages that core takes a table for that is small and was never vacuumed: it may grow before it is. */
+#define NEW_TABLE_PAGES 10
+
 /* How far from zero the value may be that a left out base notes: a double tells each from the next. */
 #define NOTABLE_AGE (INT64CONST(1) << 53)
 
@@ -111,6 +115,9 @@ static bool computes = false;	/* one of them may make something of the rows of s
 static RelOptInfo *waiting = NULL;	/* its clauses come back when the next child is added */
 static List *waiting_clauses;
 static bool stand_back = false; /* all children are wanted */
+static PlannerInfo *expanded_root = NULL;	/* the table that was expanded last */
+static Index expanded;
+static int	nexpanded;			/* its children in the plan */
 static bool leaves_out = false; /* there is something for router_prune_verify */
 static int	last_left_out = 0;	/* no plan of this session has such an entry further down its range table */
 static TimestampTz latest_clock = DT_NOBEGIN;	/* the latest time that a plan of this session rests on */
@@ -693,6 +700,9 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 		(route && (rel->joininfo != NIL || rel->has_eclass_joins || !bms_is_empty(rel->lateral_relids)));
 	nplanned = list_length(root->append_rel_list);
 	room = list_length(children);
+	expanded_root = root;
+	expanded = table->rti;
+	nexpanded = room;
 	computes |= room > 1 && (root->parse->groupClause != NIL || root->parse->hasAggs || root->parse->hasWindowFuncs ||
 							 root->parse->distinctClause != NIL || root->parse->sortClause != NIL);
 	if (room > 0)
@@ -716,6 +726,40 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	table_close(base, NoLock);
 }
 
+/*
+ * Children that were never vacuumed or analyzed share the pages that core would
+ * take each of them for: a thousand small ones are a small table.
+ */
+static void
+estimate_new_child(PlannerInfo *root, Oid relid, RelOptInfo *rel)
+{
+	Index		parent = root->append_rel_array[rel->relid]->parent_relid;
+	RangeTblEntry *rte = root->simple_rte_array[parent];
+	RouterRoute *route;
+	Relation	child;
+	BlockNumber pages;
+	int			n;
+	ListCell   *lc;
+
+	if (rel->pages != NEW_TABLE_PAGES || rte->rtekind != RTE_RELATION || rte->relid == relid)
+		return;
+	route = router_cache_route(router_cache_entry(rte->relid));
+	if (route == NULL)
+		return;
+	n = root == expanded_root && parent == expanded ? nexpanded : route->nchildren;
+	child = table_open(relid, NoLock);
+	if (child->rd_rel->relkind == RELKIND_RELATION && child->rd_rel->reltuples < 0 &&
+		child->rd_tableam->relation_estimate_size == GetHeapamTableAmRoutine()->relation_estimate_size)
+	{
+		pages = Max(RelationGetNumberOfBlocks(child), NEW_TABLE_PAGES / Max(n, 1));
+		rel->tuples = Min(rel->tuples, rint(rel->tuples * pages / NEW_TABLE_PAGES));
+		rel->pages = Min(rel->pages, pages);
+		foreach(lc, rel->indexlist)
+			lfirst_node(IndexOptInfo, lc)->tuples = Min(lfirst_node(IndexOptInfo, lc)->tuples, rel->tuples);
+	}
+	table_close(child, NoLock);
+}
+
 static void
 relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 {
@@ -723,6 +767,8 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 
 	if (previous_relation_info)
 		previous_relation_info(root, relid, inhparent, rel);
+	if (rel->reloptkind == RELOPT_OTHER_MEMBER_REL && !inhparent)
+		estimate_new_child(root, relid, rel);
 	if (waiting)
 		waiting->baserestrictinfo = waiting_clauses;
 	waiting = NULL;
@@ -851,6 +897,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	computes = false;
 	leaves_out = false;
 	waiting = NULL;
+	expanded_root = NULL;
 	exclusion_stays = false;
 	/* a cursor: WHERE CURRENT OF looks for a row mark of each child, or for a scan below an Append */
 	is_cursor = (cursor_options & CURSOR_OPT_FAST_PLAN) != 0;
