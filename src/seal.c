@@ -47,6 +47,7 @@
 #include "utils/snapmgr.h"
 
 #include "seal.h"
+#include "waitpoint.h"
 
 /* how often a seal is made wider before writers win */
 #define MAX_WIDENINGS 5
@@ -285,6 +286,7 @@ fence(RouterJob *job)
 	name = router_qualified_name(sealing->child);
 	router_run("ALTER TABLE %s ADD CONSTRAINT %s CHECK ((%s) OR router.unseal(tableoid)) NOT VALID", name,
 			   ROUTER_SEAL_NAME, condition.data);
+	ROUTER_WAITPOINT("fenced");
 	AtEOXact_GUC(false, guc_level);
 	return true;
 }
