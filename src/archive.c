@@ -271,7 +271,12 @@ announce(RouterJob *job)
 	RouterRoute *route;
 	int64		pending;
 
-	LockRelationOid(archive->job.base, archive->job.atomic ? AccessExclusiveLock : ShareRowExclusiveLock);
+	/* a transaction that keeps everybody away from the base must not wait for who creates children, and wants it */
+	if (archive->job.atomic)
+		router_lock_these(router_lock_add(router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock), job->base,
+										  AccessExclusiveLock));
+	else
+		LockRelationOid(job->base, ShareRowExclusiveLock);
 	find_cutoff(archive);
 	route = hot_route(archive);
 	archive->done = archive->cutoff <= route->watermark;

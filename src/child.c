@@ -3,10 +3,8 @@
  *		Creates children: name, CHECK, table, catalog row, rows from the default
  *		child. For a statement that needs one and for the admin functions alike.
  *
- * Lock order, for everything that creates children:
- *	1. the creation lock: one a database, ShareUpdateExclusive on the extension
- *	   object. All creators pass here first, so that two of them cannot each
- *	   hold what the other wants, whatever bases they work on in whatever order;
+ * Lock order, for everything that creates children (lock.c waits for one at a time):
+ *	1. the creation lock;
  *	2. the base, ShareUpdateExclusive: conflicts with no reader or writer. DDL
  *	   and VACUUM on the base wait for us or we for them;
  *	3. the default child, if any, ShareRowExclusive: taken only if free when a
@@ -55,70 +53,7 @@
 #include "mirror.h"
 #include "move.h"
 
-/* -------------------------------------------------------------------- locks */
-
-/* Takes locks 1 and 2 of the order above. */
-void
-router_lock_creation(Oid base)
-{
-	LockDatabaseObject(ExtensionRelationId, get_extension_oid("router", false), 0, ShareUpdateExclusiveLock);
-	LockRelationOid(base, ShareUpdateExclusiveLock);
-}
-
-/* The route of a base whose creation locks are held; an error if it is gone. */
-RouterRoute *
-router_route_locked(RouterEntry *entry)
-{
-	RouterRoute *route = router_cache_route(entry);
-
-	if (route == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the route was dropped while the statement waited"),
-				 errhint("Run the statement again.")));
-	return route;
-}
-
-/*
- * Takes locks 1 to 3, for the admin functions. The default child may be held by
- * a writer that waits for lock 1: so it is only waited for without that.
- */
-RouterRoute *
-router_lock_children(RouterEntry *entry, Oid base)
-{
-	for (;;)
-	{
-		RouterRoute *route;
-		Oid			default_child;
-
-		router_lock_creation(base);
-		route = router_route_locked(entry);
-		default_child = route->default_child;
-		if (!OidIsValid(default_child) || ConditionalLockRelationOid(default_child, ShareRowExclusiveLock))
-			return router_route_locked(entry);
-		router_unlock_creation(base);
-		LockRelationOid(default_child, ShareRowExclusiveLock);
-		UnlockRelationOid(default_child, ShareRowExclusiveLock);
-	}
-}
-
-/* Gives them back when nothing was changed under them. */
-void
-router_unlock_creation(Oid base)
-{
-	UnlockRelationOid(base, ShareUpdateExclusiveLock);
-	UnlockDatabaseObject(ExtensionRelationId, get_extension_oid("router", false), 0, ShareUpdateExclusiveLock);
-}
-
-/* Does this transaction hold lock 1, having created a child or looked after some? */
-bool
-router_creation_is_locked(void)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, get_extension_oid("router", false), 0);
-	return router_lock_is_held(&tag, ShareUpdateExclusiveLock);
-}
+/* ------------------------------------------------------------------- owners */
 
 Oid
 router_relation_owner(Oid relid)
@@ -788,14 +723,15 @@ row_belongs(RouterRoute *route, RouterBound **bounds, const AttrMap *map, TupleT
 }
 
 /*
- * Does the default child, which is locked, hold a row that these bounds hold?
+ * Does the default child, which is locked, hold a row that one of these (of RouterBound *[nkeys]) holds?
  */
-static bool
-default_child_has(RouterEntry *entry, RouterBound **bounds)
+bool
+router_default_child_has(RouterEntry *entry, List *wanted)
 {
 	RouterRoute *route = router_route_locked(entry);
 	Relation	from = table_open(route->default_child, NoLock);
 	bool		found = false;
+	ListCell   *lc;
 
 	if (from->rd_rel->relkind == RELKIND_RELATION && RelationGetNumberOfBlocks(from) > 0)
 	{
@@ -809,7 +745,8 @@ default_child_has(RouterEntry *entry, RouterBound **bounds)
 		while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
 		{
 			CHECK_FOR_INTERRUPTS();
-			found = row_belongs(route, bounds, map, slot);
+			foreach(lc, wanted)
+				found |= row_belongs(route, lfirst(lc), map, slot);
 		}
 		table_endscan(scan);
 		UnregisterSnapshot(snapshot);
@@ -879,9 +816,9 @@ router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds)
 	if (!OidIsValid(default_child) || default_child == child)
 		return;
 	LockRelationOid(default_child, ShareRowExclusiveLock);
-	if (!default_child_has(entry, bounds))
+	if (!router_default_child_has(entry, list_make1(bounds)))
 		return;
-	/* a query planned without the child must not get a snapshot in which the rows are there */
+	/* its caller has locked the base, if this is not to wait with the default child in hand */
 	base = table_open(route->config.base, AccessExclusiveLock);
 	from = table_open(default_child, NoLock);
 	to = table_open(child, RowExclusiveLock);
@@ -926,7 +863,7 @@ router_child_create_home(RouterEntry *entry, const Datum *values, const bool *is
 		return child;
 	if (!router_child_bounds(route, values, isnull, &again, bounds))
 		elog(ERROR, "row has no bounds");
-	if (OidIsValid(route->default_child) && default_child_has(entry, bounds) &&
+	if (OidIsValid(route->default_child) && router_default_child_has(entry, list_make1(bounds)) &&
 		!ConditionalLockRelationOid(base, AccessExclusiveLock))
 	{
 		UnlockRelationOid(route->default_child, ShareRowExclusiveLock);

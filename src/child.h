@@ -5,13 +5,8 @@
 #ifndef ROUTER_CHILD_H
 #define ROUTER_CHILD_H
 
-#include "cache.h"
+#include "lock.h"
 
-extern void router_lock_creation(Oid base);
-extern void router_unlock_creation(Oid base);
-extern bool router_creation_is_locked(void);
-extern RouterRoute *router_lock_children(RouterEntry *entry, Oid base);
-extern RouterRoute *router_route_locked(RouterEntry *entry);
 extern Oid	router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name);
 extern Oid	router_child_create_home(RouterEntry *entry, const Datum *values, const bool *isnull);
 extern bool router_child_bounds(RouterRoute *route, const Datum *values, const bool *isnull,
@@ -24,6 +19,7 @@ extern char *router_bounds_display(RouterRoute *route, RouterBound **bounds);
 extern char *router_row_display(RouterRoute *route, const Datum *values, const bool *isnull);
 extern uint64 router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relation to, bool leave);
 extern bool router_child_is_told(const Node *command);
+extern bool router_default_child_has(RouterEntry *entry, List *wanted);
 extern void router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds);
 extern void router_check_label(RouterKey *key, Oid owner, const char *time_zone);
 extern void router_register_child(RouterEntry *entry, Oid child, RouterBound **bounds);

@@ -169,57 +169,30 @@ require_arguments(FunctionCallInfo fcinfo, int n, const char *function)
 
 /* --------------------------------------------------------------------- locks */
 
+typedef struct Family
+{
+	Oid			base;
+	LOCKMODE	mode;
+} Family;
+
 static List *
-family(Oid base)
+find_family(void *arg, bool locked)
 {
-	List	   *tables = list_make1_oid(base);
-	ListCell   *lc;
+	Family	   *family = arg;
 
-	foreach(lc, router_catalog_children(base))
-		tables = lappend_oid(tables, ((RouterChildDef *) lfirst(lc))->child);
-	list_sort(tables, list_oid_cmp);
-	return tables;
+	return list_concat(router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock),
+					   router_lock_family(family->base, family->mode));
 }
 
-/* Locks all tables of a routed table, or none and returns the one that is busy. */
-static Oid
-try_lock(List *tables, LOCKMODE mode)
-{
-	ListCell   *lc;
-
-	foreach(lc, tables)
-	{
-		if (ConditionalLockRelationOid(lfirst_oid(lc), mode))
-			continue;
-		for (int i = 0; i < foreach_current_index(lc); i++)
-			UnlockRelationOid(list_nth_oid(tables, i), mode);
-		return lfirst_oid(lc);
-	}
-	return InvalidOid;
-}
-
-/* Takes the creation locks and locks the base and all children; returns these. */
+/* Takes the creation lock and locks the base and all children; returns these. */
 static List *
 lock_family(RouterEntry *entry, Oid base, LOCKMODE mode)
 {
-	for (;;)
-	{
-		List	   *tables;
-		Oid			busy;
+	Family		family = {.base = base,.mode = mode};
 
-		router_lock_creation(base);
-		(void) router_route_locked(entry);
-		tables = family(base);
-		busy = try_lock(tables, mode);
-		if (!OidIsValid(busy))
-		{
-			(void) router_route_locked(entry);
-			return tables;
-		}
-		router_unlock_creation(base);
-		LockRelationOid(busy, mode);
-		UnlockRelationOid(busy, mode);
-	}
+	router_lock_all(find_family, &family);
+	(void) router_route_locked(entry);
+	return lcons_oid(base, router_children_by_oid(base));
 }
 
 /* A statement of this session that writes to the table would not know of the change. */

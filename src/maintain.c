@@ -318,13 +318,22 @@ find_wanted(RouterJob *job)
 	return true;
 }
 
+static bool
+takes_wanted(RouterCreation *creation)
+{
+	Maintain   *maintain = creation->arg;
+	List	   *wanted = router_premake_bounds(router_route_locked(maintain->entry), maintain->steps, true);
+
+	return wanted != NIL && router_default_child_has(maintain->entry, list_make1(linitial(wanted)));
+}
+
 /* Makes the first of them that is still missing. */
 static bool
 make_wanted(RouterJob *job)
 {
 	Maintain   *maintain = (Maintain *) job;
-	RouterRoute *route = router_lock_children(maintain->entry, job->base);
-	List	   *wanted = router_premake_bounds(route, maintain->steps, true);
+	RouterCreation creation = {.entry = maintain->entry,.base = job->base,.takes_rows = takes_wanted,.arg = maintain};
+	List	   *wanted = router_premake_bounds(router_lock_children(&creation), maintain->steps, true);
 	Oid			child;
 
 	maintain->made_name = NULL;

@@ -188,21 +188,46 @@ require(FunctionCallInfo fcinfo, int nargs, const char *what)
 
 /* ------------------------------------------------------------ create_child */
 
+/* The bounds given for a child. */
+typedef struct Given
+{
+	ArrayType  *array;
+	RouterBound **bounds;		/* NULL: a child holds these values already */
+} Given;
+
+static bool
+takes_given(RouterCreation *creation)
+{
+	Given	   *given = creation->arg;
+
+	given->bounds = parse_bounds(router_route_locked(creation->entry), given->array);
+	return given->bounds && router_default_child_has(creation->entry, list_make1(given->bounds));
+}
+
+/* Takes the locks for making or attaching a child, and reads its bounds under them. */
+static RouterBound **
+lock_for_bounds(RouterEntry *entry, Oid base, ArrayType *array, List *others)
+{
+	Given		given = {.array = array};
+	RouterCreation creation = {.entry = entry,.base = base,.others = others,.takes_rows = takes_given,.arg = &given};
+	RouterRoute *route = router_lock_children(&creation);
+
+	return parse_bounds(route, array);
+}
+
 /* router.create_child(base, bounds, child_name, dry_run). Nothing happens if the child is there. */
 Datum
 router_create_child(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
 	RouterEntry *entry;
-	RouterRoute *route;
 	RouterBound **bounds;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
 	require(fcinfo, 2, "router.create_child");
 	entry = router_owned_route(PG_GETARG_OID(0));
-	route = router_lock_children(entry, PG_GETARG_OID(0));
-	bounds = parse_bounds(route, PG_GETARG_ARRAYTYPE_P(1));
-	if (bounds == NULL || OidIsValid(find_exact(route, bounds)))
+	bounds = lock_for_bounds(entry, PG_GETARG_OID(0), PG_GETARG_ARRAYTYPE_P(1), NIL);
+	if (bounds == NULL || OidIsValid(find_exact(router_route_locked(entry), bounds)))
 		return (Datum) 0;
 	check_bounds(entry, bounds);
 	router_create_reported(&report, entry, bounds, PG_ARGISNULL(2) ? NULL : NameStr(*PG_GETARG_NAME(2)));
@@ -302,8 +327,8 @@ router_attach_child(PG_FUNCTION_ARGS)
 	entry = router_owned_route(base);
 	check_attachable(child, base);
 	check_columns(child, base);
-	route = router_lock_children(entry, base);
-	bounds = parse_bounds(route, PG_GETARG_ARRAYTYPE_P(2));
+	bounds = lock_for_bounds(entry, base, PG_GETARG_ARRAYTYPE_P(2),
+							 report.dry_run ? NIL : router_lock_add(NIL, child, AccessExclusiveLock));
 	if (bounds == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
@@ -352,6 +377,7 @@ router_detach_child(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
 	RouterChildDef *def;
+	List	   *locks;
 	Oid			child;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
@@ -359,9 +385,9 @@ router_detach_child(PG_FUNCTION_ARGS)
 	child = PG_GETARG_OID(0);
 	def = router_known_child(child, InvalidOid);
 	(void) router_owned_route(def->base);
-	router_lock_creation(def->base);
-	if (!report.dry_run)
-		LockRelationOid(child, AccessExclusiveLock);
+	locks = router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock);
+	locks = router_lock_add(locks, def->base, ShareUpdateExclusiveLock);
+	router_lock_these(report.dry_run ? locks : router_lock_add(locks, child, AccessExclusiveLock));
 	def = router_known_child(child, def->base);	/* who was waited for may have dropped it */
 	router_report(&report, "detach %s from %s", router_qualified_name(child), router_qualified_name(def->base));
 	if (report.dry_run)
@@ -584,21 +610,35 @@ router_check_steps(int n)
 				 errhint("Give 0 to %d.", MAX_PREMAKE)));
 }
 
+static bool
+takes_premade(RouterCreation *creation)
+{
+	List	   *wanted = router_premake_bounds(router_route_locked(creation->entry), *(int *) creation->arg, false);
+
+	return router_default_child_has(creation->entry, wanted);
+}
+
 /* router.premake(base, n, dry_run): see docs/reference.md for what it creates for which key. */
 Datum
 router_premake(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
+	RouterCreation creation = {.takes_rows = takes_premade};
 	RouterEntry *entry;
 	RouterRoute *route;
+	int			n;
 	ListCell   *lc;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
 	require(fcinfo, 2, "router.premake");
-	router_check_steps(PG_GETARG_INT32(1));
+	n = PG_GETARG_INT32(1);
+	router_check_steps(n);
 	entry = router_owned_route(PG_GETARG_OID(0));
-	route = router_lock_children(entry, PG_GETARG_OID(0));
-	foreach(lc, router_premake_bounds(route, PG_GETARG_INT32(1), false))
+	creation.entry = entry;
+	creation.base = PG_GETARG_OID(0);
+	creation.arg = &n;
+	route = router_lock_children(&creation);
+	foreach(lc, router_premake_bounds(route, n, false))
 		router_create_reported(&report, entry, lfirst(lc), NULL);
 	return (Datum) 0;
 }
@@ -668,12 +708,23 @@ next_waiting(RouterEntry *entry, RouterBound **bounds, Oid *child)
 	return found;
 }
 
+static bool
+takes_waiting(RouterCreation *creation)
+{
+	RouterBound *bounds[ROUTER_MAX_LEVELS];
+	Oid			child;
+
+	return get_rel_relkind(router_route_locked(creation->entry)->default_child) == RELKIND_RELATION &&
+		next_waiting(creation->entry, bounds, &child);
+}
+
 /* Makes one child for rows that wait in the default child; false: none can be made. */
 static bool
 redistribute_once(Oid base, bool dry_run)
 {
 	RouterEntry *entry = router_owned_route(base);
-	RouterRoute *route = router_lock_children(entry, base);
+	RouterCreation creation = {.entry = entry,.base = base,.takes_rows = dry_run ? NULL : takes_waiting};
+	RouterRoute *route = router_lock_children(&creation);
 	RouterBound *bounds[ROUTER_MAX_LEVELS];
 	char	   *display;
 	Oid			child;

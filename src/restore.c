@@ -58,7 +58,7 @@ beginning(RouterRoute *route, Oid child)
 
 /* The children, by oid, that may have rows from a point on; each is locked in this mode. */
 static List *
-children_from(RouterEntry *entry, Oid base, int64 from, LOCKMODE mode)
+children_from(RouterEntry *entry, Oid base, int64 from)
 {
 	List	   *found = NIL;
 	ListCell   *lc;
@@ -74,14 +74,37 @@ children_from(RouterEntry *entry, Oid base, int64 from, LOCKMODE mode)
 									(bound->form == ROUTER_BOUND_RANGE && bound->hi >= from));
 
 		AtEOXact_GUC(false, guc_level);
-		if (!touched)
-			continue;
-		LockRelationOid(child, mode);
-		/* who was waited for may have dropped it */
-		if (router_catalog_child(child))
+		if (touched)
 			found = lappend_oid(found, child);
 	}
 	return found;
+}
+
+typedef struct Restoring
+{
+	RouterEntry *entry;
+	Oid			base;
+	Oid			child;
+	LOCKMODE	mode;
+} Restoring;
+
+static List *
+find_for_restore(void *arg, bool locked)
+{
+	Restoring  *restoring = arg;
+	RouterRoute *route = router_route_locked(restoring->entry);
+	List	   *locks = router_lock_add(NIL, restoring->base, restoring->mode);
+	int64		from;
+	ListCell   *lc;
+
+	if (!locked || route->hot_level < 0)
+		return locks;
+	(void) router_known_child(restoring->child, restoring->base);	/* who was waited for may have dropped it */
+	from = beginning(route, restoring->child);
+	if (from < router_route_locked(restoring->entry)->watermark)
+		foreach(lc, children_from(restoring->entry, restoring->base, from))
+			locks = router_lock_add(locks, lfirst_oid(lc), restoring->mode);
+	return locks;
 }
 
 static void
@@ -175,14 +198,17 @@ router_restore(PG_FUNCTION_ARGS)
 	int64		from;
 	List	   *children;
 	int			guc_level;
-	LOCKMODE	mode;
+	Restoring	restoring;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
-	mode = report.dry_run ? AccessShareLock : ExclusiveLock;
 	child = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	def = router_known_child(child, InvalidOid);
 	entry = router_owned_route(def->base);
-	LockRelationOid(def->base, mode);
+	restoring.entry = entry;
+	restoring.base = def->base;
+	restoring.child = child;
+	restoring.mode = report.dry_run ? AccessShareLock : ExclusiveLock;
+	router_lock_all(find_for_restore, &restoring);
 	route = router_route_locked(entry);
 	if (route->hot_level < 0)
 		ereport(ERROR,
@@ -193,9 +219,7 @@ router_restore(PG_FUNCTION_ARGS)
 	route = router_route_locked(entry);
 	if (from >= route->watermark)
 		return (Datum) 0;		/* its rows are current */
-	children = children_from(entry, def->base, from, mode);
-	(void) router_known_child(child, def->base);	/* who was waited for may have dropped it */
-	children = with_rows_from(entry, children, from);
+	children = with_rows_from(entry, children_from(entry, def->base, from), from);
 	if (PG_ARGISNULL(1) || !PG_GETARG_BOOL(1))
 		refuse_younger(child, children);
 	route = router_route_locked(entry);
@@ -211,23 +235,6 @@ router_restore(PG_FUNCTION_ARGS)
 }
 
 /* -------------------------------------------------------------------- end_hot */
-
-/* Locks a base and the creation of children against everybody, without waiting for one with the other in hand. */
-static void
-lock_base(Oid base)
-{
-	Oid			extension = get_extension_oid("router", false);
-
-	for (;;)
-	{
-		LockRelationOid(base, AccessExclusiveLock);
-		if (ConditionalLockDatabaseObject(ExtensionRelationId, extension, 0, ShareUpdateExclusiveLock))
-			return;
-		UnlockRelationOid(base, AccessExclusiveLock);
-		LockDatabaseObject(ExtensionRelationId, extension, 0, ShareUpdateExclusiveLock);
-		UnlockDatabaseObject(ExtensionRelationId, extension, 0, ShareUpdateExclusiveLock);
-	}
-}
 
 /*
  * router.end_hot(base, dry_run).
@@ -247,7 +254,8 @@ router_end_hot(PG_FUNCTION_ARGS)
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
 	entry = router_owned_route(base);
 	if (!report.dry_run)
-		lock_base(base);
+		router_lock_these(router_lock_add(router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock), base,
+										  AccessExclusiveLock));
 	if (router_route_locked(entry)->hot_level < 0)
 		return (Datum) 0;
 	router_report(&report, "end the hot window of %s", router_qualified_name(base));

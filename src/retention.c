@@ -34,9 +34,6 @@
 #include "home.h"
 #include "retention.h"
 
-/* how often the set of locks is tried, each time from another side */
-#define MAX_LOCK_TRIES 20
-
 /* A child with a beginning and an end. */
 typedef struct Candidate
 {
@@ -223,70 +220,22 @@ find_due(RouterJob *job)
 
 /* ---------------------------------------------------------------------- locks */
 
-/* The child, its base, and what core locks besides to drop the child. NIL: it is gone. */
+/* Of the child, its base, and what core locks besides to drop the child. NIL: it is gone. */
 static List *
-tables_to_lock(Oid base, Oid child, RouterRetire retire)
+locks_to_retire(Oid base, Oid child, RouterRetire retire)
 {
 	Relation	rel = try_table_open(child, AccessShareLock);
-	List	   *tables = list_make2_oid(child, base);
+	List	   *locks = router_lock_add(NIL, base, ShareUpdateExclusiveLock);
 	ListCell   *lc;
 
 	if (rel == NULL)
 		return NIL;
+	locks = router_lock_add(locks, child, AccessExclusiveLock);
 	if (retire == ROUTER_RETIRE_DROP)
 		foreach(lc, RelationGetFKeyList(rel))
-			tables = list_append_unique_oid(tables, ((ForeignKeyCacheInfo *) lfirst(lc))->confrelid);
+			locks = router_lock_add(locks, ((ForeignKeyCacheInfo *) lfirst(lc))->confrelid, AccessExclusiveLock);
 	table_close(rel, AccessShareLock);
-	return tables;
-}
-
-static LOCKMODE
-lock_mode(Oid base, Oid relid)
-{
-	return relid == base ? ShareUpdateExclusiveLock : AccessExclusiveLock;
-}
-
-/* Locks all of them but the one that is locked already, or none, and returns which one is busy. */
-static Oid
-try_others(Oid base, List *tables, Oid locked)
-{
-	ListCell   *lc;
-
-	foreach(lc, tables)
-	{
-		Oid			busy = lfirst_oid(lc);
-
-		if (busy == locked || ConditionalLockRelationOid(busy, lock_mode(base, busy)))
-			continue;
-		for (int i = 0; i < foreach_current_index(lc); i++)
-			if (list_nth_oid(tables, i) != locked)
-				UnlockRelationOid(list_nth_oid(tables, i), lock_mode(base, list_nth_oid(tables, i)));
-		return busy;
-	}
-	return InvalidOid;
-}
-
-/* Locks these tables. Waits for one at a time, holding none of the others. Errors: lock_not_available. */
-static void
-lock_tables(Oid base, List *tables)
-{
-	Oid			first = linitial_oid(tables);
-
-	for (int tries = 0; tries < MAX_LOCK_TRIES; tries++)
-	{
-		Oid			busy;
-
-		LockRelationOid(first, lock_mode(base, first));
-		busy = try_others(base, tables, first);
-		if (!OidIsValid(busy))
-			return;
-		UnlockRelationOid(first, lock_mode(base, first));
-		first = busy;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-			 errmsg("could not lock child \"%s\" together with the tables that it refers to",
-					router_job_name(linitial_oid(tables)))));
+	return locks;
 }
 
 /* ----------------------------------------------------------------- retirement */
@@ -330,14 +279,14 @@ retire(RouterJob *job)
 {
 	Retention  *retention = (Retention *) job;
 	Oid			child = retention->child->child;
-	List	   *tables = tables_to_lock(job->base, child, retention->upkeep->retire);
+	List	   *locks = locks_to_retire(job->base, child, retention->upkeep->retire);
 	const char *name;
 	uint64		rows;
 
 	retention->name = NULL;
-	if (tables == NIL)
+	if (locks == NIL)
 		return true;
-	lock_tables(job->base, tables);
+	router_lock_these(locks);
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(child)) || !is_as_found(retention->child))
 		return true;
 	name = router_qualified_name(child);

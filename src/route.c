@@ -784,6 +784,90 @@ router_mend_base(const RouterMirror *request, Oid base)
 	return differences;
 }
 
+/* A route that is about to be made. */
+typedef struct NewRoute
+{
+	Oid			relid;
+	ArrayType  *keys;
+	Settings	settings;
+	bool		move_rows;
+	bool		dry_run;
+	RouterConfig *there;		/* the route it has already, or NULL */
+	RouterConfig *config;
+	bool		has_default;
+	bool		rows;			/* some leave the base */
+} NewRoute;
+
+/* Finds out what there is to do. The base is locked. */
+static void
+plan_route(NewRoute *plan)
+{
+	RouterEntry *entry = router_cache_entry(plan->relid);
+	Relation	base = relation_open(plan->relid, AccessShareLock);
+	RouterConfig *config;
+
+	check_base(base);
+	plan->there = router_catalog_route(plan->relid);
+	plan->has_default = plan->there && router_cache_route(entry) &&
+		OidIsValid(router_cache_route(entry)->default_child);
+	config = wanted_config(plan->relid, plan->there, plan->keys, &plan->settings, plan->has_default);
+	plan->config = config;
+	check_config(config, base);
+	if (plan->there && !same_keys(plan->there, config) && router_catalog_children(plan->relid) != NIL)
+		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+						"It is routed by other keys and has children.",
+						"Drop the route with router.drop_route, and its children, or keep the keys.");
+	plan->rows = has_rows(base);
+	if (config->hot && config->watermark == NULL)
+		set_watermark(config, plan->there ? router_cache_route(entry) : NULL, plan->rows && !plan->move_rows);
+	/* rows of a hot base are hot, for the time being, but for those without a date */
+	if (plan->rows && !plan->move_rows && config->hot)
+	{
+		int			attnum = config->keys[router_hot_level(config)].attnum;
+
+		plan->rows = !TupleDescAttr(RelationGetDescr(base), attnum - 1)->attnotnull;
+	}
+	else if (plan->rows && !plan->move_rows)
+		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It has rows.",
+						"Say move_rows => true to move them into children in this transaction.");
+	relation_close(base, NoLock);
+}
+
+static List *
+find_for_route(void *arg, bool locked)
+{
+	NewRoute   *plan = arg;
+	List	   *locks = router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock);
+
+	locks = router_lock_add(locks, plan->relid, ShareRowExclusiveLock);
+	if (locked)
+		plan_route(plan);
+	/* a query planned without the children must not get a snapshot in which the rows are there */
+	if (locked && plan->rows && !plan->dry_run)
+		locks = router_lock_add(locks, plan->relid, AccessExclusiveLock);
+	return locks;
+}
+
+static void
+put_new_route(RouterReport *report, NewRoute *plan)
+{
+	RouterEntry *entry = router_cache_entry(plan->relid);
+
+	put_route(plan->config, plan->there);
+	if (plan->settings.default_child == 1)
+		create_default_child(report, entry);
+	if (plan->there == NULL || !same_keys(plan->there, plan->config))
+		create_known_children(report, entry);
+	if (plan->rows)
+	{
+		RouterSettle settle = {.entry = entry,.from = plan->relid};
+
+		router_settle(&settle);
+		if (settle.moved > 0)
+			router_report(report, "move " UINT64_FORMAT " rows", settle.moved);
+	}
+}
+
 /*
  * router.create_route(base, keys, settings …, move_rows, dry_run).
  *
@@ -794,86 +878,37 @@ router_mend_base(const RouterMirror *request, Oid base)
 Datum
 router_create_route(PG_FUNCTION_ARGS)
 {
-	Settings	settings;
+	NewRoute	plan = {0};
 	RouterReport report;
-	RouterConfig *there,
-			   *config;
-	RouterEntry *entry;
-	Relation	base;
-	Oid			relid;
-	bool		move_rows = !PG_ARGISNULL(10) && PG_GETARG_BOOL(10);
-	bool		rows;
-	bool		has_default;
+	RouterConfig *config;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(11) && PG_GETARG_BOOL(11));
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		bad_setting(PG_ARGISNULL(0) ? "base" : "keys", "It cannot be null.");
-	relid = PG_GETARG_OID(0);
-	read_settings(fcinfo, 2, &settings);
-	if (get_rel_relkind(relid) != '\0')
-		router_check_owner(relid);
-	if (get_rel_relkind(relid) == RELKIND_RELATION)
-	{
-		router_lock_creation(relid);
-		LockRelationOid(relid, ShareRowExclusiveLock);
-	}
-	base = relation_open(relid, AccessShareLock);
-	check_base(base);
-
-	entry = router_cache_entry(relid);
-	there = router_catalog_route(relid);
-	has_default = there && router_cache_route(entry) && OidIsValid(router_cache_route(entry)->default_child);
-	config = wanted_config(relid, there, PG_GETARG_ARRAYTYPE_P(1), &settings, has_default);
-	check_config(config, base);
-	if (there && !same_keys(there, config) && router_catalog_children(relid) != NIL)
-		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-						"It is routed by other keys and has children.",
-						"Drop the route with router.drop_route, and its children, or keep the keys.");
-	rows = has_rows(base);
-	if (config->hot && config->watermark == NULL)
-		set_watermark(config, there ? router_cache_route(entry) : NULL, rows && !move_rows);
-	if (rows && !move_rows && config->hot)
-	{
-		int			attnum = config->keys[router_hot_level(config)].attnum;
-
-		/* they are hot, for the time being, but for those without a date */
-		rows = !TupleDescAttr(RelationGetDescr(base), attnum - 1)->attnotnull;
-		move_rows = true;
-	}
-	if (rows && !move_rows)
-		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It has rows.",
-						"Say move_rows => true to move them into children in this transaction.");
-
-	/* a query planned without the children must not get a snapshot in which the rows are there */
-	if (rows && !report.dry_run)
-		LockRelationOid(relid, AccessExclusiveLock);
-	relation_close(base, NoLock);
-	report_route(&report, there, config);
+	plan.relid = PG_GETARG_OID(0);
+	plan.keys = PG_GETARG_ARRAYTYPE_P(1);
+	plan.move_rows = !PG_ARGISNULL(10) && PG_GETARG_BOOL(10);
+	plan.dry_run = report.dry_run;
+	read_settings(fcinfo, 2, &plan.settings);
+	if (get_rel_relkind(plan.relid) != '\0')
+		router_check_owner(plan.relid);
+	if (get_rel_relkind(plan.relid) == RELKIND_RELATION)
+		router_lock_all(find_for_route, &plan);
+	else
+		plan_route(&plan);		/* tells what it is */
+	config = plan.config;
+	report_route(&report, plan.there, config);
 	if (!report.dry_run)
 	{
-		put_route(config, there);
-		if (settings.default_child == 1)
-			create_default_child(&report, entry);
-		if (there == NULL || !same_keys(there, config))
-			create_known_children(&report, entry);
-		if (rows)
-		{
-			RouterSettle settle = {.entry = entry,.from = relid};
-
-			router_settle(&settle);
-			if (settle.moved > 0)
-				router_report(&report, "move " UINT64_FORMAT " rows", settle.moved);
-		}
+		put_new_route(&report, &plan);
+		return (Datum) 0;
 	}
-	else
-	{
-		if (settings.default_child == 1 && !has_default)
-			router_report(&report, "create the default child");
-		if (there == NULL && config->nkeys == 1 && (config->keys[0].ngroups > 0 || config->keys[0].pivot))
-			router_report(&report, "create the children of its groups and pivot");
-		if (rows)
-			router_report(&report, "move the rows of %s", router_qualified_name(relid));
-	}
+	if (plan.settings.default_child == 1 && !plan.has_default)
+		router_report(&report, "create the default child");
+	if (plan.there == NULL && config->nkeys == 1 && (config->keys[0].ngroups > 0 || config->keys[0].pivot))
+		router_report(&report, "create the children of its groups and pivot");
+	if (plan.rows)
+		router_report(&report, "move the rows of %s", router_qualified_name(plan.relid));
 	return (Datum) 0;
 }
 
@@ -885,6 +920,7 @@ router_alter_route(PG_FUNCTION_ARGS)
 {
 	Settings	settings;
 	RouterReport report;
+	RouterCreation creation = {0};
 	RouterConfig *there,
 			   *config;
 	RouterEntry *entry;
@@ -894,16 +930,17 @@ router_alter_route(PG_FUNCTION_ARGS)
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(9) && PG_GETARG_BOOL(9));
 	read_settings(fcinfo, 1, &settings);
-	entry = router_owned_route(relid);
-	route = router_lock_children(entry, relid);
+	entry = creation.entry = router_owned_route(relid);
+	creation.base = relid;
+	/* writers must know where rows go from now on */
+	if (settings.hot && router_route_locked(entry)->hot_level < 0)
+		creation.mode = ShareRowExclusiveLock;
+	route = router_lock_children(&creation);
 	if (settings.default_child == 0 && OidIsValid(route->default_child))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("routed table \"%s\" has a default child", get_rel_name(relid)),
 				 errhint("Empty it with router.redistribute, then detach or drop it.")));
-	if (settings.hot && route->hot_level < 0)
-		LockRelationOid(relid, ShareRowExclusiveLock);	/* writers must know where rows go from now on */
-	route = router_route_locked(entry);
 	base = table_open(relid, NoLock);
 	there = router_catalog_route(relid);
 	config = wanted_config(relid, there, NULL, &settings, OidIsValid(route->default_child));
@@ -940,7 +977,6 @@ take_back(RouterReport *report, RouterEntry *entry, Oid relid)
 		router_report(report, "move the rows of %s back, and drop it", router_qualified_name(child));
 		if (report->dry_run)
 			continue;
-		LockRelationOid(child, AccessExclusiveLock);
 		base = table_open(relid, NoLock);
 		from = table_open(child, NoLock);
 		moved = router_move_rows(entry, NULL, from, base, true);
@@ -949,6 +985,23 @@ take_back(RouterReport *report, RouterEntry *entry, Oid relid)
 		router_report(report, "moved " UINT64_FORMAT " rows", moved);
 		router_drop_table(child);
 	}
+}
+
+typedef struct Dropping
+{
+	Oid			base;
+	bool		move_rows;
+} Dropping;
+
+static List *
+find_for_drop(void *arg, bool locked)
+{
+	Dropping   *dropping = arg;
+	List	   *creation = router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock);
+
+	if (!dropping->move_rows)
+		return router_lock_add(creation, dropping->base, AccessExclusiveLock);
+	return list_concat(creation, router_lock_family(dropping->base, AccessExclusiveLock));
 }
 
 /*
@@ -964,12 +1017,16 @@ router_drop_route(PG_FUNCTION_ARGS)
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	RouterEntry *entry;
 	bool		move_rows = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	Dropping	dropping;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
 	entry = router_owned_route(relid);
-	router_lock_creation(relid);
-	if (!report.dry_run)
-		LockRelationOid(relid, AccessExclusiveLock);
+	dropping.base = relid;
+	dropping.move_rows = move_rows;
+	if (report.dry_run)
+		router_lock_creation(relid);
+	else
+		router_lock_all(find_for_drop, &dropping);
 	route = router_route_locked(entry);
 	if (route->global_keys != NIL)
 		ereport(ERROR,

@@ -50,19 +50,6 @@ PG_FUNCTION_INFO_V1(router_base_constraint);
 
 /* ----------------------------------------------------------------- children */
 
-/* The children of a base, in the order in which they are locked. */
-List *
-router_children_by_oid(Oid base)
-{
-	List	   *children = NIL;
-	ListCell   *lc;
-
-	foreach(lc, router_catalog_children(base))
-		children = lappend_oid(children, ((RouterChildDef *) lfirst(lc))->child);
-	list_sort(children, list_oid_cmp);
-	return children;
-}
-
 static void
 differs(const RouterMirror *request, int *differences, Oid child, const char *kind, const char *action)
 {
@@ -350,21 +337,6 @@ build_indexes(Oid base, Oid child, MemoryContext cxt)
 	}
 }
 
-/* Takes the locks for changing one child, and never waits for the child while it holds the base. */
-static void
-lock_one_child(Oid base, Oid child)
-{
-	for (;;)
-	{
-		LockRelationOid(base, ShareUpdateExclusiveLock);
-		if (ConditionalLockRelationOid(child, AccessExclusiveLock))
-			return;
-		UnlockRelationOid(base, ShareUpdateExclusiveLock);
-		LockRelationOid(child, AccessExclusiveLock);
-		UnlockRelationOid(child, AccessExclusiveLock);
-	}
-}
-
 static void
 sync_one_child(Oid base, Oid child, bool concurrently, bool dry_run, MemoryContext cxt)
 {
@@ -385,7 +357,8 @@ sync_one_child(Oid base, Oid child, bool concurrently, bool dry_run, MemoryConte
 	next_transaction(cxt);
 	if (differences == 0 || dry_run)
 		return;
-	lock_one_child(base, child);
+	router_lock_these(router_lock_add(router_lock_add(NIL, base, ShareUpdateExclusiveLock), child,
+									  AccessExclusiveLock));
 	(void) router_owned_route(base);
 	request.dry_run = false;
 	request.found = note_difference;

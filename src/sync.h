@@ -17,7 +17,6 @@
 /* Does something to one child of a base. */
 typedef void (*RouterChildAction) (const RouterMirror *request, Oid base, Oid child, void *arg);
 
-extern List *router_children_by_oid(Oid base);
 extern int	router_sync_child(const RouterMirror *request, Oid base, Oid child);
 extern int	router_sync_children(const RouterMirror *request, Oid base);
 extern void router_for_children(const RouterMirror *request, Oid base, RouterChildAction action, void *arg);

@@ -1,0 +1,368 @@
+/*
+ * lock.c
+ *		Locks on several tables at once, and the locks of those who create
+ *		children. Neither knows how long others keep theirs.
+ *
+ * Lock order: the creation lock, the base, its default child, the other
+ * children by oid. But writers take locks as their rows come: one that holds a
+ * child may want any other, or the creation lock. So whoever wants several
+ * (router_lock_all) waits for one with none of the others in hand, keeps it, and
+ * takes the others if they are free or become so within its patience; else it
+ * gives all back and waits for the one that was busy. Nobody can be in a
+ * deadlock with that. Patience grows, and who waits for the base first finds the
+ * children free, as a rule, when it gets it: so it comes to an end under any
+ * number of writers. It ends by the caller's lock_timeout for all together.
+ *
+ * The creation lock: one a database, ShareUpdateExclusive on the extension
+ * object. All creators pass here first, so that two of them cannot each hold
+ * what the other wants, whatever bases they work on in whatever order.
+ */
+#include "compat.h"
+#include "lock.h"
+
+#include "access/xact.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+
+/* how long a lock is waited for with others in hand: at first, and at most */
+#define PATIENCE_MS 50
+#define MAX_PATIENCE_MS 5000
+#define MAX_PAUSE_MS 20L
+
+/* -------------------------------------------------------------- several locks */
+
+List *
+router_lock_add(List *locks, Oid relid, LOCKMODE mode)
+{
+	RouterLock *lock = palloc(sizeof(RouterLock));
+
+	lock->relid = relid;
+	lock->mode = mode;
+	return lappend(locks, lock);
+}
+
+typedef enum LockAction
+{
+	TAKE,
+	TAKE_IF_FREE,
+	GIVE_BACK,
+} LockAction;
+
+/* In the name of the transaction: a lock that was taken in a subtransaction of wait_alone is no other statement's. */
+static bool
+act(const RouterLock *lock, LockAction action)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	Oid			extension = OidIsValid(lock->relid) ? InvalidOid : get_extension_oid("router", false);
+	bool		done = true;
+
+	CurrentResourceOwner = CurTransactionResourceOwner;
+	if (OidIsValid(extension))
+	{
+		if (action == TAKE)
+			LockDatabaseObject(ExtensionRelationId, extension, 0, lock->mode);
+		else if (action == TAKE_IF_FREE)
+			done = ConditionalLockDatabaseObject(ExtensionRelationId, extension, 0, lock->mode);
+		else
+			UnlockDatabaseObject(ExtensionRelationId, extension, 0, lock->mode);
+	}
+	else if (action == TAKE)
+		LockRelationOid(lock->relid, lock->mode);
+	else if (action == TAKE_IF_FREE)
+		done = ConditionalLockRelationOid(lock->relid, lock->mode);
+	else
+		UnlockRelationOid(lock->relid, lock->mode);
+	CurrentResourceOwner = owner;
+	return done;
+}
+
+/* The milliseconds that are left of the caller's lock_timeout; 0: there is none. */
+static int
+time_left(const RouterLock *lock, TimestampTz start)
+{
+	int64		left;
+	char	   *name;
+
+	if (LockTimeout <= 0)
+		return 0;
+	left = LockTimeout - TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+	if (left > 0)
+		return (int) left;
+	name = OidIsValid(lock->relid) ? get_rel_name(lock->relid) : NULL;
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("canceling statement due to lock timeout"),
+			 name ? errdetail("Table \"%s\" could not be locked together with others.", name) : 0,
+			 errhint("Try again when there are no long transactions, or with a longer lock_timeout.")));
+}
+
+static void
+wait(const RouterLock *lock, int lock_timeout)
+{
+	int			outer = LockTimeout;
+
+	LockTimeout = lock_timeout;
+	PG_TRY();
+	{
+		(void) act(lock, TAKE);
+	}
+	PG_FINALLY();
+	{
+		LockTimeout = outer;
+	}
+	PG_END_TRY();
+}
+
+/*
+ * Waits for a lock, with none of the others in hand. False: a deadlock. The
+ * other one, CREATE INDEX CONCURRENTLY for instance, looks for it once as well,
+ * and it is better if that ends: so the caller waits again.
+ */
+static bool
+wait_alone(const RouterLock *lock, TimestampTz start)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool locked = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		wait(lock, time_left(lock, start));
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+			ReThrowError(error);
+		FreeErrorData(error);
+		locked = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return locked;
+}
+
+/* Takes a lock as soon as it is free, with others in hand; false: not within so many milliseconds. */
+static bool
+take_within(const RouterLock *lock, int patience, TimestampTz start)
+{
+	TimestampTz since = GetCurrentTimestamp();
+
+	for (long pause = 1; !act(lock, TAKE_IF_FREE); pause = Min(2 * pause, MAX_PAUSE_MS))
+	{
+		if (TimestampDifferenceExceeds(since, GetCurrentTimestamp(), patience))
+			return false;
+		(void) time_left(lock, start);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return true;
+}
+
+static bool
+holds(const List *locks, const RouterLock *lock)
+{
+	ListCell   *lc;
+
+	foreach(lc, locks)
+	{
+		RouterLock *other = lfirst(lc);
+
+		if (other->relid == lock->relid && other->mode == lock->mode)
+			return true;
+	}
+	return false;
+}
+
+/* Takes those that are not held yet; or returns the one that is busy. */
+static RouterLock *
+take_others(List *wanted, List **held, int patience, TimestampTz start)
+{
+	ListCell   *lc;
+
+	foreach(lc, wanted)
+	{
+		RouterLock *lock = lfirst(lc);
+
+		if (holds(*held, lock))
+			continue;
+		if (!(*held ? take_within(lock, patience, start) : act(lock, TAKE_IF_FREE)))
+			return lock;
+		*held = lappend(*held, lock);
+	}
+	return NULL;
+}
+
+/*
+ * Takes the locks that find gives, until it gives no others when they are held.
+ * See the head of this file. Errors: lock_not_available.
+ */
+void
+router_lock_all(RouterLockFinder find, void *arg)
+{
+	TimestampTz start = GetCurrentTimestamp();
+	List	   *held = NIL;
+	bool		locked = false;
+	int			patience = PATIENCE_MS;
+	ListCell   *lc;
+
+	for (;;)
+	{
+		List	   *wanted = find(arg, locked);
+		int			nheld = list_length(held);
+		RouterLock *busy = take_others(wanted, &held, patience, start);
+
+		if (busy == NULL && locked && list_length(held) == nheld)
+		{
+			/* one that was waited for may not be wanted any more */
+			foreach(lc, held)
+				if (!holds(wanted, lfirst(lc)))
+					(void) act(lfirst(lc), GIVE_BACK);
+			return;
+		}
+		locked = busy == NULL;
+		if (busy == NULL)
+			continue;
+		foreach(lc, held)
+			(void) act(lfirst(lc), GIVE_BACK);
+		if (!wait_alone(busy, start))
+			wait(busy, time_left(busy, start));
+		held = list_make1(busy);
+		patience = Min(2 * patience, MAX_PATIENCE_MS);
+	}
+}
+
+static List *
+find_these(void *arg, bool locked)
+{
+	return arg;
+}
+
+/* Takes all of these locks. Errors: lock_not_available. */
+void
+router_lock_these(List *locks)
+{
+	router_lock_all(find_these, locks);
+}
+
+/* The children of a base, in the order in which they are locked. */
+List *
+router_children_by_oid(Oid base)
+{
+	List	   *children = NIL;
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_children(base))
+		children = lappend_oid(children, ((RouterChildDef *) lfirst(lc))->child);
+	list_sort(children, list_oid_cmp);
+	return children;
+}
+
+/* Locks on a base and all its children. */
+List *
+router_lock_family(Oid base, LOCKMODE mode)
+{
+	List	   *locks = router_lock_add(NIL, base, mode);
+	ListCell   *lc;
+
+	foreach(lc, router_children_by_oid(base))
+		locks = router_lock_add(locks, lfirst_oid(lc), mode);
+	return locks;
+}
+
+/* ------------------------------------------------------------ locks of creators */
+
+/* The creation lock and the base: what who creates a child needs. */
+void
+router_lock_creation(Oid base)
+{
+	router_lock_these(router_lock_add(router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock), base,
+									  ShareUpdateExclusiveLock));
+}
+
+/* Gives them back when nothing was changed under them. */
+void
+router_unlock_creation(Oid base)
+{
+	RouterLock	creation = {InvalidOid, ShareUpdateExclusiveLock};
+	RouterLock	table = {base, ShareUpdateExclusiveLock};
+
+	(void) act(&table, GIVE_BACK);
+	(void) act(&creation, GIVE_BACK);
+}
+
+/* Does this transaction hold the creation lock, having created a child or looked after some? */
+bool
+router_creation_is_locked(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, get_extension_oid("router", false), 0);
+	return router_lock_is_held(&tag, ShareUpdateExclusiveLock);
+}
+
+/* The route of a base whose creation locks are held; an error if it is gone. */
+RouterRoute *
+router_route_locked(RouterEntry *entry)
+{
+	RouterRoute *route = router_cache_route(entry);
+
+	if (route == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the route was dropped while the statement waited"),
+				 errhint("Run the statement again.")));
+	return route;
+}
+
+static List *
+find_for_creation(void *arg, bool locked)
+{
+	RouterCreation *creation = arg;
+	RouterRoute *route = router_route_locked(creation->entry);
+	List	   *locks = router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock);
+	bool		has_default = OidIsValid(route->default_child);
+
+	locks = router_lock_add(locks, creation->base, Max(creation->mode, ShareUpdateExclusiveLock));
+	if (has_default)
+		locks = router_lock_add(locks, route->default_child, ShareRowExclusiveLock);
+	locks = list_concat(locks, creation->others);
+	/* a query that was planned without the new child must not get a snapshot in which the rows are there */
+	if (locked && has_default && creation->takes_rows && creation->takes_rows(creation))
+		locks = router_lock_add(locks, creation->base, AccessExclusiveLock);
+	return locks;
+}
+
+/*
+ * For the admin functions: the creation lock, the base, the default child, and
+ * the base in AccessExclusiveLock if rows leave the default child. takes_rows is
+ * called whenever things may have changed.
+ */
+RouterRoute *
+router_lock_children(RouterCreation *creation)
+{
+	router_lock_all(find_for_creation, creation);
+	return router_route_locked(creation->entry);
+}
