@@ -206,6 +206,26 @@ check_indexes(Check *check, Oid relid)
 	table_close(rel, NoLock);
 }
 
+/* Columns that the base lacks and that no row can do without: nothing goes into the child. */
+static void
+check_own_columns(Check *check, Oid child)
+{
+	Relation	rel = table_open(child, AccessShareLock);
+
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), i);
+
+		if (!column->attisdropped && column->attnotnull && !column->atthasdef && !column->attidentity &&
+			get_attnum(check->base, NameStr(column->attname)) == InvalidAttrNumber)
+			add_line(check, child, "column",
+					 psprintf("column \"%s\" takes no NULL, and the base does not have it", NameStr(column->attname)),
+					 psprintf("ALTER %s %s DROP COLUMN %s", router_table_word(child), router_qualified_name(child),
+							  quote_identifier(NameStr(column->attname))));
+	}
+	table_close(rel, NoLock);
+}
+
 static void
 check_child(Check *check, RouterEntry *entry, Oid child)
 {
@@ -226,6 +246,7 @@ check_child(Check *check, RouterEntry *entry, Oid child)
 		return;
 	}
 	(void) router_sync_child(&request, check->base, child);
+	check_own_columns(check, child);
 	check_indexes(check, child);
 	check_rows(check, entry, child);
 }

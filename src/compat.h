@@ -286,6 +286,22 @@ router_set_child_permissions(RangeTblEntry *child, const RangeTblEntry *base, Li
 #endif
 }
 
+/* Constraints that say NOT NULL, of tables from 18 on. */
+#ifndef CONSTRAINT_NOTNULL
+#define CONSTRAINT_NOTNULL 'n'
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define router_is_enforced(form) ((form)->conenforced)
+#define router_not_null_is_constraint true
+#define router_disinherits_namesakes false
+#else
+#define router_is_enforced(form) true
+#define router_not_null_is_constraint false
+/* ALTER TABLE … NO INHERIT takes a CHECK for inherited that is named like one of the parent that is not passed on */
+#define router_disinherits_namesakes true
+#endif
+
 /* The expression that core would evaluate for a CHECK, or NULL for none. */
 static inline Expr *
 router_check_expr(Relation rel, ConstrCheck *check)

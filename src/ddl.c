@@ -240,7 +240,7 @@ table_of(const ObjectAddress *object, int *aspects)
 			*aspects = ROUTER_INDEXES;
 			return IndexGetRelation(object->objectId, true);
 		case ConstraintRelationId:
-			*aspects = ROUTER_INDEXES | ROUTER_FOREIGN_KEYS;
+			*aspects = ROUTER_INDEXES | ROUTER_FOREIGN_KEYS | ROUTER_CHECKS | ROUTER_INHERITANCE;
 			return oid_in_row(CONSTROID, object->objectId, Anum_pg_constraint_conrelid);
 		case StatisticExtRelationId:
 			*aspects = ROUTER_STATISTICS;
@@ -280,7 +280,7 @@ want_column(Follow *follow, const char *name)
 {
 	AttrNumber	attnum = name ? get_attnum(follow->base, name) : InvalidAttrNumber;
 
-	want(follow, ROUTER_COLUMNS);
+	want(follow, ROUTER_COLUMNS | ROUTER_INHERITANCE);
 	if (attnum > 0)
 		follow->request.columns = list_append_unique_int(follow->request.columns, attnum);
 }
@@ -963,6 +963,49 @@ lock_granted(const GrantStmt *stmt)
 	}
 }
 
+/*
+ * Does router give constraints like this to children? Those that core keeps for a
+ * foreign key to a partitioned table, and what it passes on itself, are left to it.
+ */
+static bool
+may_be_on_children(Form_pg_constraint form)
+{
+	return form->contype == CONSTRAINT_FOREIGN ? !OidIsValid(form->conparentid) :
+		(form->contype == CONSTRAINT_CHECK || form->contype == CONSTRAINT_NOTNULL) && form->connoinherit;
+}
+
+/* Before DROP CONSTRAINT of what core has not passed on: another one of that name may be added by the same command. */
+static void
+drop_from_children(Oid base, const AlterTableCmd *cmd)
+{
+	RouterMirror plain = {0};
+	RouterDropped dropped = {.classid = ConstraintRelationId,.cascade = cmd->behavior == DROP_CASCADE};
+	Form_pg_constraint form;
+
+	LockRelationOid(base, AccessExclusiveLock);
+	dropped.row = SearchSysCacheCopy1(CONSTROID, ObjectIdGetDatum(get_relation_constraint_oid(base, cmd->name, true)));
+	if (!HeapTupleIsValid(dropped.row))
+		return;
+	form = (Form_pg_constraint) GETSTRUCT(dropped.row);
+	if (form->contype != CONSTRAINT_FOREIGN && may_be_on_children(form))
+		router_for_children(&plain, base, drop_from_child, &dropped);
+}
+
+/* Before ALTER TABLE child NO INHERIT base. */
+static void
+prepare_leaving(const AlterTableStmt *stmt, const AlterTableCmd *cmd)
+{
+	Oid			child = RangeVarGetRelid(stmt->relation, NoLock, true);
+	RouterChildDef *def = router_catalog_child(child);
+
+	if (def == NULL || def->base != RangeVarGetRelid(castNode(RangeVar, cmd->def), NoLock, true) ||
+		!router_owns_relation(child, GetUserId()))
+		return;
+	LockRelationOid(child, AccessExclusiveLock);
+	if (list_member_oid(find_inheritance_children(def->base, NoLock), child))
+		router_before_no_inherit(def->base, child);
+}
+
 static void
 guard_alter_table(const AlterTableStmt *stmt)
 {
@@ -974,7 +1017,9 @@ guard_alter_table(const AlterTableStmt *stmt)
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 		Oid			relid;
 
-		if (cmd->subtype != AT_AlterColumnType && cmd->subtype != AT_DropIdentity)
+		if (cmd->subtype == AT_DropInherit)
+			prepare_leaving(stmt, cmd);
+		if (cmd->subtype != AT_AlterColumnType && cmd->subtype != AT_DropIdentity && cmd->subtype != AT_DropConstraint)
 			continue;
 		relid = RangeVarGetRelid(stmt->relation, NoLock, true);
 		if (!OidIsValid(relid) || !router_owns_relation(relid, GetUserId()))
@@ -982,7 +1027,11 @@ guard_alter_table(const AlterTableStmt *stmt)
 		if (cmd->subtype == AT_AlterColumnType)
 			foreach(below, bases_below(relid))
 				check_key_type(lfirst_oid(below), cmd);
-		else if (is_base(relid))
+		else if (!is_base(relid))
+			continue;
+		else if (cmd->subtype == AT_DropConstraint && stmt->relation->inh)
+			drop_from_children(relid, cmd);
+		else if (cmd->subtype == AT_DropIdentity)
 		{
 			LockRelationOid(relid, AccessExclusiveLock);
 			release_identity(relid, cmd->name);
@@ -1064,8 +1113,7 @@ dropped_of_base(Oid classid, Oid oid, RouterDropped *dropped)
 			break;
 		case ConstraintRelationId:
 			dropped->row = deleted_row(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, oid);
-			if (dropped->row && ((Form_pg_constraint) GETSTRUCT(dropped->row))->contype == CONSTRAINT_FOREIGN &&
-				!OidIsValid(((Form_pg_constraint) GETSTRUCT(dropped->row))->conparentid))
+			if (dropped->row && may_be_on_children((Form_pg_constraint) GETSTRUCT(dropped->row)))
 				table = ((Form_pg_constraint) GETSTRUCT(dropped->row))->conrelid;
 			break;
 		case TriggerRelationId:

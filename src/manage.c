@@ -300,6 +300,7 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 		router_run("ALTER %s %s ADD CONSTRAINT %s CHECK (%s)", router_table_word(child), name, ROUTER_CHECK_NAME, condition);
 	if (!inherits_from(child, base))
 		router_run("ALTER %s %s INHERIT %s", router_table_word(child), name, base_name);
+	router_leave_to_base(base, child);
 	if (get_rel_relkind(child) == RELKIND_RELATION)
 	{
 		router_drop_move_trigger(child);
@@ -363,6 +364,7 @@ router_child_release(Oid base, Oid child)
 
 	router_keys_detach(base, child);
 	guc_level = router_pin_settings(NULL);
+	router_before_no_inherit(base, child);
 	router_run("ALTER %s %s NO INHERIT %s", router_table_word(child), router_qualified_name(child),
 			   router_qualified_name(base));
 	router_drop_move_trigger(child);

@@ -5,9 +5,9 @@
  *		bring.
  *
  * INHERITS brings columns, defaults, generation, CHECK and NOT NULL. The rest
- * is here: grants, columns' properties, comments, publications; indexes and
- * statistics in mirror_index.c; foreign keys, triggers and policies in
- * mirror_rule.c.
+ * is here: grants, columns' properties, comments, publications; CHECK and NOT
+ * NULL that do not inherit in mirror_check.c; indexes and statistics in
+ * mirror_index.c; foreign keys, triggers and policies in mirror_rule.c.
  *
  * What bears a name of its own on each table (triggers, policies, foreign keys)
  * is matched by name and compared by definition; indexes and statistics are
@@ -36,6 +36,7 @@
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_publication_rel.h"
 #include "catalog/pg_statistic_ext.h"
@@ -583,7 +584,8 @@ mirror_column_storage(Mirror *m, HeapTuple from, HeapTuple to, const char *colum
 		router_run("%s ALTER COLUMN %s SET COMPRESSION %s", m->alter, column,
 				   CompressionMethodIsValid(base->attcompression) ?
 				   GetCompressionMethodName(base->attcompression) : "default");
-	if (base->attnotnull && !child->attnotnull && router_mend(m, "column", "set column %s not null", column))
+	if (!router_not_null_is_constraint && base->attnotnull && !child->attnotnull &&
+		router_mend(m, "column", "set column %s not null", column))
 		router_run("%s ALTER COLUMN %s SET NOT NULL", m->alter, column);
 }
 
@@ -790,6 +792,10 @@ mirror_aspects(Mirror *m, void *arg)
 		mirror_persistence(m);
 	if (table && aspects & ROUTER_OPTIONS)
 		mirror_options(m);
+	if (aspects & (ROUTER_CHECKS | ROUTER_INHERITANCE))
+		router_mirror_checks(m);
+	if (aspects & ROUTER_INHERITANCE)
+		router_mirror_inherited_columns(m);
 	if (aspects & ROUTER_COLUMNS)
 		mirror_columns(m);
 	if (table && aspects & ROUTER_INDEXES)
@@ -876,6 +882,21 @@ router_mirror(const RouterMirror *request, Oid base, Oid child)
 	return m.differences;
 }
 
+/*
+ * What a table that was just made to inherit has from its base it has from there
+ * only. The caller may alter the child, which is locked.
+ */
+void
+router_leave_to_base(Oid base, Oid child)
+{
+	RouterMirror request = {.aspects = ROUTER_INHERITANCE};
+	Mirror		m;
+
+	router_open_mirror(&m, &request, base, child);
+	mirror_aspects(&m, NULL);
+	router_close_mirror(&m);
+}
+
 static void
 drop_counterpart(Mirror *m, void *arg)
 {
@@ -885,6 +906,9 @@ drop_counterpart(Mirror *m, void *arg)
 		router_drop_index_like(m, dropped->row, dropped->name, dropped->cascade);
 	else if (dropped->classid == StatisticExtRelationId)
 		router_drop_statistics_like(m, dropped->row);
+	else if (dropped->classid == ConstraintRelationId &&
+			 ((Form_pg_constraint) GETSTRUCT(dropped->row))->contype != CONSTRAINT_FOREIGN)
+		router_drop_check_like(m, dropped->row, dropped->cascade);
 	else
 		router_drop_by_name(m, dropped->classid, dropped->name, dropped->cascade);
 }
@@ -909,7 +933,11 @@ rename_counterpart(Mirror *m, void *arg)
 	else if (renamed->classid == StatisticExtRelationId)
 		router_rename_statistics_like(m, renamed->oid, renamed->name);
 	else
+	{
+		if (renamed->classid == ConstraintRelationId)
+			router_rename_check_like(m, renamed);
 		router_rename_by_name(m, renamed);
+	}
 }
 
 /* Renames what stands for a renamed object of the base, if it has the name by rule. As router_mirror otherwise. */

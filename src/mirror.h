@@ -30,7 +30,9 @@
 #define ROUTER_REPLICA_IDENTITY 0x0400
 #define ROUTER_PUBLICATIONS		0x0800
 #define ROUTER_PERSISTENCE		0x1000	/* LOGGED, UNLOGGED */
-#define ROUTER_EVERYTHING		0x1fff
+#define ROUTER_CHECKS			0x2000	/* CHECK and NOT NULL that say NO INHERIT; comments on every CHECK */
+#define ROUTER_INHERITANCE		0x4000	/* what the base has as well is not the child's own */
+#define ROUTER_EVERYTHING		0x7fff
 
 /* What to compare, and what to do about it. */
 typedef struct RouterMirror
@@ -86,6 +88,8 @@ extern void router_put_move_trigger(Oid relid, bool hot);
 extern void router_drop_move_trigger(Oid relid);
 
 extern int	router_mirror(const RouterMirror *request, Oid base, Oid child);
+extern void router_leave_to_base(Oid base, Oid child);
+extern void router_before_no_inherit(Oid base, Oid child);
 extern bool router_same_array(Datum a, bool a_null, Datum b, bool b_null);
 extern bool router_same_condition(Oid child, const char *condition, Node *there);
 extern bool router_next_index_step(Oid base, Oid child, RouterIndexStep *step);

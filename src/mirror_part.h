@@ -1,6 +1,6 @@
 /*
  * mirror_part.h
- *		What the files of the mirror share: mirror.c, mirror_index.c, mirror_rule.c.
+ *		What the files of the mirror share: mirror.c, mirror_check.c, mirror_index.c, mirror_rule.c.
  */
 #ifndef ROUTER_MIRROR_PART_H
 #define ROUTER_MIRROR_PART_H
@@ -32,6 +32,11 @@ extern char *router_child_expr_text(const Mirror *m, Node *expr);
 extern bool router_same_tree(const Mirror *m, Node *base, Node *child);
 extern void router_mend_comment(Mirror *m, Oid classid, Oid from, Oid to, const char *what, const char *name);
 extern char *router_missing_options(Datum base, bool base_null, Datum child, bool child_null, const char *prefix);
+
+extern void router_mirror_checks(Mirror *m);
+extern void router_mirror_inherited_columns(Mirror *m);
+extern void router_drop_check_like(Mirror *m, HeapTuple dropped, bool cascade);
+extern void router_rename_check_like(Mirror *m, const RouterRenamed *renamed);
 
 extern void router_mirror_indexes(Mirror *m);
 extern void router_mirror_statistics(Mirror *m);

@@ -332,53 +332,6 @@ insist_on_locks(Relocation *r, Changes *changes)
 		router_verify_count(r);
 }
 
-/* Columns that the child has from its base only the copy has from there, too, and all constraints that the base has. */
-static void
-inherit_as_before(Oid child, Oid copy)
-{
-	Relation	attributes = table_open(AttributeRelationId, RowExclusiveLock);
-	Relation	constraints = table_open(ConstraintRelationId, RowExclusiveLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tup;
-
-	for (AttrNumber attnum = 1;; attnum++)
-	{
-		HeapTuple	old;
-
-		tup = SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(copy), Int16GetDatum(attnum));
-		if (!HeapTupleIsValid(tup))
-			break;
-		old = SearchSysCacheAttName(child, NameStr(((Form_pg_attribute) GETSTRUCT(tup))->attname));
-		if (HeapTupleIsValid(old) && !((Form_pg_attribute) GETSTRUCT(old))->attislocal &&
-			((Form_pg_attribute) GETSTRUCT(tup))->attinhcount > 0)
-		{
-			((Form_pg_attribute) GETSTRUCT(tup))->attislocal = false;
-			CatalogTupleUpdate(attributes, &tup->t_self, tup);
-		}
-		if (HeapTupleIsValid(old))
-			ReleaseSysCache(old);
-		heap_freetuple(tup);
-	}
-	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(copy));
-	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
-	{
-		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tup);
-		HeapTuple	change;
-
-		if (!con->conislocal || con->coninhcount == 0)
-			continue;
-		change = heap_copytuple(tup);
-		((Form_pg_constraint) GETSTRUCT(change))->conislocal = false;
-		CatalogTupleUpdate(constraints, &change->t_self, change);
-	}
-	systable_endscan(scan);
-	table_close(constraints, NoLock);
-	table_close(attributes, NoLock);
-	CommandCounterIncrement();
-}
-
 /*
  * What the planner knows of the child it knows of the copy; nobody analyzes a foreign table unasked.
  * Columns have other numbers where the child has dropped ones: then it has to be found out anew.
@@ -420,7 +373,6 @@ swap(Relocation *r)
 	router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->job.base));
 	if (OidIsValid(r->bridge))
 		router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->bridge));
-	inherit_as_before(r->child, r->copy);
 	inherit_statistics(r->child, r->copy);
 	router_keys_strip(r->child);
 	router_catalog_remove_child(r->child);

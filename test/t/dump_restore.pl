@@ -109,7 +109,8 @@ SELECT router.create_route('people', router.by_list('n')), router.create_route('
 INSERT INTO people VALUES ('(Jim,)', 1), ('(,)', 2), (NULL, 3), ('(Joe,Blow)', 4);
 INSERT INTO people_hashed SELECT * FROM people;
 CREATE INDEX ON attached (v, k);
-ALTER TABLE attached ADD CONSTRAINT fk FOREIGN KEY (k) REFERENCES plain NOT VALID;
+ALTER TABLE attached ADD CONSTRAINT fk FOREIGN KEY (k) REFERENCES plain NOT VALID, ADD CONSTRAINT few CHECK (k < 100000) NO INHERIT,
+	ADD CONSTRAINT later CHECK (k <> 12345) NO INHERIT NOT VALID, ADD CONSTRAINT passed_on CHECK (k <> 54321);
 INSERT INTO reading (residence_id, at, v) SELECT 1 + i % 2, '2024-01-01'::timestamptz + i * interval '1 day', i FROM generate_series(1, 100) i;
 INSERT INTO reading (residence_id, at, v) VALUES (NULL, '2024-05-05', 1);
 INSERT INTO "Odd schema"."Odd ""table" VALUES ('a"b''c', '2024-12-30'), (NULL, '2024-01-01'), (E'new\nline', '2024-01-01'), ('{1,2}', NULL);
@@ -137,6 +138,7 @@ my %same = (
 	'heirs'    => q{SELECT inhparent::regclass, inhrelid::regclass FROM pg_inherits ORDER BY inhrelid::regclass::text},
 	'triggers' => q{SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgrelid::regclass::text, tgname},
 	'indexes'  => q{SELECT indrelid::regclass, count(*) FROM pg_index JOIN pg_class c ON c.oid = indrelid AND c.relkind = 'r' WHERE indrelid >= 16384 GROUP BY 1 ORDER BY indrelid::regclass::text},
+	'own'      => q{SELECT attrelid::regclass::text, attname FROM pg_attribute JOIN pg_inherits ON inhrelid = attrelid WHERE attnum > 0 AND attislocal AND NOT attisdropped UNION ALL SELECT conrelid::regclass::text, conname FROM pg_constraint JOIN pg_inherits ON inhrelid = conrelid WHERE conislocal ORDER BY 1, 2},
 	'checks'   => q{SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid >= 16384 ORDER BY conrelid::regclass::text, conname, 3},
 	'reading'  => q{SELECT tableoid::regclass, id, home_id, at, v, twice FROM reading ORDER BY id},
 	'odd'      => q{SELECT tableoid::regclass, "key", "select" FROM "Odd schema"."Odd ""table" ORDER BY 1::text, 2, 3},
@@ -317,6 +319,7 @@ sub uninstall
 
 	# and back again: the extension, a route of the same keys, its children attached
 	is(query($to, q{CREATE EXTENSION router;
+		ALTER TABLE attached DROP CONSTRAINT few, DROP CONSTRAINT later;
 		DO $$DECLARE heir regclass; BEGIN FOR heir IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'attached'::regclass LOOP EXECUTE format('ALTER TABLE %s NO INHERIT attached', heir); END LOOP; END$$;
 		SELECT count(*) > 0 FROM router.create_route('attached', router.by_integer('k', 10));
 		SELECT count(*) > 0 FROM router.attach_child('attached', 'other_layout', ARRAY['[11,30]']);

@@ -117,7 +117,7 @@ CREATE FUNCTION test.properties(rel regclass) RETURNS SETOF text LANGUAGE sql ST
       LEFT JOIN comments e ON e.classoid = 'pg_constraint'::regclass AND e.objoid = pg_constraint.oid
      WHERE indrelid = rel AND indisvalid
     UNION ALL
-    SELECT format('constraint %s %s %s', conname, pg_get_constraintdef(c.oid), description)
+    SELECT format('constraint %s %s %s', conname, replace(pg_get_constraintdef(c.oid), ' NO INHERIT', ''), description)
       FROM pg_constraint c LEFT JOIN comments ON classoid = 'pg_constraint'::regclass AND objoid = c.oid
      WHERE conrelid = rel AND contype IN ('c', 'f') AND conparentid = 0 AND conname <> 'router_home'
     UNION ALL
