@@ -91,6 +91,41 @@ parse_range(RouterKey *key, const char *text, RouterBound *bound)
 	return true;
 }
 
+/* The elements of an array literal, as text; of one bare value, that. */
+static int
+split_literal(const char *literal, Datum **texts, bool **nulls)
+{
+	int			n = 1;
+
+	if (literal[0] == '{')
+		deconstruct_array(DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, unconstify(char *, literal),
+																  TEXTOID, -1)),
+						  TEXTOID, -1, false, TYPALIGN_INT, texts, nulls, &n);
+	else
+	{
+		*texts = palloc(sizeof(Datum));
+		**texts = CStringGetTextDatum(literal);
+		*nulls = palloc0(sizeof(bool));
+	}
+	return n;
+}
+
+/* Reads of an array literal all but the values, whose number it returns. */
+int
+router_bound_outline(const char *literal, RouterBound *bound)
+{
+	Datum	   *texts;
+	bool	   *nulls;
+	int			n = split_literal(literal, &texts, &nulls);
+	int			nvalues = n;
+
+	for (int i = 0; i < n; i++)
+		nvalues -= nulls[i];
+	bound->with_null = nvalues < n;
+	bound->form = nvalues > 0 ? ROUTER_BOUND_VALUES : ROUTER_BOUND_NULL;
+	return nvalues;
+}
+
 /* Values of a list, as an array literal or one bare value; prefixes and suffixes are folded. */
 static void
 parse_values(RouterKey *key, const char *literal, RouterBound *bound)
@@ -100,19 +135,9 @@ parse_values(RouterKey *key, const char *literal, RouterBound *bound)
 	Oid			ioparam;
 	Datum	   *texts;
 	bool	   *nulls;
-	int			n = 1;
+	int			n = split_literal(literal, &texts, &nulls);
 
 	bound->form = ROUTER_BOUND_VALUES;
-	if (literal[0] == '{')
-		deconstruct_array(DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, unconstify(char *, literal),
-																  TEXTOID, -1)),
-						  TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &n);
-	else
-	{
-		texts = palloc(sizeof(Datum));
-		texts[0] = CStringGetTextDatum(literal);
-		nulls = palloc0(sizeof(bool));
-	}
 	if (n == 0)
 		bad_bound(key, literal);
 
@@ -449,6 +474,10 @@ append_values(StringInfo buf, RouterKey *key, const RouterBound *bound, const ch
 		appendStringInfo(buf, "pg_catalog.lower(pg_catalog.substr(%s, 1, %d)) %s ", column, key->modulus, opr);
 	else if (key->kind == ROUTER_SUFFIX)
 		appendStringInfo(buf, "pg_catalog.lower(pg_catalog.\"right\"(%s, %d)) %s ", column, key->modulus, opr);
+	else if (type_is_enum(type))
+		/* a domain over an enum has no operators by itself */
+		appendStringInfo(buf, "%s::%s %s ", column,
+						 format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY), opr);
 	else
 		appendStringInfo(buf, "%s %s ", column, opr);
 	if (bound->nvalues == 1)

@@ -29,6 +29,7 @@
 #include "utils/typcache.h"
 
 #include "loose.h"
+#include "stored.h"
 
 /* How well the marks of a hot route (watermark, pending, reach) are known. */
 typedef enum Marks
@@ -256,7 +257,7 @@ insert_oid(List *oids, Oid oid)
 
 /* Adds a child to a route. CurrentMemoryContext is the route's. */
 static void
-add_child(RouterRoute *route, Oid child, RouterBound **bounds, char **texts)
+add_child(RouterRoute *route, Oid child, RouterBound **bounds)
 {
 	RouterNode *node = &route->root;
 	int			last = route->config.nkeys - 1;
@@ -282,7 +283,7 @@ add_child(RouterRoute *route, Oid child, RouterBound **bounds, char **texts)
 		}
 		next.node = palloc0(sizeof(RouterNode));
 		next.node->sorted = true;
-		next.node->bound = pstrdup(texts[i]);
+		next.node->bound = router_bound_copy(&route->config.keys[i], bounds[i]);
 		add_bound(&route->config.keys[i], node, bounds[i], next);
 		node = next.node;
 	}
@@ -322,10 +323,9 @@ add_children(RouterRoute *route, List *children)
 			elog(ERROR, "child %u of routed table %u has %d bounds for %d keys",
 				 def->child, def->base, def->nbounds, route->config.nkeys);
 		old = MemoryContextSwitchTo(scratch);
-		for (int i = 0; i < def->nbounds; i++)
-			bounds[i] = router_bound_parse(&route->config.keys[i], def->bounds[i]);
+		router_stored_bounds(route->config.keys, def, bounds);
 		MemoryContextSwitchTo(route->cxt);
-		add_child(route, def->child, bounds, def->bounds);
+		add_child(route, def->child, bounds);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
 	}
@@ -810,7 +810,7 @@ router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int6
  * An abort invalidates again.
  */
 void
-router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds, char **texts)
+router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds)
 {
 	MemoryContext old;
 
@@ -822,7 +822,7 @@ router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterB
 	entry->valid = entry->current = false;	/* stays so on error */
 	entry->route->strays_known = false;
 	old = MemoryContextSwitchTo(entry->route->cxt);
-	add_child(entry->route, child, bounds, texts);
+	add_child(entry->route, child, bounds);
 	sort_node(&entry->route->root);
 	MemoryContextSwitchTo(old);
 	entry->valid = true;

@@ -43,7 +43,7 @@ typedef struct RouterBucket
 /* The bounds of one level below one outer child. */
 struct RouterNode
 {
-	char	   *bound;			/* text of the bound that leads here; NULL at the top */
+	RouterBound *bound;			/* what leads here; NULL at the top */
 	RouterRange *ranges;		/* range keys: sorted, disjoint */
 	int			nranges;
 	int			maxranges;
@@ -133,7 +133,6 @@ extern int	router_hot_level(const RouterConfig *config);
 extern void router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi);
 extern void router_route_leave_out(RouterKey *key, const RouterNode *node, RouterBound *bound);
 extern void router_route_split(const RouterNode *node, uint64 hash, RouterBound *bound);
-extern void router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds,
-								   char **texts);
+extern void router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds);
 
 #endif

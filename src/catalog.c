@@ -757,6 +757,27 @@ router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds)
 	router_catalog_insert("child_def", values, nulls);
 }
 
+/* Writes anew what a child holds, which is the same. */
+void
+router_catalog_put_bounds(Oid child, char **bounds, int nbounds)
+{
+	Relation	rel = table_open(router_catalog_relid("child_def"), RowExclusiveLock);
+	SysScanDesc scan = router_catalog_scan(rel, "child_def_pkey", CHILD_CHILD, child);
+	HeapTuple	tup = systable_getnext(scan);
+	int			column = CHILD_BOUNDS;
+	Datum		value = text_array(bounds, nbounds);
+	bool		isnull = false;
+
+	if (HeapTupleIsValid(tup))
+	{
+		tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 1, &column, &value, &isnull);
+		CatalogTupleUpdate(rel, &tup->t_self, tup);
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
 /* Forgets a child, which may be gone already; does nothing for a table that is none. */
 void
 router_catalog_remove_child(Oid child)

@@ -126,6 +126,7 @@ extern void router_catalog_add_event(Oid base, const char *name, const char *act
 extern void router_catalog_remove_route(Oid base);
 extern void router_catalog_remove_all(Oid base);
 extern void router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds);
+extern void router_catalog_put_bounds(Oid child, char **bounds, int nbounds);
 extern void router_catalog_remove_child(Oid child);
 extern void router_catalog_rename_key(Oid base, AttrNumber attnum, const char *column);
 

@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -296,21 +297,78 @@ check_schema(Check *check)
 						  quote_identifier(role)));
 }
 
+static bool
+read_groups(void *arg)
+{
+	RouterKey  *key = arg;
+	int			guc_level = router_pin_settings(NULL);
+
+	for (int i = 0; i < key->ngroups; i++)
+		(void) router_bound_parse(key, key->groups[i]);
+	AtEOXact_GUC(false, guc_level);
+	return true;
+}
+
+static bool
+read_route(void *entry)
+{
+	return router_cache_route(entry) != NULL;
+}
+
+/* Can the route be read, and the groups that children will be made by? */
+static bool
+check_readable(Check *check, RouterEntry *entry)
+{
+	ErrorData  *error = router_attempt(read_route, entry);
+	RouterRoute *route;
+
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	if (error)
+	{
+		add_line(check, InvalidOid, "route",
+				 psprintf("it cannot be read: %s%s%s", error->message, error->context ? "; " : "",
+						  error->context ? error->context : ""),
+				 error->hint ? error->hint : psprintf("SELECT router.drop_route(%s)", check->base_name));
+		return false;
+	}
+	route = router_route_locked(entry);
+	for (int i = 0; i < route->config.nkeys; i++)
+	{
+		RouterKey  *key = &route->config.keys[i];
+
+		error = key->by_check ? router_attempt(read_groups, key) : NULL;
+		if (error)
+			add_line(check, InvalidOid, "groups",
+					 psprintf("groups of key \"%s\" cannot be read: %s", key->column, error->message),
+					 psprintf("UPDATE router.key_def SET groups = … WHERE base = %s::regclass AND level = %d", check->base_name,
+							  i + 1));
+	}
+	return true;
+}
+
 static void
 check_base(Check *check, Oid base)
 {
 	RouterMirror request = {.dry_run = true,.found = add_difference,.arg = check};
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router check", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(work);
-	RouterEntry *entry = router_owned_route(base);
+	RouterEntry *entry = router_cache_entry(base);
 	List	   *children;
 	RouterAsOwner saved;
 	ListCell   *lc;
 
+	router_check_owned_base(base);
 	LockRelationOid(base, AccessShareLock);
-	entry = router_owned_route(base);	/* it may have gone while we waited */
+	router_check_owned_base(base);	/* it may have gone while we waited */
 	check->base = base;
 	check->base_name = quote_literal_cstr(router_qualified_name(base));
+	if (!check_readable(check, entry))
+	{
+		MemoryContextSwitchTo(caller);
+		MemoryContextDelete(work);
+		return;
+	}
 	children = router_children_by_oid(base);
 	check_schema(check);
 	(void) router_mend_base(&request, base);

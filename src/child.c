@@ -52,6 +52,7 @@
 #include "keep.h"
 #include "mirror.h"
 #include "move.h"
+#include "stored.h"
 
 /* ------------------------------------------------------------------- owners */
 
@@ -107,6 +108,39 @@ router_moving_end(const RouterAsOwner *saved, EState *estate)
 	AfterTriggerEndQuery(estate);
 	ExecCloseResultRelations(estate);
 	router_become_user(saved);
+}
+
+/* Does something in a subtransaction. NULL: it succeeded; else nothing of it is left but this error. */
+ErrorData *
+router_attempt(bool (*work) (void *arg), void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		bool		keep = work(arg);
+
+		MemoryContextSwitchTo(caller);
+		if (keep)
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return error;
 }
 
 /* --------------------------------------------------------------------- text */
@@ -400,7 +434,7 @@ fill_bounds(RouterRoute *route, const Datum *values, const bool *isnull, const R
 
 		if (i < miss->level)
 		{
-			bounds[i] = router_bound_parse(key, miss->path[i + 1]->bound);
+			bounds[i] = router_bound_copy(key, miss->path[i + 1]->bound);
 			continue;
 		}
 		if (!router_key_is_range(key) && key->kind != ROUTER_HASH)
@@ -456,16 +490,17 @@ router_child_check_bounds(RouterEntry *entry, RouterBound **bounds, Oid ignore)
 	foreach(lc, router_catalog_children(route->config.base))
 	{
 		RouterChildDef *def = lfirst(lc);
+		RouterBound *others[ROUTER_MAX_LEVELS];
 		bool		overlap = def->child != ignore;
 
+		if (overlap)
+			router_stored_bounds(route->config.keys, def, others);
 		for (int i = 0; overlap && i < route->config.nkeys; i++)
 		{
-			RouterBound *other = router_bound_parse(&route->config.keys[i], def->bounds[i]);
-
-			overlap = router_bounds_overlap(&route->config.keys[i], other, bounds[i]);
+			overlap = router_bounds_overlap(&route->config.keys[i], others[i], bounds[i]);
 			/* the same outer bound leads on to the next level */
 			if (overlap && i + 1 < route->config.nkeys &&
-				strcmp(router_bound_text(&route->config.keys[i], other),
+				strcmp(router_bound_text(&route->config.keys[i], others[i]),
 					   router_bound_text(&route->config.keys[i], bounds[i])) != 0)
 				break;
 		}
@@ -567,7 +602,7 @@ router_register_child(RouterEntry *entry, Oid child, RouterBound **bounds)
 	for (int i = 0; i < nkeys; i++)
 		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
 	router_catalog_add_child(child, route->config.base, texts, nkeys);
-	router_cache_add_child(entry, generation, child, bounds, texts);
+	router_cache_add_child(entry, generation, child, bounds);
 }
 
 /* The command that event triggers are being told of; or NULL. */
@@ -580,6 +615,15 @@ router_child_is_told(const Node *command)
 	return command == told;
 }
 
+static bool
+fire_event_triggers(void *command)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	EventTriggerDDLCommandEnd(command);
+	PopActiveSnapshot();
+	return true;
+}
+
 /*
  * Tells event triggers for ddl_command_end of a new child that is complete: of
  * one CREATE TABLE, with all commands that made it. Whoever inserts a row is no
@@ -590,32 +634,12 @@ tell_event_triggers(Oid schema, const char *name)
 {
 	CreateStmt *command = makeNode(CreateStmt);
 	const Node *outer = told;
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *error = NULL;
+	ErrorData  *error;
 
 	command->relation = makeRangeVar(get_namespace_name(schema), pstrdup(name), -1);
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		told = (Node *) command;
-		PushActiveSnapshot(GetTransactionSnapshot());
-		EventTriggerDDLCommandEnd((Node *) command);
-		PopActiveSnapshot();
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
+	told = (Node *) command;
+	error = router_attempt(fire_event_triggers, command);
 	told = outer;
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
 	if (error == NULL)
 		return;
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
@@ -687,7 +711,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	{
 		child = make_child(base, name, create);
 		router_catalog_add_child(child, RelationGetRelid(base), texts, nkeys);
-		router_cache_add_child(entry, generation, child, bounds, texts);
+		router_cache_add_child(entry, generation, child, bounds);
 		if (observed)
 			tell_event_triggers(RelationGetNamespace(base), name);
 	}
@@ -765,7 +789,7 @@ router_default_child_has(RouterEntry *entry, List *wanted)
 uint64
 router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relation to, bool leave)
 {
-	Relation	base = table_open(router_route_locked(entry)->config.base, NoLock);
+	Relation	base = table_open(bounds ? router_route_locked(entry)->config.base : RelationGetRelid(to), NoLock);
 	EState	   *estate = router_make_estate(base, NULL);
 	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(from), RelationGetDescr(base));
 	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};

@@ -63,6 +63,7 @@
 #include "keep.h"
 #include "loose.h"
 #include "seal.h"
+#include "type_ddl.h"
 
 PG_FUNCTION_INFO_V1(router_on_sql_drop);
 PG_FUNCTION_INFO_V1(router_on_ddl_start);
@@ -564,9 +565,12 @@ check_key_type(Oid base, AlterTableCmd *cmd)
 	{
 		RouterKey  *key = &route->keys[i];
 
-		if (attnum == InvalidAttrNumber || key->attnum != attnum || router_catalog_children(base) == NIL)
+		if (attnum == InvalidAttrNumber || key->attnum != attnum)
 			continue;
 		to = typenameTypeId(NULL, castNode(ColumnDef, cmd->def)->typeName);
+		router_key_check_type(key, to);
+		if (router_catalog_children(base) == NIL)
+			continue;
 		if (!is_harmless(key, get_atttype(base, attnum), to))
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -877,6 +881,7 @@ router_on_ddl_end(PG_FUNCTION_ARGS)
 	if (event == NULL)
 		PG_RETURN_NULL();
 	/* with the search_path that the command had */
+	router_type_ddl_end(event->parsetree);
 	if (IsA(event->parsetree, AlterTableStmt))
 		visit_alter_table(&follows, castNode(AlterTableStmt, event->parsetree));
 	guc_level = router_pin_settings(NULL);
@@ -1045,6 +1050,8 @@ router_on_ddl_start(PG_FUNCTION_ARGS)
 {
 	EventTriggerData *event = event_data(fcinfo);
 
+	if (event)
+		router_type_ddl_start(event->parsetree);
 	if (event && IsA(event->parsetree, AlterTableStmt))
 		guard_alter_table(castNode(AlterTableStmt, event->parsetree));
 	else if (event && IsA(event->parsetree, GrantStmt))
@@ -1181,6 +1188,7 @@ router_on_sql_drop(PG_FUNCTION_ARGS)
 	EventTriggerData *event = event_data(fcinfo);
 	bool		restoring = is_restoring();
 	SPITupleTable *found;
+	List	   *lost = NIL;
 	int			guc_level;
 	uint64		n;
 
@@ -1203,6 +1211,8 @@ router_on_sql_drop(PG_FUNCTION_ARGS)
 			Oid			oid = DatumGetObjectId(SPI_getbinval(found->vals[i], found->tupdesc, 2, &isnull));
 			int			subid = DatumGetInt32(SPI_getbinval(found->vals[i], found->tupdesc, 3, &isnull));
 
+			if (pass == 0 && classid == RelationRelationId && subid != 0)
+				lost = lappend_oid(lost, oid);
 			if (pass == 0 && classid == RelationRelationId)
 				forget_dropped(oid, subid, SPI_getvalue(found->vals[i], found->tupdesc, 4));
 			else if (pass == 0)
@@ -1210,6 +1220,7 @@ router_on_sql_drop(PG_FUNCTION_ARGS)
 			else if (pass == 1 && subid == 0 && !restoring)
 				follow_dropped(event->parsetree, classid, oid, SPI_getvalue(found->vals[i], found->tupdesc, 4));
 		}
+	router_type_columns_dropped(lost);
 	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
 	PG_RETURN_NULL();

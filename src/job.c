@@ -69,54 +69,52 @@ router_job_end(RouterJob *job)
 	MemoryContextDelete(job->cxt);
 }
 
+typedef struct Try
+{
+	RouterJob  *job;
+	RouterStep	step;
+	bool		as_owner;
+	MemoryContext work;
+} Try;
+
+static bool
+run_step(void *arg)
+{
+	Try		   *try = arg;
+	RouterJob  *job = try->job;
+	RouterAsOwner saved;
+	int			guc_level = NewGUCNestLevel();
+	bool		keep;
+
+	MemoryContextSwitchTo(try->work);
+	(void) set_config_option("lock_timeout", psprintf("%d", job->lock_timeout), PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("deadlock_timeout", DEADLOCK_TIMEOUT, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	/* expressions of indexes and constraints are the owner's, and run as such; an abort undoes it */
+	if (try->as_owner)
+		router_become_owner(&saved, router_relation_owner(job->base),
+							get_rel_persistence(job->base) == RELPERSISTENCE_TEMP, NULL);
+	keep = try->step(job);
+	if (try->as_owner)
+		router_become_user(&saved);
+	PopActiveSnapshot();
+	AtEOXact_GUC(true, guc_level);
+	return keep;
+}
+
 /* Runs a step once. NULL: it succeeded; else nothing of it is left but this error, in job->cxt. Commits nothing. */
 ErrorData *
 router_job_try(RouterJob *job, RouterStep step, bool as_owner)
 {
-	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext work = AllocSetContextCreate(job->cxt, "router job step", ALLOCSET_DEFAULT_SIZES);
-	ErrorData  *error = NULL;
+	Try			try = {.job = job,.step = step,.as_owner = as_owner};
+	ErrorData  *error;
 
-	BeginInternalSubTransaction(NULL);
+	try.work = AllocSetContextCreate(job->cxt, "router job step", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(job->cxt);
-	PG_TRY();
-	{
-		RouterAsOwner saved;
-		int			guc_level = NewGUCNestLevel();
-		bool		keep;
-
-		MemoryContextSwitchTo(work);
-		(void) set_config_option("lock_timeout", psprintf("%d", job->lock_timeout), PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-		(void) set_config_option("deadlock_timeout", DEADLOCK_TIMEOUT, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-								 0, false);
-		PushActiveSnapshot(GetTransactionSnapshot());
-		/* expressions of indexes and constraints are the owner's, and run as such; an abort undoes it */
-		if (as_owner)
-			router_become_owner(&saved, router_relation_owner(job->base),
-								get_rel_persistence(job->base) == RELPERSISTENCE_TEMP, NULL);
-		keep = step(job);
-		if (as_owner)
-			router_become_user(&saved);
-		PopActiveSnapshot();
-		AtEOXact_GUC(true, guc_level);
-		MemoryContextSwitchTo(job->cxt);
-		if (keep)
-			ReleaseCurrentSubTransaction();
-		else
-			RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(job->cxt);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(job->cxt);
-	MemoryContextDelete(work);
-	CurrentResourceOwner = owner;
+	error = router_attempt(run_step, &try);
+	MemoryContextDelete(try.work);
 	return error;
 }
 

@@ -3,7 +3,7 @@
  *		Kinds of keys: which columns they take, and the arithmetic of values:
  *		folding, hashing, the step that holds a date or an integer.
  *
- * Pure functions: no catalog is written, no lock taken; results are palloc'd
+ * Pure functions: no catalog is written, no lock kept; results are palloc'd
  * in the current context. Steps of integers follow Architect, which many users
  * come from: 1..n, n+1..2n, mirrored below zero, zero by itself.
  */
@@ -12,6 +12,8 @@
 
 #include <ctype.h>
 
+#include "access/relation.h"
+#include "access/transam.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
@@ -241,6 +243,7 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 	key->tz = pg_tzset(time_zone);
 	key->pivot_value = PG_INT64_MIN;
 	key->is_int = key->typid == INT2OID || key->typid == INT4OID || key->typid == INT8OID;
+	key->by_check = key->kind == ROUTER_LIST && key->typid >= FirstNormalObjectId;
 
 	switch (key->kind)
 	{
@@ -288,6 +291,72 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 	fmgr_info_copy(&key->eq, &type->eq_opr_finfo, CurrentMemoryContext);
 	fmgr_info_copy(&key->hash, &type->hash_proc_finfo, CurrentMemoryContext);
 	fmgr_info_copy(&key->hash_extended, &type->hash_extended_proc_finfo, CurrentMemoryContext);
+}
+
+/* Is the test true for a type, or for one that its values are made of? */
+bool
+router_type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg)
+{
+	Oid			relid;
+	Relation	rel;
+	bool		found = false;
+
+	check_stack_depth();
+	type = getBaseType(type);
+	if (test(type, arg))
+		return true;
+	if (OidIsValid(get_element_type(type)))
+		return router_type_any(get_element_type(type), test, arg);
+	if (type_is_multirange(type))
+		return router_type_any(get_multirange_range(type), test, arg);
+	if (type_is_range(type))
+		return router_type_any(get_range_subtype(type), test, arg);
+	relid = get_typ_typrelid(type);
+	if (!OidIsValid(relid))
+		return false;
+	rel = relation_open(relid, AccessShareLock);
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel) && !found; i++)
+		if (!TupleDescAttr(RelationGetDescr(rel), i)->attisdropped)
+			found = router_type_any(TupleDescAttr(RelationGetDescr(rel), i)->atttypid, test, arg);
+	relation_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Is a value written as the name of something that has names of its own? Its number is another one after a restore. */
+static bool
+names_object(Oid type, void *arg)
+{
+	static const Oid types[] = {REGPROCOID, REGPROCEDUREOID, REGOPEROID, REGOPERATOROID, REGCLASSOID, REGTYPEOID,
+	REGROLEOID, REGNAMESPACEOID, REGCONFIGOID, REGDICTIONARYOID, REGCOLLATIONOID, ACLITEMOID};
+
+	for (int i = 0; i < lengthof(types); i++)
+		if (type == types[i])
+			return true;
+	return false;
+}
+
+static bool
+is_enum(Oid type, void *arg)
+{
+	return type_is_enum(type);
+}
+
+/* Refuses the type of a column that is to be a key if its values do not outlive a rename or a restore. */
+void
+router_key_check_type(RouterKey *key, Oid type)
+{
+	if (router_type_any(type, names_object, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" of type %s cannot be a key", key->column, format_type_be(type)),
+				 errdetail("Its values are names of objects of the database, which can get other names."),
+				 errhint("Use a column of type text or oid.")));
+	if (key->kind == ROUTER_HASH && router_type_any(type, is_enum, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" of type %s cannot be a hash key", key->column, format_type_be(type)),
+				 errdetail("The hash of an enum's value is another one when a dump is restored."),
+				 errhint("Use router.by_list.")));
 }
 
 /* Makes a key of a column that children can be sealed by: one of integers or dates. False: it is of another kind. */

@@ -46,6 +46,7 @@ typedef struct RouterKey
 	FmgrInfo	hash;
 	FmgrInfo	hash_extended;	/* hash */
 	bool		is_int;			/* list over smallint, integer or bigint */
+	bool		by_check;		/* list over a type that users define: see stored.c */
 	pg_tz	   *tz;				/* zone of the route */
 	int64		pivot_value;	/* PG_INT64_MIN: no pivot */
 	int64		width;			/* integer: values; date below a day: microseconds */
@@ -83,6 +84,8 @@ typedef struct RouterBound
 extern RouterKeyKind router_kind_from_text(const char *kind);
 extern const char *router_kind_name(RouterKeyKind kind);
 extern void router_key_resolve(RouterKey *key, Relation base, const char *time_zone);
+extern void router_key_check_type(RouterKey *key, Oid type);
+extern bool router_type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg);
 extern bool router_seal_key(RouterKey *key, Relation base, const char *column, const char *time_zone);
 extern bool router_key_is_range(const RouterKey *key);
 
@@ -95,6 +98,7 @@ extern bool router_key_bucket(const RouterKey *key, int64 value, int64 *lo, int6
 extern int64 router_key_now(const RouterKey *key, TimestampTz at);
 
 extern RouterBound *router_bound_parse(RouterKey *key, const char *text);
+extern int	router_bound_outline(const char *literal, RouterBound *bound);
 extern RouterBound *router_bound_copy(RouterKey *key, const RouterBound *bound);
 extern char *router_bound_text(RouterKey *key, const RouterBound *bound);
 extern bool router_bound_has(RouterKey *key, const RouterBound *bound, Datum value, bool isnull);

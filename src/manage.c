@@ -37,6 +37,7 @@
 #include "mirror.h"
 #include "move.h"
 #include "seal.h"
+#include "stored.h"
 
 #define MAX_PREMAKE 10000
 
@@ -134,13 +135,6 @@ parse_bounds(RouterRoute *route, ArrayType *array)
 	return bounds;
 }
 
-/* A stored bound as it would be written now: the route's zone may have changed since. */
-static char *
-same_zone(RouterKey *key, const char *text)
-{
-	return router_bound_text(key, router_bound_parse(key, text));
-}
-
 /* The child that has exactly these bounds, or InvalidOid. */
 static Oid
 find_exact(RouterRoute *route, RouterBound **bounds)
@@ -155,10 +149,13 @@ find_exact(RouterRoute *route, RouterBound **bounds)
 	foreach(lc, router_catalog_children(route->config.base))
 	{
 		RouterChildDef *def = lfirst(lc);
+		RouterBound *others[ROUTER_MAX_LEVELS];
 		bool		same = true;
 
+		/* as it would be written now: the route's zone may have changed since */
+		router_stored_bounds(route->config.keys, def, others);
 		for (int i = 0; same && i < route->config.nkeys; i++)
-			same = strcmp(same_zone(&route->config.keys[i], def->bounds[i]), texts[i]) == 0;
+			same = strcmp(router_bound_text(&route->config.keys[i], others[i]), texts[i]) == 0;
 		if (same)
 			found = def->child;
 	}
@@ -482,7 +479,7 @@ premake_steps(Premake *pm, RouterNode *node, int level, int64 value, int steps)
 		if (target == NULL && node)
 			router_route_clip(node, bound->lo, &bound->lo, &bound->hi);
 		if (target && level + 1 < pm->route->config.nkeys)
-			bound = router_bound_parse(key, target->node->bound);
+			bound = router_bound_copy(key, target->node->bound);
 		premake_bound(pm, bound, target, level);
 		if (value == PG_INT64_MAX)
 			return;
@@ -497,7 +494,7 @@ premake_below_ranges(Premake *pm, RouterNode *node, int level)
 	RouterKey  *key = &pm->route->config.keys[level];
 
 	for (int i = 0; node && level + 1 < pm->route->config.nkeys && i < node->nranges; i++)
-		premake_bound(pm, router_bound_parse(key, node->ranges[i].target.node->bound), &node->ranges[i].target, level);
+		premake_bound(pm, router_bound_copy(key, node->ranges[i].target.node->bound), &node->ranges[i].target, level);
 }
 
 static void
@@ -532,12 +529,12 @@ premake_existing(Premake *pm, RouterNode *node, int level)
 		/* a group is met once, at its first value */
 		if (next == NULL)
 			continue;
-		bound = router_bound_parse(key, next->bound);
+		bound = router_bound_copy(key, next->bound);
 		if (DatumGetBool(FunctionCall2Coll(&key->eq, key->collation, bound->values[0], node->values[i].value)))
 			premake_bound(pm, bound, &node->values[i].target, level);
 	}
-	if (node->null.node && strcmp(node->null.node->bound, "null") == 0)
-		premake_bound(pm, router_bound_parse(key, "null"), &node->null, level);
+	if (node->null.node && node->null.node->bound->form == ROUTER_BOUND_NULL)
+		premake_bound(pm, router_bound_copy(key, node->null.node->bound), &node->null, level);
 }
 
 static void
@@ -565,7 +562,7 @@ premake_level(Premake *pm, RouterNode *node, int level)
 					target = &node->buckets[j].target;
 			}
 			if (target && target->node)
-				bound = router_bound_parse(key, target->node->bound);
+				bound = router_bound_copy(key, target->node->bound);
 			premake_bound(pm, bound, target, level);
 		}
 	}
@@ -651,10 +648,7 @@ router_premake(PG_FUNCTION_ARGS)
 static void
 read_bounds(RouterRoute *route, Oid child, RouterBound **bounds)
 {
-	RouterChildDef *def = router_catalog_child(child);
-
-	for (int i = 0; i < route->config.nkeys; i++)
-		bounds[i] = router_bound_parse(&route->config.keys[i], def->bounds[i]);
+	router_stored_bounds(route->config.keys, router_catalog_child(child), bounds);
 }
 
 /*

@@ -85,24 +85,34 @@ refuse_missing(Oid relid)
 			 errmsg("relation with OID %u does not exist", relid)));
 }
 
+/* Checks that this is a routed table of the user's. Its bounds are not read. */
+void
+router_check_owned_base(Oid base)
+{
+	if (!OidIsValid(base) || get_rel_name(base) == NULL)
+		refuse_missing(base);
+	router_check_owner(base);
+	if (router_catalog_route(base) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is not a routed table", get_rel_name(base)),
+				 errhint("Make it one with router.create_route.")));
+}
+
 /* The cache entry of a routed table that the user owns. */
 RouterEntry *
 router_owned_route(Oid base)
 {
 	RouterEntry *entry;
 
-	if (!OidIsValid(base) || get_rel_name(base) == NULL)
-		refuse_missing(base);
-	router_check_owner(base);
+	router_check_owned_base(base);
 	entry = router_cache_entry(base);
 	/* which waits for who drops the table */
-	if (router_cache_route(entry) == NULL && get_rel_name(base) == NULL)
-		refuse_missing(base);
 	if (router_cache_route(entry) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" is not a routed table", get_rel_name(base)),
-				 errhint("Make it one with router.create_route.")));
+	{
+		router_check_owned_base(base);
+		(void) router_route_locked(entry);
+	}
 	return entry;
 }
 
@@ -813,6 +823,8 @@ plan_route(NewRoute *plan)
 	config = wanted_config(plan->relid, plan->there, plan->keys, &plan->settings, plan->has_default);
 	plan->config = config;
 	check_config(config, base);
+	for (int i = 0; i < config->nkeys && (plan->there == NULL || !same_keys(plan->there, config)); i++)
+		router_key_check_type(&config->keys[i], config->keys[i].typid);
 	if (plan->there && !same_keys(plan->there, config) && router_catalog_children(plan->relid) != NIL)
 		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 						"It is routed by other keys and has children.",
@@ -958,7 +970,7 @@ router_alter_route(PG_FUNCTION_ARGS)
 
 /* Takes the rows of all children back into the base, and drops the children. */
 static void
-take_back(RouterReport *report, RouterEntry *entry, Oid relid)
+take_back(RouterReport *report, Oid relid)
 {
 	ListCell   *lc;
 
@@ -979,7 +991,7 @@ take_back(RouterReport *report, RouterEntry *entry, Oid relid)
 			continue;
 		base = table_open(relid, NoLock);
 		from = table_open(child, NoLock);
-		moved = router_move_rows(entry, NULL, from, base, true);
+		moved = router_move_rows(NULL, NULL, from, base, true);
 		table_close(from, NoLock);
 		table_close(base, NoLock);
 		router_report(report, "moved " UINT64_FORMAT " rows", moved);
@@ -1006,45 +1018,44 @@ find_for_drop(void *arg, bool locked)
 
 /*
  * router.drop_route(base, dry_run, move_rows): takes AccessExclusiveLock on the
- * base and its children.
+ * base and its children. The route is not read: it may be that it cannot be.
  */
 Datum
 router_drop_route(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
 	RouterAsOwner saved;
-	RouterRoute *route;
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
-	RouterEntry *entry;
 	bool		move_rows = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	Dropping	dropping;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
-	entry = router_owned_route(relid);
+	router_check_owned_base(relid);
 	dropping.base = relid;
 	dropping.move_rows = move_rows;
 	if (report.dry_run)
 		router_lock_creation(relid);
 	else
 		router_lock_all(find_for_drop, &dropping);
-	route = router_route_locked(entry);
-	if (route->global_keys != NIL)
+	router_check_owned_base(relid);	/* it may have gone while we waited */
+	if (router_catalog_global_keys(relid) != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot end the routing of \"%s\": it has a global key", get_rel_name(relid)),
 				 errhint("Drop the global key first, with router.drop_global_key.")));
 	router_report(&report, move_rows ? "end the routing of %s, which has %d children" :
-				  "end the routing of %s, whose %d children stay", router_qualified_name(relid), route->nchildren);
+				  "end the routing of %s, whose %d children stay", router_qualified_name(relid),
+				  list_length(router_catalog_children(relid)));
 	if (report.dry_run)
 	{
 		if (move_rows)
-			take_back(&report, entry, relid);
+			take_back(&report, relid);
 		return (Datum) 0;
 	}
-	router_become_owner(&saved, GetUserId(), true, route->config.time_zone);
+	router_become_owner(&saved, GetUserId(), true, router_catalog_route(relid)->time_zone);
 	drop_triggers(relid);
 	if (move_rows)
-		take_back(&report, entry, relid);
+		take_back(&report, relid);
 	router_catalog_remove_all(relid);
 	router_become_user(&saved);
 	return (Datum) 0;

@@ -43,6 +43,7 @@
 #include "route.h"
 
 #include "global.h"
+#include "stored.h"
 
 PG_FUNCTION_INFO_V1(router_sync);
 PG_FUNCTION_INFO_V1(router_sync_concurrently);
@@ -66,29 +67,10 @@ router_home_condition(RouterRoute *route, Oid child)
 	RouterBound *bounds[ROUTER_MAX_LEVELS];
 	char	   *condition;
 
-	for (int i = 0; def && i < route->config.nkeys; i++)
-		bounds[i] = router_bound_parse(&route->config.keys[i], def->bounds[i]);
+	if (def)
+		router_stored_bounds(route->config.keys, def, bounds);
 	condition = def ? router_child_condition(route, bounds) : "";
 	return condition[0] != '\0' ? condition : NULL;
-}
-
-/* The CHECK of a child: its expression, or NULL for none. */
-static Node *
-home_check(Oid child, bool *valid)
-{
-	HeapTuple	tup = SearchSysCache1(CONSTROID,
-									  ObjectIdGetDatum(get_relation_constraint_oid(child, ROUTER_CHECK_NAME, true)));
-	bool		isnull = true;
-	Datum		datum = (Datum) 0;
-	Node	   *check;
-
-	if (!HeapTupleIsValid(tup))
-		return NULL;
-	*valid = ((Form_pg_constraint) GETSTRUCT(tup))->convalidated;
-	datum = SysCacheGetAttr(CONSTROID, tup, Anum_pg_constraint_conbin, &isnull);
-	check = isnull ? NULL : stringToNode(TextDatumGetCString(datum));
-	ReleaseSysCache(tup);
-	return check;
 }
 
 /* The CHECK says what the catalog says. Runs as the owner. */
@@ -101,7 +83,7 @@ sync_home(const RouterMirror *request, Oid base, Oid child)
 	char	   *name = router_qualified_name(child);
 	bool		loose = !router_loose_wait(base, child, false);
 	bool		valid = true;
-	Node	   *there = home_check(child, &valid);
+	Node	   *there = router_home_check(child, &valid);
 	int			differences = 0;
 
 	if (condition == NULL ? there == NULL :
@@ -121,6 +103,22 @@ sync_home(const RouterMirror *request, Oid base, Oid child)
 				   loose ? " NOT VALID" : "");
 	if (!valid && !loose)
 		router_loose_remove(base, child);
+	return differences;
+}
+
+/* The catalog's texts of values are those that their types would write. */
+static int
+sync_bounds(const RouterMirror *request, Oid base, Oid child)
+{
+	RouterRoute *route = router_cache_route(router_cache_entry(base));
+	RouterChildDef *def = router_catalog_child(child);
+	int			differences = 0;
+
+	if (route == NULL || def == NULL || router_refresh_bounds(&route->config, def, true))
+		return 0;
+	differs(request, &differences, child, "bounds", "write the bounds as the CHECK has them");
+	if (!request->dry_run)
+		(void) router_refresh_bounds(&route->config, def, false);
 	return differences;
 }
 
@@ -163,7 +161,7 @@ router_sync_child(const RouterMirror *request, Oid base, Oid child)
 						config ? config->time_zone : NULL);
 	differences += router_mirror(request, base, child);
 	if (request->aspects & ROUTER_HOME)
-		differences += sync_home(request, base, child);
+		differences += sync_home(request, base, child) + sync_bounds(request, base, child);
 	router_become_user(&saved);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);

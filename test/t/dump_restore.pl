@@ -108,6 +108,17 @@ SELECT router.attach_child('attached', 'other_layout', ARRAY['[11,30]']);
 SELECT router.create_route('people', router.by_list('n')), router.create_route('people_hashed', router.by_hash('n', 2));
 INSERT INTO people VALUES ('(Jim,)', 1), ('(,)', 2), (NULL, 3), ('(Joe,Blow)', 4);
 INSERT INTO people_hashed SELECT * FROM people;
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+CREATE TABLE moods (m mood, v int);
+CREATE TABLE mood_groups (LIKE moods);
+SELECT router.create_route('moods', router.by_list('m')), router.create_route('mood_groups', router.by_list('m', ARRAY['{sad,NULL}', '{ok}']));
+INSERT INTO moods VALUES ('sad', 1), ('ok', 2);
+INSERT INTO mood_groups SELECT * FROM moods;
+ALTER TYPE mood RENAME VALUE 'sad' TO 'blue';
+-- what nobody told router
+ALTER EVENT TRIGGER router_on_ddl_end DISABLE;
+ALTER TYPE mood RENAME VALUE 'ok' TO 'so so';
+ALTER EVENT TRIGGER router_on_ddl_end ENABLE;
 CREATE INDEX ON attached (v, k);
 ALTER TABLE attached ADD CONSTRAINT fk FOREIGN KEY (k) REFERENCES plain NOT VALID, ADD CONSTRAINT few CHECK (k < 100000) NO INHERIT,
 	ADD CONSTRAINT later CHECK (k <> 12345) NO INHERIT NOT VALID, ADD CONSTRAINT passed_on CHECK (k <> 54321);
@@ -146,13 +157,14 @@ my %same = (
 	'hashed'   => q{SELECT tableoid::regclass, k FROM hashed_renamed ORDER BY k},
 	'attached' => q{SELECT tableoid::regclass, k, v FROM attached ORDER BY k},
 	'people'   => q{SELECT * FROM (SELECT tableoid::regclass::text, n, v FROM people UNION ALL SELECT tableoid::regclass::text, n, v FROM people_hashed) p ORDER BY 1, v},
+	'moods'    => q{SELECT * FROM (SELECT tableoid::regclass::text, m, v FROM moods UNION ALL SELECT tableoid::regclass::text, m, v FROM mood_groups) p ORDER BY 1, v},
 	'global keys' => q{SELECT g.base, g.columns, g.key_table, v.constraint_name, c.missing, c.orphans, c.duplicates
 		FROM router.global_key_def g JOIN router.global_keys v USING (key_table) JOIN pg_attribute a ON a.attrelid = g.base AND a.attname = g.columns[1] AND a.attnum = g.attnums[1],
 		router.check_global_key(g.base) c},
 	'entries'  => q{SELECT id, reading_id FROM reading_id_keys LEFT JOIN alarm ON id = reading_id ORDER BY id},
 	'depends'  => q{SELECT refobjid::regclass, deptype FROM pg_depend WHERE objid = 'reading_id_keys'::regclass AND refclassid = 'pg_class'::regclass},
 	'plain'    => q{SELECT tableoid::regclass, k FROM plain},
-	'drift'    => q{SELECT 'none' WHERE NOT EXISTS (SELECT FROM router.check())},
+	'drift'    => q{SELECT 'none' WHERE NOT EXISTS (SELECT FROM router.check() WHERE routed_table NOT IN ('moods'::regclass, 'mood_groups'::regclass))},
 );
 
 sub compare
@@ -284,7 +296,7 @@ SQL
 		SELECT router.step() + count(*) FROM router.step_def;
 		SELECT count(*) FROM ONLY hashed_renamed;
 		SELECT tableoid::regclass, k FROM attached WHERE k > 500 ORDER BY k}),
-		"1.0test\n49\n0\nattached_551_560|555\nattached_771_780|777", "$mode: ALTER EXTENSION UPDATE, and the same session goes on");
+		"1.0test\n51\n0\nattached_551_560|555\nattached_771_780|777", "$mode: ALTER EXTENSION UPDATE, and the same session goes on");
 	is(query($to, $same{$_}), query($from, $same{$_}), "$mode, updated: $_") for qw(keys columns reading odd groups);
 	is(query($to, q{SELECT max_new_children FROM router.route_def WHERE base = 'reading'::regclass}), '78', "$mode: the step changed the catalog");
 	ok(run('pg_dump', '-f', "$dir/updated.sql", $to), "$mode: pg_dump after the step");

@@ -1,0 +1,300 @@
+/*
+ * type_ddl.c
+ *		What happens to the types of keys: labels of enums that get another name,
+ *		attributes that composite types get or lose. Called by the event triggers.
+ *
+ * A value lives on, its text does not (see stored.c). What the catalog has as
+ * text is written anew when the type is changed: bounds by the CHECKs of the
+ * children, groups by what was read of them just before. What changes the
+ * hash of values, or makes two of them one, is refused once there are children.
+ *
+ * Locking: ShareUpdateExclusiveLock on each base whose catalog rows are written anew.
+ * Memory: groups are held in a child of TopTransactionContext until the command is done.
+ */
+#include "compat.h"
+#include "type_ddl.h"
+
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_type.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "child.h"
+#include "stored.h"
+
+/* The groups of one key, read. */
+typedef struct Held
+{
+	Oid			base;
+	int			level;
+	RouterBound **groups;
+} Held;
+
+static MemoryContext held_cxt = NULL;
+static List *held = NIL;		/* of Held */
+
+/* A route with keys of a type that changes. */
+typedef struct Affected
+{
+	RouterConfig *config;
+	List	   *levels;			/* of those keys */
+} Affected;
+
+/* ------------------------------------------------------------------ which routes */
+
+static bool
+is_member(Oid type, void *types)
+{
+	return list_member_oid(types, type);
+}
+
+/* The routes with keys whose values are of one of these types, or made of them: of Affected. */
+static List *
+affected_by(List *types)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (types == NIL)
+		return NIL;
+	foreach(lc, router_catalog_bases())
+	{
+		RouterConfig *config = router_catalog_route(lfirst_oid(lc));
+		Affected   *affected = palloc0(sizeof(Affected));
+
+		affected->config = config;
+		for (int i = 0; config && i < config->nkeys; i++)
+		{
+			Oid			type = InvalidOid;
+			Oid			collation;
+			int32		typmod;
+
+			if (get_attname(config->base, config->keys[i].attnum, true))
+				get_atttypetypmodcoll(config->base, config->keys[i].attnum, &type, &typmod, &collation);
+			if (type >= FirstNormalObjectId && router_type_any(type, is_member, types))
+				affected->levels = lappend_int(affected->levels, i);
+		}
+		if (affected->levels != NIL)
+			result = lappend(result, affected);
+	}
+	return result;
+}
+
+/* The row types of a relation or composite type and of all that inherit from it. */
+static List *
+row_types(Oid relid)
+{
+	List	   *types = NIL;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		if (OidIsValid(get_rel_type_id(lfirst_oid(lc))))
+			types = lappend_oid(types, get_rel_type_id(lfirst_oid(lc)));
+	return types;
+}
+
+/* Does the command add a column or attribute? */
+static bool
+adds_column(const AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_AddColumn)
+			return true;
+	return false;
+}
+
+/* The types whose values are written in another way after this command. The search_path is the command's. */
+static List *
+changing_types(Node *parsetree)
+{
+	Oid			oid = InvalidOid;
+
+	if (IsA(parsetree, AlterEnumStmt) && ((AlterEnumStmt *) parsetree)->oldVal)
+	{
+		oid = LookupTypeNameOid(NULL, makeTypeNameFromNameList(((AlterEnumStmt *) parsetree)->typeName), true);
+		return OidIsValid(oid) ? list_make1_oid(oid) : NIL;
+	}
+	if (IsA(parsetree, AlterTableStmt) && adds_column((AlterTableStmt *) parsetree))
+		oid = RangeVarGetRelid(((AlterTableStmt *) parsetree)->relation, NoLock, true);
+	return OidIsValid(oid) ? row_types(oid) : NIL;
+}
+
+/* ------------------------------------------------------------------------ before */
+
+static void
+let_go(void *arg)
+{
+	held_cxt = NULL;
+	held = NIL;
+}
+
+/* What cannot be read stays as it is: the command may be what puts it right. */
+static void
+attempt(bool (*work) (void *arg), void *arg)
+{
+	ErrorData  *error = router_attempt(work, arg);
+
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+}
+
+/* Opens a base whose keys of an affected route are resolved as the types are now. */
+static Relation
+open_affected(const Affected *affected)
+{
+	Relation	base = table_open(affected->config->base, AccessShareLock);
+
+	for (int i = 0; i < affected->config->nkeys; i++)
+		router_key_resolve(&affected->config->keys[i], base, affected->config->time_zone);
+	return base;
+}
+
+static bool
+hold_groups(void *arg)
+{
+	const Affected *affected = arg;
+	int			guc_level = router_pin_settings(affected->config->time_zone);
+	Relation	base = open_affected(affected);
+	ListCell   *lc;
+
+	foreach(lc, affected->levels)
+	{
+		RouterKey  *key = &affected->config->keys[lfirst_int(lc)];
+		MemoryContext old = MemoryContextSwitchTo(held_cxt);
+		Held	   *groups = palloc(sizeof(Held));
+
+		groups->base = affected->config->base;
+		groups->level = lfirst_int(lc);
+		groups->groups = palloc(Max(key->ngroups, 1) * sizeof(RouterBound *));
+		for (int i = 0; i < key->ngroups; i++)
+			groups->groups[i] = router_bound_parse(key, key->groups[i]);
+		held = lappend(held, groups);
+		MemoryContextSwitchTo(old);
+	}
+	table_close(base, AccessShareLock);
+	AtEOXact_GUC(false, guc_level);
+	return true;
+}
+
+/* ddl_command_start */
+void
+router_type_ddl_start(Node *parsetree)
+{
+	MemoryContextCallback *callback;
+	ListCell   *lc;
+
+	if (held_cxt)
+		MemoryContextDelete(held_cxt);	/* of a command that failed */
+	foreach(lc, affected_by(changing_types(parsetree)))
+	{
+		if (held_cxt == NULL)
+		{
+			held_cxt = AllocSetContextCreate(TopTransactionContext, "router groups", ALLOCSET_SMALL_SIZES);
+			callback = MemoryContextAllocZero(held_cxt, sizeof(MemoryContextCallback));
+			callback->func = let_go;
+			MemoryContextRegisterResetCallback(held_cxt, callback);
+		}
+		attempt(hold_groups, lfirst(lc));
+	}
+}
+
+/* ------------------------------------------------------------------------- after */
+
+static void
+refuse(const RouterConfig *config, int level, const char *what, const char *detail)
+{
+	Oid			type = get_atttype(config->base, config->keys[level].attnum);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot %s a type of key \"%s\" of routed table \"%s\"", what, config->keys[level].column,
+					get_rel_name(config->base)),
+			 errdetail("The key is of type %s. %s", format_type_be(type), detail),
+			 errhint("Make another routed table with another type and move the rows into it, or end the routing first, with router.drop_route.")));
+}
+
+static bool
+write_anew(void *arg)
+{
+	Affected   *affected = arg;
+	RouterConfig *config = affected->config;
+	int			guc_level = router_pin_settings(config->time_zone);
+	Relation	base = open_affected(affected);
+	bool		changed = false;
+	ListCell   *lc;
+
+	foreach(lc, held)
+	{
+		Held	   *groups = lfirst(lc);
+		RouterKey  *key = &config->keys[groups->level];
+
+		for (int i = 0; groups->base == config->base && i < key->ngroups; i++)
+			if (groups->groups[i]->form == ROUTER_BOUND_VALUES)
+			{
+				key->groups[i] = router_bound_text(key, groups->groups[i]);
+				changed = true;
+			}
+	}
+	if (changed)
+		router_catalog_put_route(config);
+	foreach(lc, router_catalog_children(config->base))
+		(void) router_refresh_bounds(config, lfirst(lc), false);
+	table_close(base, AccessShareLock);
+	AtEOXact_GUC(false, guc_level);
+	return true;
+}
+
+/* ddl_command_end. Errors: feature_not_supported. */
+void
+router_type_ddl_end(Node *parsetree)
+{
+	ListCell   *lc;
+	ListCell   *level;
+
+	foreach(lc, affected_by(changing_types(parsetree)))
+	{
+		Affected   *affected = lfirst(lc);
+		RouterConfig *config = affected->config;
+
+		if (IsA(parsetree, AlterTableStmt) && router_catalog_children(config->base) != NIL)
+			foreach(level, affected->levels)
+				if (config->keys[lfirst_int(level)].kind == ROUTER_HASH)
+					refuse(config, lfirst_int(level), "add an attribute to", "Its hash would be another one for each value.");
+		LockRelationOid(config->base, ShareUpdateExclusiveLock);
+		attempt(write_anew, affected);
+		/* the hash of values in a route may be another one */
+		CacheInvalidateRelcacheByRelid(config->base);
+	}
+	if (held_cxt)
+		MemoryContextDelete(held_cxt);
+}
+
+/* sql_drop: these relations and composite types have lost columns. Errors: feature_not_supported. */
+void
+router_type_columns_dropped(List *relids)
+{
+	List	   *types = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+		types = lappend_oid(types, get_rel_type_id(lfirst_oid(lc)));
+	foreach(lc, affected_by(types))
+	{
+		Affected   *affected = lfirst(lc);
+
+		if (router_catalog_children(affected->config->base) != NIL)
+			refuse(affected->config, linitial_int(affected->levels), "drop an attribute of",
+				   "Values of different children could become one.");
+	}
+}
