@@ -30,7 +30,6 @@
 #include "commands/copyfrom_internal.h"
 #include "commands/progress.h"
 #include "nodes/parsenodes.h"
-#include "optimizer/optimizer.h"
 #include "pgstat.h"
 #include "tcop/utility.h"
 #include "utils/backend_progress.h"
@@ -39,6 +38,7 @@
 #include "utils/memutils.h"
 
 #include "home.h"
+#include "look.h"
 #include "mirror.h"
 #include "statement.h"
 
@@ -70,10 +70,14 @@ calling_copy(Relation base)
 }
 
 static void
-note_triggers(RouterHomes *homes, RouterDest *dest)
+note_by_row(RouterHomes *homes, RouterDest *dest)
 {
-	if (dest->by_row)
-		((CopyRun *) homes->arg)->each_row = true;
+	CopyRun    *run = homes->arg;
+
+	if (!router_dest_is_by_row(dest))
+		return;
+	run->each_row = true;
+	router_batch_flush(&run->batch);
 }
 
 static void
@@ -85,7 +89,7 @@ begin_run(CopyRun *run, Relation base, CopyFromState copy)
 	run->estate = router_make_estate(base, copy);
 	router_homes_init(&run->homes, router_cache_entry(run->base), base, run->estate,
 					  router_make_root(run->estate, base));
-	run->homes.opened = note_triggers;
+	run->homes.opened = note_by_row;
 	run->homes.arg = run;
 	run->batch.estate = run->estate;
 	run->batch.cid = run->estate->es_output_cid;
@@ -96,7 +100,7 @@ begin_run(CopyRun *run, Relation base, CopyFromState copy)
 	/* as core: whoever looks into the table while COPY runs must see the rows before */
 	run->each_row = router_has_row_triggers(base->trigdesc, TRIGGER_TYPE_BEFORE) ||
 		router_has_row_triggers(base->trigdesc, TRIGGER_TYPE_AFTER) ||
-		copy->volatile_defexprs || contain_volatile_functions(copy->whereClause);
+		router_input_looks(base) || router_expr_looks(copy->whereClause);
 	MemoryContextSwitchTo(old);
 }
 

@@ -44,6 +44,7 @@
 #include "utils/syscache.h"
 
 #include "copy.h"
+#include "look.h"
 #include "mirror.h"
 #include "mover.h"
 #include "statement.h"
@@ -287,10 +288,37 @@ fire_before_triggers(Wear *wear, TupleTableSlot *slot)
 }
 
 /*
+ * Could other nodes of the statement, which take turns with this one, tell whether its rows are there yet? Those that
+ * write to the same base could, by conflicts, and whatever looks into tables.
+ */
+static bool
+others_look(Wear *wear)
+{
+	EState	   *estate = wear->homes.estate;
+	ListCell   *lc;
+
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		ResultRelInfo *rri = lfirst(lc);
+		ResultRelInfo *root = rri->ri_RootResultRelInfo ? rri->ri_RootResultRelInfo : rri;
+		TriggerDesc *triggers = rri->ri_TrigDesc;
+		ModifyTable *plan = rri == wear->worn ? NULL : router_target_plan(estate, rri);
+
+		if (plan == NULL)
+			continue;
+		if (plan->operation != CMD_DELETE && RelationGetRelid(root->ri_RelationDesc) == wear->homes.base)
+			return true;
+		if ((triggers && (triggers->trig_insert_before_row || triggers->trig_update_before_row ||
+						  triggers->trig_delete_before_row)) || router_row_looks(rri))
+			return true;
+	}
+	return false;
+}
+
+/*
  * May rows be held back? Not when somebody could tell: RETURNING, ON CONFLICT
- * and the CHECK OPTION of a view, row triggers, EXPLAIN ANALYZE, or functions that are not built in
- * and might look into the table while the statement runs. A plan that calls
- * such functions, or checks a domain, depends on their catalog entries.
+ * and the CHECK OPTION of a view, row triggers, EXPLAIN ANALYZE, or functions that might look into the table while the
+ * statement runs (look.c). Of a child see router_dest_is_by_row.
  */
 static bool
 may_batch(Wear *wear)
@@ -307,10 +335,7 @@ may_batch(Wear *wear)
 	foreach(lc, wear->base.ri_WithCheckOptions)
 		if (lfirst_node(WithCheckOption, lc)->kind == WCO_VIEW_CHECK)
 			return false;
-	foreach(lc, mtstate->ps.state->es_plannedstmt->invalItems)
-		if (lfirst_node(PlanInvalItem, lc)->cacheId == PROCOID || lfirst_node(PlanInvalItem, lc)->cacheId == TYPEOID)
-			return false;
-	return true;
+	return !router_plan_looks(mtstate->ps.state->es_plannedstmt) && !others_look(wear);
 }
 
 /* The subplan's ExecProcNode: its next row, with the node wearing the row's home. */
@@ -352,13 +377,17 @@ fetch_and_wear(PlanState *subplan)
 		dest = router_home(&wear->homes, slot);
 		if (wear->nrows < ROWS_BEFORE_BATCH && ++wear->nrows == ROWS_BEFORE_BATCH)
 			wear->batching = may_batch(wear);
-		else if (wear->batching && !dest->by_row)
+		else if (wear->batching)
 		{
-			router_batch_add(&wear->batch, dest, slot);
-			if (wear->mtstate->canSetTag)
-				estate->es_processed++;
-			ResetPerTupleExprContext(estate);
-			continue;
+			if (!router_dest_is_by_row(dest))
+			{
+				router_batch_add(&wear->batch, dest, slot);
+				if (wear->mtstate->canSetTag)
+					estate->es_processed++;
+				ResetPerTupleExprContext(estate);
+				continue;
+			}
+			router_batch_flush(&wear->batch);
 		}
 		put_on(wear, dest);
 		return dest->map ? execute_attr_map_slot(dest->map->attrMap, slot, dest->rri->ri_newTupleSlot) : slot;

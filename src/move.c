@@ -35,6 +35,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "look.h"
 #include "mirror.h"
 
 #define MAX_DEST_ROWS 1000
@@ -265,6 +266,16 @@ router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base, M
 		router_skip_check(dest->rri, estate);
 	dest->by_row = dest->rri->ri_FdwRoutine != NULL || router_has_row_triggers(triggers, TRIGGER_TYPE_BEFORE) ||
 		router_has_row_triggers(triggers, TRIGGER_TYPE_AFTER);
+}
+
+/* Must rows go there one by one, since triggers, or what is evaluated for them, could see if others were held back? */
+bool
+router_dest_is_by_row(RouterDest *dest)
+{
+	if (!dest->looked)
+		dest->by_row |= router_row_looks(dest->rri);
+	dest->looked = true;
+	return dest->by_row;
 }
 
 /* ------------------------------------------------------------------ batches */

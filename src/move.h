@@ -24,7 +24,8 @@ typedef struct RouterDest
 	bool		owns_rel;		/* close the relation at the end */
 	EState	   *estate;			/* of a foreign table made ready; else NULL */
 	RouterKeys *keys;			/* the statement's global keys, or NULL */
-	bool		by_row;			/* its triggers want to see the rows one by one */
+	bool		by_row;			/* rows go there one by one: router_dest_is_by_row */
+	bool		looked;			/* whether what is evaluated for them is a reason */
 	bool		barred;			/* the opener's mark: no rows go there now */
 	RouterBulk *bulk;			/* index entries kept back, or NULL */
 
@@ -63,6 +64,7 @@ extern void router_dest_close(RouterDest *dest);
 extern void router_skip_check(ResultRelInfo *rri, EState *estate);
 extern void router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base,
 								ModifyTableState *mtstate);
+extern bool router_dest_is_by_row(RouterDest *dest);
 extern void router_dest_mute(RouterDest *dest);
 extern void router_mask_own_triggers(TriggerDesc *triggers);
 extern void router_recount_insert_triggers(TriggerDesc *triggers);

@@ -1,6 +1,6 @@
 -- Long statements: batching with foreign keys, defaults, errors, memory, many children: C6, F2.
 \ir include/helpers.sql
-\set tests 38
+\set tests 49
 SELECT plan(:tests);
 
 CREATE TABLE residence (id int PRIMARY KEY);
@@ -137,6 +137,46 @@ SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 INSERT INTO par SELECT a.k, a.v FROM source a JOIN source b USING (k);
 SELECT is((SELECT count(*) || '/' || count(DISTINCT tableoid) FROM par), '30000/6', 'from a parallel plan');
+-- COPY of rows that are checked by what looks into the table; those before are there
+CREATE FUNCTION is_new(i int) RETURNS bool LANGUAGE plpgsql AS $$BEGIN RETURN NOT EXISTS (SELECT FROM looked WHERE id = i); END $$;
+CREATE FUNCTION is_new_stable(i int) RETURNS bool STABLE LANGUAGE plpgsql AS $$BEGIN RETURN is_new(i); END $$;
+CREATE FUNCTION is_new_immutable(i int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RETURN is_new(i); END $$;
+CREATE DOMAIN unheard AS int CHECK (is_new(VALUE));
+CREATE DOMAIN unseen AS unheard CHECK (VALUE > 0);
+CREATE TYPE with_unseen AS (a int, b unseen);
+CREATE FUNCTION looks(addition text, value text, first_k int DEFAULT 1) RETURNS text LANGUAGE plpgsql AS $test$
+BEGIN
+    CREATE TABLE looked (id int, k int);
+    EXECUTE replace(addition, '; child', '');
+    PERFORM router.create_route('looked', router.by_integer('k', 10));
+    INSERT INTO looked (id, k) VALUES (-1, first_k);
+    EXECUTE CASE WHEN addition LIKE '%; child' THEN 'ALTER TABLE looked_1_10 ADD CHECK (is_new(id))' ELSE 'SELECT 1' END;
+    EXECUTE format($c$COPY looked FROM PROGRAM $p$awk 'BEGIN { for (i = 1; i <= 60; i++) { k = i %% 30; v = i == 59 ? 29 : i; print %s } }'$p$$c$, value);
+    RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END $test$;
+SELECT is(looks(addition, value), '23514', 'COPY: ' || name) FROM (VALUES
+    ('CHECK', 'ALTER TABLE looked ADD CHECK (is_new(id))', 'v "\t" k'),
+    ('CHECK, stable', 'ALTER TABLE looked ADD CHECK (is_new_stable(id))', 'v "\t" k'),
+    ('CHECK in an expression', 'ALTER TABLE looked ADD CHECK (CASE WHEN k > 0 THEN coalesce(is_new(id), true) ELSE true END)', 'v "\t" k'),
+    ('CHECK of a child', '; child', '(i == 60 ? 30 : v) "\t" (i == 60 ? 5 : k)'),
+    ('domain', 'ALTER TABLE looked ADD x unheard', 'v "\t" k "\t" v'),
+    ('domain over a domain', 'ALTER TABLE looked ADD x unseen', 'v "\t" k "\t" v'),
+    ('array of a domain', 'ALTER TABLE looked ADD x unseen[]', 'v "\t" k "\t{" v "}"'),
+    ('composite with a domain', 'ALTER TABLE looked ADD x with_unseen', 'v "\t" k "\t(1," v ")"')) v (name, addition, value);
+-- who calls it immutable is taken at his word: in a CHECK, and in the query
+CREATE TABLE looked (id int, k int, CHECK (is_new_immutable(id)));
+SELECT router.create_route('looked', router.by_integer('k', 10)) \g /dev/null
+COPY looked FROM PROGRAM $$awk 'BEGIN { for (i = 1; i <= 60; i++) print (i == 59 ? 29 : i) "\t" i % 30 }'$$;
+SELECT is((SELECT count(*) FROM looked), 60::bigint, 'COPY: an immutable CHECK looks at nothing');
+INSERT INTO looked SELECT CASE i WHEN 159 THEN 129 ELSE i END, i % 30 FROM generate_series(101, 160) i;
+SELECT is((SELECT count(*) FROM looked), 120::bigint, 'INSERT: no more does it');
+CREATE TABLE asked (id int, k int);
+CREATE FUNCTION asked_immutable(i int) RETURNS bigint IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RETURN (SELECT count(*) FROM asked); END $$;
+SELECT router.create_route('asked', router.by_integer('k', 10)) \g /dev/null
+INSERT INTO asked SELECT asked_immutable(i), i FROM generate_series(1, 60) i;
+SELECT cmp_ok((SELECT max(id) FROM asked), '<', 50, 'nor does an immutable function in the query');
 -- and to the end: the base has never grown
 VACUUM reading;
 SELECT is((SELECT count(*) FROM ONLY reading), 0::bigint, 'F2: the base is empty');

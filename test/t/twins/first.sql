@@ -105,7 +105,7 @@ INSERT INTO w (id, k, v) VALUES (79, 5, 7), (80, 171, 100);
 -- # merge: inserts
 MERGE INTO q USING (VALUES (1, 6), (81, 6), (82, 181), (83, 910), (84, 7)) s (id, k) ON q.id = s.id AND q.k = s.k WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k);
 -- # merge: inserts: row triggers
-MERGE INTO n USING (VALUES (1, 6), (81, 6), (82, 181), (83, 910), (84, 7)) s (id, k) ON n.id = s.id AND n.k = s.k WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k);
+MERGE INTO n USING (VALUES (81, 6), (82, 181), (83, 910), (84, 7)) s (id, k) ON false WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k);
 -- # merge: all
 MERGE INTO q USING (VALUES (1, 6), (2, 12), (85, 6), (86, 191)) s (id, k) ON q.id = s.id AND q.k = s.k WHEN MATCHED AND s.id = 1 THEN DELETE WHEN MATCHED THEN UPDATE SET v = v + 1 WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k);
 -- # merge: moves
@@ -169,5 +169,5 @@ END $$;
 SELECT :version >= 170000 AS merge17 \gset
 \if :merge17
 MERGE INTO q USING (VALUES (2, 12), (230, 6), (231, 271), (232, 916)) s (id, k) ON q.id = s.id AND q.k = s.k WHEN MATCHED THEN UPDATE SET v = v + 1 WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k) RETURNING merge_action(), q.*;
-MERGE INTO n USING (VALUES (2, 12), (230, 6), (231, 271), (232, 916)) s (id, k) ON n.id = s.id AND n.k = s.k WHEN MATCHED THEN UPDATE SET v = v + 1 WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k) RETURNING merge_action(), n.*;
+MERGE INTO n USING (VALUES (230, 6), (231, 271), (232, 916)) s (id, k) ON false WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k) RETURNING merge_action(), n.*;
 \endif
