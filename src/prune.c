@@ -66,6 +66,7 @@
 #include "utils/timestamp.h"
 
 #include "loose.h"
+#include "param.h"
 #include "qual.h"
 #include "scan.h"
 #include "waitpoint.h"
@@ -909,6 +910,8 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 			standard_planner(parse, query_string, cursor_options, bound_params);
 		if ((needs_rewrite || computes) && !is_cursor)
 			router_scan_rewrite(stmt, needs_rewrite);
+		if (prune)
+			router_restore_params(stmt);
 		if (leaves_out)
 			note_left_out(stmt);
 	}
