@@ -557,14 +557,14 @@ COMMENT ON FUNCTION router.on_sql_drop() IS 'internal: forgets dropped tables, g
 
 CREATE FUNCTION router.on_ddl_start() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_ddl_start';
-COMMENT ON FUNCTION router.on_ddl_start() IS 'internal: refuses changes of type that a key cannot bear, locks bases before grants';
+COMMENT ON FUNCTION router.on_ddl_start() IS 'internal: refuses changes of type that a key cannot bear, lets children go with their base, locks bases before grants';
 
 CREATE FUNCTION router.on_ddl_end() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_ddl_end';
 COMMENT ON FUNCTION router.on_ddl_end() IS 'internal: children and catalog follow DDL on their base';
 
 CREATE EVENT TRIGGER router_on_sql_drop ON sql_drop EXECUTE FUNCTION router.on_sql_drop();
-CREATE EVENT TRIGGER router_on_ddl_start ON ddl_command_start WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'GRANT', 'REVOKE')
+CREATE EVENT TRIGGER router_on_ddl_start ON ddl_command_start WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'DROP TABLE', 'GRANT', 'REVOKE')
     EXECUTE FUNCTION router.on_ddl_start();
 CREATE EVENT TRIGGER router_on_ddl_end ON ddl_command_end
     WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'CREATE TABLE', 'CREATE INDEX', 'ALTER INDEX',
@@ -572,7 +572,7 @@ CREATE EVENT TRIGGER router_on_ddl_end ON ddl_command_end
                  'CREATE STATISTICS', 'ALTER STATISTICS', 'COMMENT', 'GRANT', 'REVOKE', 'CREATE SCHEMA')
     EXECUTE FUNCTION router.on_ddl_end();
 COMMENT ON EVENT TRIGGER router_on_sql_drop IS 'router: forgets dropped tables, drops from children what their base lost';
-COMMENT ON EVENT TRIGGER router_on_ddl_start IS 'router: guards key columns, waits for creators of children before grants';
+COMMENT ON EVENT TRIGGER router_on_ddl_start IS 'router: guards key columns, drops children with their base, waits for creators of children before grants';
 COMMENT ON EVENT TRIGGER router_on_ddl_end IS 'router: children and catalog follow DDL on their base';
 
 -- ---------------------------------------------------------------- views

@@ -24,6 +24,7 @@
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_namespace.h"
 #define router_owns_relation(relid, role) object_ownercheck(RelationRelationId, (relid), (role))
+#define router_owns_schema(schema, role) object_ownercheck(NamespaceRelationId, (schema), (role))
 #define router_may_create_in(schema, role) \
 	(object_aclcheck(NamespaceRelationId, (schema), (role), ACL_CREATE) == ACLCHECK_OK)
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out), false)
@@ -33,6 +34,7 @@
 	DefineIndex((relid), (stmt), InvalidOid, InvalidOid, (constr), -1, false, false, false, false, true)
 #else
 #define router_owns_relation(relid, role) pg_class_ownercheck((relid), (role))
+#define router_owns_schema(schema, role) pg_namespace_ownercheck((schema), (role))
 #define router_may_create_in(schema, role) \
 	(pg_namespace_aclcheck((schema), (role), ACL_CREATE) == ACLCHECK_OK)
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out))

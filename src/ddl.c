@@ -58,6 +58,7 @@
 
 #include "route.h"
 
+#include "drop.h"
 #include "entry.h"
 #include "global.h"
 #include "keep.h"
@@ -1044,7 +1045,7 @@ guard_alter_table(const AlterTableStmt *stmt)
 	}
 }
 
-/* ddl_command_start of ALTER TABLE, GRANT and REVOKE */
+/* ddl_command_start of ALTER TABLE, DROP TABLE, GRANT and REVOKE */
 Datum
 router_on_ddl_start(PG_FUNCTION_ARGS)
 {
@@ -1056,6 +1057,8 @@ router_on_ddl_start(PG_FUNCTION_ARGS)
 		guard_alter_table(castNode(AlterTableStmt, event->parsetree));
 	else if (event && IsA(event->parsetree, GrantStmt))
 		lock_granted(castNode(GrantStmt, event->parsetree));
+	else if (event && IsA(event->parsetree, DropStmt))
+		router_drop_starts(castNode(DropStmt, event->parsetree));
 	PG_RETURN_NULL();
 }
 
