@@ -788,6 +788,26 @@ visit_command(List **follows, Node *parsetree, CollectedCommand *command)
 	}
 }
 
+/* ENABLE or DISABLE of the trigger by which a table guards what a base refers to. */
+static void
+follow_referenced(List **follows, Oid relid, const AlterTableCmd *cmd)
+{
+	Relation	rel;
+
+	if (cmd->subtype != AT_EnableTrig && cmd->subtype != AT_EnableAlwaysTrig && cmd->subtype != AT_EnableReplicaTrig &&
+		cmd->subtype != AT_DisableTrig)
+		return;
+	rel = table_open(relid, AccessShareLock);
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+
+		if (trigger->tgisinternal && strcmp(trigger->tgname, cmd->name) == 0 && is_base(trigger->tgconstrrelid))
+			want_object(follow_of(follows, trigger->tgconstrrelid), trigger->tgoid, ROUTER_TRIGGERS);
+	}
+	table_close(rel, NoLock);
+}
+
 /* What an ALTER TABLE names that is not found in the collected objects. */
 static void
 visit_alter_table(List **follows, AlterTableStmt *stmt)
@@ -809,6 +829,8 @@ visit_alter_table(List **follows, AlterTableStmt *stmt)
 		else if (cmd->subtype == AT_AlterColumnType)
 			foreach(below, bases_below(relid))
 				want(follow_of(follows, lfirst_oid(below)), ROUTER_HOME);
+		else
+			follow_referenced(follows, relid, cmd);
 	}
 }
 

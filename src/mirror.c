@@ -7,7 +7,8 @@
  * INHERITS brings columns, defaults, generation, CHECK and NOT NULL. The rest
  * is here: grants, columns' properties, comments, publications; CHECK and NOT
  * NULL that do not inherit in mirror_check.c; indexes and statistics in
- * mirror_index.c; foreign keys, triggers and policies in mirror_rule.c.
+ * mirror_index.c; foreign keys, triggers and policies in mirror_rule.c; what
+ * checks constraints in mirror_constraint.c.
  *
  * What bears a name of its own on each table (triggers, policies, foreign keys)
  * is matched by name and compared by definition; indexes and statistics are
@@ -808,6 +809,8 @@ mirror_aspects(Mirror *m, void *arg)
 		router_mirror_statistics(m);
 	if (aspects & ROUTER_TRIGGERS)
 		router_mirror_triggers(m);
+	if (table && aspects & ROUTER_TRIGGERS)
+		router_mirror_constraint_triggers(m);
 	if (table && aspects & (ROUTER_POLICIES | ROUTER_ROW_SECURITY))
 		router_mirror_policies(m);
 	if (table && aspects & ROUTER_PUBLICATIONS)

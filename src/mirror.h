@@ -19,7 +19,7 @@
 /* What a child and its base are compared in. */
 #define ROUTER_INDEXES			0x0001	/* with the constraints on them, CLUSTER ON */
 #define ROUTER_FOREIGN_KEYS		0x0002
-#define ROUTER_TRIGGERS			0x0004	/* of rows; "~router_move" is one */
+#define ROUTER_TRIGGERS			0x0004	/* of rows; "~router_move" is one; those that check constraints are on or off */
 #define ROUTER_POLICIES			0x0008
 #define ROUTER_ROW_SECURITY		0x0010	/* the two flags */
 #define ROUTER_GRANTS			0x0020

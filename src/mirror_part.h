@@ -1,11 +1,14 @@
 /*
  * mirror_part.h
- *		What the files of the mirror share: mirror.c, mirror_check.c, mirror_index.c, mirror_rule.c.
+ *		What the files of the mirror share: mirror.c, mirror_check.c, mirror_constraint.c,
+ *		mirror_index.c, mirror_rule.c.
  */
 #ifndef ROUTER_MIRROR_PART_H
 #define ROUTER_MIRROR_PART_H
 
 #include "mirror.h"
+
+#include "catalog/pg_constraint.h"
 
 /* One child being compared with its base. */
 typedef struct Mirror
@@ -38,6 +41,10 @@ extern void router_mirror_inherited_columns(Mirror *m);
 extern void router_drop_check_like(Mirror *m, HeapTuple dropped, bool cascade);
 extern void router_rename_check_like(Mirror *m, const RouterRenamed *renamed);
 
+extern Oid	router_child_constraint(const Mirror *m, Form_pg_constraint base);
+extern void router_mirror_constraint_triggers(Mirror *m);
+
+extern Oid	router_child_index(const Mirror *m, Oid index);
 extern void router_mirror_indexes(Mirror *m);
 extern void router_mirror_statistics(Mirror *m);
 extern void router_mirror_replica_identity(Mirror *m);
