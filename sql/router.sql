@@ -535,6 +535,10 @@ CREATE FUNCTION router.keep_global_keys() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_keep_global_keys';
 COMMENT ON FUNCTION router.keep_global_keys() IS 'internal: trigger by which entries of global keys follow rows';
 
+CREATE FUNCTION router.keep_in_step() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_keep_in_step';
+COMMENT ON FUNCTION router.keep_in_step() IS 'internal: trigger by which a copy that move_child makes follows the child';
+
 CREATE FUNCTION router.route_row() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_route_row';
 COMMENT ON FUNCTION router.route_row() IS 'internal: BEFORE ROW trigger of every routed table';

@@ -30,6 +30,10 @@
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out), false)
 #define router_insert_index_tuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL, false)
+typedef TU_UpdateIndexes RouterUpdateIndexes;
+#define router_update_index_tuples(rri, slot, estate, which) \
+	((which) == TU_None ? NIL : \
+	 ExecInsertIndexTuples((rri), (slot), (estate), true, false, NULL, NIL, (which) == TU_Summarizing))
 #define router_define_index(relid, stmt, constr) \
 	DefineIndex((relid), (stmt), InvalidOid, InvalidOid, (constr), -1, false, false, false, false, true)
 #else
@@ -40,6 +44,9 @@
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out))
 #define router_insert_index_tuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL)
+typedef bool RouterUpdateIndexes;
+#define router_update_index_tuples(rri, slot, estate, which) \
+	((which) ? ExecInsertIndexTuples((rri), (slot), (estate), true, false, NULL, NIL) : NIL)
 #define router_define_index(relid, stmt, constr) \
 	DefineIndex((relid), (stmt), InvalidOid, InvalidOid, (constr), false, false, false, false, true)
 #endif

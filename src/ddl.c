@@ -64,6 +64,7 @@
 #include "keep.h"
 #include "loose.h"
 #include "seal.h"
+#include "step.h"
 #include "type_ddl.h"
 
 PG_FUNCTION_INFO_V1(router_on_sql_drop);
@@ -689,6 +690,7 @@ check_altered(Oid relid)
 	if (child && !list_member_oid(find_inheritance_children(child->base, NoLock), relid))
 	{
 		router_keys_detach(child->base, relid);
+		router_step_end(relid);
 		router_drop_seal(relid);
 		router_catalog_remove_child(relid);
 		router_drop_move_trigger(relid);
@@ -872,7 +874,8 @@ keep_always(AlterTableStmt *stmt)
 
 		if (catalog ? !trigger->tgisinternal && trigger->tgenabled != TRIGGER_FIRES_ALWAYS :
 			trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN &&
-			(router_is_own_trigger(trigger) || router_is_global_key_trigger(trigger)))
+			(router_is_own_trigger(trigger) || router_is_global_key_trigger(trigger) ||
+			 router_is_step_trigger(trigger)))
 			names = lappend(names, pstrdup(trigger->tgname));
 	}
 	table_close(rel, NoLock);

@@ -15,6 +15,7 @@
 #include "relocate_part.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -32,6 +33,7 @@
 
 #include "mirror.h"
 #include "move.h"
+#include "step.h"
 
 /* catching up ends when so few rows are left, or after so many rounds */
 #define FEW_CHANGES 1000
@@ -54,15 +56,27 @@ check_empty(Relocation *r)
 				 errhint("Empty or drop it over there, or give another remote_schema.")));
 }
 
+/* What default privileges grant is not for the copy: nobody but its owner is to see it or write to it. */
+static void
+take_grants_away(Relocation *r)
+{
+	char	   *grantees = router_ask(
+		"SELECT string_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, ', ')"
+		"  FROM pg_class, aclexplode(relacl) WHERE oid = $1 AND grantee <> relowner", r->copy);
+
+	if (grantees)
+		router_run("REVOKE ALL ON TABLE %s FROM %s", r->copy_name, grantees);
+}
+
 /* Makes the table that the copy will be, empty. */
 void
 router_make_copy(Relocation *r)
 {
 	Oid			schema = get_rel_namespace(r->child);
-	char	   *name = psprintf("router_copy_%u", r->child);
+	char	   *name = router_step_copy_name(r->child);
 	StringInfoData buf;
 
-	r->copy_name = quote_qualified_identifier(get_namespace_name(schema), name);
+	r->copy_name = MemoryContextStrdup(r->job.cxt, quote_qualified_identifier(get_namespace_name(schema), name));
 	if (r->place->server)
 	{
 		router_run("%s", router_remote_foreign_table(r->remote, r->copy_name));
@@ -89,10 +103,13 @@ router_make_copy(Relocation *r)
 			router_run("ALTER TABLE %s DROP CONSTRAINT %s", r->copy_name, ROUTER_SEAL_NAME);
 	}
 	r->copy = get_relname_relid(name, schema);
+	router_step_mark(r->copy, r->child);
+	take_grants_away(r);
 	r->columns = router_ask("SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
 							" WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = ''", r->child);
 	r->row = router_ask("SELECT format('ROW(%s)::text', string_agg(quote_ident(attname), ', ' ORDER BY attnum)) FROM pg_attribute"
 						" WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped", r->child);
+	r->row = MemoryContextStrdup(r->job.cxt, r->row);
 }
 
 /* Rows on their way into a copy on this server. */
@@ -233,9 +250,12 @@ index_copy(Relocation *r)
 		RouterIndexText *index = lfirst(lc);
 		char	   *name = r->from_server ?
 			router_object_name(get_rel_name(r->job.base), get_rel_name(r->child), index->name) : index->name;
+		MemoryContext old;
 
-		r->index_names = lappend(r->index_names, name);
 		router_run("%s", router_add_index(r->copy_name, index, router_copy_index_name(r, ++n)));
+		old = MemoryContextSwitchTo(r->job.cxt);
+		r->index_names = lappend(r->index_names, pstrdup(name));
+		MemoryContextSwitchTo(old);
 	}
 }
 
@@ -317,98 +337,27 @@ unlike(Relocation *r, const char *detail)
 			 errhint("The child is as it was. Look for triggers, rules or other writers on the table over there, and types that are written in another way.")));
 }
 
-/* Deletes from the copy the rows that are gone, by primary key, each once. */
+/* Takes the rows that are gone out of the copy; those that came go to a copy on another server one by one. */
 static void
-delete_gone(Relocation *r, Relation rel, Changes *changes)
+change_by_row(Relocation *r, Relation rel, Changes *changes)
 {
-	Oid			pkey;
-	Relation	index;
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
-	StringInfoData buf;
-	Oid			types[INDEX_MAX_KEYS];
-	AttrNumber	attnums[INDEX_MAX_KEYS];
-	int			n;
-	SPIPlanPtr	plan;
+	RouterTwin *twin = router_twin_open(rel, r->copy);
 
-	(void) RelationGetIndexList(rel);
-	pkey = router_primary_key_index(rel);
-	if (!OidIsValid(pkey))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("rows of child \"%s\" were changed or deleted while it was copied", get_rel_name(r->child)),
-				 errdetail("It has no primary key by which the copy could follow."),
-				 errhint("Try again when nobody changes them, or add a primary key. Rows that are only added do no harm.")));
-	index = index_open(pkey, AccessShareLock);
-	n = index->rd_index->indnkeyatts;
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "DELETE FROM ONLY %s WHERE ", r->copy_name);
-	for (int i = 0; i < n; i++)
-	{
-		Form_pg_attribute att;
-
-		attnums[i] = index->rd_index->indkey.values[i];
-		att = TupleDescAttr(RelationGetDescr(rel), attnums[i] - 1);
-		types[i] = att->atttypid;
-		appendStringInfo(&buf, "%s%s = $%d", i > 0 ? " AND " : "", quote_identifier(NameStr(att->attname)), i + 1);
-	}
-	index_close(index, NoLock);
-	plan = SPI_prepare(buf.data, n, types);
+	if (twin == NULL)
+		elog(ERROR, "copy of \"%s\" has other columns", RelationGetRelationName(rel));
 	while (tuplestore_gettupleslot(changes->gone, true, false, slot))
 	{
-		Datum		values[INDEX_MAX_KEYS];
-		bool		isnull;
-
-		for (int i = 0; i < n; i++)
-			values[i] = slot_getattr(slot, attnums[i], &isnull);
-		if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_DELETE || SPI_processed != 1)
-			unlike(r, "A row that was changed meanwhile is not there once.");
+		CHECK_FOR_INTERRUPTS();
+		if (!router_twin_remove(twin, slot))
+			unlike(r, "A row that was changed meanwhile is not there.");
 	}
-	SPI_freeplan(plan);
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-/* Inserts what came, into a table on a server. */
-static void
-insert_come_there(Relocation *r, Relation rel, Changes *changes)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	Oid		   *types = palloc(desc->natts * sizeof(Oid));
-	AttrNumber *attnums = palloc(desc->natts * sizeof(AttrNumber));
-	Datum	   *values = palloc(desc->natts * sizeof(Datum));
-	char	   *nulls = palloc(desc->natts);
-	int			n = 0;
-	StringInfoData buf;
-	SPIPlanPtr	plan;
-
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "INSERT INTO %s (%s) VALUES (", r->copy_name, r->columns);
-	for (int i = 0; i < desc->natts; i++)
+	while (r->place->server && tuplestore_gettupleslot(changes->come, true, false, slot))
 	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped || att->attgenerated != '\0')
-			continue;
-		types[n] = att->atttypid;
-		attnums[n] = att->attnum;
-		n++;
-		appendStringInfo(&buf, "%s$%d", n > 1 ? ", " : "", n);
+		CHECK_FOR_INTERRUPTS();
+		router_twin_insert(twin, slot);
 	}
-	appendStringInfoChar(&buf, ')');
-	plan = SPI_prepare(buf.data, n, types);
-	while (tuplestore_gettupleslot(changes->come, true, false, slot))
-	{
-		for (int i = 0; i < n; i++)
-		{
-			bool		isnull;
-
-			values[i] = slot_getattr(slot, attnums[i], &isnull);
-			nulls[i] = isnull ? 'n' : ' ';
-		}
-		if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT || SPI_processed != 1)
-			unlike(r, "A row that came meanwhile was not inserted.");
-	}
-	SPI_freeplan(plan);
+	router_twin_close(twin);
 	ExecDropSingleTupleTableSlot(slot);
 }
 
@@ -431,11 +380,9 @@ router_apply_changes(Relocation *r, Changes *changes)
 {
 	Relation	rel = table_open(r->child, NoLock);
 
-	if (changes->ngone > 0)
-		delete_gone(r, rel, changes);
-	if (changes->ncome > 0 && r->place->server)
-		insert_come_there(r, rel, changes);
-	else if (changes->ncome > 0)
+	if (changes->ngone > 0 || r->place->server)
+		change_by_row(r, rel, changes);
+	if (changes->ncome > 0 && !r->place->server)
 		insert_come_here(r, rel, changes);
 	table_close(rel, NoLock);
 	r->rows += changes->ncome - changes->ngone;
@@ -463,25 +410,23 @@ router_catch_up(Relocation *r, Changes *changes)
 
 /* ---------------------------------------------------------------- verification */
 
-/* Number and checksum of the rows that a query gives, in whatever order they come. */
+/* Number and checksum of the rows of the child or the copy, in whatever order they come. */
 static char *
 sum_up(Relocation *r, const char *table, bool child)
 {
 	char	   *query = psprintf("SELECT format('%%s rows, checksum %%s', count(*), sum(hashtextextended(%s, 0))), count(*)"
 								 " FROM ONLY %s", r->row, table);
-	char	   *sum;
 
-	if (child)
+	if (child || r->in_step)
 		run_on_child(r, query, r->snapshot != NULL, SPI_OK_SELECT);
 	else if (SPI_execute(query, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not run: %s", query);
-	sum = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (child)
 		r->rows = strtou64(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), NULL, 10);
-	return sum;
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-/* The rows of a copy on a server are read back, as queries will read them. */
+/* A copy on a server is read back, as queries will read it; one in step is read by the snapshot of the child. */
 void
 router_verify_copy(Relocation *r)
 {
@@ -492,14 +437,58 @@ router_verify_copy(Relocation *r)
 		unlike(r, psprintf("The child has %s, the copy %s.", expected, found));
 }
 
+static uint64
+count_rows(const char *table)
+{
+	if (SPI_execute(psprintf("SELECT count(*) FROM ONLY %s", table), false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not count the rows of %s", table);
+	return strtou64(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), NULL, 10);
+}
+
+/* As far as numbers tell; the child is locked. */
 void
 router_verify_count(Relocation *r)
 {
-	char	   *found;
+	uint64		found = count_rows(r->copy_name);
 
-	if (SPI_execute(psprintf("SELECT count(*) FROM ONLY %s", r->copy_name), false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not count the rows of %s", r->copy_name);
-	found = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	if (strtou64(found, NULL, 10) != r->rows)
-		unlike(r, psprintf("The child has " UINT64_FORMAT " rows, the copy %s.", r->rows, found));
+	r->rows = count_rows(r->child_name);
+	if (found != r->rows)
+		unlike(r, psprintf("The child has " UINT64_FORMAT " rows, the copy " UINT64_FORMAT ".", r->rows, found));
+}
+
+/* ----------------------------------------------------------------- old snapshots */
+
+/* The last transaction that wrote to the child, or InvalidTransactionId if that was long ago. */
+TransactionId
+router_newest_write(Relocation *r)
+{
+	Relation	rel = table_open(r->child, NoLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	TableScanDesc scan = table_beginscan(rel, SnapshotAny, 0, NULL);
+	TransactionId newest = InvalidTransactionId;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		HeapTupleHeader tuple;
+		TransactionId xids[2] = {InvalidTransactionId, InvalidTransactionId};
+
+		CHECK_FOR_INTERRUPTS();
+		if (!TTS_IS_BUFFERTUPLE(slot))
+		{
+			newest = ReadNextTransactionId();	/* of another access method: who knows */
+			break;
+		}
+		tuple = ExecFetchSlotHeapTuple(slot, false, NULL)->t_data;
+		xids[0] = HeapTupleHeaderGetXmin(tuple);
+		if ((tuple->t_infomask & HEAP_XMAX_INVALID) == 0 && !HEAP_XMAX_IS_LOCKED_ONLY(tuple->t_infomask))
+			xids[1] = HeapTupleHeaderGetUpdateXid(tuple);
+		for (int i = 0; i < lengthof(xids); i++)
+			if (TransactionIdIsNormal(xids[i]) &&
+				(newest == InvalidTransactionId || TransactionIdFollows(xids[i], newest)))
+				newest = xids[i];
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	return newest;
 }

@@ -24,6 +24,8 @@
 #include "nodes/parsenodes.h"
 #include "pgstat.h"
 #include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
@@ -152,6 +154,28 @@ router_job_pause(int tries)
 					 PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
+}
+
+/* Those who have a snapshot to which a transaction has not happened; InvalidTransactionId: all who are in one. */
+int
+router_job_older(TransactionId xid, VirtualTransactionId **who)
+{
+	int			n;
+
+	*who = GetCurrentVirtualXIDs(xid, TransactionIdIsValid(xid), false,
+								 PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC, &n);
+	return n;
+}
+
+/* Waits for them, to the end of their transactions, as CREATE INDEX CONCURRENTLY does. */
+void
+router_job_wait(TransactionId xid)
+{
+	VirtualTransactionId *older;
+	int			n = router_job_older(xid, &older);
+
+	for (int i = 0; i < n; i++)
+		(void) VirtualXactLock(older[i], true);
 }
 
 /*

@@ -27,12 +27,12 @@
 #include "catalog/indexing.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
-#include "storage/procarray.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "catalog_part.h"
+#include "job.h"
 
 enum
 {
@@ -167,7 +167,7 @@ router_loose_wait(Oid base, Oid child, bool wait)
 
 	if (!TransactionIdIsValid(swapped))
 		return true;
-	older = GetCurrentVirtualXIDs(swapped, true, false, PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC, &n);
+	n = router_job_older(swapped, &older);
 	for (int i = 0; wait && i < n; i++)
 		(void) VirtualXactLock(older[i], true);
 	return n == 0 || wait;

@@ -37,6 +37,7 @@
 #include "mirror.h"
 #include "move.h"
 #include "seal.h"
+#include "step.h"
 #include "stored.h"
 
 #define MAX_PREMAKE 10000
@@ -360,6 +361,7 @@ router_child_release(Oid base, Oid child)
 	int			guc_level;
 
 	router_keys_detach(base, child);
+	router_step_end(child);
 	guc_level = router_pin_settings(NULL);
 	router_before_no_inherit(base, child);
 	router_run("ALTER %s %s NO INHERIT %s", router_table_word(child), router_qualified_name(child),

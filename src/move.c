@@ -37,6 +37,7 @@
 
 #include "look.h"
 #include "mirror.h"
+#include "step.h"
 
 #define MAX_DEST_ROWS 1000
 #define MAX_DEST_BYTES (64 * 1024)
@@ -129,6 +130,7 @@ router_has_row_triggers(const TriggerDesc *triggers, int timing)
 		const Trigger *trigger = &triggers->triggers[i];
 
 		if (!trigger->tgisinternal && !router_is_own_trigger(trigger) && !router_is_global_key_trigger(trigger) &&
+			!router_is_step_trigger(trigger) &&
 			TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, timing, TRIGGER_TYPE_INSERT))
 			return true;
 	}
@@ -235,7 +237,7 @@ begin_foreign(RouterDest *dest, EState *estate, ModifyTableState *mtstate)
 	MemoryContextSwitchTo(old);
 }
 
-/* Keeps only what deferrable unique constraints need of the AFTER ROW triggers: the row is moved, not new. */
+/* Keeps only those AFTER ROW triggers that deferrable unique constraints and copies in step need: it is not new. */
 void
 router_dest_mute(RouterDest *dest)
 {
@@ -244,7 +246,7 @@ router_dest_mute(RouterDest *dest)
 	if (triggers == NULL)
 		return;
 	for (int i = 0; i < triggers->numtriggers; i++)
-		if (triggers->triggers[i].tgfoid != F_UNIQUE_KEY_RECHECK)
+		if (triggers->triggers[i].tgfoid != F_UNIQUE_KEY_RECHECK && !router_is_step_trigger(&triggers->triggers[i]))
 			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
 	router_recount_insert_triggers(triggers);
 }
@@ -718,7 +720,10 @@ router_delete_row(Relation rel, ItemPointer tid, CommandId cid)
 	TM_Result	result = table_tuple_delete(rel, tid, cid, GetActiveSnapshot(), InvalidSnapshot, true, &failure, true);
 
 	if (result == TM_Ok)
+	{
+		router_step_deleted(rel, tid);
 		return;
+	}
 	if (result == TM_SelfModified)
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),

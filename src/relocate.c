@@ -4,20 +4,25 @@
  *		read and written: a copy is made beside it, kept up with what is written
  *		meanwhile, compared, and takes the child's place.
  *
- * One transaction does it, from copy to swap; the rows on a server are
- * committed with it, an instant earlier. Whatever fails or crashes, the child is
- * as it was, and nobody has seen the copy.
  *	1. Copy, with the snapshot S1. AccessShareLock on the child: nobody waits. A
  *	   foreign child that comes back is locked Share, since changes over there
  *	   cannot be told: its writers wait, readers do not.
- *	2. Catch up: rows that S1 and a later snapshot see differently are deleted
- *	   from the copy, by primary key, and inserted, until few are left.
- *	3. Compare count and checksum of the child, by the last snapshot, and the copy.
- *	4. Lock the child, Share: writers wait. Find what changed since. Then
- *	   AccessExclusive. Each of them is waited for lock_timeout at a time, and
- *	   given back in between.
- *	5. Apply these last changes, drop the child, give the copy its name and
- *	   place in the catalog. A mere instant.
+ *	2. Catch up: rows that S1 and a later snapshot see differently are taken out of
+ *	   the copy and put into it, until few are left.
+ *	3. Keep in step: lock the child, ShareRowExclusive, so that writers wait; apply the
+ *	   last changes; from now on whoever writes to the child writes to the copy
+ *	   (step.c). Commit: child and copy are the same for every snapshot from here on.
+ *	4. Wait, without a lock or a snapshot, until nobody has an older one. Compare count
+ *	   and checksum of both by one snapshot.
+ *	5. Swap: lock the child, AccessExclusive, drop it, give the copy its name and
+ *	   place in the catalog. A mere instant; nothing is left to apply.
+ * Whatever fails, the child is as it was, and nobody has seen the copy. A run that
+ * was killed leaves one that is kept in step, and the next run drops it.
+ *
+ * To and from a server there is less to go by: rows over there are the same for all
+ * snapshots, and seen by a transaction as of its first look at that server. So they
+ * are compared in steps 1 and 3; after step 3 all transactions are waited for; and the
+ * swap waits for snapshots once more that are older than the last write to the child.
  *
  * The bridge. A query looks for the children of a base, then locks each; one
  * that was dropped meanwhile it passes over, and would miss the rows that are in
@@ -25,11 +30,14 @@
  * committed, and everybody waited for who does not know of it (who holds a lock
  * on the base). The copy becomes a child of the base and of the bridge: who
  * looked too early finds it there. In the end all are waited for again, and the
- * bridge goes. In a transaction block, where none of this can be committed, the
- * base is locked AccessExclusive instead.
+ * bridge goes.
  *
- * Old snapshots: the copy's rows are written as frozen, or are on a server. A
- * transaction whose snapshot is older than the swap sees them as of the swap.
+ * In a transaction block nothing can be committed in between: base and child are locked
+ * AccessExclusive from the beginning, and it is an error if somebody has a snapshot
+ * older than what was last written to the child.
+ *
+ * The rows that are copied are written as frozen: no snapshot that is older than the copy
+ * reads it here; one of a standby may, and sees them.
  *
  * Locking, beyond this: ShareUpdateExclusiveLock on base and bridge for the swap, taken
  * only if free, while the child is locked. An advisory lock of the session, of a class
@@ -41,6 +49,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/heap.h"
@@ -62,6 +71,7 @@
 #include "keep.h"
 #include "mirror.h"
 #include "route.h"
+#include "step.h"
 
 /* tells the lock of a run from advisory locks of users, which have 1 and 2 there */
 #define RUN_LOCK 3
@@ -91,6 +101,7 @@ check_dependents(Oid child, Oid base)
 		"  UNION SELECT classid, objid, 0 FROM pg_depend JOIN pg_class c ON classid = c.tableoid AND objid = c.oid"
 		"   WHERE refclassid = 'pg_class'::regclass AND refobjid = $1 AND relkind = 'S'"
 		"  UNION SELECT tableoid, oid, 0 FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal"
+		"     AND tgfoid <> 'router.keep_in_step()'::regprocedure"
 		"     AND tgname NOT IN (SELECT tgname FROM pg_trigger WHERE tgrelid = %u)"
 		"  UNION SELECT tableoid, oid, 0 FROM pg_policy WHERE polrelid = $1"
 		"     AND polname NOT IN (SELECT polname FROM pg_policy WHERE polrelid = %u)"
@@ -254,15 +265,14 @@ wait_for_planners(Oid base)
 	WaitForLockers(tag, AccessExclusiveLock, false);
 }
 
-/* --------------------------------------------------------------------- the swap */
+/* -------------------------------------------------------------------- the copy */
 
 /*
- * Locks what the swap needs and finds the last changes, in a subtransaction.
- * False: not to be had now, and given back. While the child is locked nothing
- * else is waited for: its holders may be waiting for somebody who wants the child.
+ * Locks the child for writers and finds the last changes, in a subtransaction.
+ * False: the lock is not to be had now.
  */
 static bool
-lock_for_swap(Relocation *r, Changes *changes)
+lock_writers_out(Relocation *r, Changes *changes)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -272,22 +282,16 @@ lock_for_swap(Relocation *r, Changes *changes)
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
+		LockRelationOid(r->child, ShareRowExclusiveLock);
 		if (r->snapshot)
 		{
-			Snapshot	last;
+			Snapshot	last = RegisterSnapshot(GetLatestSnapshot());
 
-			LockRelationOid(r->child, ShareLock);
-			last = RegisterSnapshot(GetLatestSnapshot());
 			router_find_changes(r, last, changes);
 			UnregisterSnapshot(last);
 		}
-		LockRelationOid(r->child, AccessExclusiveLock);
-		locked = ConditionalLockRelationOid(r->job.base, ShareUpdateExclusiveLock) &&
-			ConditionalLockRelationOid(r->bridge, ShareUpdateExclusiveLock);
-		if (locked)
-			ReleaseCurrentSubTransaction();
-		else
-			RollbackAndReleaseCurrentSubTransaction();
+		ReleaseCurrentSubTransaction();
+		locked = true;
 	}
 	PG_CATCH();
 	{
@@ -301,7 +305,6 @@ lock_for_swap(Relocation *r, Changes *changes)
 		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE && error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
 			ReThrowError(error);
 		FreeErrorData(error);
-		locked = false;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
@@ -311,26 +314,66 @@ lock_for_swap(Relocation *r, Changes *changes)
 	return locked;
 }
 
-static void
-insist_on_locks(Relocation *r, Changes *changes)
+/* The error for locks that are not to be had. Not 55P03: the copying would begin again. */
+static ErrorData *
+give_up(Relocation *r)
 {
-	for (int tries = 1; !lock_for_swap(r, changes); tries++)
+	MemoryContext old = MemoryContextSwitchTo(r->job.cxt);
+	ErrorData  *error = palloc0(sizeof(ErrorData));
+
+	error->elevel = ERROR;
+	error->sqlerrcode = ERRCODE_OBJECT_IN_USE;
+	error->message = psprintf("could not lock child \"%s\" to put its copy in its place", get_rel_name(r->child));
+	error->detail = psprintf("It was tried %d times; other transactions use it.", MAX_TRIES);
+	error->hint = pstrdup("The child is as it was. Try again, with a longer lock_timeout or when there are no long transactions.");
+	error->assoc_context = r->job.cxt;
+	MemoryContextSwitchTo(old);
+	return error;
+}
+
+/* From the commit on, the copy has what the child has, for all who write and all who look from then on. */
+static void
+step_in(Relocation *r, Changes *changes)
+{
+	for (int tries = 1; !lock_writers_out(r, changes); tries++)
 	{
-		/* not 55P03: the copying would begin again */
 		if (tries >= MAX_TRIES)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_IN_USE),
-					 errmsg("could not lock child \"%s\" to put its copy in its place", get_rel_name(r->child)),
-					 errdetail("It was tried %d times; other transactions use it.", MAX_TRIES),
-					 errhint("The child is as it was. Try again, with a longer lock_timeout or when there are no long transactions.")));
+			ReThrowError(give_up(r));
 		router_job_pause(tries);
 		if (r->snapshot)
 			router_catch_up(r, changes);
 	}
 	router_apply_changes(r, changes);
-	if (changes->ncome + changes->ngone > 0)
+	if (r->place->server && changes->ncome + changes->ngone > 0)
 		router_verify_count(r);
+	router_step_begin(r->child);
+	r->since = GetTopTransactionId();
+	r->in_step = true;
 }
+
+/* Whose snapshots are older than what was written to the child would see it again, or miss it, in the copy. */
+static void
+check_old_snapshots(Relocation *r)
+{
+	VirtualTransactionId *older;
+	TransactionId newest = r->from_server ? InvalidTransactionId : router_newest_write(r);
+
+	if (TransactionIdIsValid(newest) &&
+		(TransactionIdIsCurrentTransactionId(newest) || router_job_older(newest, &older) > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("child \"%s\" was written to by transactions that others may not see as ended", get_rel_name(r->child)),
+				 errhint("CALL router.move_child outside of a transaction block, where it waits for them.")));
+}
+
+/* What the copy has to be like. */
+static char *
+shape_of(Oid child)
+{
+	return psprintf("%u %u %s", router_relation_owner(child), get_rel_namespace(child), router_columns_text(child));
+}
+
+/* --------------------------------------------------------------------- the swap */
 
 /*
  * What the planner knows of the child it knows of the copy; nobody analyzes a foreign table unasked.
@@ -374,22 +417,31 @@ swap(Relocation *r)
 	if (OidIsValid(r->bridge))
 		router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->bridge));
 	inherit_statistics(r->child, r->copy);
+	router_step_mark(r->copy, InvalidOid);
 	router_keys_strip(r->child);
 	router_catalog_remove_child(r->child);
 	router_run("DROP %sTABLE %s", r->from_server ? "FOREIGN " : "", r->child_name);
 	router_run("ALTER TABLE %s RENAME TO %s", r->copy_name, quote_identifier(name));
 	foreach(lc, r->index_names)
 		router_run("ALTER INDEX %s RENAME TO %s",
-									quote_qualified_identifier(schema, router_copy_index_name(r, ++n)),
-									quote_identifier(lfirst(lc)));
+				   quote_qualified_identifier(schema, router_copy_index_name(r, ++n)), quote_identifier(lfirst(lc)));
 	router_catalog_add_child(r->copy, r->job.base, def->bounds, def->nbounds);
 	(void) router_mirror(&everything, r->job.base, r->copy);
 	router_keys_equip(r->job.base, r->copy);
 }
 
-/* Steps 1 to 5 of the head of this file. */
+static void
+moved_meanwhile(Relocation *r)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("child %u was moved, changed or dropped meanwhile", r->child),
+			 errhint("Nothing was done to it. Move it again.")));
+}
+
+/* Steps 1 to 3 of the head of this file; in a transaction block all of them. */
 static bool
-copy_and_swap(RouterJob *job)
+copy_child(RouterJob *job)
 {
 	Relocation *r = (Relocation *) job;
 	int			guc_level = NewGUCNestLevel();
@@ -399,26 +451,115 @@ copy_and_swap(RouterJob *job)
 		LockRelationOid(job->base, AccessExclusiveLock);
 	LockRelationOid(r->child, job->atomic ? AccessExclusiveLock : r->from_server ? ShareLock : AccessShareLock);
 	if (router_catalog_child(r->child) == NULL || router_is_in_place(r->child, r->place))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("child %u was moved or dropped meanwhile", r->child)));
+		moved_meanwhile(r);
 	SPI_connect();
 	router_make_copy(r);
+	r->shape = MemoryContextStrdup(job->cxt, shape_of(r->child));
 	r->index_names = NIL;
+	r->in_step = false;
 	r->snapshot = r->from_server ? NULL : RegisterSnapshot(GetLatestSnapshot());
 	router_init_changes(&changes);
 	router_fill_copy(r);
 	if (r->snapshot && !job->atomic)
 		router_catch_up(r, &changes);
-	router_verify_copy(r);
-	if (!job->atomic)
-		insist_on_locks(r, &changes);
+	if (r->from_server || r->place->server || job->atomic)
+		router_verify_copy(r);
+	if (job->atomic)
+		check_old_snapshots(r);
+	else
+		step_in(r, &changes);
 	router_end_changes(&changes);
 	if (r->snapshot)
 		UnregisterSnapshot(r->snapshot);
-	swap(r);
+	r->snapshot = NULL;
+	if (job->atomic)
+		swap(r);
 	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
+	return true;
+}
+
+/* Is it still the child that was copied, and the copy in step with it? The child is locked. */
+static void
+check_in_step(Relocation *r)
+{
+	Relation	rel = try_relation_open(r->child, NoLock);
+	bool		in_step = rel && router_in_step(rel);
+
+	if (rel)
+		relation_close(rel, NoLock);
+	if (!in_step || router_catalog_child(r->child) == NULL || router_step_copy(r->child) != r->copy ||
+		strcmp(shape_of(r->child), r->shape) != 0)
+		moved_meanwhile(r);
+	r->child_name = MemoryContextStrdup(r->job.cxt, router_qualified_name(r->child));
+}
+
+/* Step 4, after the wait. What is on a server was compared before: no snapshot of ours tells what it has. */
+static bool
+verify(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	LockRelationOid(r->child, AccessShareLock);
+	SPI_connect();
+	check_in_step(r);
+	r->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	router_verify_copy(r);
+	UnregisterSnapshot(r->snapshot);
+	r->snapshot = NULL;
+	SPI_finish();
+	return true;
+}
+
+/*
+ * Rows on a server are the same for every snapshot. So nobody may have one that is older than
+ * what was last written to the child.
+ */
+static bool
+is_old_enough(Relocation *r)
+{
+	VirtualTransactionId *older;
+	TransactionId newest = router_newest_write(r);
+
+	if (!TransactionIdIsValid(newest) || router_job_older(newest, &older) == 0)
+		return true;
+	r->since = newest;
+	return false;
+}
+
+/* While the child is locked nothing else is waited for: its holders may be waiting for somebody who wants the child. */
+static void
+lock_for_swap(Relocation *r)
+{
+	LockRelationOid(r->child, AccessExclusiveLock);
+	if (!ConditionalLockRelationOid(r->job.base, ShareUpdateExclusiveLock) ||
+		!ConditionalLockRelationOid(r->bridge, ShareUpdateExclusiveLock))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(r->job.base))));
+}
+
+/* Step 5. */
+static bool
+put_in_place(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	r->waiting = false;
+	if (r->place->server)
+	{
+		LockRelationOid(r->child, ShareLock);
+		r->waiting = !is_old_enough(r);
+		if (r->waiting)
+			return false;
+	}
+	lock_for_swap(r);
+	SPI_connect();
+	check_in_step(r);
+	if (r->from_server && !router_has_truncate_triggers(RELKIND_FOREIGN_TABLE))
+		router_verify_count(r);
+	swap(r);
+	SPI_finish();
 	return true;
 }
 
@@ -437,6 +578,147 @@ drop_remote(RouterJob *job)
 
 /* ----------------------------------------------------------------------- a run */
 
+/* Takes the triggers off a child whose copy comes to nothing. */
+static bool
+step_out(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	LockRelationOid(r->child, AccessExclusiveLock);
+	if (get_rel_name(r->child))
+		router_step_end(r->child);
+	return true;
+}
+
+/* A table over there that router did not make has to be empty for the next try. */
+static bool
+empty_remote(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	router_run("TRUNCATE ONLY %s", router_qualified_name(r->copy));
+	return true;
+}
+
+static bool
+drop_copy(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	router_run("DROP %sTABLE %s", get_rel_relkind(r->copy) == RELKIND_FOREIGN_TABLE ? "FOREIGN " : "",
+			   router_qualified_name(r->copy));
+	return true;
+}
+
+/* Takes away a copy that is committed and will not be the child. */
+static ErrorData *
+discard_copy(Relocation *r)
+{
+	ErrorData  *error = router_job_insist(&r->job, step_out, true);
+
+	if (error || get_rel_name(r->copy) == NULL)
+		return error;
+	if (get_rel_relkind(r->copy) == RELKIND_FOREIGN_TABLE)
+		(void) router_job_insist(&r->job, empty_remote, true);
+	return router_job_insist(&r->job, drop_copy, true);
+}
+
+/*
+ * Whoever is in a transaction may have one over there already, in which the rows are not. Of two that wait for all
+ * others none would ever be first, if they did not end their transactions in between.
+ */
+static void
+wait_for_all(Relocation *r)
+{
+	VirtualTransactionId *others;
+	int			n = router_job_older(InvalidTransactionId, &others);
+
+	for (int i = 0; i < n; i++)
+		for (int tries = 1; !VirtualXactLock(others[i], false); tries++)
+		{
+			SPI_commit();
+			MemoryContextSwitchTo(r->job.cxt);
+			router_job_pause(tries);
+		}
+}
+
+/* No lock and no snapshot is held. */
+static void
+wait_for_snapshots(Relocation *r)
+{
+	if (r->place->server && !r->waiting)
+		wait_for_all(r);
+	router_job_wait(r->since);
+	SPI_commit();
+	MemoryContextSwitchTo(r->job.cxt);
+}
+
+/* Steps 4 and 5: the copy is committed and in step. NULL: it went well. */
+static ErrorData *
+finish_copy(Relocation *r)
+{
+	ErrorData  *error = NULL;
+
+	r->waiting = false;
+	for (int tries = 1;; tries++)
+	{
+		wait_for_snapshots(r);
+		if (!r->waiting && !r->place->server && !r->from_server)
+			error = router_job_insist(&r->job, verify, true);
+		if (error == NULL)
+			error = router_job_insist(&r->job, put_in_place, true);
+		if (error || !r->waiting)
+			break;
+		if (tries >= MAX_TRIES)
+			return give_up(r);
+		router_job_pause(tries);
+	}
+	if (error &&
+		(error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED))
+		return give_up(r);
+	return error;
+}
+
+/* The same; whatever comes in between, no copy is left. */
+static ErrorData *
+finish_or_discard(Relocation *r)
+{
+	ErrorData  *error = NULL;
+	volatile bool thrown = false;
+
+	PG_TRY();
+	{
+		error = finish_copy(r);
+	}
+	PG_CATCH();
+	{
+		/* a cancel, most likely */
+		MemoryContextSwitchTo(r->job.cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+		thrown = true;
+	}
+	PG_END_TRY();
+	if (thrown)
+	{
+		SPI_rollback();
+		MemoryContextSwitchTo(r->job.cxt);
+	}
+	if (error)
+	{
+		ErrorData  *left = discard_copy(r);
+
+		if (left)
+			ereport(WARNING,
+					(errcode(left->sqlerrcode),
+					 errmsg("could not drop the copy of child %u: %s", r->child, left->message),
+					 errhint("It costs its writers time. The next move of a child of that base drops it.")));
+	}
+	if (thrown)
+		ReThrowError(error);
+	return error;
+}
+
 /* Copies one child and swaps it; the bridge is there. NULL: it went well. */
 static ErrorData *
 relocate(Relocation *r)
@@ -449,9 +731,11 @@ relocate(Relocation *r)
 	if (error && error->sqlerrcode == ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED)
 		error = NULL;
 	if (error == NULL)
-		error = router_job_insist(&r->job, copy_and_swap, true);
+		error = router_job_insist(&r->job, copy_child, true);
 	if (error && error->sqlerrcode == ERRCODE_UNDEFINED_TABLE && r->place->server && !r->remote->made)
 		error->hint = MemoryContextStrdup(r->job.cxt, HINT_NO_DBLINK);
+	if (error == NULL && !r->job.atomic)
+		error = finish_or_discard(r);
 	if (error == NULL && r->from_server)
 	{
 		/* the child is back; what cannot be cleared away is no reason to say that it is not */
@@ -463,6 +747,61 @@ relocate(Relocation *r)
 					 errmsg("could not drop table %s on server \"%s\": %s",
 							quote_qualified_identifier(r->remote->schema, r->remote->table), r->remote->server,
 							left->message)));
+	}
+	return error;
+}
+
+/* Finds the copies that interrupted runs left, of the children of a base or of tables that are gone. */
+typedef struct Leftovers
+{
+	RouterJob	job;
+	List	   *tables;			/* of Oid, those that were copied, and */
+	List	   *copies;
+} Leftovers;
+
+static bool
+find_leftovers(RouterJob *job)
+{
+	Leftovers  *leftovers = (Leftovers *) job;
+	List	   *children = find_inheritance_children(job->base, NoLock);
+
+	leftovers->tables = leftovers->copies = NIL;
+	SPI_connect();
+	if (SPI_execute("SELECT oid, relrewrite FROM pg_class WHERE relrewrite <> 0 AND relname = 'router_copy_' || relrewrite"
+					" AND pg_has_role(relowner, 'USAGE')", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for copies");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Oid			copy = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		Oid			table = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		MemoryContext spi;
+
+		if (!list_member_oid(children, table) && get_rel_name(table))
+			continue;
+		spi = MemoryContextSwitchTo(job->cxt);
+		leftovers->tables = lappend_oid(leftovers->tables, table);
+		leftovers->copies = lappend_oid(leftovers->copies, copy);
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	return true;
+}
+
+static ErrorData *
+discard_leftovers(const RouterJob *job)
+{
+	Leftovers	leftovers = {.job = *job};
+	ErrorData  *error = router_job_insist(&leftovers.job, find_leftovers, true);
+	ListCell   *lt,
+			   *lc;
+
+	forboth(lt, leftovers.tables, lc, leftovers.copies)
+	{
+		Relocation	left = {.job = *job,.child = lfirst_oid(lt),.copy = lfirst_oid(lc)};
+
+		if (error == NULL)
+			error = discard_copy(&left);
 	}
 	return error;
 }
@@ -516,6 +855,8 @@ relocate_all(RouterJob *job, List *relocations, uint64 *rows)
 	{
 		/* one that an interrupted run left may lead to what not all know */
 		error = take_bridge_away(job);
+		if (error == NULL)
+			error = discard_leftovers(job);
 		if (error == NULL && relocations != NIL)
 			error = router_job_insist(job, build_bridge, true);
 		if (error || relocations == NIL)

@@ -42,6 +42,12 @@ typedef struct Relocation
 	char	   *columns;		/* those that can be written */
 	char	   *row;			/* a row as text, all columns */
 	List	   *index_names;	/* of a copy on this server, in the end: see router_copy_index_name */
+
+	/* afterwards */
+	char	   *shape;			/* the child as it was copied */
+	bool		in_step;		/* the copy is committed, and whoever writes to the child writes to it */
+	TransactionId since;		/* whoever does not know of this transaction is waited for */
+	bool		waiting;		/* the swap has to wait for somebody again */
 } Relocation;
 
 extern void router_make_copy(Relocation *r);
@@ -55,5 +61,6 @@ extern void router_apply_changes(Relocation *r, Changes *changes);
 extern void router_catch_up(Relocation *r, Changes *changes);
 extern void router_verify_copy(Relocation *r);
 extern void router_verify_count(Relocation *r);
+extern TransactionId router_newest_write(Relocation *r);
 
 #endif

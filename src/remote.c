@@ -107,8 +107,8 @@ router_add_index(const char *table, const RouterIndexText *index, const char *na
 /* ---------------------------------------------------------------------- texts */
 
 /* The columns and CHECKs of a table. */
-static char *
-columns_of(Oid relid)
+char *
+router_columns_text(Oid relid)
 {
 	char	   *columns = router_ask(
 		"SELECT string_agg(format('%I %s', attname, format_type(atttypid, atttypmod))"
@@ -150,7 +150,7 @@ router_remote_for(Oid child, const char *server, const char *schema)
 	remote->schema = schema ? pstrdup(schema) : get_namespace_name(get_rel_namespace(child));
 	remote->table = get_rel_name(child);
 	remote->mark = mark_of(child);
-	remote->columns = columns_of(child);
+	remote->columns = router_columns_text(child);
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "CREATE TABLE %s (%s);\n", remote_name(remote), remote->columns);
 	foreach(lc, router_index_texts(child))

@@ -28,6 +28,7 @@ typedef struct RouterIndexText
 } RouterIndexText;
 
 extern char *router_ask(const char *query, Oid relid);
+extern char *router_columns_text(Oid relid);
 extern List *router_index_texts(Oid relid);
 extern char *router_add_index(const char *table, const RouterIndexText *index, const char *name);
 extern RouterRemote *router_remote_for(Oid child, const char *server, const char *schema);

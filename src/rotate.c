@@ -44,6 +44,7 @@
 #include "route.h"
 #include "seal.h"
 #include "settle.h"
+#include "step.h"
 #include "storage.h"
 
 /* how often a row is met whose child has just been dropped, or that came late */
@@ -357,6 +358,7 @@ swap(RouterJob *job)
 	if (is_current(rotate))
 	{
 		router_drop_seal(rotate->child);	/* by ALTER TABLE, which minds if we have it open */
+		router_step_end(rotate->child);
 		child = try_table_open(rotate->child, NoLock);
 	}
 	if (child == NULL)

@@ -58,6 +58,7 @@
 #include "mirror.h"
 #include "mover.h"
 #include "statement.h"
+#include "step.h"
 
 /* with more targets than these the trigger of each that is met looks for itself, and router's CHECKs are evaluated */
 #define MAX_TARGETS 32
@@ -247,6 +248,8 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 		return false;
 	if (!delete_old(rel, &source->tid, statement, mover->batch.cid))
 		return false;
+	if (rri == NULL)
+		router_step_deleted(rel, &source->tid);
 	if (triggers && triggers->trig_delete_after_row)
 	{
 		/* the entry of a global key goes with the row: see note_inserted */

@@ -1,0 +1,33 @@
+/*
+ * step.h
+ *		A copy that is kept in step with its table. See step.c.
+ */
+#ifndef ROUTER_STEP_H
+#define ROUTER_STEP_H
+
+#include "compat.h"
+
+#include "executor/tuptable.h"
+#include "utils/reltrigger.h"
+
+#define ROUTER_TRIGGER_STEP "!router_step"
+#define ROUTER_TRIGGER_STEP_TRUNCATE "!router_step_truncate"
+
+/* A table and its copy, opened to change rows of the copy. */
+typedef struct RouterTwin RouterTwin;
+
+extern char *router_step_copy_name(Oid table);
+extern void router_step_mark(Oid copy, Oid table);
+extern Oid	router_step_copy(Oid table);
+extern bool router_is_step_trigger(const Trigger *trigger);
+extern bool router_in_step(Relation rel);
+extern void router_step_begin(Oid table);
+extern void router_step_end(Oid table);
+extern void router_step_deleted(Relation rel, ItemPointer tid);
+
+extern RouterTwin *router_twin_open(Relation rel, Oid copy);
+extern bool router_twin_remove(RouterTwin *twin, TupleTableSlot *slot);
+extern void router_twin_insert(RouterTwin *twin, TupleTableSlot *slot);
+extern void router_twin_close(RouterTwin *twin);
+
+#endif
