@@ -800,11 +800,15 @@ router_archive(PG_FUNCTION_ARGS)
 	int			nbases;
 	ListCell   *lc;
 
-	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) <= 0 || PG_ARGISNULL(3))
+	router_require_argument(fcinfo, 1);
+	router_require_argument(fcinfo, 3);
+	if (PG_GETARG_INT32(1) <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for %s", PG_ARGISNULL(3) ? "lock_timeout" : "batch_rows"),
-				 errhint("batch_rows is a number above zero, lock_timeout an interval.")));
+				 errmsg("invalid value for %s", "batch_rows"),
+				 errhint("It is a number above zero.")));
+	if (!PG_ARGISNULL(6))
+		router_check_exists(child);
 	if (OidIsValid(child) && PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -855,11 +859,7 @@ router_archive_now(PG_FUNCTION_ARGS)
 	ErrorData  *error;
 	uint64		moved;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("base must not be NULL"),
-				 errhint("Name a hot base.")));
+	router_require(fcinfo, 1);
 	router_job_begin(&job, fcinfo, "archive");
 	job.base = PG_GETARG_OID(0);
 	cutoff = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));

@@ -1171,6 +1171,20 @@ dropped_of_base(Oid classid, Oid oid, RouterDropped *dropped)
 	return OidIsValid(table) && is_base(table) ? table : InvalidOid;
 }
 
+/* Was it dropped in a subtransaction that was rolled back? Core tells of that all the same. */
+static bool
+is_there_still(Oid classid, Oid oid, int subid)
+{
+	HeapTuple	tup;
+
+	if (classid != RelationRelationId)
+		return false;
+	tup = subid == 0 ? SearchSysCache1(RELOID, ObjectIdGetDatum(oid)) : SearchSysCacheAttNum(oid, subid);
+	if (HeapTupleIsValid(tup))
+		ReleaseSysCache(tup);
+	return HeapTupleIsValid(tup);
+}
+
 /* Without its CHECK a seal would not hear of rows beyond it. */
 static void
 forget_seal(Oid classid, Oid oid)
@@ -1239,6 +1253,8 @@ router_on_sql_drop(PG_FUNCTION_ARGS)
 			Oid			oid = DatumGetObjectId(SPI_getbinval(found->vals[i], found->tupdesc, 2, &isnull));
 			int			subid = DatumGetInt32(SPI_getbinval(found->vals[i], found->tupdesc, 3, &isnull));
 
+			if (is_there_still(classid, oid, subid))
+				continue;
 			if (pass == 0 && classid == RelationRelationId && subid != 0)
 				lost = lappend_oid(lost, oid);
 			if (pass == 0 && classid == RelationRelationId)

@@ -157,16 +157,6 @@ existing_key(Oid base, ArrayType *array)
 	return key;
 }
 
-static void
-require_arguments(FunctionCallInfo fcinfo, int n, const char *function)
-{
-	for (int i = 0; i < n; i++)
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("arguments of %s cannot be null", function)));
-}
-
 /* --------------------------------------------------------------------- locks */
 
 typedef struct Family
@@ -396,7 +386,7 @@ router_add_global_key(PG_FUNCTION_ARGS)
 	Oid			base;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
-	require_arguments(fcinfo, 2, "router.add_global_key");
+	router_require(fcinfo, 2);
 	base = PG_GETARG_OID(0);
 	entry = router_owned_route(base);
 	key = columns_argument(base, PG_GETARG_ARRAYTYPE_P(1));
@@ -429,7 +419,7 @@ router_drop_global_key(PG_FUNCTION_ARGS)
 	char	   *table;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
-	require_arguments(fcinfo, 2, "router.drop_global_key");
+	router_require(fcinfo, 2);
 	base = PG_GETARG_OID(0);
 	entry = router_owned_route(base);
 	key = existing_key(base, PG_GETARG_ARRAYTYPE_P(1));
@@ -488,7 +478,7 @@ router_rebuild_global_key(PG_FUNCTION_ARGS)
 				entered;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
-	require_arguments(fcinfo, 2, "router.rebuild_global_key");
+	router_require(fcinfo, 2);
 	base = PG_GETARG_OID(0);
 	entry = router_owned_route(base);
 	key = existing_key(base, PG_GETARG_ARRAYTYPE_P(1));
@@ -554,7 +544,7 @@ router_check_global_key(PG_FUNCTION_ARGS)
 	Oid			base;
 
 	router_report_begin(&report, fcinfo, false);
-	require_arguments(fcinfo, 1, "router.check_global_key");
+	router_require(fcinfo, 1);
 	base = PG_GETARG_OID(0);
 	(void) router_owned_route(base);
 	become_reader(&saved, base);

@@ -193,16 +193,6 @@ apply_arguments(RouterUpkeep *upkeep, FunctionCallInfo fcinfo, RouterReport *rep
 	}
 }
 
-static Oid
-base_argument(FunctionCallInfo fcinfo, const char *function)
-{
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("arguments of %s cannot be null", function)));
-	return PG_GETARG_OID(0);
-}
-
 /*
  * router.set_maintenance(base, premake, keep, keep_children, retire,
  * retire_schema, seal, dry_run): what is null stays as it is.
@@ -216,8 +206,10 @@ router_set_maintenance(PG_FUNCTION_ARGS)
 	RouterReport report;
 	RouterEntry *entry;
 	RouterUpkeep upkeep;
-	Oid			base = base_argument(fcinfo, "router.set_maintenance");
+	Oid			base;
 
+	router_require(fcinfo, 1);
+	base = PG_GETARG_OID(0);
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(7) && PG_GETARG_BOOL(7));
 	entry = router_owned_route(base);
 	LockRelationOid(base, ShareUpdateExclusiveLock);
@@ -235,8 +227,10 @@ router_clear_maintenance(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
 	RouterUpkeep upkeep;
-	Oid			base = base_argument(fcinfo, "router.clear_maintenance");
+	Oid			base;
 
+	router_require(fcinfo, 1);
+	base = PG_GETARG_OID(0);
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
 	(void) router_owned_route(base);
 	LockRelationOid(base, ShareUpdateExclusiveLock);
@@ -570,9 +564,10 @@ router_maintain(PG_FUNCTION_ARGS)
 	int			left = 0;
 	ListCell   *lc;
 
-	if (PG_ARGISNULL(2) || PG_ARGISNULL(3) || PG_GETARG_INT32(3) <= 0)
-		refuse(PG_ARGISNULL(2) ? "lock_timeout" : "batch_rows",
-			   "batch_rows is a number above zero, lock_timeout an interval.");
+	router_require_argument(fcinfo, 2);
+	router_require_argument(fcinfo, 3);
+	if (PG_GETARG_INT32(3) <= 0)
+		refuse("batch_rows", "It is a number above zero.");
 	maintain->job.deadline = router_job_deadline(PG_ARGISNULL(1) ? NULL : PG_GETARG_INTERVAL_P(1));
 	maintain->job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(2));
 	maintain->batch_rows = PG_GETARG_INT32(3);

@@ -174,16 +174,6 @@ check_bounds(RouterEntry *entry, RouterBound **bounds)
 	AtEOXact_GUC(false, guc_level);
 }
 
-static void
-require(FunctionCallInfo fcinfo, int nargs, const char *what)
-{
-	for (int i = 0; i < nargs; i++)
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("arguments of %s cannot be null", what)));
-}
-
 /* ------------------------------------------------------------ create_child */
 
 /* The bounds given for a child. */
@@ -222,7 +212,7 @@ router_create_child(PG_FUNCTION_ARGS)
 	RouterBound **bounds;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
-	require(fcinfo, 2, "router.create_child");
+	router_require(fcinfo, 2);
 	entry = router_owned_route(PG_GETARG_OID(0));
 	bounds = lock_for_bounds(entry, PG_GETARG_OID(0), PG_GETARG_ARRAYTYPE_P(1), NIL);
 	if (bounds == NULL || OidIsValid(find_exact(router_route_locked(entry), bounds)))
@@ -246,8 +236,8 @@ check_attachable(Oid child, Oid base)
 	char		relkind = get_rel_relkind(child);
 	RouterChildDef *def;
 
-	if (relkind != '\0')
-		router_check_owner(child);
+	router_check_exists(child);
+	router_check_owner(child);
 	if ((relkind != RELKIND_RELATION && relkind != RELKIND_FOREIGN_TABLE) || get_rel_relispartition(child) ||
 		child == base)
 		ereport(ERROR,
@@ -320,7 +310,7 @@ router_attach_child(PG_FUNCTION_ARGS)
 	int			guc_level;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
-	require(fcinfo, 3, "router.attach_child");
+	router_require(fcinfo, 3);
 	base = PG_GETARG_OID(0);
 	child = PG_GETARG_OID(1);
 	entry = router_owned_route(base);
@@ -382,7 +372,7 @@ router_detach_child(PG_FUNCTION_ARGS)
 	Oid			child;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
-	require(fcinfo, 1, "router.detach_child");
+	router_require(fcinfo, 1);
 	child = PG_GETARG_OID(0);
 	def = router_known_child(child, InvalidOid);
 	(void) router_owned_route(def->base);
@@ -631,7 +621,7 @@ router_premake(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
-	require(fcinfo, 2, "router.premake");
+	router_require(fcinfo, 2);
 	n = PG_GETARG_INT32(1);
 	router_check_steps(n);
 	entry = router_owned_route(PG_GETARG_OID(0));
@@ -760,7 +750,7 @@ router_redistribute(PG_FUNCTION_ARGS)
 	bool		dry_run = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	Oid			base;
 
-	require(fcinfo, 1, "router.redistribute");
+	router_require(fcinfo, 1);
 	base = PG_GETARG_OID(0);
 	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
 	while (redistribute_once(base, dry_run))

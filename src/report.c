@@ -1,7 +1,7 @@
 /*
  * report.c
  *		The SETOF text result of admin functions: a line for each thing done,
- *		or, with dry_run, for each that would be done.
+ *		or, with dry_run, for each that would be done. Their arguments.
  *
  * Memory: the tuplestore belongs to the query, as for any set-returning
  * function in materialize mode.
@@ -9,8 +9,11 @@
 #include "compat.h"
 #include "report.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 
 void
 router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, bool dry_run)
@@ -21,6 +24,35 @@ router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, bool dry_run)
 	report->store = rsinfo->setResult;
 	report->desc = rsinfo->setDesc;
 	report->dry_run = dry_run;
+}
+
+/* Refuses NULL for an argument of a function of router. */
+void
+router_require_argument(FunctionCallInfo fcinfo, int n)
+{
+	HeapTuple	tup;
+	Oid		   *types;
+	char	  **names;
+	char	   *modes;
+
+	if (!PG_ARGISNULL(n))
+		return;
+	tup = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
+	(void) get_func_arg_info(tup, &types, &names, &modes);
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("argument \"%s\" of router.%s cannot be null", names[n],
+					NameStr(((Form_pg_proc) GETSTRUCT(tup))->proname))));
+}
+
+/* The same for the first n. */
+void
+router_require(FunctionCallInfo fcinfo, int n)
+{
+	for (int i = 0; i < n; i++)
+		router_require_argument(fcinfo, i);
 }
 
 /* Adds a line, "would " in front of it in a dry run. */

@@ -18,6 +18,8 @@ typedef struct RouterReport
 	bool		dry_run;		/* say what would be done, do nothing */
 } RouterReport;
 
+extern void router_require_argument(FunctionCallInfo fcinfo, int n);
+extern void router_require(FunctionCallInfo fcinfo, int n);
 extern void router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, bool dry_run);
 extern void router_report(RouterReport *report, const char *fmt,...) pg_attribute_printf(2, 3);
 

@@ -201,7 +201,8 @@ router_restore(PG_FUNCTION_ARGS)
 	Restoring	restoring;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
-	child = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	router_require(fcinfo, 1);
+	child = PG_GETARG_OID(0);
 	def = router_known_child(child, InvalidOid);
 	entry = router_owned_route(def->base);
 	restoring.entry = entry;
@@ -249,9 +250,11 @@ router_end_hot(PG_FUNCTION_ARGS)
 	RouterEntry *entry;
 	RouterConfig *config;
 	RouterSettle settle = {.archiving = true};
-	Oid			base = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Oid			base;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
+	router_require(fcinfo, 1);
+	base = PG_GETARG_OID(0);
 	entry = router_owned_route(base);
 	if (!report.dry_run)
 		router_lock_these(router_lock_add(router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock), base,

@@ -496,10 +496,7 @@ router_rotate(PG_FUNCTION_ARGS)
 	ErrorData  *error;
 	uint64		rows;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("arguments base and lock_timeout of router.rotate cannot be null")));
+	router_require(fcinfo, 2);
 	job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(1));
 	job.deadline = router_job_deadline(NULL);
 	job.base = PG_GETARG_OID(0);

@@ -77,20 +77,20 @@ router_check_owner(Oid relid)
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
 }
 
-static void
-refuse_missing(Oid relid)
+void
+router_check_exists(Oid relid)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_TABLE),
-			 errmsg("relation with OID %u does not exist", relid)));
+	if (!OidIsValid(relid) || get_rel_name(relid) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
 }
 
 /* Checks that this is a routed table of the user's. Its bounds are not read. */
 void
 router_check_owned_base(Oid base)
 {
-	if (!OidIsValid(base) || get_rel_name(base) == NULL)
-		refuse_missing(base);
+	router_check_exists(base);
 	router_check_owner(base);
 	if (router_catalog_route(base) == NULL)
 		ereport(ERROR,
@@ -125,10 +125,11 @@ router_known_child(Oid child, Oid base)
 {
 	RouterChildDef *def = router_catalog_child(child);
 
+	router_check_exists(child);
 	if (def == NULL || (OidIsValid(base) && def->base != base))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("relation \"%s\" is not a child of a routed table", get_rel_name(child) ? get_rel_name(child) : "?"),
+				 errmsg("relation \"%s\" is not a child of a routed table", get_rel_name(child)),
 				 errhint("See router.children.")));
 	return def;
 }
@@ -333,7 +334,9 @@ read_key(RouterKey *key, HeapTupleHeader tup)
 	key->kind = router_kind_from_text(kind);
 	value = GetAttributeByName(tup, "column_name", &isnull);
 	if (isnull)
-		bad_setting("keys", "A key needs a column.");
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the column of a key cannot be null")));
 	key->column = pstrdup(NameStr(*DatumGetName(value)));
 	key->every = attribute_text(tup, "every");
 	value = GetAttributeByName(tup, "modulus", &isnull);
@@ -361,7 +364,9 @@ read_keys(RouterConfig *config, ArrayType *array)
 	for (int i = 0; i < config->nkeys; i++)
 	{
 		if (nulls[i])
-			bad_setting("keys", "A key cannot be null.");
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("keys of a routed table cannot be null")));
 		read_key(&config->keys[i], DatumGetHeapTupleHeader(elements[i]));
 	}
 }
@@ -895,15 +900,14 @@ router_create_route(PG_FUNCTION_ARGS)
 	RouterConfig *config;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(11) && PG_GETARG_BOOL(11));
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		bad_setting(PG_ARGISNULL(0) ? "base" : "keys", "It cannot be null.");
+	router_require(fcinfo, 2);
 	plan.relid = PG_GETARG_OID(0);
+	router_check_exists(plan.relid);
 	plan.keys = PG_GETARG_ARRAYTYPE_P(1);
 	plan.move_rows = !PG_ARGISNULL(10) && PG_GETARG_BOOL(10);
 	plan.dry_run = report.dry_run;
 	read_settings(fcinfo, 2, &plan.settings);
-	if (get_rel_relkind(plan.relid) != '\0')
-		router_check_owner(plan.relid);
+	router_check_owner(plan.relid);
 	if (get_rel_relkind(plan.relid) == RELKIND_RELATION)
 		router_lock_all(find_for_route, &plan);
 	else
@@ -938,9 +942,11 @@ router_alter_route(PG_FUNCTION_ARGS)
 	RouterEntry *entry;
 	RouterRoute *route;
 	Relation	base;
-	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Oid			relid;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(9) && PG_GETARG_BOOL(9));
+	router_require(fcinfo, 1);
+	relid = PG_GETARG_OID(0);
 	read_settings(fcinfo, 1, &settings);
 	entry = creation.entry = router_owned_route(relid);
 	creation.base = relid;
@@ -1025,11 +1031,13 @@ router_drop_route(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
 	RouterAsOwner saved;
-	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Oid			relid;
 	bool		move_rows = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	Dropping	dropping;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
+	router_require(fcinfo, 1);
+	relid = PG_GETARG_OID(0);
 	router_check_owned_base(relid);
 	dropping.base = relid;
 	dropping.move_rows = move_rows;

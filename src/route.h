@@ -9,6 +9,7 @@
 #include "mirror.h"
 #include "report.h"
 
+extern void router_check_exists(Oid relid);
 extern void router_check_owned_base(Oid base);
 extern RouterEntry *router_owned_route(Oid base);
 extern RouterChildDef *router_known_child(Oid child, Oid base);

@@ -511,11 +511,9 @@ router_seal(PG_FUNCTION_ARGS)
 	MemoryContext old;
 	ListCell   *lc;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("arguments of router.seal cannot be null")));
+	router_require(fcinfo, 3);
 	sealing.child = PG_GETARG_OID(0);
+	router_check_exists(sealing.child);
 	def = router_catalog_child(sealing.child);
 	if (def == NULL || strcmp(def->bounds[0], "default") == 0)
 		ereport(ERROR,

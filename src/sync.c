@@ -215,9 +215,11 @@ router_sync(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
 	RouterMirror request = {.aspects = ROUTER_ALL,.dry_run = true};
-	Oid			base = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Oid			base;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
+	router_require(fcinfo, 1);
+	base = PG_GETARG_OID(0);
 	(void) router_owned_route(base);
 	LockRelationOid(base, AccessShareLock);
 	request.arg = &report;
@@ -379,13 +381,16 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 	MemoryContext caller = MemoryContextSwitchTo(cxt);
 	bool		atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext)) ||
 		castNode(CallContext, fcinfo->context)->atomic || SPI_inside_nonatomic_context();
-	Oid			base = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Oid			base;
 	bool		concurrently = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	bool		dry_run = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	RouterMirror look = {.dry_run = true};
 	List	   *children;
 	ListCell   *lc;
 
+	router_require(fcinfo, 2);
+	base = PG_GETARG_OID(0);
+	router_check_exists(base);
 	if (atomic)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),

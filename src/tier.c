@@ -74,15 +74,6 @@ longer(const Interval *a, const Interval *b)
 	return DatumGetBool(DirectFunctionCall2(interval_gt, IntervalPGetDatum(a), IntervalPGetDatum(b)));
 }
 
-static void
-require(FunctionCallInfo fcinfo, const char *what)
-{
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("arguments of %s cannot be null", what)));
-}
-
 static RouterTier *
 find_tier(Oid base, const Interval *after)
 {
@@ -130,7 +121,7 @@ router_add_tier(PG_FUNCTION_ARGS)
 	bool		there;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(6) && PG_GETARG_BOOL(6));
-	require(fcinfo, "router.add_tier");
+	router_require(fcinfo, 2);
 	base = PG_GETARG_OID(0);
 	entry = router_owned_route(base);
 	LockRelationOid(base, ShareUpdateExclusiveLock);
@@ -162,7 +153,7 @@ router_drop_tier(PG_FUNCTION_ARGS)
 	Oid			base;
 
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
-	require(fcinfo, "router.drop_tier");
+	router_require(fcinfo, 2);
 	base = PG_GETARG_OID(0);
 	(void) router_owned_route(base);
 	LockRelationOid(base, ShareUpdateExclusiveLock);
@@ -289,11 +280,7 @@ router_tier_base(const RouterJob *job, bool dry_run)
 static void
 begin_job(RouterJob *job, FunctionCallInfo fcinfo, const char *action, int lock_timeout)
 {
-	if (PG_ARGISNULL(lock_timeout))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for lock_timeout"),
-				 errhint("Give an interval from 1 millisecond to 24 days.")));
+	router_require_argument(fcinfo, lock_timeout);
 	job->lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(lock_timeout));
 	job->deadline = DT_NOEND;
 	router_job_begin(job, fcinfo, action);
@@ -356,10 +343,7 @@ router_move_child(PG_FUNCTION_ARGS)
 	RouterChildDef *def;
 	ErrorData  *error;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("arguments of %s cannot be null", "router.move_child")));
+	router_require(fcinfo, 1);
 	begin_job(&job, fcinfo, "move_child", 6);
 	move.child = PG_GETARG_OID(0);
 	move.place.tablespace = name_argument(fcinfo, 1);

@@ -127,11 +127,12 @@ Datum
 router_settle_row(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	Oid			base = RelationGetRelid(trigdata->tg_relation);
+	Oid			base;
 	RouterMover *mover;
 	RouterDest *dest;
 
 	check_protocol(fcinfo, "settle_row", TRIGGER_EVENT_AFTER, true);
+	base = RelationGetRelid(trigdata->tg_relation);
 	if (router_cache_route(router_cache_entry(base)) == NULL)
 		return PointerGetDatum(NULL);
 	if (fcinfo->flinfo->fn_extra == NULL)

@@ -51,7 +51,7 @@ SELECT throws_ok($$SELECT router.create_route('bad', router.by_date('d', 'hour')
 SELECT matches(test.hint($$SELECT router.create_route('bad', router.by_date('d', 'fortnight'))$$), 'week.*month', 'A19: the hint lists what is allowed');
 SELECT isnt(test.hint($$SELECT router.create_route('bad', router.by_integer('id', 0))$$), NULL, 'A19: a hint for integers, too');
 SELECT throws_ok($$SELECT router.create_route('bad', router.by_date('missing', 'month'))$$, '42703', NULL, 'A19: a column there is not');
-SELECT throws_ok($$SELECT router.create_route('bad', router.by_date(NULL, 'month'))$$, '22023', NULL, 'A19: no column at all');
+SELECT throws_ok($$SELECT router.create_route('bad', router.by_date(NULL, 'month'))$$, '22004', NULL, 'A19: no column at all');
 SELECT throws_ok($$SELECT router.create_route('bad', router.by_list('ctid'))$$, NULL, NULL, 'A19: a system column');
 SELECT throws_ok($$SELECT router.create_route('bad', router.by_list('gen'))$$, NULL, NULL, 'A19: a generated column, whose value is not known in time');
 SELECT throws_ok($$SELECT router.create_route('bad', router.by_date('id', 'month'))$$, '42804', NULL, 'A19: date on an integer');
@@ -64,7 +64,7 @@ SELECT throws_ok($$SELECT router.create_route('bad', router.by_list('id', ARRAY[
 SELECT throws_ok($$SELECT router.create_route('bad', router.by_list('id', ARRAY['{}']))$$, '22023', NULL, 'A19: an empty group');
 SELECT throws_ok($$SELECT router.create_route('bad', router.by_list('id', ARRAY['{x}']))$$, '22P02', NULL, 'A19: a group with a value of another type');
 SELECT throws_ok($$SELECT router.create_route('bad', ARRAY[]::router.key[])$$, '22023', NULL, 'A19: no keys');
-SELECT throws_ok($$SELECT router.create_route('bad', NULL::router.key)$$, '22023', NULL, 'A19: a key that is NULL');
+SELECT throws_ok($$SELECT router.create_route('bad', NULL::router.key)$$, '22004', NULL, 'A19: a key that is NULL');
 SELECT throws_ok($$SELECT router.create_route('bad', array_fill(router.by_list('id'), ARRAY[50]))$$, NULL, NULL, 'A19: fifty levels');
 SELECT throws_ok($$SELECT router.create_route('bad', ROW('magic', 'id', NULL, NULL, NULL, NULL, NULL)::router.key)$$, '22023', NULL, 'A19: a kind there is not');
 SELECT throws_ok($$SELECT router.create_route('bad', router.by_date('ts', 'day'), time_zone => 'Mars/Olympus')$$, '22023', NULL, 'A19: a time zone there is not');
