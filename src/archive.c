@@ -296,7 +296,7 @@ init_homes(Archive *archive, RouterHomes *homes, Relation base, EState *estate)
 {
 	router_homes_init(homes, archive->entry, base, estate, router_make_root(estate, base));
 	homes->archiving = true;
-	homes->moving = true;
+	router_homes_take(homes, base);
 	homes->created = PG_INT32_MIN;	/* the rows are there: no rail holds them back */
 }
 
@@ -465,7 +465,6 @@ meet_child(RouterHomes *homes, RouterDest *dest)
 {
 	Drain	   *drain = homes->arg;
 
-	router_dest_mute(dest);
 	dest->barred = !is_known(drain->archive, drain->base, dest);
 	if (!RELKIND_HAS_TABLE_AM(dest->rel->rd_rel->relkind) || RelationGetNumberOfBlocks(dest->rel) > 0)
 		drain->all_empty = false;
@@ -531,6 +530,7 @@ drain_row(Drain *drain)
 		if (drain->undo)
 			return false;
 	}
+	router_batch_source(&drain->batch, dest, slot);
 	router_batch_add(&drain->batch, dest, slot);
 	drain->moved++;
 	return true;
@@ -574,7 +574,7 @@ drain(RouterJob *job)
 	if (scan.index == NULL)
 		state.until = end_of_batch(archive, base, state.from);
 	PushActiveSnapshot(scan.snapshot);
-	router_moving_begin(&saved, base);
+	router_moving_begin(&saved, base, base);
 	while (next_aged(&scan))
 	{
 		ResetPerTupleExprContext(estate);

@@ -89,14 +89,42 @@ router_become_user(const RouterAsOwner *saved)
 	SetUserIdAndSecContext(saved->user, saved->context);
 }
 
+/* What is not found while rows move may be there for those who write them. */
+static void
+tell_moving(void *arg)
+{
+	int			code = geterrcode();
+
+	errcontext("moving rows of \"%s\", with search_path set to pg_catalog, pg_temp",
+			   RelationGetRelationName((Relation) arg));
+	if (code == ERRCODE_UNDEFINED_TABLE || code == ERRCODE_UNDEFINED_FUNCTION || code == ERRCODE_UNDEFINED_OBJECT)
+		errhint("Give the function that the table's indexes or constraints call a search_path of its own, with ALTER FUNCTION … SET search_path.");
+}
+
 /*
  * Brackets for whoever moves rows outside of a statement: expressions of the
  * table's indexes and constraints run as its owner, and deferrable constraints
  * have a query to belong to, as in CopyFrom. An abort undoes the first.
+ *
+ * Errors: object_in_use (rows of from have checks to come, and this is a
+ * restricted operation already), feature_not_supported (a foreign key refers to from).
  */
 void
-router_moving_begin(RouterAsOwner *saved, Relation base)
+router_moving_begin(RouterAsOwner *saved, Relation base, Relation from)
 {
+	if (router_is_referenced(from))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot move rows out of \"%s\", to which a foreign key refers directly",
+						RelationGetRelationName(from)),
+				 errhint("Let the foreign key refer to a table that rows do not leave.")));
+	saved->pending = router_may_be_pending(from);
+	if (saved->pending && InSecurityRestrictedOperation())
+		router_refuse_pending(RelationGetRelid(from), "move rows of");
+	saved->moving.callback = tell_moving;
+	saved->moving.arg = base;
+	saved->moving.previous = error_context_stack;
+	error_context_stack = &saved->moving;
 	router_become_owner(saved, base->rd_rel->relowner, base->rd_rel->relpersistence == RELPERSISTENCE_TEMP, NULL);
 	AfterTriggerBeginQuery();
 }
@@ -105,9 +133,20 @@ router_moving_begin(RouterAsOwner *saved, Relation base)
 void
 router_moving_end(const RouterAsOwner *saved, EState *estate)
 {
+	Oid			owner;
+	int			context;
+
+	/*
+	 * Core does not put off a check within a restricted operation. Where some may wait already, this transaction has
+	 * written to the table, and called what its owner has defined, without being restricted.
+	 */
+	GetUserIdAndSecContext(&owner, &context);
+	if (saved->pending)
+		SetUserIdAndSecContext(owner, saved->context | SECURITY_LOCAL_USERID_CHANGE);
 	AfterTriggerEndQuery(estate);
 	ExecCloseResultRelations(estate);
 	router_become_user(saved);
+	error_context_stack = saved->moving.previous;
 }
 
 /* Does something in a subtransaction. NULL: it succeeded; else nothing of it is left but this error. */
@@ -781,6 +820,16 @@ router_default_child_has(RouterEntry *entry, List *wanted)
 	return found;
 }
 
+static bool
+is_referenced(Oid relid)
+{
+	Relation	rel = table_open(relid, NoLock);
+	bool		referenced = router_is_referenced(rel);
+
+	table_close(rel, NoLock);
+	return referenced;
+}
+
 /*
  * Moves rows between two tables of a route, both locked, as their owner and
  * without triggers: all of them, or those that these bounds hold. leave: the
@@ -801,9 +850,9 @@ router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relati
 	uint64		moved = 0;
 
 	PushActiveSnapshot(snapshot);
-	router_moving_begin(&saved, base);
+	router_moving_begin(&saved, base, from);
 	dest = router_dest_open(estate, to, RelationGetDescr(from), NULL, false);
-	router_dest_mute(dest);
+	router_dest_take(dest, estate, from, true, saved.pending);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -812,6 +861,7 @@ router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relati
 			continue;
 		if (!leave)
 			router_delete_row(from, &slot->tts_tid, GetCurrentCommandId(true));
+		router_batch_source(&batch, dest, slot);
 		router_batch_add(&batch, dest, slot);
 		moved++;
 	}
@@ -856,7 +906,7 @@ router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds)
  * Creates the child that a row of a running statement needs, or finds that
  * another session just did. InvalidOid: the default child or, when it has rows
  * for the new one, the base is in use by others, so that nothing can be taken
- * out of it now; the row goes there.
+ * out of it now, or a foreign key refers to it; the row goes there.
  */
 Oid
 router_child_create_home(RouterEntry *entry, const Datum *values, const bool *isnull)
@@ -888,7 +938,7 @@ router_child_create_home(RouterEntry *entry, const Datum *values, const bool *is
 	if (!router_child_bounds(route, values, isnull, &again, bounds))
 		elog(ERROR, "row has no bounds");
 	if (OidIsValid(route->default_child) && router_default_child_has(entry, list_make1(bounds)) &&
-		!ConditionalLockRelationOid(base, AccessExclusiveLock))
+		(is_referenced(route->default_child) || !ConditionalLockRelationOid(base, AccessExclusiveLock)))
 	{
 		UnlockRelationOid(route->default_child, ShareRowExclusiveLock);
 		router_unlock_creation(base);

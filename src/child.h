@@ -31,12 +31,15 @@ typedef struct RouterAsOwner
 	Oid			user;
 	int			context;
 	int			guc_level;
+	/* between router_moving_begin and _end */
+	ErrorContextCallback moving;
+	bool		pending;
 } RouterAsOwner;
 
 extern Oid	router_relation_owner(Oid relid);
 extern void router_become_owner(RouterAsOwner *saved, Oid owner, bool temp, const char *time_zone);
 extern void router_become_user(const RouterAsOwner *saved);
-extern void router_moving_begin(RouterAsOwner *saved, Relation base);
+extern void router_moving_begin(RouterAsOwner *saved, Relation base, Relation from);
 extern void router_moving_end(const RouterAsOwner *saved, EState *estate);
 
 #endif

@@ -133,6 +133,13 @@ begin_writing(Writer *w, Relocation *r, TupleDesc source)
 	w->batch.estate = w->estate;
 	w->batch.freeze = true;
 	w->dest = router_dest_open(w->estate, w->copy, source, NULL, false);
+	if (!r->from_server)		/* nobody enforces constraints of a foreign table here */
+	{
+		Relation	child = table_open(r->child, NoLock);
+
+		router_dest_take(w->dest, w->estate, child, false, false);
+		table_close(child, NoLock);
+	}
 	PushActiveSnapshot(GetLatestSnapshot());
 	AfterTriggerBeginQuery();
 }

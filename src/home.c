@@ -27,6 +27,7 @@
 
 #include "child.h"
 #include "child_worker.h"
+#include "passed.h"
 
 /* tells the home lock of a base from other locks on it: the objsubid */
 #define HOME_LOCK 1
@@ -59,6 +60,15 @@ router_homes_init(RouterHomes *homes, RouterEntry *entry, Relation base, EState 
 	homes->source = RelationGetDescr(base);
 	homes->estate = estate;
 	homes->root = root;
+}
+
+/* The rows are those of a table of the route, and move as they are. */
+void
+router_homes_take(RouterHomes *homes, Relation from)
+{
+	homes->moving = true;
+	homes->taken_from = from;
+	homes->pending = router_may_be_pending(from);
 }
 
 /* -------------------------------------------------------------- guard rails */
@@ -346,6 +356,10 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 	dest = router_dest_open(homes->estate, rel, homes->source, homes->root, homes->speculative);
 	dest->owns_rel = true;
 	router_dest_prepare(dest, homes->estate, homes->moving ? NULL : homes->root->ri_TrigDesc, homes->mtstate);
+	if (homes->taken_from)
+		router_dest_take(dest, homes->estate, homes->taken_from, true, homes->pending);
+	else if (dest->rri->ri_TrigDesc == NULL || !dest->rri->ri_TrigDesc->trig_insert_before_row)
+		router_skip_check(dest->rri, homes->estate, NULL, true);
 	if (homes->moving)
 		router_mask_key_triggers(dest->rri->ri_TrigDesc, TRIGGER_TYPE_INSERT, true);
 	else

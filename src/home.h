@@ -21,6 +21,8 @@ typedef struct RouterHomes
 	ModifyTableState *mtstate;	/* the node that inserts, or NULL */
 	bool		speculative;	/* for ON CONFLICT */
 	bool		moving;			/* rows come from another table of the route: no trigger was fired for them */
+	Relation	taken_from;		/* that table, if they come as they are; or NULL */
+	bool		pending;		/* taken_from: see router_may_be_pending */
 	void		(*opened) (struct RouterHomes *homes, RouterDest *dest);	/* called for each new one; or NULL */
 	void	   *arg;			/* for opened */
 
@@ -38,6 +40,7 @@ typedef struct RouterHomes
 
 extern void router_homes_init(RouterHomes *homes, RouterEntry *entry, Relation base, EState *estate,
 							  ResultRelInfo *root);
+extern void router_homes_take(RouterHomes *homes, Relation from);
 extern int64 router_age_cutoff(const RouterConfig *config, const Interval *age);
 extern int64 router_hot_cutoff(const RouterConfig *config);
 extern void router_lock_homes(Oid base, LOCKMODE mode);

@@ -32,11 +32,13 @@
 #include "parser/parse_relation.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "look.h"
 #include "mirror.h"
+#include "passed.h"
 #include "step.h"
 
 #define MAX_DEST_ROWS 1000
@@ -169,38 +171,6 @@ router_mask_own_triggers(TriggerDesc *triggers)
 }
 
 /*
- * Spares the evaluation of router's own CHECK for rows that are where they
- * belong, by filling the cache of constraint expressions with none for it. Not to be used
- * when BEFORE ROW triggers of the table may still change the row.
- */
-void
-router_skip_check(ResultRelInfo *rri, EState *estate)
-{
-	Relation	rel = rri->ri_RelationDesc;
-	TupleConstr *constr = RelationGetDescr(rel)->constr;
-	MemoryContext old;
-	ExprState **exprs;
-	bool		found = false;
-
-	for (int i = 0; constr && i < constr->num_check; i++)
-		found |= strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) == 0;
-	if (!found || constr->num_check != rel->rd_rel->relchecks)
-		return;
-	old = MemoryContextSwitchTo(estate->es_query_cxt);
-	exprs = palloc0(constr->num_check * sizeof(ExprState *));
-	for (int i = 0; i < constr->num_check; i++)
-		if (strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) != 0)
-		{
-			Expr	   *expr = router_check_expr(rel, &constr->check[i]);
-
-			if (expr)
-				exprs[i] = ExecPrepareExpr(expr, estate);
-		}
-	router_check_exprs(rri) = exprs;
-	MemoryContextSwitchTo(old);
-}
-
-/*
  * Gets a foreign destination ready. mtstate: the node that inserts, or NULL
  * for one as COPY makes it.
  */
@@ -237,18 +207,54 @@ begin_foreign(RouterDest *dest, EState *estate, ModifyTableState *mtstate)
 	MemoryContextSwitchTo(old);
 }
 
-/* Keeps only those AFTER ROW triggers that deferrable unique constraints and copies in step need: it is not new. */
-void
-router_dest_mute(RouterDest *dest)
+/*
+ * Masks the AFTER ROW triggers for rows that are moved, not new, but for what
+ * deferrable unique constraints and copies in step need, and if asked for, the checks of foreign keys.
+ */
+static void
+mute(TriggerDesc *triggers, bool recheck)
 {
-	TriggerDesc *triggers = dest->rri->ri_TrigDesc;
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
 
-	if (triggers == NULL)
-		return;
-	for (int i = 0; i < triggers->numtriggers; i++)
-		if (triggers->triggers[i].tgfoid != F_UNIQUE_KEY_RECHECK && !router_is_step_trigger(&triggers->triggers[i]))
-			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
-	router_recount_insert_triggers(triggers);
+		if (trigger->tgfoid == F_RI_FKEY_CHECK_INS && recheck)
+			trigger->tgtype |= TRIGGER_TYPE_INSERT;
+		else if (trigger->tgfoid != F_UNIQUE_KEY_RECHECK && !router_is_step_trigger(trigger))
+			trigger->tgtype &= ~TRIGGER_TYPE_INSERT;
+	}
+	if (triggers)
+		router_recount_insert_triggers(triggers);
+}
+
+/*
+ * Gets a destination ready for rows of another table, which move as they are:
+ * no trigger fires, and what they have passed where they were is not looked at
+ * again. at_home: router knows that they belong there; pending: router_may_be_pending.
+ */
+void
+router_dest_take(RouterDest *dest, EState *estate, Relation source, bool at_home, bool pending)
+{
+	dest->pending = pending;
+	mute(dest->rri->ri_TrigDesc, false);
+	dest->keeps_generated = !AttributeNumberIsValid(router_unlike_generated(source, dest->rel));
+	router_skip_check(dest->rri, estate, source, at_home);
+}
+
+/*
+ * Might checks of rows of this table be waiting for the end of a statement or
+ * of the transaction? A check passes by a row that is not there any more, so
+ * that it has to be made where the row goes.
+ */
+bool
+router_may_be_pending(Relation source)
+{
+	TriggerDesc *triggers = source->trigdesc;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		if (triggers->triggers[i].tgfoid == F_RI_FKEY_CHECK_INS || triggers->triggers[i].tgfoid == F_UNIQUE_KEY_RECHECK)
+			return AfterTriggerPendingOnRel(RelationGetRelid(source));
+	return false;
 }
 
 /*
@@ -258,14 +264,11 @@ router_dest_mute(RouterDest *dest)
 void
 router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base, ModifyTableState *mtstate)
 {
-	TriggerDesc *triggers;
+	TriggerDesc *triggers = dest->rri->ri_TrigDesc;
 
 	begin_foreign(dest, estate, mtstate);
-	mask_clones(dest->rri->ri_TrigDesc, base);
-	router_mask_own_triggers(dest->rri->ri_TrigDesc);
-	triggers = dest->rri->ri_TrigDesc;
-	if (triggers == NULL || !triggers->trig_insert_before_row)
-		router_skip_check(dest->rri, estate);
+	mask_clones(triggers, base);
+	router_mask_own_triggers(triggers);
 	dest->by_row = dest->rri->ri_FdwRoutine != NULL || router_has_row_triggers(triggers, TRIGGER_TYPE_BEFORE) ||
 		router_has_row_triggers(triggers, TRIGGER_TYPE_AFTER);
 }
@@ -456,6 +459,30 @@ check_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 		ExecConstraints(dest->rri, slot, batch->estate);
 }
 
+/*
+ * Does a slot hold a tuple that ends before its last columns, which were added
+ * later? Only the descriptor of its own table knows their values.
+ */
+static bool
+is_short(TupleTableSlot *slot)
+{
+	int			natts = slot->tts_tupleDescriptor->natts;
+
+	if (TTS_IS_MINIMALTUPLE(slot))
+	{
+		MinimalTuple tuple = ((MinimalTupleTableSlot *) slot)->mintuple;
+
+		return tuple && HeapTupleHeaderGetNatts(tuple) < natts;
+	}
+	if (TTS_IS_BUFFERTUPLE(slot) || TTS_IS_HEAPTUPLE(slot))
+	{
+		HeapTuple	tuple = ((HeapTupleTableSlot *) slot)->tuple;
+
+		return tuple && HeapTupleHeaderGetNatts(tuple->t_data) < natts;
+	}
+	return false;
+}
+
 /* Takes over the tuple that a slot owns, without a copy; false if it owns none. */
 static bool
 take_tuple(TupleTableSlot *to, TupleTableSlot *from)
@@ -463,7 +490,7 @@ take_tuple(TupleTableSlot *to, TupleTableSlot *from)
 	BufferHeapTupleTableSlot *source = (BufferHeapTupleTableSlot *) from;
 	BufferHeapTupleTableSlot *target = (BufferHeapTupleTableSlot *) to;
 
-	if (!TTS_IS_BUFFERTUPLE(from) || !TTS_IS_BUFFERTUPLE(to) || !TTS_SHOULDFREE(from))
+	if (!TTS_IS_BUFFERTUPLE(from) || !TTS_IS_BUFFERTUPLE(to) || !TTS_SHOULDFREE(from) || is_short(from))
 		return false;
 	ExecClearTuple(to);
 	target->base.tuple = source->base.tuple;
@@ -477,16 +504,34 @@ take_tuple(TupleTableSlot *to, TupleTableSlot *from)
 	return true;
 }
 
+static void
+copy_values(TupleTableSlot *to, TupleTableSlot *from)
+{
+	int			natts = to->tts_tupleDescriptor->natts;
+
+	slot_getallattrs(from);
+	ExecClearTuple(to);
+	memcpy(to->tts_values, from->tts_values, natts * sizeof(Datum));
+	memcpy(to->tts_isnull, from->tts_isnull, natts * sizeof(bool));
+	ExecStoreVirtualTuple(to);
+	ExecMaterializeSlot(to);
+}
+
 /*
- * Copies a row. ExecCopySlot would let the slot point into the buffer of the
+ * Copies a row of the same layout. ExecCopySlot would let the slot point into the buffer of the
  * other, to be copied all the same when it is inserted: a pin for each row that waits.
  */
 static void
-copy_tuple(TupleTableSlot *to, TupleTableSlot *from)
+copy_row(TupleTableSlot *to, TupleTableSlot *from)
 {
 	BufferHeapTupleTableSlot *target = (BufferHeapTupleTableSlot *) to;
 	MemoryContext old;
 
+	if (is_short(from))
+	{
+		copy_values(to, from);
+		return;
+	}
 	if (!TTS_IS_BUFFERTUPLE(from) || !TTS_IS_BUFFERTUPLE(to))
 	{
 		ExecCopySlot(to, from);
@@ -511,7 +556,7 @@ prepare_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, TupleTab
 {
 	ResultRelInfo *rri = dest->rri;
 	TupleConstr *constr = RelationGetDescr(dest->rel)->constr;
-	bool		has_generated = constr && constr->has_generated_stored;
+	bool		has_generated = constr && constr->has_generated_stored && !dest->keeps_generated;
 	bool		has_triggers = rri->ri_TrigDesc && rri->ri_TrigDesc->trig_insert_before_row;
 
 	/* the usual case: checked where its values lie ready */
@@ -519,7 +564,7 @@ prepare_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, TupleTab
 	{
 		check_row(batch, dest, slot);
 		if (!batch->may_take || !take_tuple(copy, slot))
-			copy_tuple(copy, slot);
+			copy_row(copy, slot);
 		copy->tts_tableOid = RelationGetRelid(dest->rel);
 		return true;
 	}
@@ -530,7 +575,7 @@ prepare_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, TupleTab
 		ExecMaterializeSlot(copy);
 	}
 	else
-		ExecCopySlot(copy, slot);
+		copy_row(copy, slot);
 	copy->tts_tableOid = RelationGetRelid(dest->rel);
 	if (has_triggers)
 	{
@@ -543,6 +588,43 @@ prepare_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, TupleTab
 	check_row(batch, dest, copy);
 	ExecMaterializeSlot(copy);
 	return true;
+}
+
+/*
+ * Refuses what would take a table, or its files, away from triggers that are still to fire.
+ *
+ * Errors: object_in_use, as core's CheckTableNotInUse.
+ */
+void
+router_refuse_pending(Oid relid, const char *command)
+{
+	if (AfterTriggerPendingOnRel(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("cannot %s \"%s\" because it has pending trigger events", command, get_rel_name(relid)),
+				 errhint("Let them fire first, by SET CONSTRAINTS ALL IMMEDIATE or COMMIT.")));
+}
+
+/*
+ * Tells of the stored row that will be added next, in its newest version. Only
+ * one that this transaction has written may have checks that are still to come.
+ */
+void
+router_batch_source(RouterBatch *batch, RouterDest *dest, TupleTableSlot *stored)
+{
+	bool		isnull;
+	bool		recheck;
+
+	if (likely(!dest->pending))
+		return;
+	recheck = !TTS_IS_BUFFERTUPLE(stored) ||
+		TransactionIdIsCurrentTransactionId(DatumGetTransactionId(
+			slot_getsysattr(stored, MinTransactionIdAttributeNumber, &isnull)));
+	if (recheck == dest->recheck)
+		return;
+	router_batch_flush(batch);
+	dest->recheck = recheck;
+	mute(dest->rri->ri_TrigDesc, recheck);
 }
 
 static bool

@@ -27,6 +27,9 @@ typedef struct RouterDest
 	bool		by_row;			/* rows go there one by one: router_dest_is_by_row */
 	bool		looked;			/* whether what is evaluated for them is a reason */
 	bool		barred;			/* the opener's mark: no rows go there now */
+	bool		keeps_generated;	/* rows come with the values of generated columns */
+	bool		pending;		/* some of the rows that come may have checks to come */
+	bool		recheck;		/* those that come now have */
 	RouterBulk *bulk;			/* index entries kept back, or NULL */
 
 	TupleDesc	slot_desc;		/* of the slots; not counted, so that slots need no pin */
@@ -61,15 +64,17 @@ typedef struct RouterBatch
 extern RouterDest *router_dest_open(EState *estate, Relation rel, TupleDesc source, ResultRelInfo *root,
 									bool speculative);
 extern void router_dest_close(RouterDest *dest);
-extern void router_skip_check(ResultRelInfo *rri, EState *estate);
 extern void router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base,
 								ModifyTableState *mtstate);
 extern bool router_dest_is_by_row(RouterDest *dest);
-extern void router_dest_mute(RouterDest *dest);
+extern bool router_may_be_pending(Relation source);
+extern void router_refuse_pending(Oid relid, const char *command);
+extern void router_dest_take(RouterDest *dest, EState *estate, Relation source, bool at_home, bool pending);
 extern void router_mask_own_triggers(TriggerDesc *triggers);
 extern void router_recount_insert_triggers(TriggerDesc *triggers);
 extern bool router_has_row_triggers(const TriggerDesc *triggers, int timing);
 
+extern void router_batch_source(RouterBatch *batch, RouterDest *dest, TupleTableSlot *stored);
 extern bool router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot);
 extern void router_batch_flush(RouterBatch *batch);
 extern void router_dest_enter(RouterDest *dest);

@@ -42,6 +42,7 @@
 #include "entry.h"
 #include "home.h"
 #include "mirror.h"
+#include "move.h"
 #include "seal.h"
 #include "settle.h"
 
@@ -870,6 +871,8 @@ put_new_route(RouterReport *report, NewRoute *plan)
 {
 	RouterEntry *entry = router_cache_entry(plan->relid);
 
+	if (plan->there == NULL)
+		router_refuse_pending(plan->relid, "route");	/* it will be altered */
 	put_route(plan->config, plan->there);
 	if (plan->settings.default_child == 1)
 		create_default_child(report, entry);
@@ -995,6 +998,7 @@ take_back(RouterReport *report, Oid relid)
 		router_report(report, "move the rows of %s back, and drop it", router_qualified_name(child));
 		if (report->dry_run)
 			continue;
+		router_refuse_pending(child, "take back the rows of");
 		base = table_open(relid, NoLock);
 		from = table_open(child, NoLock);
 		moved = router_move_rows(NULL, NULL, from, base, true);

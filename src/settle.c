@@ -115,10 +115,11 @@ typedef struct Run
 
 /* Sends a row home; false: its child is missing. */
 static bool
-send_home(Run *run, TupleTableSlot *slot)
+send_home(Run *run, TupleTableSlot *stored)
 {
+	TupleTableSlot *slot = stored;
+	ItemPointerData tid = stored->tts_tid;
 	RouterDest *dest;
-	ItemPointerData tid = slot->tts_tid;
 
 	CHECK_FOR_INTERRUPTS();
 	ResetPerTupleExprContext(run->estate);
@@ -129,9 +130,8 @@ send_home(Run *run, TupleTableSlot *slot)
 		return run->is_default; /* which is the home of rows that lack one */
 	if (RelationGetRelid(dest->rel) == run->settle->from)
 		return true;
-	if (dest->nused == 0)
-		router_dest_mute(dest);
 	router_delete_row(run->from, &tid, GetCurrentCommandId(true));
+	router_batch_source(&run->batch, dest, stored);
 	router_batch_add(&run->batch, dest, slot);
 	run->settle->moved++;
 	return true;
@@ -191,9 +191,9 @@ router_settle(RouterSettle *settle)
 	run.batch.estate = estate;
 	run.batch.cid = InvalidCommandId;
 	PushActiveSnapshot(snapshot);
-	router_moving_begin(&saved, base);
 	router_homes_init(&run.homes, settle->entry, base, estate, router_make_root(estate, base));
-	run.homes.moving = true;
+	router_homes_take(&run.homes, from);
+	router_moving_begin(&saved, base, from);
 	run.homes.archiving = settle->archiving;
 	run.homes.create_none = settle->create_none;
 	if (settle->archiving)

@@ -33,8 +33,6 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_publication.h"
 #include "commands/tablecmds.h"
-#include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
 #include "storage/predicate.h"
@@ -47,6 +45,8 @@
 #include "entry.h"
 #include "key.h"
 #include "mirror.h"
+#include "move.h"
+#include "passed.h"
 
 /* ---------------------------------------------------------------- may they swap? */
 
@@ -114,36 +114,16 @@ check_columns(Relation base, Relation child)
 				   NULL);
 }
 
-static Node *
-default_tree(TupleDesc desc, AttrNumber attnum)
-{
-	for (int i = 0; desc->constr && i < desc->constr->num_defval; i++)
-		if (desc->constr->defval[i].adnum == attnum)
-			return stringToNode(desc->constr->defval[i].adbin);
-	return NULL;
-}
-
 /* Values are computed by the base, and would be computed alike by the child. */
 static void
 check_generated(Relation base, Relation child)
 {
-	TupleDesc	desc = RelationGetDescr(base);
+	AttrNumber	attnum = router_unlike_generated(base, child);
 
-	for (AttrNumber attnum = 1; attnum <= desc->natts; attnum++)
-	{
-		Bitmapset  *columns = NULL;
-		Node	   *tree;
-
-		if (TupleDescAttr(desc, attnum - 1)->attgenerated == '\0')
-			continue;
-		tree = default_tree(desc, attnum);
-		pull_varattnos(tree, 1, &columns);
-		if (!equal(tree, default_tree(RelationGetDescr(child), attnum)) ||
-			bms_is_member(TableOidAttributeNumber - FirstLowInvalidHeapAttributeNumber, columns))
-			refuse(child, ERRCODE_FEATURE_NOT_SUPPORTED,
-				   psprintf("Column \"%s\" is generated otherwise in the child.",
-							NameStr(TupleDescAttr(desc, attnum - 1)->attname)), NULL);
-	}
+	if (AttributeNumberIsValid(attnum))
+		refuse(child, ERRCODE_FEATURE_NOT_SUPPORTED,
+			   psprintf("Column \"%s\" is generated otherwise in the child.",
+						NameStr(TupleDescAttr(RelationGetDescr(child), attnum - 1)->attname)), NULL);
 }
 
 /* The row of a constraint of this name and type, or NULL. */
@@ -507,6 +487,8 @@ router_storage_swap(const RouterStoragePair *pair, const char *command)
 	ListCell   *x,
 			   *y;
 
+	router_refuse_pending(RelationGetRelid(base), "swap the storage of");
+	router_refuse_pending(RelationGetRelid(child), "swap the storage of");
 	check_not_new(base, child);
 	check_not_new(child, child);
 	CheckTableNotInUse(base, command);

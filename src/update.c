@@ -57,6 +57,7 @@
 #include "loose.h"
 #include "mirror.h"
 #include "mover.h"
+#include "passed.h"
 #include "statement.h"
 #include "step.h"
 
@@ -651,7 +652,7 @@ router_update_start(ModifyTableState *mtstate, RouterEntry *entry)
 	for (int i = 0; i < mtstate->mt_nrels; i++)
 		if (!router_has_unvalidated_home(mtstate->resultRelInfo[i].ri_RelationDesc) &&
 			router_mask_move(mtstate->resultRelInfo[i].ri_TrigDesc, &route->config, updated))
-			router_skip_check(&mtstate->resultRelInfo[i], mtstate->ps.state);
+			router_skip_check(&mtstate->resultRelInfo[i], mtstate->ps.state, NULL, true);
 }
 
 /* Before AFTER triggers fire: the executor may have stopped with a row on the detour. */
