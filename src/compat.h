@@ -69,13 +69,17 @@ typedef bool RouterUpdateIndexes;
 /* the statistics of a table and of the whole below it, but not of each child by itself */
 #if PG_VERSION_NUM >= 180000
 #define ROUTER_ANALYZE_PARENT "ANALYZE ONLY"
+#define ROUTER_VACUUM_REACHES_HEIRS true
 #else
 #define ROUTER_ANALYZE_PARENT "ANALYZE"
+#define ROUTER_VACUUM_REACHES_HEIRS false
 #endif
 
 #if PG_VERSION_NUM >= 170000
+#define router_may_maintain(relid, role) (pg_class_aclcheck((relid), (role), ACL_MAINTAIN) == ACLCHECK_OK)
 #define router_identity_sequence(rel, attnum) getIdentitySequence((rel), (attnum), false)
 #else
+#define router_may_maintain(relid, role) router_owns_relation((relid), (role))
 #define router_identity_sequence(rel, attnum) getIdentitySequence(RelationGetRelid(rel), (attnum), false)
 #endif
 

@@ -594,9 +594,9 @@ router_child_index(const Mirror *m, Oid index)
 	return InvalidOid;
 }
 
-/* The index of the base that one of the child stands for, or InvalidOid. */
+/* The index of the base that one of the child stands for, or the other way around; InvalidOid: there is none. */
 Oid
-router_base_index(Oid base, Oid child, Oid index)
+router_index_counterpart(Oid base, Oid child, Oid index)
 {
 	RouterMirror request = {.aspects = ROUTER_INDEXES,.dry_run = true};
 	Mirror		m;
@@ -611,8 +611,8 @@ router_base_index(Oid base, Oid child, Oid index)
 	{
 		Shape	   *shape = lfirst(lc);
 
-		if (shape->oid == index && shape->match)
-			found = shape->match->oid;
+		if (shape->match && (shape->oid == index || shape->match->oid == index))
+			found = shape->oid == index ? shape->match->oid : shape->oid;
 	}
 	router_close_mirror(&m);
 	return found;

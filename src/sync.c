@@ -457,7 +457,7 @@ router_base_constraint(PG_FUNCTION_ARGS)
 	}
 	if (!OidIsValid(index))
 		PG_RETURN_NULL();
-	found = def ? router_base_index(base, child, index) : router_global_base_index(base, child);
+	found = def ? router_index_counterpart(base, child, index) : router_global_base_index(base, child);
 	if (!OidIsValid(found))
 		PG_RETURN_NULL();
 	namestrcpy(result, get_rel_name(found));
