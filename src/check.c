@@ -68,12 +68,13 @@ add_line(Check *check, Oid child, const char *kind, const char *detail, const ch
 
 /* ---------------------------------------------------------------------- rows */
 
-/* Rows that are not at home. */
+/* Rows that are not at home, or not as they must be. */
 typedef struct Strays
 {
 	uint64		n;
 	char	   *first;			/* its keys */
 	bool		changed;		/* the route changed while the rows were read */
+	uint64	   *nulls;			/* of each column that is NOT NULL */
 } Strays;
 
 /* Is a row with these keys not where it belongs? */
@@ -91,6 +92,24 @@ is_stray(RouterRoute *route, Oid where, const Datum *values, const bool *isnull)
 	return where == route->default_child ? OidIsValid(home) : home != where;
 }
 
+/* Counts NULL where none may be. Next to nothing for a row without any NULL, else it has to be taken apart as far as that goes. */
+static void
+count_nulls(TupleDesc desc, TupleTableSlot *slot, uint64 *nulls)
+{
+	HeapTuple	tuple = TTS_IS_BUFFERTUPLE(slot) ? ((HeapTupleTableSlot *) slot)->tuple : NULL;
+
+	if (tuple && !HeapTupleHasNulls(tuple) && HeapTupleHeaderGetNatts(tuple->t_data) == desc->natts)
+		return;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attnotnull && router_not_null_is_valid(desc, i) &&
+			(att->attgenerated == '\0' || att->attgenerated == ATTRIBUTE_GENERATED_STORED))
+			nulls[i] += slot_attisnull(slot, i + 1);
+	}
+}
+
 /* Reads the rows of one table. */
 static void
 scan_for_strays(RouterEntry *entry, Relation base, Relation rel, Strays *strays)
@@ -104,6 +123,7 @@ scan_for_strays(RouterEntry *entry, Relation base, Relation rel, Strays *strays)
 	MemoryContext row = AllocSetContextCreate(caller, "router check row", ALLOCSET_DEFAULT_SIZES);
 
 	memset(strays, 0, sizeof(*strays));
+	strays->nulls = palloc0(RelationGetDescr(rel)->natts * sizeof(uint64));
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		RouterRoute *route;
@@ -118,6 +138,7 @@ scan_for_strays(RouterEntry *entry, Relation base, Relation rel, Strays *strays)
 		strays->changed = strays->changed || route->generation != generation;
 		if (is_stray(route, RelationGetRelid(rel), values, isnull) && strays->n++ == 0)
 			strays->first = MemoryContextStrdup(caller, router_row_display(route, values, isnull));
+		count_nulls(RelationGetDescr(rel), slot, strays->nulls);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(row);
 	}
@@ -147,6 +168,25 @@ check_global_keys(Check *check)
 }
 
 static void
+tell_nulls(Check *check, Relation rel, const uint64 *nulls)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	for (int i = 0; nulls && i < desc->natts; i++)
+	{
+		const char *column = quote_identifier(NameStr(TupleDescAttr(desc, i)->attname));
+
+		/* the planner may take "IS NULL" by itself for false */
+		if (nulls[i] > 0)
+			add_line(check, RelationGetRelid(rel) == check->base ? InvalidOid : RelationGetRelid(rel), "rows",
+					 psprintf(UINT64_FORMAT " %s NULL in column %s, which is NOT NULL", nulls[i],
+							  nulls[i] == 1 ? "row has" : "rows have", column),
+					 psprintf("UPDATE ONLY %s SET %s = … WHERE (%s IS NULL) IS TRUE",
+							  router_qualified_name(RelationGetRelid(rel)), column, column));
+	}
+}
+
+static void
 check_rows(Check *check, RouterEntry *entry, Oid relid)
 {
 	Relation	base = table_open(check->base, AccessShareLock);
@@ -160,6 +200,7 @@ check_rows(Check *check, RouterEntry *entry, Oid relid)
 		/* a child made after the snapshot makes rows of the default child look astray */
 		for (int i = 0; i < MAX_SCANS && (i == 0 || (strays.n > 0 && strays.changed)); i++)
 			scan_for_strays(entry, base, rel, &strays);
+		tell_nulls(check, rel, strays.nulls);
 	}
 	table_close(rel, NoLock);
 	table_close(base, NoLock);

@@ -1,6 +1,6 @@
 -- router.check: every breach is told, with a remedy, and nothing else.
 \ir include/helpers.sql
-\set tests 33
+\set tests 37
 SELECT plan(:tests);
 
 -- What router.check says of a base: kinds and children.
@@ -96,5 +96,18 @@ SELECT throws_ok($$SELECT * FROM router.check('app.t')$$, '42501', NULL, 'not fo
 SELECT is_empty($$SELECT * FROM router.check()$$, 'who are told of nothing');
 RESET ROLE;
 SELECT throws_ok($$SELECT * FROM router.check('pg_class')$$, '55000', NULL, 'not a routed table');
+
+-- NULL where none may be: rows that lost what a column was added with
+CREATE TABLE app.hole (k int, v text);
+SELECT router.create_route('app.hole', router.by_integer('k', 10)) \g /dev/null
+INSERT INTO app.hole VALUES (1, 'a'), (2, NULL), (11, 'b');
+ALTER TABLE app.hole ADD COLUMN added text NOT NULL DEFAULT 'x', ADD COLUMN "may be" text DEFAULT 'y';
+INSERT INTO app.hole VALUES (3, 'c', 'z', NULL);
+SELECT is(test.told('app.hole'), 'nothing', 'values that are not stored are no NULL');
+UPDATE pg_attribute SET atthasmissing = false, attmissingval = NULL WHERE attrelid = 'app.hole_1_10'::regclass AND attname IN ('added', 'may be');
+SELECT results_eq($$SELECT kind, child::text, detail FROM router.check('app.hole')$$,
+    $$VALUES ('rows', 'app.hole_1_10', '2 rows have NULL in column added, which is NOT NULL')$$, 'rows with NULL in a NOT NULL column');
+SELECT is(test.outcome((SELECT replace(remedy, '…', '''x''') FROM router.check('app.hole'))), 'done', 'the remedy');
+SELECT is(test.told('app.hole'), 'nothing', 'helps');
 
 SELECT * FROM finish();
