@@ -92,7 +92,7 @@ is_stray(RouterRoute *route, Oid where, const Datum *values, const bool *isnull)
 	return where == route->default_child ? OidIsValid(home) : home != where;
 }
 
-/* Counts NULL where none may be. Next to nothing for a row without any NULL, else it has to be taken apart as far as that goes. */
+/* Counts NULL where none may be. That is next to nothing for a row without any, else the row has to be taken apart. */
 static void
 count_nulls(TupleDesc desc, TupleTableSlot *slot, uint64 *nulls)
 {
