@@ -23,7 +23,8 @@ PRELOADED = os.environ.get("ROUTER_PRELOADED") == "1"
 ONLY = os.environ.get("EVENT", "")
 CUTOFF = "2024-03-15"
 WHERES = {"all": "true", "old": "d < '2024-02-01'", "young": "d >= '2024-03-15'", "middle": "d >= '2024-02-08' AND d < '2024-03-20'",
-          "row": "id = 40 AND d = '2024-02-10'", "early": "d >= '2024-02-01' AND d < '2024-02-07'"}
+          "row": "id = 40 AND d = '2024-02-10'", "early": "d >= '2024-02-01' AND d < '2024-02-07'",
+          "late": "d >= '2024-02-01' AND d < '2024-02-03'"}
 # what another session changes meanwhile: a row is changed, one deleted, one inserted
 CHANGED, DELETED, INSERTED = 35, 36, 200
 CHANGE = f"UPDATE t SET note = 'h' WHERE id = {CHANGED}; DELETE FROM t WHERE id = {DELETED}; INSERT INTO t (id, d, k) VALUES ({INSERTED}, '2024-02-05', 3)"
