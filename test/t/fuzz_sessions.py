@@ -359,8 +359,8 @@ class Round:
                     f"CALL router.seal('{child}', '{{id}}')", "CALL router.maintain('t')", "ANALYZE t", "VACUUM t", "SELECT router.premake('t')",
                     "SELECT router.sync('t')", f"SELECT router.create_child('t', {self.key(day)})", "CALL router.redistribute('t')",
                     "REINDEX TABLE t", "SELECT count(*) FROM router.check('t') WHERE kind <> 'x'",
-                    "BEGIN; LOCK TABLE p; ALTER TABLE t ADD COLUMN c{n} int DEFAULT {n}; ALTER TABLE p ADD COLUMN c{n} int DEFAULT {n}; COMMIT",
-                    "BEGIN; LOCK TABLE p; ALTER TABLE t DROP COLUMN IF EXISTS c{o}; ALTER TABLE p DROP COLUMN IF EXISTS c{o}; COMMIT",
+                    "BEGIN; LOCK TABLE t; LOCK TABLE p; ALTER TABLE t ADD COLUMN c{n} int DEFAULT {n}; ALTER TABLE p ADD COLUMN c{n} int DEFAULT {n}; COMMIT",
+                    "BEGIN; LOCK TABLE t; LOCK TABLE p; ALTER TABLE t DROP COLUMN IF EXISTS c{o}; ALTER TABLE p DROP COLUMN IF EXISTS c{o}; COMMIT",
                     "CREATE INDEX IF NOT EXISTS t_more ON t (m)", "DROP INDEX IF EXISTS t_more"]
         sql = r.choice(hot if self.shape.startswith("hot") and r.random() < 0.6 else ordinary)
         self.added += 1
