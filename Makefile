@@ -73,11 +73,12 @@ installcheck:
 demo:
 	@test/demo/run
 
-# Queries that prune against those that do not, FUZZ_SECONDS preloaded and as long not; SEED=... plays a round again.
+# Queries that prune against those that do not, and sessions that write beside an ordinary twin; each FUZZ_SECONDS
+# preloaded and as long not; SEED=... plays a round again.
 fuzz: export FUZZ_SECONDS ?= 600
 fuzz: export TEST_TIMEOUT ?= $(shell expr $(FUZZ_SECONDS) + 120)
 fuzz:
-	@PROVE_FLAGS=-v test/run fuzz_prune
+	@PROVE_FLAGS=-v test/run t/fuzz_
 
 lint:
 	@test/lib/lint.sh
