@@ -793,9 +793,12 @@ router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int6
 			AtEOXact_GUC(false, guc_level);
 		}
 	}
-	/* rows of one's own went where the newest watermark said */
+	/* rows of one's own went where the newest watermark said, which has gone back if archived rows were restored */
 	if (hot && IsolationUsesXactSnapshot())
+	{
+		*watermark = Min(*watermark, route->watermark);
 		*reach = Max(*reach, route->pending);
+	}
 	return hot;
 }
 

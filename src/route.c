@@ -84,7 +84,7 @@ router_check_exists(Oid relid)
 	if (!OidIsValid(relid) || get_rel_name(relid) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
+				 errmsg("the table does not exist"), errdetail("No table has the OID %u.", relid)));
 }
 
 /* Checks that this is a routed table of the user's. Its bounds are not read. */
