@@ -25,6 +25,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
@@ -541,31 +542,62 @@ forewarn(void)
 	SendSharedInvalidMessages(&message, 1);
 }
 
-static bool
-is_settled(const char *table, const char *index, AttrNumber attno, Oid base)
+/* The last transaction that wrote one of these rows, or an invalid one. settled: is none about to change them? */
+TransactionId
+router_catalog_written_by(const char *table, const char *index, AttrNumber attno, Oid relid, bool *settled)
 {
 	Relation	rel = table_open(router_catalog_relid(table), AccessShareLock);
-	bool		settled = true;
+	TransactionId last = InvalidTransactionId;
 	SnapshotData dirty;
 	ScanKeyData key;
 	SysScanDesc scan;
+	HeapTuple	tup;
 
+	*settled = true;
 	InitDirtySnapshot(dirty);
-	ScanKeyInit(&key, attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
+	ScanKeyInit(&key, attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
 	scan = systable_beginscan(rel, router_catalog_relid(index), true, &dirty, 1, &key);
-	while (settled && HeapTupleIsValid(systable_getnext(scan)))
-		settled = !TransactionIdIsValid(dirty.xmin) && !TransactionIdIsValid(dirty.xmax);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		TransactionId xmin = HeapTupleHeaderGetXmin(tup->t_data);
+
+		*settled &= !TransactionIdIsValid(dirty.xmin) && !TransactionIdIsValid(dirty.xmax);
+		if (!TransactionIdIsNormal(last) || (TransactionIdIsNormal(xmin) && TransactionIdFollows(xmin, last)))
+			last = xmin;
+	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return settled;
+	return last;
 }
 
 /* Is no transaction about to change the marks of a base? */
 bool
 router_catalog_marks_are_settled(Oid base)
 {
-	return is_settled("route_def", "route_def_pkey", ROUTE_BASE, base) &&
-		is_settled("reach_def", "reach_def_pkey", REACH_BASE, base);
+	bool		settled;
+
+	(void) router_catalog_written_by("route_def", "route_def_pkey", ROUTE_BASE, base, &settled);
+	if (settled)
+		(void) router_catalog_written_by("reach_def", "reach_def_pkey", REACH_BASE, base, &settled);
+	return settled;
+}
+
+/* Who changed a route last: its settings, or the watermark, and moved rows with it. */
+TransactionId
+router_catalog_route_changed(Oid base)
+{
+	bool		unused;
+
+	return router_catalog_written_by("route_def", "route_def_pkey", ROUTE_BASE, base, &unused);
+}
+
+/* Who gave children of a hot base current rows last. */
+TransactionId
+router_catalog_reach_raised(Oid base)
+{
+	bool		unused;
+
+	return router_catalog_written_by("reach_def", "reach_def_pkey", REACH_BASE, base, &unused);
 }
 
 /* Writes a route, in place of the one there was; but the watermark of one that stays hot stays as well. */

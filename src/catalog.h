@@ -121,6 +121,8 @@ extern void router_catalog_put_watermark(Oid base, const char *watermark, const 
 extern void router_catalog_put_reach(Oid base, const char *reach);
 extern Oid	router_catalog_marks_id(void);
 extern bool router_catalog_marks_are_settled(Oid base);
+extern TransactionId router_catalog_route_changed(Oid base);
+extern TransactionId router_catalog_reach_raised(Oid base);
 extern char *router_catalog_watermark(Oid base, Snapshot snapshot, char **reach);
 extern void router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error);
 extern void router_catalog_remove_route(Oid base);
@@ -145,6 +147,7 @@ extern List *router_catalog_seals(Oid base);
 extern void router_catalog_add_seal(Oid base, const RouterSeal *seal);
 extern void router_catalog_break_seal(Oid base, Oid child);
 extern void router_catalog_finish_seal(Oid base, Oid child);
+extern TransactionId router_catalog_seal_broken(Oid child);
 extern void router_catalog_remove_seal(Oid child);
 extern void router_catalog_remove_seals(Oid base);
 extern void router_catalog_follow_seals(Oid base, AttrNumber lost);

@@ -26,5 +26,7 @@ extern SysScanDesc router_catalog_scan(Relation rel, const char *index, AttrNumb
 extern void router_catalog_insert(const char *table, Datum *values, bool *nulls);
 extern void router_catalog_delete(const char *table, const char *index, AttrNumber attno, Oid relid);
 extern void router_catalog_invalidate(Oid relid);
+extern TransactionId router_catalog_written_by(const char *table, const char *index, AttrNumber attno, Oid relid,
+											   bool *settled);
 
 #endif

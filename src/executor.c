@@ -14,6 +14,7 @@
 #include "keep.h"
 #include "mover.h"
 #include "prune.h"
+#include "serial.h"
 #include "update.h"
 
 static ExecutorStart_hook_type previous_start = NULL;
@@ -41,7 +42,10 @@ executor_start(QueryDesc *queryDesc, int eflags)
 	ListCell   *lc;
 
 	if (!(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+	{
+		router_serial_start(queryDesc->plannedstmt, queryDesc->snapshot);
 		router_prune_verify(queryDesc->plannedstmt, queryDesc->snapshot);
+	}
 	if (previous_start)
 		previous_start(queryDesc, eflags);
 	else
@@ -58,6 +62,7 @@ static void
 executor_finish(QueryDesc *queryDesc)
 {
 	router_update_finish(queryDesc->estate);
+	router_serial_finish(queryDesc->estate, queryDesc->planstate);
 	if (previous_finish)
 		previous_finish(queryDesc);
 	else

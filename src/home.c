@@ -28,6 +28,7 @@
 #include "child.h"
 #include "child_worker.h"
 #include "passed.h"
+#include "serial.h"
 
 /* tells the home lock of a base from other locks on it: the objsubid */
 #define HOME_LOCK 1
@@ -366,6 +367,7 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 		router_keys_watch(&homes->keys, homes->estate, dest->rri);
 	dest->keys = homes->keys;
 	remember(homes, dest);
+	router_serial_wrote(homes->base, child);
 	if (homes->opened)
 		homes->opened(homes, dest);
 	return dest;

@@ -69,6 +69,7 @@
 #include "param.h"
 #include "qual.h"
 #include "scan.h"
+#include "serial.h"
 #include "waitpoint.h"
 
 /* -DROUTER_PRUNE_ALL takes over every inheritance tree, routed or not, so that PostgreSQL's own tests try this file */
@@ -600,6 +601,8 @@ hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 	expand_planner_arrays(root, 1);
 	table->first = add_child(root, rte, table->rti, base, base);
 	table->empty = holds_none && RelationGetNumberOfBlocks(base) == 0;
+	if (route)
+		router_serial_read(base);	/* before it is looked which children there are */
 	/* as a parent its size and indexes are not asked for */
 	root->simple_rte_array[table->first]->inh = table->empty;
 	table_close(base, NoLock);

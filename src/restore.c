@@ -24,6 +24,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "serial.h"
 #include "settle.h"
 #include "sync.h"
 
@@ -232,6 +233,8 @@ router_restore(PG_FUNCTION_ARGS)
 	if (!report.dry_run)
 		router_put_watermark(entry, from, route->pending > route->watermark ? route->pending : from);
 	bring_back(&report, entry, def->base, children);
+	if (!report.dry_run)
+		router_serial_mark(def->base);
 	return (Datum) 0;
 }
 

@@ -14,6 +14,7 @@
 #include "keep.h"
 #include "prune.h"
 #include "scan.h"
+#include "serial.h"
 #include "utility.h"
 #include "waitpoint.h"
 #include "worker.h"
@@ -28,6 +29,7 @@ _PG_init(void)
 	router_cache_init();
 	router_keep_init();
 	router_executor_init();
+	router_serial_init();
 	router_copy_init();
 	router_utility_init();
 	router_scan_init();

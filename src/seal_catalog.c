@@ -106,6 +106,15 @@ router_catalog_break_seal(Oid base, Oid child)
 	router_catalog_insert("unsealed_def", values, nulls);
 }
 
+/* Who wrote last a row beyond the seal of a child. */
+TransactionId
+router_catalog_seal_broken(Oid child)
+{
+	bool		unused;
+
+	return router_catalog_written_by("unsealed_def", "unsealed_def_child_idx", UNSEALED_CHILD, child, &unused);
+}
+
 /* All rows of a child were looked at: its seal counts. */
 void
 router_catalog_finish_seal(Oid base, Oid child)

@@ -58,6 +58,7 @@
 #include "mirror.h"
 #include "mover.h"
 #include "passed.h"
+#include "serial.h"
 #include "statement.h"
 #include "step.h"
 
@@ -591,6 +592,8 @@ router_move_row(PG_FUNCTION_ARGS)
 	source = fcinfo->flinfo->fn_extra;
 	if (source == NULL)
 		fcinfo->flinfo->fn_extra = source = open_source(fcinfo->flinfo->fn_mcxt, trigdata->tg_relation);
+	if (source->entry)
+		router_serial_wrote(source->base, RelationGetRelid(trigdata->tg_relation));
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 	{
 		watch_insert(source, trigdata);
