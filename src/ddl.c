@@ -43,6 +43,8 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_relation.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
 #include "tcop/deparse_utility.h"
@@ -655,6 +657,7 @@ check_altered_base(Oid relid, RouterConfig *route)
 		router_key_resolve(&route->keys[i], rel, route->time_zone);
 	}
 	router_catalog_follow_seals(relid, InvalidAttrNumber);
+	router_check_whole_rows(rel);
 	table_close(rel, AccessShareLock);
 }
 
@@ -753,6 +756,21 @@ follow_names(const RenameStmt *stmt, const ObjectAddress *address)
 		router_check_fence(table);
 }
 
+/* An index that children cannot have. */
+static void
+check_index(const ObjectAddress *address)
+{
+	int			aspects;
+	Oid			table = table_of(address, &aspects);
+	Relation	rel;
+
+	if (!OidIsValid(table) || !is_base(table))
+		return;
+	rel = table_open(table, AccessShareLock);
+	router_check_whole_rows(rel);
+	table_close(rel, NoLock);
+}
+
 /* Reads one collected command. */
 static void
 visit_command(List **follows, Node *parsetree, CollectedCommand *command)
@@ -781,6 +799,8 @@ visit_command(List **follows, Node *parsetree, CollectedCommand *command)
 				if (is_base(table))
 					check_trigger(table, command->d.simple.address.objectId);
 			}
+			if (IsA(parsetree, IndexStmt))
+				check_index(&command->d.simple.address);
 			/* sequences and indexes made on the way of another command come with that */
 			if (!IsA(parsetree, AlterTableStmt) && !IsA(parsetree, CreateStmt))
 				follow_simple(follows, parsetree, command);
@@ -1037,6 +1057,25 @@ prepare_leaving(const AlterTableStmt *stmt, const AlterTableCmd *cmd)
 		router_before_no_inherit(def->base, child);
 }
 
+/* Core would hand a CHECK on to children as it is read with their names, and not find the base's row. */
+static void
+check_new_constraint(Oid base, const Constraint *constraint)
+{
+	Relation	rel;
+	ParseState *pstate;
+
+	if (constraint->contype != CONSTR_CHECK || constraint->is_no_inherit || constraint->raw_expr == NULL)
+		return;
+	rel = table_open(base, AccessShareLock);
+	pstate = make_parsestate(NULL);
+	addNSItemToQuery(pstate, addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, false, true), true, true,
+					 true);
+	if (router_has_whole_row(transformExpr(pstate, copyObject(constraint->raw_expr), EXPR_KIND_CHECK_CONSTRAINT)))
+		router_refuse_whole_row(base, constraint->conname);
+	free_parsestate(pstate);
+	table_close(rel, NoLock);
+}
+
 static void
 guard_alter_table(const AlterTableStmt *stmt)
 {
@@ -1050,7 +1089,8 @@ guard_alter_table(const AlterTableStmt *stmt)
 
 		if (cmd->subtype == AT_DropInherit)
 			prepare_leaving(stmt, cmd);
-		if (cmd->subtype != AT_AlterColumnType && cmd->subtype != AT_DropIdentity && cmd->subtype != AT_DropConstraint)
+		if (cmd->subtype != AT_AlterColumnType && cmd->subtype != AT_DropIdentity &&
+			cmd->subtype != AT_AddConstraint && cmd->subtype != AT_DropConstraint)
 			continue;
 		relid = RangeVarGetRelid(stmt->relation, NoLock, true);
 		if (!OidIsValid(relid) || !router_owns_relation(relid, GetUserId()))
@@ -1060,6 +1100,8 @@ guard_alter_table(const AlterTableStmt *stmt)
 				check_key_type(lfirst_oid(below), cmd);
 		else if (!is_base(relid))
 			continue;
+		else if (cmd->subtype == AT_AddConstraint)
+			check_new_constraint(relid, castNode(Constraint, cmd->def));
 		else if (cmd->subtype == AT_DropConstraint && stmt->relation->inh)
 			drop_from_children(relid, cmd);
 		else if (cmd->subtype == AT_DropIdentity)

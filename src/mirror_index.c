@@ -141,8 +141,9 @@ vector_copy(HeapTuple tup, AttrNumber attno, Size element, int n)
 	return copy;
 }
 
-static Node *
-tree_of(HeapTuple tup, AttrNumber attno)
+/* An expression of a row of pg_index as it was written; NULL: there is none. */
+Node *
+router_index_tree(HeapTuple tup, AttrNumber attno)
 {
 	bool		isnull;
 	Datum		tree = SysCacheGetAttr(INDEXRELID, tup, attno, &isnull);
@@ -166,8 +167,8 @@ read_shape(HeapTuple tup)
 	shape->opclass = vector_copy(tup, Anum_pg_index_indclass, sizeof(Oid), form->indnkeyatts);
 	shape->collation = vector_copy(tup, Anum_pg_index_indcollation, sizeof(Oid), form->indnkeyatts);
 	shape->option = vector_copy(tup, Anum_pg_index_indoption, sizeof(int16), form->indnkeyatts);
-	shape->exprs = tree_of(tup, Anum_pg_index_indexprs);
-	shape->predicate = tree_of(tup, Anum_pg_index_indpred);
+	shape->exprs = router_index_tree(tup, Anum_pg_index_indexprs);
+	shape->predicate = router_index_tree(tup, Anum_pg_index_indpred);
 	return shape;
 }
 

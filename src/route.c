@@ -11,7 +11,9 @@
 #include "compat.h"
 #include "route.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -25,6 +27,7 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
@@ -157,6 +160,54 @@ has_row_transition_tables(Relation rel)
 	return false;
 }
 
+/* Does an expression on a table refer to the whole row? */
+bool
+router_has_whole_row(Node *expr)
+{
+	Bitmapset  *attnos = NULL;
+
+	pull_varattnos(expr, 1, &attnos);
+	return bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attnos);
+}
+
+/* Refuses what core hands on to no child, since the child's row is of another type. */
+void
+router_check_whole_rows(Relation rel)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+	ListCell   *lc;
+
+	for (int i = 0; constr && i < constr->num_check; i++)
+		if (!constr->check[i].ccnoinherit && router_has_whole_row(stringToNode(constr->check[i].ccbin)))
+			router_refuse_whole_row(RelationGetRelid(rel), constr->check[i].ccname);
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		/* as they were written: the relation cache has functions inlined */
+		if (router_has_whole_row(router_index_tree(index->rd_indextuple, Anum_pg_index_indexprs)) ||
+			router_has_whole_row(router_index_tree(index->rd_indextuple, Anum_pg_index_indpred)))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("index \"%s\" of \"%s\" refers to the whole row", RelationGetRelationName(index),
+							RelationGetRelationName(rel)),
+					 errdetail("Children cannot have such an index: their rows are of other types."),
+					 errhint("Name the columns that the expression needs.")));
+		index_close(index, NoLock);
+	}
+}
+
+void
+router_refuse_whole_row(Oid base, const char *constraint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 constraint ? errmsg("CHECK \"%s\" of \"%s\" refers to the whole row", constraint, get_rel_name(base)) :
+			 errmsg("CHECK of \"%s\" refers to the whole row", get_rel_name(base)),
+			 errdetail("Children cannot inherit such a CHECK: their rows are of other types."),
+			 errhint("Say NO INHERIT: router gives it to each child. Or name the columns that it needs.")));
+}
+
 static void
 check_base(Relation rel)
 {
@@ -179,6 +230,7 @@ check_base(Relation rel)
 		refuse_relation(rel, ERRCODE_FEATURE_NOT_SUPPORTED,
 						"A foreign key refers to it, and would not find the rows that live in children.",
 						"Drop that foreign key first; let it refer to the key table of router.add_global_key afterwards.");
+	router_check_whole_rows(rel);
 	if (has_row_transition_tables(rel))
 		refuse_relation(rel, ERRCODE_FEATURE_NOT_SUPPORTED,
 						"It has a row trigger with transition tables, which children cannot have.",
