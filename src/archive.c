@@ -82,6 +82,7 @@ typedef struct Archive
 	uint64		moved;
 	int			nbatches;		/* that were not undone */
 	int			created;		/* children, by the last step 3 */
+	bool		more;			/* it goes on in another transaction */
 	bool		done;			/* the watermark has reached the cutoff */
 	uint64		expected;		/* rows, as the planner sees it */
 	bool		missing;		/* a row needs a child that is not there, or not known to all */
@@ -104,6 +105,7 @@ typedef struct Drain
 	int64		next;			/* without an index: the first key there is from until on */
 	int64		last;			/* of the row before */
 	uint64		moved;
+	int			portion;		/* of children */
 	bool		all_empty;		/* the children that it met, before */
 	bool		undo;			/* it cannot be finished, nor ended before this row */
 } Drain;
@@ -300,9 +302,29 @@ init_homes(Archive *archive, RouterHomes *homes, Relation base, EState *estate)
 	homes->created = PG_INT32_MIN;	/* the rows are there: no rail holds them back */
 }
 
+/* The number of children that a transaction makes or fills; in a block all are locked to its end. */
+static int
+portion(const Archive *archive, Relation base)
+{
+	return archive->job.atomic ? PG_INT32_MAX : router_lock_portion(base);
+}
+
+/* Has a row a child there? Takes no lock on it. */
+static bool
+has_child(RouterRoute *route, TupleTableSlot *slot)
+{
+	Datum		values[ROUTER_MAX_LEVELS];
+	bool		isnull[ROUTER_MAX_LEVELS];
+	RouterMiss	miss;
+
+	for (int i = 0; i < route->config.nkeys; i++)
+		values[i] = slot_getattr(slot, route->config.keys[i].attnum, &isnull[i]);
+	return OidIsValid(router_route_find(route, values, isnull, &miss));
+}
+
 /*
- * Step 3, but for the waiting. Where the date is all that decides and has an
- * index, one row a child is read.
+ * Step 3, but for the waiting: some of the missing children (archive->more), or
+ * all. Where the date is all that decides and has an index, one row a child is read.
  */
 static bool
 create_children(RouterJob *job)
@@ -313,8 +335,10 @@ create_children(RouterJob *job)
 	EState	   *estate = router_make_estate(base, NULL);
 	int64		from = route->watermark;
 	RouterHomes homes;
+	int			limit = portion(archive, base);
 	bool		more = true;
 
+	archive->more = false;
 	init_homes(archive, &homes, base, estate);
 	while (more)
 	{
@@ -324,20 +348,22 @@ create_children(RouterJob *job)
 
 		more = false;
 		begin_aged(&scan, base, hot_route(archive), from, archive->cutoff);
-		while (!more && next_aged(&scan))
+		while (!more && !archive->more && next_aged(&scan))
 		{
 			route = hot_route(archive);
 			if (!hot_value(route, scan.slot, &value) || value < from || value >= archive->cutoff)
 				continue;
-			(void) router_home(&homes, scan.slot);
+			if (!has_child(route, scan.slot))
+				(void) router_home(&homes, scan.slot);
+			archive->more = homes.created - PG_INT32_MIN >= limit;
 			route = hot_route(archive);
 			more = scan.index && route->config.nkeys == 1 && router_route_end(route, value, &end);
 		}
 		end_aged(&scan);
 		from = more ? end : from;
-		more = more && from < archive->cutoff;
+		more = more && !archive->more && from < archive->cutoff;
 	}
-	archive->created = homes.created - PG_INT32_MIN;
+	archive->created += homes.created - PG_INT32_MIN;
 	router_homes_close(&homes);
 	router_free_estate(estate);
 	table_close(base, NoLock);
@@ -396,10 +422,19 @@ plan_ends(Archive *archive, Relation base)
 	int64		from = route->watermark;
 	Tuplesortstate *sort = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, work_mem, NULL,
 												 TUPLESORT_NONE);
+	RouterKey	key = route->config.keys[route->hot_level];
+	int			most = portion(archive, base);
 	AgedScan	scan;
 	int64		nrows = 0,
 				size,
-				value;
+				value,
+				last = from,
+				lo,
+				hi = PG_INT64_MIN,
+				rows = 0,
+				steps = 0;
+	Datum		datum;
+	bool		isnull;
 
 	begin_aged(&scan, base, route, from, archive->cutoff);
 	while (next_aged(&scan))
@@ -413,16 +448,25 @@ plan_ends(Archive *archive, Relation base)
 	end_aged(&scan);
 	tuplesort_performsort(sort);
 	size = Max((int64) archive->batch_rows, nrows / MAX_UNINDEXED_BATCHES + 1);
-	archive->ends = MemoryContextAlloc(archive->job.cxt, (nrows / size + 1) * sizeof(int64));
+	archive->ends = MemoryContextAlloc(archive->job.cxt, (nrows / Min(size, most) + 1) * sizeof(int64));
 	archive->nends = 0;
-	for (int64 n = 0; n + size < nrows; n += size)
+	while (router_getdatum(sort, &datum, &isnull))
 	{
-		Datum		key;
-		bool		isnull;
-
-		if (!tuplesort_skiptuples(sort, size - 1, true) || !router_getdatum(sort, &key, &isnull))
-			elog(ERROR, "keys of aged rows are missing");
-		archive->ends[archive->nends++] = DatumGetInt64(key) + 1;
+		value = DatumGetInt64(datum);
+		if (value > hi)
+		{
+			steps++;
+			if (key.every == NULL || !router_key_bucket(&key, value, &lo, &hi))
+				hi = value;
+		}
+		if ((rows >= size || steps > most) && value > last)
+		{
+			archive->ends[archive->nends++] = value;
+			rows = 0;
+			steps = 1;
+		}
+		rows++;
+		last = value;
 	}
 	tuplesort_end(sort);
 }
@@ -490,7 +534,7 @@ ends_before(Drain *drain, RouterDest *dest, int64 value)
 	if (drain->all_empty)
 		limit *= EMPTY_CHILD_BATCHES;
 	return drain->scan->index && drain->moved > 0 && value > drain->last &&
-		(drain->moved >= limit || !is_ready(drain, dest));
+		(drain->moved >= limit || drain->homes.nopened > drain->portion || !is_ready(drain, dest));
 }
 
 /* Moves the row in the scan's slot, if it is one of the batch. False: the batch is at its end. */
@@ -565,6 +609,7 @@ drain(RouterJob *job)
 	state.batch.estate = estate;
 	state.batch.cid = GetCurrentCommandId(true);
 	state.batch.bulk_kb = maintenance_work_mem;
+	state.portion = portion(archive, base);
 	init_homes(archive, &state.homes, base, estate);
 	state.homes.create_none = true;
 	state.homes.opened = meet_child;
@@ -683,7 +728,10 @@ run_batches(Archive *archive)
 	{
 		if (archive->missing)
 		{
-			error = router_job_insist(&archive->job, create_children, true);
+			archive->created = 0;
+			do
+				error = router_job_insist(&archive->job, create_children, true);
+			while (error == NULL && archive->more);
 			if (error == NULL && (archive->created > 0 || archive->unknown))
 				wait_for_planners(archive);
 			/* somebody else may be making it */

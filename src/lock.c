@@ -27,6 +27,7 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -290,6 +291,16 @@ router_lock_family(Oid base, LOCKMODE mode)
 	foreach(lc, router_children_by_oid(base))
 		locks = router_lock_add(locks, lfirst_oid(lc), mode);
 	return locks;
+}
+
+/*
+ * How many children of a base a transaction may make or write to and stay within
+ * its share of the lock table: each is a table with indexes and TOAST table.
+ */
+int
+router_lock_portion(Relation base)
+{
+	return Max(1, max_locks_per_xact / (3 + list_length(RelationGetIndexList(base))));
 }
 
 /* ------------------------------------------------------------ locks of creators */

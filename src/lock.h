@@ -27,6 +27,7 @@ typedef List *(*RouterLockFinder) (void *arg, bool locked);
 extern List *router_lock_add(List *locks, Oid relid, LOCKMODE mode);
 extern void router_lock_all(RouterLockFinder find, void *arg);
 extern void router_lock_these(List *locks);
+extern int	router_lock_portion(Relation base);
 extern List *router_children_by_oid(Oid base);
 extern List *router_lock_family(Oid base, LOCKMODE mode);
 

@@ -172,8 +172,9 @@ is_sealable(Oid child)
 	bool		result = rel && rel->rd_rel->relkind == RELKIND_RELATION && rel->rd_rel->relam == HEAP_TABLE_AM_OID &&
 		!RELATION_IS_OTHER_TEMP(rel) && find_inheritance_children(child, NoLock) == NIL;
 
+	/* whoever is to change it locks it by himself: all children of a base are looked at in one transaction */
 	if (rel)
-		relation_close(rel, NoLock);
+		relation_close(rel, AccessShareLock);
 	return result;
 }
 
