@@ -371,11 +371,10 @@ copy_config(RouterConfig *to, const RouterConfig *from)
 	}
 }
 
-/* Reads the global keys, with the columns' names of now. CurrentMemoryContext is the route's. */
-static List *
-read_global_keys(Oid base)
+/* Global keys get the columns' names of now. CurrentMemoryContext is the route's. */
+static void
+name_global_keys(Oid base, List *keys)
 {
-	List	   *keys = router_catalog_global_keys(base);
 	ListCell   *lc;
 
 	foreach(lc, keys)
@@ -385,7 +384,6 @@ read_global_keys(Oid base)
 		for (int i = 0; i < key->ncolumns; i++)
 			key->columns[i] = get_attname(base, key->attnums[i], false);
 	}
-	return keys;
 }
 
 /* The level of a sealed column, a new one if need be; -1: it cannot be one. */
@@ -494,22 +492,57 @@ set_marks(RouterRoute *route, const RouterConfig *config)
 	route->read_before = ReadNextTransactionId();
 }
 
+/* What the catalog has on a table. */
+typedef struct Parts
+{
+	Oid			relid;
+	MemoryContext cxt;			/* of the route to be built */
+	RouterConfig *config;		/* it is a base; or NULL, and the rest is NIL */
+	RouterChildDef *child;		/* it is a child */
+	List	   *children;
+	List	   *seals;
+	List	   *global_keys;	/* in cxt, as are these */
+	List	   *loose;
+} Parts;
+
+static void
+read_parts(void *arg)
+{
+	Parts	   *parts = arg;
+	MemoryContext old;
+
+	parts->config = router_catalog_route(parts->relid);
+	if (parts->config == NULL)
+	{
+		parts->child = router_catalog_child(parts->relid);
+		return;
+	}
+	parts->children = router_catalog_children(parts->relid);
+	parts->seals = router_catalog_seals(parts->relid);
+	old = MemoryContextSwitchTo(parts->cxt);
+	parts->global_keys = router_catalog_global_keys(parts->relid);
+	parts->loose = router_loose_children(parts->relid);
+	MemoryContextSwitchTo(old);
+}
+
 /* Reads a route from the catalog, or of which base the table is a child. Leaves nothing behind on error. */
 static RouterRoute *
 build_route(Oid base, Oid *parent)
 {
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router build", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(work);
+	MemoryContext cxt = AllocSetContextCreate(work, "router route", ALLOCSET_SMALL_SIZES);
 	RouterRoute *route = NULL;
-	bool		exists = router_catalog_exists();
-	RouterConfig *config = exists ? router_catalog_route(base) : NULL;
-	RouterChildDef *child = exists && config == NULL ? router_catalog_child(base) : NULL;
-	Relation	rel = config ? try_table_open(base, AccessShareLock) : NULL;
+	Parts		parts = {.relid = base,.cxt = cxt};
+	RouterConfig *config;
+	Relation	rel;
 
+	if (router_catalog_exists())
+		router_catalog_read_at_once(read_parts, &parts);
+	config = parts.config;
+	rel = config ? try_table_open(base, AccessShareLock) : NULL;
 	if (rel)
 	{
-		MemoryContext cxt = AllocSetContextCreate(work, "router route", ALLOCSET_SMALL_SIZES);
-		List	   *seals;
 		int			guc_level = router_pin_settings(config->time_zone);
 
 		MemoryContextSwitchTo(cxt);
@@ -523,20 +556,20 @@ build_route(Oid base, Oid *parent)
 		route->hot_level = config->hot ? router_hot_level(config) : -1;
 		marks_id = router_catalog_marks_id();
 		set_marks(route, config);
-		route->global_keys = read_global_keys(base);
+		route->global_keys = parts.global_keys;
+		name_global_keys(base, route->global_keys);
 		route->nlevels = config->nkeys;
 		MemoryContextSwitchTo(work);
-		add_children(route, router_catalog_children(base));
-		seals = router_catalog_seals(base);
+		add_children(route, parts.children);
 		MemoryContextSwitchTo(cxt);
-		add_seals(route, seals, rel);
-		route->loose = router_loose_children(base);
+		add_seals(route, parts.seals, rel);
+		route->loose = parts.loose;
 		MemoryContextSwitchTo(work);
 		AtEOXact_GUC(false, guc_level);
 		table_close(rel, AccessShareLock);
 		MemoryContextSetParent(cxt, CacheMemoryContext);
 	}
-	*parent = child ? child->base : InvalidOid;
+	*parent = parts.child ? parts.child->base : InvalidOid;
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 	return route;

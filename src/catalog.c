@@ -6,11 +6,14 @@
  *
  * Rows are written with the heap functions, not SQL, so that a role with
  * nothing but INSERT on a base can cause a child without any right here; who
- * may do what is checked by the callers. Rows are read with SnapshotSelf: what
- * is committed now plus what this transaction did. A child that another
+ * may do what is checked by the callers. Rows are read under a new snapshot:
+ * what is committed now plus what this transaction did; what belongs together
+ * under one (router_catalog_read_at_once). A child that another
  * session committed after our snapshot was taken must be seen at every
  * isolation level, and a serializable transaction must take no predicate lock
- * on the whole catalog (two creators would fail each other).
+ * on the whole catalog (two creators would fail each other): hence SnapshotAny, and
+ * a look at each row by router_catalog_next. SnapshotSelf would not do: it asks of each version what holds
+ * now, and can meet neither the old nor the new one of a row that is being changed.
  *
  * Locking: AccessShareLock to read, RowExclusiveLock to write. Whoever changes
  * a route or its children holds ShareUpdateExclusiveLock or more on the base.
@@ -23,6 +26,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
@@ -49,6 +53,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog_part.h"
+#include "waitpoint.h"
 #include "loose.h"
 
 enum
@@ -207,14 +212,63 @@ router_catalog_exists(void)
 		OidIsValid(get_relname_relid("child_def", nsp)) && OidIsValid(get_extension_oid("router", true));
 }
 
-/* A scan for rows whose regclass column attno is relid, in index order if there is one. */
+/* What several scans read at once; NULL: each has a snapshot of its own. */
+static Snapshot shared_snapshot = NULL;
+
+/* Calls a function whose scans all read what was committed when this began. It changes nothing. */
+void
+router_catalog_read_at_once(void (*read) (void *arg), void *arg)
+{
+	Snapshot	outer = shared_snapshot;
+	Snapshot	snapshot = outer ? outer : RegisterSnapshot(GetCatalogSnapshot(router_catalog_relid("route_def")));
+
+	shared_snapshot = snapshot;
+	PG_TRY();
+	{
+		read(arg);
+	}
+	PG_FINALLY();
+	{
+		shared_snapshot = outer;
+	}
+	PG_END_TRY();
+	if (outer == NULL)
+		UnregisterSnapshot(snapshot);
+}
+
+static SysScanDesc
+begin_scan(Relation rel, const char *index, int nkeys, ScanKey keys)
+{
+	SysScanDesc scan = systable_beginscan(rel, index ? router_catalog_relid(index) : InvalidOid, index != NULL, SnapshotAny,
+										  nkeys, keys);
+
+	/* systable_endscan lets go of it */
+	scan->snapshot = RegisterSnapshot(shared_snapshot ? shared_snapshot : GetCatalogSnapshot(RelationGetRelid(rel)));
+	return scan;
+}
+
+/* A scan for rows whose regclass column attno is relid, in index order if there is one; for router_catalog_next. */
 SysScanDesc
 router_catalog_scan(Relation rel, const char *index, AttrNumber attno, Oid relid)
 {
 	ScanKeyData skey;
 
 	ScanKeyInit(&skey, attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	return systable_beginscan(rel, router_catalog_relid(index), true, SnapshotSelf, 1, &skey);
+	return begin_scan(rel, index, 1, &skey);
+}
+
+/* The next row, or NULL. */
+HeapTuple
+router_catalog_next(SysScanDesc scan)
+{
+	HeapTuple	tup;
+
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		if (table_tuple_satisfies_snapshot(scan->heap_rel, scan->slot, scan->snapshot))
+			break;
+	if (HeapTupleIsValid(tup))
+		ROUTER_WAITPOINT(RelationGetRelationName(scan->heap_rel));
+	return tup;
 }
 
 /* The bases of all routes, by oid. */
@@ -222,12 +276,12 @@ List *
 router_catalog_bases(void)
 {
 	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, SnapshotSelf, 0, NULL);
+	SysScanDesc scan = begin_scan(rel, NULL, 0, NULL);
 	List	   *bases = NIL;
 	HeapTuple	tup;
 	bool		isnull;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 		bases = lappend_oid(bases, DatumGetObjectId(heap_getattr(tup, ROUTE_BASE, RelationGetDescr(rel), &isnull)));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -242,7 +296,7 @@ router_catalog_delete(const char *table, const char *index, AttrNumber attno, Oi
 	SysScanDesc scan = router_catalog_scan(rel, index, attno, relid);
 	HeapTuple	tup;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 		CatalogTupleDelete(rel, &tup->t_self);
 	systable_endscan(scan);
 	table_close(rel, NoLock);
@@ -362,7 +416,7 @@ read_keys(RouterConfig *config)
 	SysScanDesc scan = router_catalog_scan(rel, "key_def_pkey", KEY_BASE, config->base);
 	HeapTuple	tup;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
 		bool		isnull;
 		int			level = DatumGetInt16(heap_getattr(tup, KEY_LEVEL, RelationGetDescr(rel), &isnull));
@@ -376,7 +430,7 @@ read_keys(RouterConfig *config)
 	table_close(rel, AccessShareLock);
 }
 
-/* Where children end that were given current rows, as a snapshot sees it; NULL: none were. */
+/* Where children end that were given current rows, as a snapshot (NULL: that of this file) sees it; NULL: none were. */
 static char *
 read_reach(Oid base, Snapshot snapshot)
 {
@@ -393,8 +447,9 @@ read_reach(Oid base, Snapshot snapshot)
 		return NULL;
 	}
 	ScanKeyInit(&key, REACH_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
-	scan = systable_beginscan(rel, router_catalog_relid("reach_def_pkey"), true, snapshot, 1, &key);
-	tup = systable_getnext(scan);
+	scan = snapshot ? systable_beginscan(rel, router_catalog_relid("reach_def_pkey"), true, snapshot, 1, &key) :
+		begin_scan(rel, "reach_def_pkey", 1, &key);
+	tup = snapshot ? systable_getnext(scan) : router_catalog_next(scan);
 	if (HeapTupleIsValid(tup))
 		reach = get_text(tup, REACH_REACH, RelationGetDescr(rel));
 	systable_endscan(scan);
@@ -402,24 +457,24 @@ read_reach(Oid base, Snapshot snapshot)
 	return reach;
 }
 
-/* The route of a base, its keys not yet resolved, or NULL. */
-RouterConfig *
-router_catalog_route(Oid base)
+typedef struct RouteScan
 {
+	Oid			base;
+	RouterConfig *config;
+} RouteScan;
+
+static void
+read_route(void *arg)
+{
+	RouteScan  *result = arg;
+	Oid			base = result->base;
 	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
 	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, base);
-	HeapTuple	tup = systable_getnext(scan);
+	HeapTuple	tup = router_catalog_next(scan);
 	RouterConfig *config = NULL;
 	Datum		datum;
 	bool		isnull;
 
-	if (!HeapTupleIsValid(tup))
-	{
-		/* SnapshotSelf finds no version of a row if it came to the new one before, to the old one after a commit */
-		systable_endscan(scan);
-		scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, base);
-		tup = systable_getnext(scan);
-	}
 	if (HeapTupleIsValid(tup))
 	{
 		TupleDesc	desc = RelationGetDescr(rel);
@@ -444,10 +499,20 @@ router_catalog_route(Oid base)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	if (config && config->hot)
-		config->reach = read_reach(base, SnapshotSelf);
+		config->reach = read_reach(base, NULL);
 	if (config)
 		read_keys(config);
-	return config && config->nkeys > 0 ? config : NULL;
+	result->config = config && config->nkeys > 0 ? config : NULL;
+}
+
+/* The route of a base, its keys not yet resolved, or NULL. */
+RouterConfig *
+router_catalog_route(Oid base)
+{
+	RouteScan	result = {.base = base};
+
+	router_catalog_read_at_once(read_route, &result);
+	return result.config;
 }
 
 static void
@@ -473,13 +538,39 @@ insert_key(Oid base, int level, const RouterKey *key)
 	router_catalog_insert("key_def", values, nulls);
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Have two routes the same rows of key_def? */
+static bool
+same_keys(const RouterConfig *a, const RouterConfig *b)
+{
+	bool		same = a->nkeys == b->nkeys;
+
+	for (int i = 0; same && i < a->nkeys; i++)
+	{
+		const RouterKey *x = &a->keys[i];
+		const RouterKey *y = &b->keys[i];
+
+		same = x->kind == y->kind && strcmp(x->column, y->column) == 0 && x->attnum == y->attnum &&
+			same_text(x->every, y->every) && x->modulus == y->modulus && x->ngroups == y->ngroups &&
+			same_text(x->pivot, y->pivot) && same_text(x->label, y->label);
+		for (int j = 0; same && j < x->ngroups; j++)
+			same = strcmp(x->groups[j], y->groups[j]) == 0;
+	}
+	return same;
+}
+
 /* Writes a row of route_def, in place of the one there was. */
 static void
 put_settings(const RouterConfig *config)
 {
 	Relation	rel = table_open(router_catalog_relid("route_def"), RowExclusiveLock);
 	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, config->base);
-	HeapTuple	there = systable_getnext(scan);
+	HeapTuple	there = router_catalog_next(scan);
 	HeapTuple	tup;
 	Datum		values[ROUTE_NATTS];
 	bool		nulls[ROUTE_NATTS] = {0};
@@ -604,10 +695,15 @@ router_catalog_reach_raised(Oid base)
 void
 router_catalog_put_route(const RouterConfig *config)
 {
+	RouterConfig *there = router_catalog_route(config->base);
+
 	put_settings(config);
-	router_catalog_delete("key_def", "key_def_pkey", KEY_BASE, config->base);
-	for (int i = 0; i < config->nkeys; i++)
-		insert_key(config->base, i + 1, &config->keys[i]);
+	if (there == NULL || !same_keys(there, config))
+	{
+		router_catalog_delete("key_def", "key_def_pkey", KEY_BASE, config->base);
+		for (int i = 0; i < config->nkeys; i++)
+			insert_key(config->base, i + 1, &config->keys[i]);
+	}
 	forewarn();
 	CacheInvalidateRelcacheByRelid(config->base);
 }
@@ -621,7 +717,7 @@ router_catalog_put_watermark(Oid base, const char *watermark, const char *pendin
 {
 	Relation	rel = table_open(router_catalog_relid("route_def"), RowExclusiveLock);
 	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, base);
-	HeapTuple	tup = systable_getnext(scan);
+	HeapTuple	tup = router_catalog_next(scan);
 	int			columns[2] = {ROUTE_WATERMARK, ROUTE_PENDING};
 	Datum		values[2];
 	bool		nulls[2];
@@ -753,7 +849,7 @@ router_catalog_children(Oid base)
 	List	   *children = NIL;
 	HeapTuple	tup;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 		children = lappend(children, read_child(tup, RelationGetDescr(rel)));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -766,7 +862,7 @@ router_catalog_child(Oid child)
 {
 	Relation	rel = table_open(router_catalog_relid("child_def"), AccessShareLock);
 	SysScanDesc scan = router_catalog_scan(rel, "child_def_pkey", CHILD_CHILD, child);
-	HeapTuple	tup = systable_getnext(scan);
+	HeapTuple	tup = router_catalog_next(scan);
 	RouterChildDef *def = HeapTupleIsValid(tup) ? read_child(tup, RelationGetDescr(rel)) : NULL;
 
 	systable_endscan(scan);
@@ -795,7 +891,7 @@ router_catalog_put_bounds(Oid child, char **bounds, int nbounds)
 {
 	Relation	rel = table_open(router_catalog_relid("child_def"), RowExclusiveLock);
 	SysScanDesc scan = router_catalog_scan(rel, "child_def_pkey", CHILD_CHILD, child);
-	HeapTuple	tup = systable_getnext(scan);
+	HeapTuple	tup = router_catalog_next(scan);
 	int			column = CHILD_BOUNDS;
 	Datum		value = text_array(bounds, nbounds);
 	bool		isnull = false;
@@ -873,7 +969,7 @@ router_catalog_global_keys(Oid base)
 	List	   *keys = NIL;
 	HeapTuple	tup;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 		keys = lappend(keys, read_global_key(tup, RelationGetDescr(rel)));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -886,7 +982,7 @@ router_catalog_global_key_base(Oid key_table)
 {
 	Relation	rel = table_open(router_catalog_relid("global_key_def"), AccessShareLock);
 	SysScanDesc scan = router_catalog_scan(rel, "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
-	HeapTuple	tup = systable_getnext(scan);
+	HeapTuple	tup = router_catalog_next(scan);
 	bool		isnull;
 	Oid			base = InvalidOid;
 
@@ -995,7 +1091,7 @@ router_catalog_tiers(Oid base)
 	List	   *tiers = NIL;
 	HeapTuple	tup;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
 		RouterTier *tier = palloc(sizeof(RouterTier));
 		TupleDesc	desc = RelationGetDescr(rel);
@@ -1051,7 +1147,7 @@ router_catalog_remove_tier(Oid base, const Interval *after)
 	HeapTuple	tup;
 	bool		isnull;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 		if (DatumGetBool(DirectFunctionCall2(interval_eq, IntervalPGetDatum(after),
 											 heap_getattr(tup, TIER_AFTER, RelationGetDescr(rel), &isnull))))
 			CatalogTupleDelete(rel, &tup->t_self);
@@ -1177,7 +1273,7 @@ router_catalog_upkeep(Oid base, RouterUpkeep *upkeep)
 {
 	Relation	rel = table_open(router_catalog_relid("maintain_def"), AccessShareLock);
 	SysScanDesc scan = router_catalog_scan(rel, "maintain_def_pkey", UPKEEP_BASE, base);
-	HeapTuple	tup = systable_getnext(scan);
+	HeapTuple	tup = router_catalog_next(scan);
 	bool		found = HeapTupleIsValid(tup);
 
 	memset(upkeep, 0, sizeof(*upkeep));
@@ -1320,7 +1416,7 @@ sweep_progress(Oid base, bool all)
 	SysScanDesc scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
 	HeapTuple	tup;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
 		TM_FailureData failure;
 		bool		isnull;
@@ -1365,7 +1461,7 @@ router_catalog_put_progress(const RouterProgress *progress)
 
 	rel = table_open(router_catalog_relid("progress_def"), RowExclusiveLock);
 	scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, progress->base);
-	while (HeapTupleIsValid(tup = systable_getnext(scan)) && !is_mine(tup, RelationGetDescr(rel)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)) && !is_mine(tup, RelationGetDescr(rel)))
 		;
 	found = HeapTupleIsValid(tup);
 	if (found && strcmp(get_text(tup, PROGRESS_ACTION, RelationGetDescr(rel)), progress->action) == 0)
@@ -1400,7 +1496,7 @@ router_catalog_end_progress(Oid base)
 	SysScanDesc scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
 	HeapTuple	tup;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 		if (is_mine(tup, RelationGetDescr(rel)))
 			CatalogTupleDelete(rel, &tup->t_self);
 	systable_endscan(scan);

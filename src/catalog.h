@@ -110,6 +110,7 @@ typedef struct RouterProgress
 extern const char *router_policy_name(RouterPolicy policy);
 extern RouterPolicy router_policy_from_text(const char *setting, const char *policy, bool create_allowed);
 
+extern void router_catalog_read_at_once(void (*read) (void *arg), void *arg);
 extern bool router_catalog_exists(void);
 extern List *router_catalog_bases(void);
 extern RouterConfig *router_catalog_route(Oid base);

@@ -23,6 +23,7 @@ enum
 
 extern Oid	router_catalog_relid(const char *name);
 extern SysScanDesc router_catalog_scan(Relation rel, const char *index, AttrNumber attno, Oid relid);
+extern HeapTuple router_catalog_next(SysScanDesc scan);
 extern void router_catalog_insert(const char *table, Datum *values, bool *nulls);
 extern void router_catalog_delete(const char *table, const char *index, AttrNumber attno, Oid relid);
 extern void router_catalog_invalidate(Oid relid);

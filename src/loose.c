@@ -8,8 +8,7 @@
  * child in the base, whatever watermark, bounds and seals say. So as long as a
  * child is loose, plans of every session read it and the base for all rows.
  *
- * Rows come and go, and are never changed: a reader under SnapshotSelf meets a
- * row or does not. It comes under AccessExclusiveLock on the base. It goes when no
+ * Rows come and go, and are never changed. One comes under AccessExclusiveLock on the base. It goes when no
  * such snapshot is left, so that who still meets it then does needless work only.
  *
  * A standby's snapshots are not waited for. What they need they find in rows
@@ -81,7 +80,7 @@ router_loose_children(Oid base)
 	List	   *children = NIL;
 	HeapTuple	tup;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 		children = lappend_oid(children, child_of(tup, RelationGetDescr(rel)));
 	systable_endscan(scan);
 	if (standby)
@@ -124,7 +123,7 @@ router_loose_is_seen(Oid base)
 	bool		seen = false;
 	HeapTuple	tup;
 
-	while (!seen && HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (!seen && HeapTupleIsValid(tup = router_catalog_next(scan)))
 		seen = is_loose_here(tup, RelationGetDescr(rel));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -140,7 +139,7 @@ last_swap(Oid base, Oid child)
 	TransactionId last = InvalidTransactionId;
 	HeapTuple	tup;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
 		TransactionId swapped = swapped_by(tup, RelationGetDescr(rel));
 
@@ -181,7 +180,7 @@ router_loose_remove(Oid base, Oid child)
 	SysScanDesc scan = router_catalog_scan(rel, "loose_def_base_idx", LOOSE_BASE, base);
 	HeapTuple	tup;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 		if (!OidIsValid(child) || child_of(tup, RelationGetDescr(rel)) == child)
 			CatalogTupleDelete(rel, &tup->t_self);
 	systable_endscan(scan);

@@ -33,7 +33,7 @@ broken_children(Oid base)
 	HeapTuple	tup;
 	bool		isnull;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 		children = list_append_unique_oid(children, DatumGetObjectId(heap_getattr(tup, UNSEALED_CHILD,
 																				  RelationGetDescr(rel), &isnull)));
 	systable_endscan(scan);
@@ -41,10 +41,17 @@ broken_children(Oid base)
 	return children;
 }
 
-/* The seals of the children of a base: of RouterSeal. */
-List *
-router_catalog_seals(Oid base)
+typedef struct SealScan
 {
+	Oid			base;
+	List	   *seals;
+} SealScan;
+
+static void
+read_seals(void *arg)
+{
+	SealScan   *result = arg;
+	Oid			base = result->base;
 	Relation	rel = table_open(router_catalog_relid("seal_def"), AccessShareLock);
 	SysScanDesc scan = router_catalog_scan(rel, "seal_def_base_idx", SEAL_BASE, base);
 	TupleDesc	desc = RelationGetDescr(rel);
@@ -53,7 +60,7 @@ router_catalog_seals(Oid base)
 	HeapTuple	tup;
 	ListCell   *lc;
 
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
 		RouterSeal *seal = palloc0(sizeof(RouterSeal));
 		bool		isnull;
@@ -68,12 +75,20 @@ router_catalog_seals(Oid base)
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	if (seals == NIL)
-		return NIL;
-	broken = broken_children(base);
+	broken = seals == NIL ? NIL : broken_children(base);
 	foreach(lc, seals)
 		((RouterSeal *) lfirst(lc))->broken = list_member_oid(broken, ((RouterSeal *) lfirst(lc))->child);
-	return seals;
+	result->seals = seals;
+}
+
+/* The seals of the children of a base: of RouterSeal. */
+List *
+router_catalog_seals(Oid base)
+{
+	SealScan	result = {.base = base};
+
+	router_catalog_read_at_once(read_seals, &result);	/* a seal and that it is broken */
+	return result.seals;
 }
 
 void
