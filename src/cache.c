@@ -535,13 +535,14 @@ build_route(Oid base, Oid *parent)
 	RouterRoute *route = NULL;
 	Parts		parts = {.relid = base,.cxt = cxt};
 	RouterConfig *config;
-	Relation	rel;
+	bool		exists = router_catalog_exists();
+	Relation	rel = exists && router_catalog_route(base) ? try_table_open(base, AccessShareLock) : NULL;
 
-	if (router_catalog_exists())
+	/* not before it is locked: who was waited for may have changed it */
+	if (exists)
 		router_catalog_read_at_once(read_parts, &parts);
 	config = parts.config;
-	rel = config ? try_table_open(base, AccessShareLock) : NULL;
-	if (rel)
+	if (rel && config)
 	{
 		int			guc_level = router_pin_settings(config->time_zone);
 
@@ -566,9 +567,10 @@ build_route(Oid base, Oid *parent)
 		route->loose = parts.loose;
 		MemoryContextSwitchTo(work);
 		AtEOXact_GUC(false, guc_level);
-		table_close(rel, AccessShareLock);
 		MemoryContextSetParent(cxt, CacheMemoryContext);
 	}
+	if (rel)
+		table_close(rel, AccessShareLock);
 	*parent = parts.child ? parts.child->base : InvalidOid;
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);

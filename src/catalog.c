@@ -239,8 +239,8 @@ router_catalog_read_at_once(void (*read) (void *arg), void *arg)
 static SysScanDesc
 begin_scan(Relation rel, const char *index, int nkeys, ScanKey keys)
 {
-	SysScanDesc scan = systable_beginscan(rel, index ? router_catalog_relid(index) : InvalidOid, index != NULL, SnapshotAny,
-										  nkeys, keys);
+	SysScanDesc scan = systable_beginscan(rel, index ? router_catalog_relid(index) : InvalidOid, index != NULL,
+										  SnapshotAny, nkeys, keys);
 
 	/* systable_endscan lets go of it */
 	scan->snapshot = RegisterSnapshot(shared_snapshot ? shared_snapshot : GetCatalogSnapshot(RelationGetRelid(rel)));
