@@ -519,11 +519,7 @@ insert_here(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTab
 static void
 note_place(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
-	TupleTableSlot *given = batch->arg;
-
-	if (dest->map == NULL)
-		ExecCopySlot(given, slot);
-	given->tts_tid = slot->tts_tid;
+	router_show_row(batch->arg, slot, dest->map ? ExecGetChildToRootMap(dest->rri) : NULL);
 }
 
 /*
@@ -547,6 +543,7 @@ insert_instead(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot, TupleTa
 	mover->batch.arg = slot;
 	if (!router_mover_insert(mover, dest, slot))
 		return NULL;
+	router_return_from(&mover->elsewhere, estate, rri, RelationGetRelid(dest->rel));
 	return slot;
 }
 

@@ -6,6 +6,7 @@
 #define ROUTER_MOVER_H
 
 #include "home.h"
+#include "returning.h"
 
 #include "lib/ilist.h"
 
@@ -18,6 +19,7 @@ typedef struct RouterMover
 	EState	   *estate;
 	RouterHomes homes;
 	RouterBatch batch;
+	RouterElsewhere *elsewhere; /* RETURNING of what was inserted */
 	void	   *arg;			/* the user's */
 	MemoryContextCallback forget;
 } RouterMover;

@@ -58,6 +58,7 @@
 #include "mirror.h"
 #include "mover.h"
 #include "passed.h"
+#include "returning.h"
 #include "serial.h"
 #include "statement.h"
 #include "step.h"
@@ -66,14 +67,6 @@
 #define MAX_TARGETS 32
 
 PG_FUNCTION_INFO_V1(router_move_row);
-
-/* RETURNING of a source, as if the row stood in another table. */
-typedef struct Elsewhere
-{
-	Oid			home;
-	ProjectionInfo *returning;
-	struct Elsewhere *next;
-} Elsewhere;
 
 /* A table whose trigger was called: in fn_extra, for the statement. */
 typedef struct Source
@@ -88,11 +81,12 @@ typedef struct Source
 	bool		referenced;		/* foreign keys refer to this very table */
 	bool		home_locked;	/* this statement has taken the home lock */
 	bool		looked;			/* whether keys can change at all */
-	Elsewhere  *elsewhere;
+	RouterElsewhere *elsewhere;
 	/* of the row in hand */
 	ItemPointerData tid;
 	Relation	rel;
 	TupleTableSlot *old;
+	HeapTuple	old_tuple;		/* while the trigger is to be called once more, or NULL */
 	TupleTableSlot *slot;		/* the new row, in the source's layout */
 	Oid			home;
 } Source;
@@ -105,7 +99,7 @@ typedef struct Detour
 	EState	   *estate;
 	ResultRelInfo *rri;			/* NULL: nothing */
 	bool		after_row;
-	ProjectionInfo *returning;
+	Trigger    *instead;		/* ours, while it is to be called once more; or NULL */
 } Detour;
 
 static dlist_head detours = DLIST_STATIC_INIT(detours);
@@ -169,14 +163,7 @@ note_inserted(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 		source->back_of = home;
 		MemoryContextSwitchTo(old);
 	}
-	if (source->back)
-	{
-		execute_attr_map_slot(source->back->attrMap, slot, source->slot);
-		ExecMaterializeSlot(source->slot);
-	}
-	else
-		ExecCopySlot(source->slot, slot);
-	source->slot->tts_tid = slot->tts_tid;
+	router_show_row(source->slot, slot, source->back);
 	source->home = home;
 }
 
@@ -274,15 +261,25 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 
 /* ------------------------------------------------------------------ the detour */
 
+/* Is our trigger to be called as one INSTEAD OF UPDATE? */
+static void
+set_instead(Trigger *trigger, TriggerDesc *triggers, bool instead)
+{
+	trigger->tgtype &= ~TRIGGER_TYPE_TIMING_MASK;
+	trigger->tgtype |= instead ? TRIGGER_TYPE_INSTEAD : TRIGGER_TYPE_BEFORE;
+	triggers->trig_update_instead_row = instead;
+}
+
 static void
 put_back(Detour *detour)
 {
 	if (detour->rri == NULL)
 		return;
+	if (detour->instead)
+		set_instead(detour->instead, detour->rri->ri_TrigDesc, false);
 	detour->rri->ri_FdwRoutine = NULL;
 	detour->rri->ri_FdwState = NULL;
 	detour->rri->ri_TrigDesc->trig_update_after_row = detour->after_row;
-	detour->rri->ri_projectReturning = detour->returning;
 	detour->rri = NULL;
 }
 
@@ -293,57 +290,6 @@ end_detour(void *arg)
 
 	dlist_delete(&detour->link);
 	put_back(detour);
-}
-
-static bool
-is_tableoid(Node *node)
-{
-	Var		   *var = (Var *) node;
-
-	return IsA(node, Var) && var->varattno == TableOidAttributeNumber && !IS_SPECIAL_VARNO(var->varno) &&
-		var->varlevelsup == 0 && router_var_is_new(var);
-}
-
-static bool
-has_tableoid(Node *node, void *context)
-{
-	return node && (is_tableoid(node) || expression_tree_walker(node, has_tableoid, context));
-}
-
-static Node *
-set_tableoid(Node *node, void *context)
-{
-	if (node == NULL)
-		return NULL;
-	if (is_tableoid(node))
-		return (Node *) makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(*(Oid *) context), false, true);
-	return expression_tree_mutator(node, set_tableoid, context);
-}
-
-/* RETURNING for a row that is in another table now: core would take the source's tableoid. */
-static ProjectionInfo *
-returning_elsewhere(Source *source, EState *estate, ResultRelInfo *rri)
-{
-	PlanState  *parent = rri->ri_projectReturning->pi_state.parent;
-	Elsewhere  *other;
-	MemoryContext old;
-
-	if (!has_tableoid((Node *) rri->ri_returningList, NULL))
-		return rri->ri_projectReturning;
-	for (other = source->elsewhere; other; other = other->next)
-		if (other->home == source->home)
-			return other->returning;
-	old = MemoryContextSwitchTo(estate->es_query_cxt);
-	other = palloc(sizeof(Elsewhere));
-	other->home = source->home;
-	other->returning =
-		ExecBuildProjectionInfo((List *) set_tableoid((Node *) rri->ri_returningList, &source->home),
-								parent->ps_ExprContext, parent->ps_ResultTupleSlot, parent,
-								RelationGetDescr(rri->ri_RelationDesc));
-	other->next = source->elsewhere;
-	source->elsewhere = other;
-	MemoryContextSwitchTo(old);
-	return other->returning;
 }
 
 /* ExecForeignUpdate: core hands over the row, with all that BEFORE triggers made of it. */
@@ -361,8 +307,7 @@ take_detour(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot, TupleTable
 	if (!move_row(source, estate, rri, &node->mt_epqstate, rri->ri_RelationDesc))
 		return NULL;
 	rri->ri_TrigDesc->trig_update_after_row = false;
-	if (rri->ri_projectReturning)
-		rri->ri_projectReturning = returning_elsewhere(source, estate, rri);
+	router_return_from(&source->elsewhere, estate, rri, source->home);
 	return slot;
 }
 
@@ -372,22 +317,73 @@ static FdwRoutine detour_routine = {
 	.ExecForeignUpdate = take_detour,
 };
 
-/* Sends the row in hand on the detour. CurrentMemoryContext is the per-tuple context. */
-static void
-begin_detour(Source *source, EState *estate, ResultRelInfo *rri)
+/* What the row in hand changes is put back after it. CurrentMemoryContext is the per-tuple context. */
+static Detour *
+make_detour(EState *estate, ResultRelInfo *rri)
 {
 	Detour	   *detour = palloc0(sizeof(Detour));
 
 	detour->estate = estate;
 	detour->rri = rri;
 	detour->after_row = rri->ri_TrigDesc->trig_update_after_row;
-	detour->returning = rri->ri_projectReturning;
 	detour->callback.func = end_detour;
 	detour->callback.arg = detour;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &detour->callback);
 	dlist_push_head(&detours, &detour->link);
+	return detour;
+}
+
+/* Sends the row in hand on the detour. */
+static void
+begin_detour(Source *source, EState *estate, ResultRelInfo *rri)
+{
+	(void) make_detour(estate, rri);
 	rri->ri_FdwRoutine = &detour_routine;
 	rri->ri_FdwState = source;
+}
+
+/*
+ * MERGE ... RETURNING, which does not look at wrappers: core shall call the trigger once more, as it calls those
+ * of views, in place of the update; then it goes on to count and to compute RETURNING. It has no old tuple for these.
+ */
+static void
+begin_instead(Source *source, TriggerData *trigdata, EState *estate, ResultRelInfo *rri)
+{
+	if (!TTS_IS_BUFFERTUPLE(trigdata->tg_trigslot))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("MERGE with RETURNING cannot move a row out of \"%s\"",
+						RelationGetRelationName(trigdata->tg_relation)),
+				 errdetail("A key of routed table \"%s\" was changed, and the table is not stored as a heap.",
+						   get_rel_name(source->base)),
+				 errhint("Leave RETURNING out, or use UPDATE.")));
+	source->old_tuple = heap_copytuple(trigdata->tg_trigtuple);
+	make_detour(estate, rri)->instead = trigdata->tg_trigger;
+	set_instead(trigdata->tg_trigger, rri->ri_TrigDesc, true);
+}
+
+/* The second call. False: a trigger wants it otherwise. */
+static bool
+move_instead(Source *source, TriggerData *trigdata, EState *estate, ResultRelInfo *rri)
+{
+	ModifyTableState *node = router_target_node(estate, rri);
+	BufferHeapTupleTableSlot *old = (BufferHeapTupleTableSlot *) trigdata->tg_trigslot;
+	MemoryContext caller = MemoryContextSwitchTo(trigdata->tg_trigslot->tts_mcxt);
+	bool		moved;
+
+	old->base.tuple = heap_copytuple(source->old_tuple);	/* core stored what it had: NULL */
+	MemoryContextSwitchTo(estate->es_query_cxt);
+	set_instead(trigdata->tg_trigger, rri->ri_TrigDesc, false);
+	source->old_tuple = NULL;
+	if (rri->ri_WithCheckOptions != NIL)
+		ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, rri, trigdata->tg_newslot, estate);
+	source->slot = trigdata->tg_newslot;
+	moved = move_row(source, estate, rri, &node->mt_epqstate, trigdata->tg_relation);
+	rri->ri_TrigDesc->trig_update_after_row = false;
+	if (moved)
+		router_return_from(&source->elsewhere, estate, rri, source->home);
+	MemoryContextSwitchTo(caller);
+	return moved;
 }
 
 /* ---------------------------------------------------------------- the trigger */
@@ -522,12 +518,6 @@ move_at_once(Source *source, TriggerData *trigdata, EState *estate, ResultRelInf
 {
 	Relation	rel = trigdata->tg_relation;
 
-	if (node && ((ModifyTable *) node->ps.plan)->returningLists != NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("MERGE with RETURNING cannot move a row to another child"),
-				 errdetail("A key of routed table \"%s\" was changed.", get_rel_name(source->base)),
-				 errhint("Leave RETURNING out, or use UPDATE.")));
 	if (node && rri->ri_WithCheckOptions != NIL)
 		ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, rri, trigdata->tg_newslot, estate);
 	source->slot = trigdata->tg_newslot;
@@ -582,14 +572,16 @@ router_move_row(PG_FUNCTION_ARGS)
 	Source	   *source;
 	MemoryContext old;
 
+	source = fcinfo->flinfo->fn_extra;
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		(!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) && !TRIGGER_FIRED_BY_INSERT(trigdata->tg_event)) ||
-		!TRIGGER_FIRED_BEFORE(trigdata->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		!(TRIGGER_FIRED_BEFORE(trigdata->tg_event) ||
+		  (TRIGGER_FIRED_INSTEAD(trigdata->tg_event) && source && source->old_tuple)) ||
+		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"router.%s\" is for the triggers of routed tables", "move_row"),
 				 errhint("Make a table a routed table with router.create_route.")));
-	source = fcinfo->flinfo->fn_extra;
 	if (source == NULL)
 		fcinfo->flinfo->fn_extra = source = open_source(fcinfo->flinfo->fn_mcxt, trigdata->tg_relation);
 	if (source->entry)
@@ -598,6 +590,12 @@ router_move_row(PG_FUNCTION_ARGS)
 	{
 		watch_insert(source, trigdata);
 		return PointerGetDatum(trigdata->tg_trigtuple);
+	}
+	if (TRIGGER_FIRED_INSTEAD(trigdata->tg_event))
+	{
+		estate = router_running_estate();
+		rri = router_running_target(estate, trigdata->tg_trigger);
+		return PointerGetDatum(move_instead(source, trigdata, estate, rri) ? trigdata->tg_newtuple : NULL);
 	}
 	route = source->entry ? router_cache_route(source->entry) : NULL;
 	if (route == NULL || same_key_values(source, trigdata, route->config.nkeys) || stays(source, route, trigdata))
@@ -619,6 +617,11 @@ router_move_row(PG_FUNCTION_ARGS)
 	source->tid = trigdata->tg_trigtuple->t_self;
 	source->rel = trigdata->tg_relation;
 	source->old = trigdata->tg_trigslot;
+	if (node && node->operation == CMD_MERGE && ((ModifyTable *) node->ps.plan)->returningLists != NIL)
+	{
+		begin_instead(source, trigdata, estate, rri);
+		return PointerGetDatum(trigdata->tg_newtuple);
+	}
 	if (node == NULL || node->operation == CMD_MERGE)
 	{
 		old = MemoryContextSwitchTo(estate->es_query_cxt);

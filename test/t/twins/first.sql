@@ -171,3 +171,9 @@ SELECT :version >= 170000 AS merge17 \gset
 MERGE INTO q USING (VALUES (2, 12), (230, 6), (231, 271), (232, 916)) s (id, k) ON q.id = s.id AND q.k = s.k WHEN MATCHED THEN UPDATE SET v = v + 1 WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k) RETURNING merge_action(), q.*;
 MERGE INTO n USING (VALUES (230, 6), (231, 271), (232, 916)) s (id, k) ON false WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k) RETURNING merge_action(), n.*;
 \endif
+-- # from PostgreSQL 17 on: MERGE ... RETURNING that moves
+SELECT :version >= 170000 AS merge17 \gset
+\if :merge17
+MERGE INTO q USING (VALUES (2, 281), (3, 917), (233, 282)) s (id, k) ON q.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k, txt = 'moved' WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k) RETURNING merge_action(), q.*, s.k;
+WITH m AS (MERGE INTO q USING (VALUES (2, 12), (3, 18)) s (id, k) ON q.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k, txt = 'back' RETURNING q.*) SELECT * FROM m;
+\endif
