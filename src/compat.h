@@ -27,6 +27,8 @@
 #define router_owns_schema(schema, role) object_ownercheck(NamespaceRelationId, (schema), (role))
 #define router_may_create_in(schema, role) \
 	(object_aclcheck(NamespaceRelationId, (schema), (role), ACL_CREATE) == ACLCHECK_OK)
+#define router_may_use(schema, role) \
+	(object_aclcheck(NamespaceRelationId, (schema), (role), ACL_USAGE) == ACLCHECK_OK)
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out), false)
 #define router_insert_index_tuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL, false)
@@ -41,6 +43,7 @@ typedef TU_UpdateIndexes RouterUpdateIndexes;
 #define router_owns_schema(schema, role) pg_namespace_ownercheck((schema), (role))
 #define router_may_create_in(schema, role) \
 	(pg_namespace_aclcheck((schema), (role), ACL_CREATE) == ACLCHECK_OK)
+#define router_may_use(schema, role) (pg_namespace_aclcheck((schema), (role), ACL_USAGE) == ACLCHECK_OK)
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out))
 #define router_insert_index_tuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL)

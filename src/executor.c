@@ -10,6 +10,7 @@
 #include "executor/execdesc.h"
 #include "executor/executor.h"
 
+#include "defer.h"
 #include "insert.h"
 #include "keep.h"
 #include "mover.h"
@@ -31,6 +32,7 @@ start_node(ModifyTableState *mtstate)
 	if (root->ri_TrigDesc == NULL)
 		return;
 	entry = router_cache_entry(RelationGetRelid(root->ri_RelationDesc));
+	router_defer_start(mtstate);
 	router_keep_start(mtstate, entry);	/* before the contents of its targets are copied */
 	router_insert_start(mtstate, entry);
 	router_update_start(mtstate, entry);

@@ -27,6 +27,7 @@
 
 #include "child.h"
 #include "child_worker.h"
+#include "defer.h"
 #include "passed.h"
 #include "serial.h"
 
@@ -354,6 +355,8 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 		table_close(rel, NoLock);
 		return NULL;
 	}
+	if (child != homes->base)
+		router_defer_child(homes->base, child);
 	dest = router_dest_open(homes->estate, rel, homes->source, homes->root, homes->speculative);
 	dest->owns_rel = true;
 	router_dest_prepare(dest, homes->estate, homes->moving ? NULL : homes->root->ri_TrigDesc, homes->mtstate);

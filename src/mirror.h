@@ -90,6 +90,7 @@ extern void router_drop_move_trigger(Oid relid);
 extern int	router_mirror(const RouterMirror *request, Oid base, Oid child);
 extern void router_leave_to_base(Oid base, Oid child);
 extern void router_before_no_inherit(Oid base, Oid child);
+extern Oid	router_constraint_of_child(Oid base, Oid child, Oid constraint);
 extern bool router_same_array(Datum a, bool a_null, Datum b, bool b_null);
 extern bool router_same_condition(Oid child, const char *condition, Node *there);
 extern bool router_next_index_step(Oid base, Oid child, RouterIndexStep *step);

@@ -50,21 +50,30 @@ rows_with(Oid catalog, Oid index, AttrNumber attno, Oid oid)
  * can be deferred; or InvalidOid.
  */
 Oid
-router_child_constraint(const Mirror *m, Form_pg_constraint base)
+router_constraint_of_child(Oid base, Oid child, Oid constraint)
 {
-	Oid			constraint;
-	HeapTuple	tup;
+	HeapTuple	tup = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Form_pg_constraint form = HeapTupleIsValid(tup) ? (Form_pg_constraint) GETSTRUCT(tup) : NULL;
+	HeapTuple	there;
+	Oid			found;
 
-	if (OidIsValid(base->conindid) && base->contype != CONSTRAINT_FOREIGN)
-		return get_index_constraint(router_child_index(m, base->conindid));
-	constraint = get_relation_constraint_oid(m->child, NameStr(base->conname), true);
-	tup = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
-	if (!HeapTupleIsValid(tup))
+	if (form == NULL)
 		return InvalidOid;
-	if (((Form_pg_constraint) GETSTRUCT(tup))->contype != base->contype)
-		constraint = InvalidOid;
+	if (OidIsValid(form->conindid) && form->contype != CONSTRAINT_FOREIGN)
+		found = get_index_constraint(router_index_counterpart(base, child, form->conindid));
+	else
+	{
+		found = get_relation_constraint_oid(child, NameStr(form->conname), true);
+		there = SearchSysCache1(CONSTROID, ObjectIdGetDatum(found));
+		if (HeapTupleIsValid(there))
+		{
+			if (((Form_pg_constraint) GETSTRUCT(there))->contype != form->contype)
+				found = InvalidOid;
+			ReleaseSysCache(there);
+		}
+	}
 	ReleaseSysCache(tup);
-	return constraint;
+	return found;
 }
 
 /* The triggers of a constraint, and of those that core made for it partition by partition. */
@@ -149,7 +158,7 @@ router_mirror_constraint_triggers(Mirror *m)
 		if (form->contype == CONSTRAINT_FOREIGN ? OidIsValid(form->conparentid) :
 			!OidIsValid(form->conindid) || !form->condeferrable)
 			continue;
-		child = router_child_constraint(m, form);
+		child = router_constraint_of_child(RelationGetRelid(m->base), m->child, form->oid);
 		if (OidIsValid(child))
 			mirror_triggers_of(m, form->oid, child);
 	}

@@ -577,24 +577,6 @@ router_next_index_step(Oid base, Oid child, RouterIndexStep *step)
 	return step->create != NULL || OidIsValid(step->drop);
 }
 
-/* The index of the child that stands for one of the base, or InvalidOid. */
-Oid
-router_child_index(const Mirror *m, Oid index)
-{
-	List	   *base = read_shapes(m->base);
-	ListCell   *lc;
-
-	match_shapes(m, base, read_child_shapes(m));
-	foreach(lc, base)
-	{
-		Shape	   *shape = lfirst(lc);
-
-		if (shape->oid == index && shape->match)
-			return shape->match->oid;
-	}
-	return InvalidOid;
-}
-
 /* The index of the base that one of the child stands for, or the other way around; InvalidOid: there is none. */
 Oid
 router_index_counterpart(Oid base, Oid child, Oid index)

@@ -8,8 +8,6 @@
 
 #include "mirror.h"
 
-#include "catalog/pg_constraint.h"
-
 /* One child being compared with its base. */
 typedef struct Mirror
 {
@@ -41,10 +39,8 @@ extern void router_mirror_inherited_columns(Mirror *m);
 extern void router_drop_check_like(Mirror *m, HeapTuple dropped, bool cascade);
 extern void router_rename_check_like(Mirror *m, const RouterRenamed *renamed);
 
-extern Oid	router_child_constraint(const Mirror *m, Form_pg_constraint base);
 extern void router_mirror_constraint_triggers(Mirror *m);
 
-extern Oid	router_child_index(const Mirror *m, Oid index);
 extern void router_mirror_indexes(Mirror *m);
 extern void router_mirror_statistics(Mirror *m);
 extern void router_mirror_replica_identity(Mirror *m);

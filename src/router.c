@@ -10,6 +10,7 @@
 #include "cache.h"
 #include "child_worker.h"
 #include "copy.h"
+#include "defer.h"
 #include "executor.h"
 #include "keep.h"
 #include "prune.h"
@@ -32,6 +33,7 @@ _PG_init(void)
 	router_serial_init();
 	router_copy_init();
 	router_utility_init();
+	router_defer_init();
 	router_scan_init();
 	router_prune_init();
 	router_child_worker_init();
