@@ -33,7 +33,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Avg, Count, Exists, F, Max, OuterRef, Sum, Window
 from django.db.models.functions import RowNumber, TruncMonth
 
-from energy.models import Accommodation, Consumption, Humidity, Residence, Temperature
+from energy.models import Accommodation, Consumption, Humidity, Meter, Residence, Tariff, Temperature
 
 READINGS = (Consumption, Temperature, Humidity)
 
@@ -312,6 +312,32 @@ def _():
              [10, 11, 22, 44])
 
 
+@case("many-to-many: add again, set, remove, clear, prefetch, delete")
+def _():
+    meters = [Meter.objects.create(number=str(n)) for n in range(6)]
+    tariffs = [Tariff.objects.create(name=name) for name in ("day", "night", "weekend")]
+    table = Meter.tariffs.through._meta.db_table
+    for meter in meters:
+        for _ in range(3):
+            fresh_session()
+            meter.tariffs.add(*tariffs[:2])
+    meters[0].tariffs.add(tariffs[0], through_defaults={})
+    tariffs[0].meters.add(*meters)
+    same(value(f"SELECT count(*) FROM {table}"), 12)
+    same(value(f"SELECT count(*) FROM ONLY {table}"), 0)
+    same(value(f"SELECT count(DISTINCT tableoid) > 1 FROM {table}"), True)
+    meters[1].tariffs.set(tariffs[1:])
+    meters[2].tariffs.remove(tariffs[0])
+    meters[3].tariffs.clear()
+    same([sorted(t.name for t in m.tariffs.all()) for m in Meter.objects.prefetch_related("tariffs").order_by("id")],
+         [["day", "night"], ["night", "weekend"], ["night"], [], ["day", "night"], ["day", "night"]])
+    same(Meter.objects.filter(tariffs__name="day").count(), 3)
+    same(tariffs[1].meters.count(), 5)
+    meters[4].delete()
+    tariffs[1].delete()
+    same(value(f"SELECT count(*) FROM {table}"), 3)
+
+
 @case("delete: an object, a queryset, and the cascade from its residence")
 def _():
     one = Consumption.objects.get(read_at=at(1))
@@ -508,7 +534,7 @@ WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
   AND NOT EXISTS (SELECT FROM router.children k WHERE k.child = c.oid)
 """)]
     models = command("inspectdb", *tables)
-    same(models.count("(models.Model):"), 6)  # five of the application, one of the migrations
+    same(models.count("(models.Model):"), 9)  # eight of the application, one of the migrations
     for name in ("EnergyResidence", "EnergyAccommodation", "EnergyConsumption", "EnergyTemperature", "EnergyHumidity"):
         same(f"class {name}(models.Model):" in models, True)
     same("unique_together = (('residence', 'accommodation', 'read_at'),)" in models, True)

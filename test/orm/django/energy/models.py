@@ -46,3 +46,12 @@ class Humidity(Reading):
             models.UniqueConstraint(fields=["accommodation", "read_at"], name="humidity_once"),
             models.CheckConstraint(check=models.Q(value__range=(0, 100)), name="humidity_percent"),
         ]
+
+
+class Tariff(models.Model):
+    name = models.CharField(max_length=40)
+
+
+class Meter(models.Model):
+    number = models.CharField(max_length=40)
+    tariffs = models.ManyToManyField(Tariff, related_name="meters")
