@@ -435,7 +435,7 @@ moved_meanwhile(Relocation *r)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("child %u was moved, changed or dropped meanwhile", r->child),
+			 errmsg("child %s was moved, changed or dropped meanwhile", r->child_name),
 			 errhint("Nothing was done to it. Move it again.")));
 }
 
