@@ -34,7 +34,9 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "relocate.h"
 #include "route.h"
+#include "step.h"
 
 /* a route that changes in mid-scan: how often the scan is made again */
 #define MAX_SCANS 5
@@ -47,6 +49,7 @@ typedef struct Check
 	TupleDesc	desc;
 	Oid			base;
 	const char *base_name;		/* as a literal */
+	bool		moving;			/* children are being moved: what is there for that is not left behind */
 } Check;
 
 /* Adds a line. child InvalidOid: the base, base InvalidOid: the whole database. */
@@ -287,6 +290,10 @@ check_child(Check *check, RouterEntry *entry, Oid child)
 						  quote_literal_cstr(router_qualified_name(child))));
 		return;
 	}
+	if (!check->moving && OidIsValid(router_step_copy(child)))
+		add_line(check, child, "copy", "an interrupted move_child left a copy, to which its writers write as well",
+				 psprintf("DROP TABLE %s, or router.move_child once more",
+						  router_qualified_name(router_step_copy(child))));
 	(void) router_sync_child(&request, check->base, child);
 	check_own_columns(check, child);
 	check_indexes(check, child);
@@ -300,7 +307,8 @@ check_inheritance(Check *check, List *children)
 	ListCell   *lc;
 
 	foreach(lc, find_inheritance_children(check->base, NoLock))
-		if (!list_member_oid(children, lfirst_oid(lc)))
+		if (!list_member_oid(children, lfirst_oid(lc)) &&
+			!(check->moving && lfirst_oid(lc) == router_bridge(check->base)))
 			add_line(check, lfirst_oid(lc), "inheritance", "the table inherits from the base and is no child of the route",
 					 psprintf("SELECT router.attach_child(%s, %s, …), or ALTER TABLE … NO INHERIT", check->base_name,
 							  quote_literal_cstr(router_qualified_name(lfirst_oid(lc)))));
@@ -403,6 +411,7 @@ check_base(Check *check, Oid base)
 	LockRelationOid(base, AccessShareLock);
 	router_check_owned_base(base);	/* it may have gone while we waited */
 	check->base = base;
+	check->moving = router_is_moving(base);
 	check->base_name = quote_literal_cstr(router_qualified_name(base));
 	if (!check_readable(check, entry))
 	{

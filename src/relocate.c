@@ -72,6 +72,7 @@
 #include "mirror.h"
 #include "route.h"
 #include "step.h"
+#include "waitpoint.h"
 
 /* tells the lock of a run from advisory locks of users, which have 1 and 2 there */
 #define RUN_LOCK 3
@@ -217,8 +218,8 @@ bridge_name(Oid base)
 }
 
 /* The bridge of a base, or InvalidOid. */
-static Oid
-find_bridge(Oid base)
+Oid
+router_bridge(Oid base)
 {
 	Oid			relid = get_relname_relid(bridge_name(base), get_rel_namespace(base));
 
@@ -241,7 +242,7 @@ build_bridge(RouterJob *job)
 static bool
 remove_bridge(RouterJob *job)
 {
-	Oid			bridge = find_bridge(job->base);
+	Oid			bridge = router_bridge(job->base);
 	char	   *name;
 	ListCell   *lc;
 
@@ -665,6 +666,7 @@ finish_copy(Relocation *r)
 		wait_for_snapshots(r);
 		if (!r->waiting && !r->place->server && !r->from_server)
 			error = router_job_insist(&r->job, verify, true);
+		ROUTER_WAITPOINT("move_child_swap");
 		if (error == NULL)
 			error = router_job_insist(&r->job, put_in_place, true);
 		if (error || !r->waiting)
@@ -836,7 +838,7 @@ prepare_all(const RouterJob *job, List *moves, bool dry_run, ErrorData **error)
 static ErrorData *
 take_bridge_away(RouterJob *job)
 {
-	if (!OidIsValid(find_bridge(job->base)))
+	if (!OidIsValid(router_bridge(job->base)))
 		return NULL;
 	wait_for_planners(job->base);
 	return router_job_insist(job, remove_bridge, true);
@@ -861,7 +863,7 @@ relocate_all(RouterJob *job, List *relocations, uint64 *rows)
 			error = router_job_insist(job, build_bridge, true);
 		if (error || relocations == NIL)
 			return error;
-		bridge = find_bridge(job->base);
+		bridge = router_bridge(job->base);
 		wait_for_planners(job->base);
 	}
 	foreach(lc, relocations)
@@ -885,6 +887,18 @@ relocate_all(RouterJob *job, List *relocations, uint64 *rows)
 	return error ? error : wrong;
 }
 
+/* Is a run under way that moves children of a base? */
+bool
+router_is_moving(Oid base)
+{
+	LOCKTAG		tag;
+	int			n;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RelationRelationId, base, RUN_LOCK);
+	(void) GetLockConflicts(&tag, ShareLock, &n);
+	return n > 0;
+}
+
 /*
  * Moves children of job->base; moves: of RouterMove, in job->cxt. What is in its
  * place is left alone. One that fails does not stop the others. NULL: all went
@@ -900,7 +914,7 @@ router_relocate(const RouterJob *job, List *moves, bool dry_run)
 	uint64		rows = 0;
 	LOCKTAG		tag;
 
-	if (dry_run || (relocations == NIL && error == NULL && !OidIsValid(find_bridge(job->base))))
+	if (dry_run || (relocations == NIL && error == NULL && !OidIsValid(router_bridge(job->base))))
 		return error;
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RelationRelationId, job->base, RUN_LOCK);
 	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)

@@ -17,6 +17,8 @@ typedef struct RouterMove
 	RouterPlace place;
 } RouterMove;
 
+extern Oid	router_bridge(Oid base);
+extern bool router_is_moving(Oid base);
 extern ErrorData *router_relocate(const RouterJob *job, List *moves, bool dry_run);
 
 #endif
