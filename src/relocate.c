@@ -647,6 +647,11 @@ wait_for_all(Relocation *r)
 static void
 wait_for_snapshots(Relocation *r)
 {
+	PushActiveSnapshot(GetTransactionSnapshot());
+	router_job_progress(&r->job, "wait for older snapshots", r->child, 0, 0);
+	PopActiveSnapshot();
+	SPI_commit();
+	MemoryContextSwitchTo(r->job.cxt);
 	if (r->place->server && !r->waiting)
 		wait_for_all(r);
 	router_job_wait(r->since);

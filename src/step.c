@@ -162,7 +162,7 @@ router_in_step(Relation rel)
 static void
 create_trigger(const char *table, const char *name, const char *when, const char *each)
 {
-	router_run("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.keep_in_step()",
+	router_run("CREATE OR REPLACE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.keep_in_step()",
 			   quote_identifier(name), when, table, each);
 	router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, quote_identifier(name));
 }
