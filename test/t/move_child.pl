@@ -193,6 +193,27 @@ foreach my $move ([ 'to a tablespace', 'r slow' ], [ 'to the server', 'f ' ], [ 
 	reset_rows();
 }
 
+# ------------------------------------------------------------------ SERIALIZABLE
+{
+	query('CREATE TABLE other (x int); INSERT INTO other VALUES (0)');
+	my $gate = session(0);
+	$gate->query("SELECT pg_advisory_lock(hashtext('move_child_swap'))");
+	$moves{away} = "tablespace => 'pg_default'";
+	my ($mover, $pid) = begin_move('away', $at_swap, "SET router.waitpoints = 'move_child_swap'");
+	my ($reader, $writer) = map { session(1) } 1, 2;
+	$_->query('BEGIN ISOLATION LEVEL SERIALIZABLE') for $reader, $writer;
+	$writer->query('SELECT x FROM other');
+	$reader->query("SELECT sum(v) FROM m WHERE d < '2024-02-01'; UPDATE other SET x = 1; COMMIT");
+	$gate->quit;
+	end_move($mover);
+	is($writer->query("SELECT attempt('UPDATE m SET v = 1 WHERE id = 3')"), 'done', 'what was read in the child is written to in the copy');
+	$writer->query('COMMIT');
+	is(query('SELECT v FROM m WHERE id = 3'), '0', 'which does not commit at SERIALIZABLE');
+	all_is_well('serializable', 'r ');
+	query(moving("tablespace => 'slow'"));
+	$_->quit for $reader, $writer;
+}
+
 # ------------------------------------------------------------------ logical decoding
 SKIP:
 {
@@ -201,7 +222,6 @@ SKIP:
 	my ($mover, $pid);
 	my $gate = session(0);
 	$gate->query("SELECT pg_advisory_lock(hashtext('move_child_swap'))");
-	$moves{away} = "tablespace => 'pg_default'";
 	($mover, $pid) = begin_move('away', $at_swap, "SET router.waitpoints = 'move_child_swap'");
 	query("INSERT INTO m VALUES (40, '2024-01-03'); UPDATE m SET v = 3, t = repeat(md5('x'), 1000) WHERE id = 5; DELETE FROM m WHERE id = 6");
 	$gate->quit;
