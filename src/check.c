@@ -29,6 +29,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -37,6 +38,7 @@
 #include "relocate.h"
 #include "route.h"
 #include "step.h"
+#include "waitpoint.h"
 
 /* a route that changes in mid-scan: how often the scan is made again */
 #define MAX_SCANS 5
@@ -119,12 +121,14 @@ scan_for_strays(RouterEntry *entry, Relation base, Relation rel, Strays *strays)
 {
 	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(rel), RelationGetDescr(base));
 	uint64		generation = router_route_locked(entry)->generation;
+	int64		watermark = router_route_locked(entry)->watermark;
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext row = AllocSetContextCreate(caller, "router check row", ALLOCSET_DEFAULT_SIZES);
 
+	ROUTER_WAITPOINT("checking_rows");
 	memset(strays, 0, sizeof(*strays));
 	strays->nulls = palloc0(RelationGetDescr(rel)->natts * sizeof(uint64));
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
@@ -138,7 +142,7 @@ scan_for_strays(RouterEntry *entry, Relation base, Relation rel, Strays *strays)
 		route = router_route_locked(entry);
 		for (int i = 0; i < route->config.nkeys; i++)
 			values[i] = slot_getattr(slot, map->attnums[route->config.keys[i].attnum - 1], &isnull[i]);
-		strays->changed = strays->changed || route->generation != generation;
+		strays->changed = strays->changed || route->generation != generation || route->watermark != watermark;
 		if (is_stray(route, RelationGetRelid(rel), values, isnull) && strays->n++ == 0)
 			strays->first = MemoryContextStrdup(caller, router_row_display(route, values, isnull));
 		count_nulls(RelationGetDescr(rel), slot, strays->nulls);
@@ -200,9 +204,18 @@ check_rows(Check *check, RouterEntry *entry, Oid relid)
 
 	if (rel->rd_rel->relkind == RELKIND_RELATION)
 	{
-		/* a child made after the snapshot makes rows of the default child look astray */
-		for (int i = 0; i < MAX_SCANS && (i == 0 || (strays.n > 0 && strays.changed)); i++)
+		/*
+		 * A child made after the snapshot makes rows of the default child look
+		 * astray, a watermark that moved those of a hot base. That may be heard of
+		 * late: so what is astray has to be so twice.
+		 */
+		for (int i = 0; i < MAX_SCANS && (i < 2 || strays.changed); i++)
+		{
+			AcceptInvalidationMessages();
 			scan_for_strays(entry, base, rel, &strays);
+			if (strays.n == 0)
+				break;
+		}
 		tell_nulls(check, rel, strays.nulls);
 	}
 	table_close(rel, NoLock);
@@ -271,12 +284,22 @@ check_own_columns(Check *check, Oid child)
 	table_close(rel, NoLock);
 }
 
+static bool
+is_child(const Check *check, Oid child)
+{
+	RouterChildDef *def = router_catalog_child(child);
+
+	return def && def->base == check->base;
+}
+
 static void
 check_child(Check *check, RouterEntry *entry, Oid child)
 {
 	RouterMirror request = {.aspects = ROUTER_ALL,.dry_run = true,.found = add_difference,.arg = check};
 
 	LockRelationOid(child, AccessShareLock);
+	if (!is_child(check, child))
+		return;					/* it was one when this began */
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(child)))
 	{
 		add_line(check, InvalidOid, "catalog", psprintf("router.child_def names relation %u, which does not exist", child),
@@ -300,6 +323,14 @@ check_child(Check *check, RouterEntry *entry, Oid child)
 	check_rows(check, entry, child);
 }
 
+/* Does a table inherit from the base, and is no child of the route? Both come and go together. */
+static bool
+is_strange(const Check *check, Oid heir)
+{
+	return !is_child(check, heir) && list_member_oid(find_inheritance_children(check->base, NoLock), heir) &&
+		!is_child(check, heir);
+}
+
 /* Tables that inherit from the base and are no children of the route. */
 static void
 check_inheritance(Check *check, List *children)
@@ -307,11 +338,22 @@ check_inheritance(Check *check, List *children)
 	ListCell   *lc;
 
 	foreach(lc, find_inheritance_children(check->base, NoLock))
-		if (!list_member_oid(children, lfirst_oid(lc)) &&
+		if (!list_member_oid(children, lfirst_oid(lc)) && is_strange(check, lfirst_oid(lc)) &&
 			!(check->moving && lfirst_oid(lc) == router_bridge(check->base)))
 			add_line(check, lfirst_oid(lc), "inheritance", "the table inherits from the base and is no child of the route",
 					 psprintf("SELECT router.attach_child(%s, %s, …), or ALTER TABLE … NO INHERIT", check->base_name,
 							  quote_literal_cstr(router_qualified_name(lfirst_oid(lc)))));
+}
+
+static bool
+has_seal(const Check *check, Oid child)
+{
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_seals(check->base))
+		if (((RouterSeal *) lfirst(lc))->child == child)
+			return true;
+	return false;
 }
 
 /* Seals that nothing guards: somebody dropped the CHECK while event triggers were off. */
@@ -324,7 +366,12 @@ check_seals(Check *check)
 	{
 		RouterSeal *seal = lfirst(lc);
 
-		if (!OidIsValid(get_relation_constraint_oid(seal->child, ROUTER_SEAL_NAME, true)))
+		/* looked for again under a lock: sealing and ending a seal take a stronger one */
+		if (OidIsValid(get_relation_constraint_oid(seal->child, ROUTER_SEAL_NAME, true)))
+			continue;
+		LockRelationOid(seal->child, AccessShareLock);
+		if (has_seal(check, seal->child) &&
+			!OidIsValid(get_relation_constraint_oid(seal->child, ROUTER_SEAL_NAME, true)))
 			add_line(check, seal->child, "seal", psprintf("column \"%s\" is sealed without a CHECK", seal->column),
 					 psprintf("DELETE FROM router.seal_def WHERE child = %u", seal->child));
 	}
@@ -420,6 +467,7 @@ check_base(Check *check, Oid base)
 		return;
 	}
 	children = router_children_by_oid(base);
+	ROUTER_WAITPOINT("checking");
 	check_schema(check);
 	(void) router_mend_base(&request, base);
 	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP,
