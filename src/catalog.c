@@ -885,7 +885,7 @@ router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds)
 	router_catalog_insert("child_def", values, nulls);
 }
 
-/* Writes anew what a child holds, which is the same. */
+/* Writes anew what a child holds, which is the same. The messages are for who finds neither version of the row. */
 void
 router_catalog_put_bounds(Oid child, char **bounds, int nbounds)
 {
@@ -898,6 +898,8 @@ router_catalog_put_bounds(Oid child, char **bounds, int nbounds)
 
 	if (HeapTupleIsValid(tup))
 	{
+		router_catalog_invalidate(child);
+		router_catalog_invalidate(read_child(tup, RelationGetDescr(rel))->base);
 		tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 1, &column, &value, &isnull);
 		CatalogTupleUpdate(rel, &tup->t_self, tup);
 	}

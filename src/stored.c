@@ -13,31 +13,41 @@
 #include "compat.h"
 #include "stored.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_constraint.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 /* The CHECK of a child: its expression, or NULL for none. */
 Node *
 router_home_check(Oid child, bool *valid)
 {
-	HeapTuple	tup = SearchSysCache1(CONSTROID,
-									  ObjectIdGetDatum(get_relation_constraint_oid(child, ROUTER_CHECK_NAME, true)));
+	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData keys[3];
+	SysScanDesc scan;
+	HeapTuple	tup;
 	bool		isnull = true;
 	Datum		datum = (Datum) 0;
 	Node	   *check;
 
-	if (!HeapTupleIsValid(tup))
-		return NULL;
-	*valid = ((Form_pg_constraint) GETSTRUCT(tup))->convalidated;
-	datum = SysCacheGetAttr(CONSTROID, tup, Anum_pg_constraint_conbin, &isnull);
+	ScanKeyInit(&keys[0], Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(child));
+	ScanKeyInit(&keys[1], Anum_pg_constraint_contypid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(InvalidOid));
+	ScanKeyInit(&keys[2], Anum_pg_constraint_conname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum(ROUTER_CHECK_NAME));
+	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, NULL, 3, keys);
+	tup = systable_getnext(scan);
+	if (HeapTupleIsValid(tup))
+	{
+		*valid = ((Form_pg_constraint) GETSTRUCT(tup))->convalidated;
+		datum = heap_getattr(tup, Anum_pg_constraint_conbin, RelationGetDescr(rel), &isnull);
+	}
 	check = isnull ? NULL : stringToNode(TextDatumGetCString(datum));
-	ReleaseSysCache(tup);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
 	return check;
 }
 

@@ -37,6 +37,7 @@ typedef struct Held
 	Oid			base;
 	int			level;
 	RouterBound **groups;
+	char	  **texts;			/* as the type writes them before it changes */
 } Held;
 
 static MemoryContext held_cxt = NULL;
@@ -141,12 +142,19 @@ let_go(void *arg)
 
 /* What cannot be read stays as it is: the command may be what puts it right. */
 static void
-attempt(bool (*work) (void *arg), void *arg)
+attempt(bool (*work) (void *arg), Affected *affected)
 {
-	ErrorData  *error = router_attempt(work, arg);
+	ErrorData  *error = router_attempt(work, affected);
 
-	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		ReThrowError(error);
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("bounds or groups of routed table \"%s\" do not follow the type: %s",
+					get_rel_name(affected->config->base), error->message),
+			 errhint("See router.check.")));
 }
 
 /* Opens a base whose keys of an affected route are resolved as the types are now. */
@@ -177,8 +185,12 @@ hold_groups(void *arg)
 		groups->base = affected->config->base;
 		groups->level = lfirst_int(lc);
 		groups->groups = palloc(Max(key->ngroups, 1) * sizeof(RouterBound *));
+		groups->texts = palloc(Max(key->ngroups, 1) * sizeof(char *));
 		for (int i = 0; i < key->ngroups; i++)
+		{
 			groups->groups[i] = router_bound_parse(key, key->groups[i]);
+			groups->texts[i] = router_bound_text(key, groups->groups[i]);
+		}
 		held = lappend(held, groups);
 		MemoryContextSwitchTo(old);
 	}
@@ -240,11 +252,15 @@ write_anew(void *arg)
 		RouterKey  *key = &config->keys[groups->level];
 
 		for (int i = 0; groups->base == config->base && i < key->ngroups; i++)
-			if (groups->groups[i]->form == ROUTER_BOUND_VALUES)
-			{
-				key->groups[i] = router_bound_text(key, groups->groups[i]);
-				changed = true;
-			}
+		{
+			char	   *text = router_bound_text(key, groups->groups[i]);
+
+			/* what is as it was stays as its owner wrote it */
+			if (strcmp(text, groups->texts[i]) == 0)
+				continue;
+			key->groups[i] = text;
+			changed = true;
+		}
 	}
 	if (changed)
 		router_catalog_put_route(config);
@@ -252,6 +268,17 @@ write_anew(void *arg)
 		(void) router_refresh_bounds(config, lfirst(lc), false);
 	table_close(base, AccessShareLock);
 	AtEOXact_GUC(false, guc_level);
+	return true;
+}
+
+/*
+ * The hash of values in a route may be another one. Done in a subtransaction,
+ * since no message may be left over when the next begins.
+ */
+static bool
+invalidate(void *arg)
+{
+	CacheInvalidateRelcacheByRelid(((Affected *) arg)->config->base);
 	return true;
 }
 
@@ -273,8 +300,7 @@ router_type_ddl_end(Node *parsetree)
 					refuse(config, lfirst_int(level), "add an attribute to", "Its hash would be another one for each value.");
 		LockRelationOid(config->base, ShareUpdateExclusiveLock);
 		attempt(write_anew, affected);
-		/* the hash of values in a route may be another one */
-		CacheInvalidateRelcacheByRelid(config->base);
+		attempt(invalidate, affected);
 	}
 	if (held_cxt)
 		MemoryContextDelete(held_cxt);

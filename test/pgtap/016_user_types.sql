@@ -1,6 +1,6 @@
 -- Keys of types that users define: their labels get other names, they get attributes, and the values live on.
 \ir include/helpers.sql
-\set tests 107
+\set tests 108
 SELECT plan(:tests);
 
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy', 'a b"c');
@@ -98,6 +98,13 @@ ALTER TYPE mood RENAME VALUE 'x' TO 'y';
 SELECT is((SELECT groups[1] FROM router.key_def WHERE base = 't_group'::regclass), '{y,ok,NULL}', 'within a transaction, after a failure');
 ROLLBACK;
 SELECT is((SELECT groups[1] FROM router.key_def WHERE base = 't_group'::regclass), '{sad,ok,NULL}', 'and rolled back');
+
+CREATE TABLE written (v mood);
+SELECT router.create_route('written', router.by_list('v', ARRAY['{ ok , new }', '{ sad }'])) \g /dev/null
+ALTER TYPE mood RENAME VALUE 'sad' TO 'blue';
+SELECT is((SELECT groups::text FROM router.key_def WHERE base = 'written'::regclass), '{"{ ok , new }","{blue}"}', 'a group that stays the same stays as it was written');
+ALTER TYPE mood RENAME VALUE 'blue' TO 'sad';
+DROP TABLE written CASCADE;
 
 -- what cannot be followed
 CREATE TABLE h (id int, v fulln, n nested);
