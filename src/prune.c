@@ -65,6 +65,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "action.h"
 #include "loose.h"
 #include "param.h"
 #include "qual.h"
@@ -894,6 +895,7 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 
 	/* a kept query whose tables are locked already has heard nothing of new children */
 	AcceptInvalidationMessages();
+	router_widen_action(parse, query_string);
 	/* planning within planning, of a function that is simplified, begins afresh */
 	resume_exclusion();
 	held = NIL;
