@@ -30,6 +30,7 @@
 #include "utils/lsyscache.h"
 
 #include "catalog.h"
+#include "relocate.h"
 
 static bool
 may_drop(Oid relid)
@@ -39,20 +40,25 @@ may_drop(Oid relid)
 
 /* The rows of a child that inherits from another table, too, are that one's as well. */
 static bool
-has_other_parent(Oid child)
+has_other_parent(Oid child, Oid base, Oid bridge)
 {
 	Relation	rel = table_open(InheritsRelationId, AccessShareLock);
-	int			parents = 0;
+	bool		found = false;
 	ScanKeyData key;
 	SysScanDesc scan;
+	HeapTuple	tup;
 
 	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(child));
 	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(systable_getnext(scan)))
-		parents++;
+	while (!found && HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		Oid			parent = ((Form_pg_inherits) GETSTRUCT(tup))->inhparent;
+
+		found = parent != base && parent != bridge;
+	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return parents > 1;
+	return found;
 }
 
 /* Does a table inherit from a base as one of its route's children? */
@@ -64,27 +70,39 @@ is_child(Oid relid, Oid base)
 	return def && def->base == base;
 }
 
-/* The children of a base, which is locked, are to go with it. */
+/* The dependency of a child on what goes becomes automatic. One that was taken away meanwhile has none. */
+static void
+let_go(Oid child, Oid parent)
+{
+	ObjectAddress depender,
+				referenced;
+
+	ObjectAddressSet(depender, RelationRelationId, child);
+	ObjectAddressSet(referenced, RelationRelationId, parent);
+	if (deleteDependencyRecordsForSpecific(RelationRelationId, child, DEPENDENCY_NORMAL,
+										   RelationRelationId, parent) > 0)
+		recordDependencyOn(&depender, &referenced, DEPENDENCY_AUTO);
+}
+
+/* The children of a base, which is locked, are to go with it, and what an interrupted move_child has left. */
 static void
 take_children(Oid base)
 {
-	ObjectAddress parent;
+	Oid			bridge = router_bridge(base);
 	ListCell   *lc;
 
-	ObjectAddressSet(parent, RelationRelationId, base);
 	foreach(lc, find_inheritance_children(base, NoLock))
 	{
-		ObjectAddress child;
+		Oid			child = lfirst_oid(lc);
 
-		ObjectAddressSet(child, RelationRelationId, lfirst_oid(lc));
-		if (!is_child(child.objectId, base))
+		if (child != bridge && !is_child(child, base))
 			continue;
-		LockRelationOid(child.objectId, AccessExclusiveLock);
-		/* whoever dropped it or took it away meanwhile removed its dependency */
-		if (!has_other_parent(child.objectId) &&
-			deleteDependencyRecordsForSpecific(RelationRelationId, child.objectId, DEPENDENCY_NORMAL,
-											   RelationRelationId, base) > 0)
-			recordDependencyOn(&child, &parent, DEPENDENCY_AUTO);
+		LockRelationOid(child, AccessExclusiveLock);
+		if (has_other_parent(child, base, bridge))
+			continue;
+		let_go(child, base);
+		if (OidIsValid(bridge))
+			let_go(child, bridge);
 	}
 	CommandCounterIncrement();
 }

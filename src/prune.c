@@ -28,7 +28,6 @@
 #include "compat.h"
 #include "prune.h"
 
-#include "access/heapam.h"
 #include "access/relation.h"
 #include "access/parallel.h"
 #include "access/sysattr.h"
@@ -68,6 +67,7 @@
 #include "action.h"
 #include "loose.h"
 #include "param.h"
+#include "estimate.h"
 #include "qual.h"
 #include "scan.h"
 #include "serial.h"
@@ -101,9 +101,6 @@ typedef struct Grounds
 	int64		newest;			/* hot routes: no row that is asked for is newer */
 	bool		clock;			/* the time did not fall far behind that of planning */
 } Grounds;
-
-/* The pages that core takes a table for that is small and was never vacuumed: it may grow before it is. */
-#define NEW_TABLE_PAGES 10
 
 /* How far from zero the value may be that a left out base notes: a double tells each from the next. */
 #define NOTABLE_AGE (INT64CONST(1) << 53)
@@ -731,38 +728,19 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	table_close(base, NoLock);
 }
 
-/*
- * Children that were never vacuumed or analyzed share the pages that core would
- * take each of them for: a thousand small ones are a small table.
- */
+/* What core knows of a child's size, if it is one of a route. */
 static void
-estimate_new_child(PlannerInfo *root, Oid relid, RelOptInfo *rel)
+estimate_child(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 {
 	Index		parent = root->append_rel_array[rel->relid]->parent_relid;
 	RangeTblEntry *rte = root->simple_rte_array[parent];
 	RouterRoute *route;
-	Relation	child;
-	BlockNumber pages;
-	int			n;
-	ListCell   *lc;
 
-	if (rel->pages != NEW_TABLE_PAGES || rte->rtekind != RTE_RELATION || rte->relid == relid)
+	if (rte->rtekind != RTE_RELATION || rte->relid == relid)
 		return;
 	route = router_cache_route(router_cache_entry(rte->relid));
-	if (route == NULL)
-		return;
-	n = root == expanded_root && parent == expanded ? nexpanded : route->nchildren;
-	child = table_open(relid, NoLock);
-	if (child->rd_rel->relkind == RELKIND_RELATION && child->rd_rel->reltuples < 0 &&
-		child->rd_tableam->relation_estimate_size == GetHeapamTableAmRoutine()->relation_estimate_size)
-	{
-		pages = Max(RelationGetNumberOfBlocks(child), NEW_TABLE_PAGES / Max(n, 1));
-		rel->tuples = Min(rel->tuples, rint(rel->tuples * pages / NEW_TABLE_PAGES));
-		rel->pages = Min(rel->pages, pages);
-		foreach(lc, rel->indexlist)
-			lfirst_node(IndexOptInfo, lc)->tuples = Min(lfirst_node(IndexOptInfo, lc)->tuples, rel->tuples);
-	}
-	table_close(child, NoLock);
+	if (route)
+		router_estimate_child(rel, relid, root == expanded_root && parent == expanded ? nexpanded : route->nchildren);
 }
 
 static void
@@ -773,7 +751,7 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 	if (previous_relation_info)
 		previous_relation_info(root, relid, inhparent, rel);
 	if (rel->reloptkind == RELOPT_OTHER_MEMBER_REL && !inhparent)
-		estimate_new_child(root, relid, rel);
+		estimate_child(root, relid, rel);
 	if (waiting)
 		waiting->baserestrictinfo = waiting_clauses;
 	waiting = NULL;

@@ -1,6 +1,6 @@
 -- DROP TABLE of a base: its children go along, what else depends on one stops it.
 \ir include/helpers.sql
-\set tests 45
+\set tests 47
 SELECT plan(:tests);
 
 CREATE FUNCTION test.make(name text) RETURNS void LANGUAGE plpgsql AS $$
@@ -128,6 +128,13 @@ SELECT router.create_route('tmp', router.by_list('i')) \g /dev/null
 INSERT INTO tmp VALUES (1);
 SELECT is(test.outcome('DROP TABLE tmp'), 'done', 'a temporary base');
 SELECT is(test.tables('^tmp'), 'none', 'with its children');
+
+-- what an interrupted move_child leaves is no child, and nobody's
+SELECT test.make('m') \g /dev/null
+SELECT format('CREATE TABLE router_bridge_%s (CHECK (false) NO INHERIT) INHERITS (m)', 'm'::regclass::oid) \gexec
+SELECT format('ALTER TABLE m_1 INHERIT router_bridge_%s', 'm'::regclass::oid) \gexec
+SELECT is(test.outcome('DROP TABLE m'), 'done', 'the bridge of a move that was interrupted');
+SELECT is(test.tables('^(m|m_.*|router_bridge.*)$'), 'none', 'goes as well');
 
 -- who may
 SELECT test.role('drop340_a'), test.role('drop340_b'), test.role('drop340_s') \g /dev/null
