@@ -107,17 +107,11 @@ tell_moving(void *arg)
  * have a query to belong to, as in CopyFrom. An abort undoes the first.
  *
  * Errors: object_in_use (rows of from have checks to come, and this is a
- * restricted operation already), feature_not_supported (a foreign key refers to from).
+ * restricted operation already).
  */
 void
 router_moving_begin(RouterAsOwner *saved, Relation base, Relation from)
 {
-	if (router_is_referenced(from))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot move rows out of \"%s\", to which a foreign key refers directly",
-						RelationGetRelationName(from)),
-				 errhint("Let the foreign key refer to a table that rows do not leave.")));
 	saved->pending = router_may_be_pending(from);
 	if (saved->pending && InSecurityRestrictedOperation())
 		router_refuse_pending(RelationGetRelid(from), "move rows of");

@@ -236,6 +236,7 @@ void
 router_dest_take(RouterDest *dest, EState *estate, Relation source, bool at_home, bool pending)
 {
 	dest->pending = pending;
+	dest->referenced = router_is_referenced(source) ? RelationGetRelid(source) : InvalidOid;
 	mute(dest->rri->ri_TrigDesc, false);
 	dest->keeps_generated = !AttributeNumberIsValid(router_unlike_generated(source, dest->rel));
 	router_skip_check(dest->rri, estate, source, at_home);
@@ -608,6 +609,8 @@ router_refuse_pending(Oid relid, const char *command)
 /*
  * Tells of the stored row that will be added next, in its newest version. Only
  * one that this transaction has written may have checks that are still to come.
+ *
+ * Errors: feature_not_supported (a foreign key refers to the very table that it leaves).
  */
 void
 router_batch_source(RouterBatch *batch, RouterDest *dest, TupleTableSlot *stored)
@@ -615,6 +618,12 @@ router_batch_source(RouterBatch *batch, RouterDest *dest, TupleTableSlot *stored
 	bool		isnull;
 	bool		recheck;
 
+	if (OidIsValid(dest->referenced))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot move rows out of \"%s\", to which a foreign key refers directly",
+						get_rel_name(dest->referenced)),
+				 errhint("Let the foreign key refer to a table that rows do not leave.")));
 	if (likely(!dest->pending))
 		return;
 	recheck = !TTS_IS_BUFFERTUPLE(stored) ||

@@ -30,6 +30,7 @@ typedef struct RouterDest
 	bool		keeps_generated;	/* rows come with the values of generated columns */
 	bool		pending;		/* some of the rows that come may have checks to come */
 	bool		recheck;		/* those that come now have */
+	Oid			referenced;		/* the table they come from, if a foreign key refers to it */
 	RouterBulk *bulk;			/* index entries kept back, or NULL */
 
 	TupleDesc	slot_desc;		/* of the slots; not counted, so that slots need no pin */

@@ -36,7 +36,7 @@ INSERT INTO kinds VALUES
 
 CREATE VIEW cells AS SELECT * FROM movers, kinds;
 SELECT count(*) * 3 AS tests FROM cells \gset
-SELECT plan(:tests + 8);
+SELECT plan(:tests + 11);
 SET client_min_messages = error;
 \set ON_ERROR_STOP 1
 SELECT statement
@@ -100,4 +100,15 @@ SELECT router.alter_route('q', on_missing => 'create') \g /dev/null
 INSERT INTO q VALUES (4, '2024-02-01', 1), (5, '2024-03-01', 1);
 SELECT is(test.homes('q'), 'q_default: 2, q_y2024m01: 1, q_y2024m03: 1', 'and a row of theirs goes where they are');
 SELECT is((SELECT count(*) FROM refers LEFT JOIN q USING (id, d) WHERE q.id IS NULL), 0::bigint, 'no orphans');
+CREATE TABLE r (id int, d date, PRIMARY KEY (id, d));
+SELECT router.create_route('r', router.by_date('d', 'month'), hot => '10000 days') \g /dev/null
+SELECT router.create_child('r', '2024-01-01') \g /dev/null
+INSERT INTO r SELECT i, date '2024-01-01' + i FROM generate_series(1, 30) i;
+INSERT INTO r_y2024m01 VALUES (0, '2024-01-01');
+CREATE TABLE refers_too (id int, d date, FOREIGN KEY (id, d) REFERENCES r_y2024m01);
+INSERT INTO refers_too VALUES (0, '2024-01-01');
+CALL router.rotate('r', cutoff => '2024-02-01');
+SELECT is(test.homes('r'), 'r_y2024m01: 31', 'rotate takes no row out of the child');
+SELECT throws_ok($$SELECT router.restore('r_y2024m01')$$, '0A000', NULL, 'restore would');
+SELECT is(test.homes('r'), 'r_y2024m01: 31', 'and does not');
 SELECT * FROM finish();
