@@ -197,7 +197,21 @@ holds(const List *locks, const RouterLock *lock)
 	return false;
 }
 
-/* Takes those that are not held yet; or returns the one that is busy. */
+/* Is one of the locks behind this place held? */
+static bool
+holds_later(const List *held, const List *wanted, int place)
+{
+	for (int i = place + 1; i < list_length(wanted); i++)
+		if (holds(held, list_nth(wanted, i)))
+			return true;
+	return false;
+}
+
+/*
+ * Takes those that are not held yet; or returns the one that is busy. Against
+ * the order nobody is patient: two who each hold what the other wants would
+ * give back, wait for, and get, what the other had, time and again.
+ */
 static RouterLock *
 take_others(List *wanted, List **held, int patience, TimestampTz start)
 {
@@ -209,7 +223,8 @@ take_others(List *wanted, List **held, int patience, TimestampTz start)
 
 		if (holds(*held, lock))
 			continue;
-		if (!(*held ? take_within(lock, patience, start) : act(lock, TAKE_IF_FREE)))
+		if (!(*held && !holds_later(*held, wanted, foreach_current_index(lc)) ? take_within(lock, patience, start) :
+			  act(lock, TAKE_IF_FREE)))
 			return lock;
 		*held = lappend(*held, lock);
 	}
