@@ -32,10 +32,13 @@
 #include "access/transam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xlog.h"
 #include "catalog/pg_operator.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "replication/walsender.h"
+#include "replication/walsender_private.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
@@ -83,6 +86,7 @@ typedef struct Archive
 	int			nbatches;		/* that were not undone */
 	int			created;		/* children, by the last step 3 */
 	bool		more;			/* it goes on in another transaction */
+	bool		fenced;			/* queries on standbys know the children there are */
 	bool		done;			/* the watermark has reached the cutoff */
 	uint64		expected;		/* rows, as the planner sees it */
 	bool		missing;		/* a row needs a child that is not there, or not known to all */
@@ -670,6 +674,41 @@ wait_for_planners(Archive *archive)
 	WaitForLockers(tag, AccessExclusiveLock, false);
 }
 
+/* Does somebody follow this server by its WAL? */
+static bool
+has_standby(void)
+{
+	bool		found = XLogArchivingActive();
+
+	for (int i = 0; i < max_wal_senders && !found; i++)
+		found = WalSndCtl->walsnds[i].pid != 0;
+	return found && XLogStandbyInfoActive();
+}
+
+/*
+ * Nobody here waits for who plans on a standby, without the children that have
+ * come, and takes his snapshot when rows have moved into them. So the base is
+ * locked for an instant: where that is replayed, he is waited for or cancelled.
+ */
+static bool
+fence_standbys(RouterJob *job)
+{
+	LockRelationOid(job->base, AccessExclusiveLock);
+	return true;
+}
+
+static ErrorData *
+let_standbys_know(Archive *archive)
+{
+	ErrorData  *error = NULL;
+
+	/* a transaction block has the lock, and has it before rows move */
+	if (!archive->fenced && !archive->job.atomic && has_standby())
+		error = router_job_insist(&archive->job, fence_standbys, true);
+	archive->fenced = true;
+	return error;
+}
+
 static bool
 count_aged(RouterJob *job)
 {
@@ -729,6 +768,7 @@ run_batches(Archive *archive)
 		if (archive->missing)
 		{
 			archive->created = 0;
+			archive->fenced = false;
 			do
 				error = router_job_insist(&archive->job, create_children, true);
 			while (error == NULL && archive->more);
@@ -743,6 +783,8 @@ run_batches(Archive *archive)
 					router_job_pause(idle);
 			}
 		}
+		if (error == NULL)
+			error = let_standbys_know(archive);
 		if (error == NULL)
 		{
 			int			nbatches = archive->nbatches;

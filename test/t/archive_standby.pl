@@ -48,6 +48,68 @@ $standby->poll_query_until('postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn
 is($standby->safe_psql('postgres', "$by_index; $find"), 7000, 'the standby replays it, and finds all by the index');
 is($standby->safe_psql('postgres', "$by_index; $find AND id % 100 = 0"), 70, 'and by that of few entries');
 unlike(slurp_file($standby->logfile), qr/inconsistent page/, 'page by page');
+
+# Who plans on the standby, without the children that are replayed meanwhile, and takes his snapshot afterwards:
+# at a waitpoint with the library, in a function that the planner evaluates without it.
+$primary->safe_psql('postgres', <<'SQL');
+CREATE TABLE bank (id int, d timestamptz, bal int, PRIMARY KEY (id, d));
+CREATE INDEX ON bank (d);
+SELECT router.create_route('bank', router.by_date('d', 'day'), hot => '1000 days', time_zone => 'UTC');
+INSERT INTO bank SELECT i, now() - i * interval '1 day', 100 FROM generate_series(1, 90) i;
+SELECT router.create_child('bank', '2001-01-01');
+CREATE FUNCTION slow() RETURNS int STABLE LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_setting('x.done', true) IS DISTINCT FROM '1' THEN
+		PERFORM set_config('x.done', '1', false), pg_sleep(3);
+	END IF;
+	RETURN -1;
+END $$;
+SQL
+sub follow
+{
+	my $at = $primary->lsn('flush');
+	return $standby->poll_query_until('postgres', "SELECT pg_last_wal_replay_lsn() >= '$at'");
+}
+# Runs a query on the standby without waiting for it.
+sub begin_query
+{
+	my %query = (out => '', err => '');
+	$query{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $standby->connstr('postgres'), map { ('-c', $_) } @_ ],
+		'<', \undef, '>', \$query{out}, '2>', \$query{err});
+	return \%query;
+}
+sub end_query
+{
+	my ($query) = @_;
+	$query->{run}->finish;
+	return ($query->{out} =~ s/\s+$//r) . $query->{err};
+}
+sub begin_queries
+{
+	my @queries = (begin_query("SELECT pg_advisory_lock(hashtext('planned'))::text || '', pg_sleep(3)::text || ''"));
+	$standby->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND granted");
+	push @queries, begin_query("LOAD 'router'", "SET router.waitpoints = 'planned'", 'SELECT count(*) FROM bank'),
+		begin_query("LOAD 'router'", 'SET router.prune = off', 'SELECT count(*) FROM bank WHERE bal > slow()'),
+		begin_query('SELECT count(*) FROM bank WHERE bal > slow()');
+	$standby->poll_query_until('postgres', "SELECT count(*) = 3 FROM pg_stat_activity WHERE query ~ 'FROM bank' AND wait_event IN ('advisory', 'PgSleep')
+		AND pid <> pg_backend_pid() AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_stat_activity.pid AND relation = 'bank'::regclass)");
+	return @queries;
+}
+$standby->safe_psql('postgres', 'ALTER SYSTEM SET max_standby_streaming_delay = -1; SELECT pg_reload_conf()');
+follow();
+my @queries = begin_queries();
+$primary->safe_psql('postgres', "CALL router.archive('bank', cutoff => (now() - interval '30 days')::text)");
+end_query(shift @queries);
+is(join(',', map { end_query($_) } @queries), '90,90,90', 'the replay of rows in new children waits for who plans without them');
+follow();
+is($standby->safe_psql('postgres', 'SELECT count(*), (SELECT count(*) FROM ONLY bank) FROM bank'), '90|29', 'and goes on');
+$standby->safe_psql('postgres', 'ALTER SYSTEM SET max_standby_streaming_delay = 0; SELECT pg_reload_conf()');
+@queries = begin_queries();
+$primary->safe_psql('postgres', "CALL router.archive('bank', cutoff => (now() - interval '10 days')::text)");
+follow();
+is(scalar(grep { end_query($_) =~ /conflict with recovery/ } @queries[1 .. 3]), 3, 'or cancels him');
+end_query($queries[0]);
+is($standby->safe_psql('postgres', 'SELECT count(*), (SELECT count(*) FROM ONLY bank) FROM bank'), '90|9', 'who comes later sees all');
 $standby->stop;
 $primary->stop;
 done_testing();
