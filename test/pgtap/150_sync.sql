@@ -88,7 +88,7 @@ SELECT is(router.base_constraint(NULL, 'u'), NULL, 'NULL');
 
 -- --------------------------------------------------------------- privileges
 SELECT throws_ok($$SELECT router.sync('app.place')$$, '55000', NULL, 'a table that is not routed');
-SELECT throws_ok($$SELECT router.sync(NULL)$$, '42P01', NULL, 'NULL');
+SELECT throws_ok($$SELECT router.sync(NULL)$$, '22004', NULL, 'NULL');
 RESET ROLE;
 SET ROLE router_s_user;
 SELECT throws_ok($$SELECT router.sync('app.t')$$, '42501', NULL, 'not the owner');

@@ -12,7 +12,7 @@ CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO 
 -- -------------------------------------------------------------------------- restore
 CREATE TABLE plain (d date);
 SELECT throws_ok($$SELECT router.restore('plain')$$, '55000', NULL, 'a table that is no child');
-SELECT throws_ok($$SELECT router.restore(NULL)$$, '55000', NULL, 'no table');
+SELECT throws_ok($$SELECT router.restore(NULL)$$, '22004', NULL, 'no table');
 SELECT throws_ok($$SELECT router.end_hot('plain')$$, '55000', NULL, 'end_hot of an ordinary table');
 CREATE TABLE cold (d date);
 SELECT router.create_route('cold', router.by_date('d', 'year')) \g /dev/null
