@@ -88,6 +88,7 @@ extern void router_put_move_trigger(Oid relid, bool hot);
 extern void router_drop_move_trigger(Oid relid);
 
 extern int	router_mirror(const RouterMirror *request, Oid base, Oid child);
+extern bool router_has_whole_row(Node *expr);
 extern void router_leave_to_base(Oid base, Oid child);
 extern void router_before_no_inherit(Oid base, Oid child);
 extern Oid	router_constraint_of_child(Oid base, Oid child, Oid constraint);

@@ -17,15 +17,18 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_constraint.h"
+#include "optimizer/optimizer.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -128,6 +131,47 @@ same_check(const Mirror *m, const Check *base, const Check *child)
 }
 
 static void
+update_row(Oid catalog, HeapTuple tup)
+{
+	Relation	rel = table_open(catalog, RowExclusiveLock);
+
+	CatalogTupleUpdate(rel, &tup->t_self, tup);
+	table_close(rel, RowExclusiveLock);
+	CommandCounterIncrement();
+}
+
+/* Does an expression on a table refer to the whole row? */
+bool
+router_has_whole_row(Node *expr)
+{
+	Bitmapset  *attnos = NULL;
+
+	pull_varattnos(expr, 1, &attnos);
+	return bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attnos);
+}
+
+/*
+ * A dump has CHECKs in CREATE TABLE, where the child does not inherit yet, so that
+ * its row is none of the base's type. Those that are not valid it adds later. They hold
+ * for each new row all the same, and for the old ones it was verified.
+ */
+static void
+spare_dump(Oid child, Oid constraint)
+{
+	HeapTuple	tup = SearchSysCacheCopy1(CONSTROID, ObjectIdGetDatum(constraint));
+
+	((Form_pg_constraint) GETSTRUCT(tup))->convalidated = false;
+	update_row(ConstraintRelationId, tup);
+	CacheInvalidateRelcacheByRelid(child);
+}
+
+static bool
+is_spared(const Check *check)
+{
+	return check->condition && check->validated && router_has_whole_row(check->condition);
+}
+
+static void
 add_check(Mirror *m, const Check *wanted)
 {
 	char	   *what = wanted->attnum == 0 ?
@@ -136,6 +180,8 @@ add_check(Mirror *m, const Check *wanted)
 
 	router_run("%s ADD CONSTRAINT %s %s%s", m->alter, quote_identifier(wanted->name), what,
 			   !wanted->enforced ? " NOT ENFORCED" : wanted->validated ? "" : " NOT VALID");
+	if (is_spared(wanted))
+		spare_dump(m->child, get_relation_constraint_oid(m->child, wanted->name, false));
 }
 
 /* One that core does not pass on. */
@@ -151,19 +197,13 @@ mirror_check(Mirror *m, const Check *wanted, const Check *there)
 		add_check(m, wanted);
 		m->is_part = true;
 	}
-	else if (wanted->validated && !there->validated && there->enforced &&
+	else if (wanted->validated && !there->validated && there->enforced && (m->request->exact || !is_spared(wanted)) &&
 			 router_mend(m, "constraint", "validate constraint \"%s\"", there->name))
+	{
 		router_run("%s VALIDATE CONSTRAINT %s", m->alter, quote_identifier(there->name));
-}
-
-static void
-update_row(Oid catalog, HeapTuple tup)
-{
-	Relation	rel = table_open(catalog, RowExclusiveLock);
-
-	CatalogTupleUpdate(rel, &tup->t_self, tup);
-	table_close(rel, RowExclusiveLock);
-	CommandCounterIncrement();
+		if (is_spared(wanted))
+			spare_dump(m->child, there->oid);
+	}
 }
 
 static void

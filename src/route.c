@@ -160,16 +160,6 @@ has_row_transition_tables(Relation rel)
 	return false;
 }
 
-/* Does an expression on a table refer to the whole row? */
-bool
-router_has_whole_row(Node *expr)
-{
-	Bitmapset  *attnos = NULL;
-
-	pull_varattnos(expr, 1, &attnos);
-	return bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attnos);
-}
-
 /* Refuses what core hands on to no child, since the child's row is of another type. */
 void
 router_check_whole_rows(Relation rel)

@@ -11,7 +11,6 @@
 
 extern void router_check_exists(Oid relid);
 extern void router_check_owned_base(Oid base);
-extern bool router_has_whole_row(Node *expr);
 extern void router_check_whole_rows(Relation rel);
 extern void router_refuse_whole_row(Oid base, const char *constraint);
 extern RouterEntry *router_owned_route(Oid base);

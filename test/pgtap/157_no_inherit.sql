@@ -1,7 +1,7 @@
 -- CHECK and NOT NULL that say NO INHERIT hold for the rows of a routed table as for those of an ordinary one. What
 -- a child has from its base goes with it, in whatever way the table became a child.
 \ir include/helpers.sql
-\set tests 78
+\set tests 88
 SELECT plan(:tests);
 SELECT current_setting('server_version_num')::int >= 180000 AS v18 \gset
 
@@ -86,6 +86,25 @@ ALTER TABLE app.t_41_50 NO INHERIT app.t;
 SELECT is(test.own('app.t_41_50'), 'V, w k later own shared v w', 'NO INHERIT says the same');
 SELECT router.drop_route('app.t', move_rows => true) \g /dev/null
 SELECT is((SELECT count(*) FROM app.t), 1::bigint, 'drop_route takes the rows back');
+
+-- a reference to the whole row: not valid on children, so that a dump adds it when they inherit
+CREATE TABLE app.w (k int, v int);
+SELECT router.create_route('app.w', router.by_integer('k', 10)) \g /dev/null
+INSERT INTO app.w VALUES (1, 1);
+CREATE FUNCTION app.ok(app.w) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT ($1).v > 0';
+SELECT is(test.outcome('ALTER TABLE app.w ADD CONSTRAINT whole CHECK (app.ok(w)) NO INHERIT'), 'done', 'a CHECK of the whole row');
+SELECT throws_ok('INSERT INTO app.w VALUES (1, 0)', '23514', NULL, 'holds');
+SELECT throws_ok('INSERT INTO app.w VALUES (11, 0)', '23514', NULL, 'in a new child');
+SELECT is_empty($$SELECT * FROM router.check('app.w')$$, 'check is silent');
+ALTER TABLE app.w DROP CONSTRAINT whole;
+INSERT INTO app.w VALUES (1, 0), (11, 0);
+SELECT throws_ok('ALTER TABLE app.w ADD CONSTRAINT whole CHECK (app.ok(w)) NO INHERIT', '23514', NULL, 'old rows are verified');
+SELECT is(test.outcome('ALTER TABLE app.w ADD CONSTRAINT whole CHECK (app.ok(w)) NO INHERIT NOT VALID'), 'done', 'but not for one that is not valid');
+SELECT throws_ok('ALTER TABLE app.w VALIDATE CONSTRAINT whole', '23514', NULL, 'VALIDATE finds them');
+DELETE FROM app.w WHERE v = 0;
+SELECT is(test.outcome('ALTER TABLE app.w VALIDATE CONSTRAINT whole'), 'done', 'or none');
+SELECT is_empty($$SELECT * FROM router.check('app.w')$$, 'check is silent');
+SELECT is((SELECT count(*) FROM pg_constraint WHERE conname = 'whole' AND convalidated), 1::bigint, 'children''s are never marked as valid');
 
 -- a hot base, and what rotates
 CREATE TABLE app.h (d timestamptz, v int, CONSTRAINT v_ok CHECK (v > 0) NO INHERIT);

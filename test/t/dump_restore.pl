@@ -121,7 +121,7 @@ ALTER TYPE mood RENAME VALUE 'ok' TO 'so so';
 ALTER EVENT TRIGGER router_on_ddl_end ENABLE;
 CREATE INDEX ON attached (v, k);
 ALTER TABLE attached ADD CONSTRAINT fk FOREIGN KEY (k) REFERENCES plain NOT VALID, ADD CONSTRAINT few CHECK (k < 100000) NO INHERIT,
-	ADD CONSTRAINT later CHECK (k <> 12345) NO INHERIT NOT VALID, ADD CONSTRAINT passed_on CHECK (k <> 54321);
+	ADD CONSTRAINT later CHECK (k <> 12345) NO INHERIT NOT VALID, ADD CONSTRAINT whole CHECK (attached IS DISTINCT FROM NULL) NO INHERIT, ADD CONSTRAINT passed_on CHECK (k <> 54321);
 INSERT INTO reading (residence_id, at, v) SELECT 1 + i % 2, '2024-01-01'::timestamptz + i * interval '1 day', i FROM generate_series(1, 100) i;
 INSERT INTO reading (residence_id, at, v) VALUES (NULL, '2024-05-05', 1);
 INSERT INTO "Odd schema"."Odd ""table" VALUES ('a"b''c', '2024-12-30'), (NULL, '2024-01-01'), (E'new\nline', '2024-01-01'), ('{1,2}', NULL);
@@ -331,7 +331,7 @@ sub uninstall
 
 	# and back again: the extension, a route of the same keys, its children attached
 	is(query($to, q{CREATE EXTENSION router;
-		ALTER TABLE attached DROP CONSTRAINT few, DROP CONSTRAINT later;
+		ALTER TABLE attached DROP CONSTRAINT few, DROP CONSTRAINT later, DROP CONSTRAINT whole;
 		DO $$DECLARE heir regclass; BEGIN FOR heir IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'attached'::regclass LOOP EXECUTE format('ALTER TABLE %s NO INHERIT attached', heir); END LOOP; END$$;
 		SELECT count(*) > 0 FROM router.create_route('attached', router.by_integer('k', 10));
 		SELECT count(*) > 0 FROM router.attach_child('attached', 'other_layout', ARRAY['[11,30]']);
