@@ -143,39 +143,6 @@ router_moving_end(const RouterAsOwner *saved, EState *estate)
 	error_context_stack = saved->moving.previous;
 }
 
-/* Does something in a subtransaction. NULL: it succeeded; else nothing of it is left but this error. */
-ErrorData *
-router_attempt(bool (*work) (void *arg), void *arg)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		bool		keep = work(arg);
-
-		MemoryContextSwitchTo(caller);
-		if (keep)
-			ReleaseCurrentSubTransaction();
-		else
-			RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return error;
-}
-
 /* --------------------------------------------------------------------- text */
 
 /* "(a, b) = (1, 2)": the key values of a row, for messages. */

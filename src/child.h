@@ -17,7 +17,6 @@ extern void router_child_make_room(Oid relid, Oid schema);
 extern char *router_child_condition(RouterRoute *route, RouterBound **bounds);
 extern char *router_bounds_display(RouterRoute *route, RouterBound **bounds);
 extern char *router_row_display(RouterRoute *route, const Datum *values, const bool *isnull);
-extern ErrorData *router_attempt(bool (*work) (void *arg), void *arg);
 extern uint64 router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relation to, bool leave);
 extern bool router_child_is_told(const Node *command);
 extern bool router_default_child_has(RouterEntry *entry, List *wanted);

@@ -1,7 +1,8 @@
 /*
  * lock.c
  *		Locks on several tables at once, and the locks of those who create
- *		children. Neither knows how long others keep theirs.
+ *		children. Neither knows how long others keep theirs. What is tried in a
+ *		subtransaction.
  *
  * Lock order: the creation lock, the base, its default child, the other
  * children by oid. But writers take locks as their rows come: one that holds a
@@ -40,6 +41,41 @@
 #define PATIENCE_MS 50
 #define MAX_PATIENCE_MS 5000
 #define MAX_PAUSE_MS 20L
+
+/* ------------------------------------------------------------ subtransactions */
+
+/* Does something in a subtransaction. NULL: it succeeded; else nothing of it is left but this error. */
+ErrorData *
+router_attempt(bool (*work) (void *arg), void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		bool		keep = work(arg);
+
+		MemoryContextSwitchTo(caller);
+		if (keep)
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return error;
+}
 
 /* -------------------------------------------------------------- several locks */
 
@@ -108,60 +144,49 @@ time_left(const RouterLock *lock, TimestampTz start)
 			 errhint("Try again when there are no long transactions, or with a longer lock_timeout.")));
 }
 
-static void
-wait(const RouterLock *lock, int lock_timeout)
+typedef struct Wait
 {
-	int			outer = LockTimeout;
+	const RouterLock *lock;
+	int			lock_timeout;
+} Wait;
 
-	LockTimeout = lock_timeout;
+static bool
+wait_for(void *arg)
+{
+	Wait	   *wait = arg;
+	int			lock_timeout = LockTimeout;
+
+	LockTimeout = wait->lock_timeout;
 	PG_TRY();
 	{
-		(void) act(lock, TAKE);
+		(void) act(wait->lock, TAKE);
 	}
 	PG_FINALLY();
 	{
-		LockTimeout = outer;
+		LockTimeout = lock_timeout;
 	}
 	PG_END_TRY();
+	return true;
 }
 
 /*
- * Waits for a lock, with none of the others in hand. False: a deadlock. The
- * other one, CREATE INDEX CONCURRENTLY for instance, looks for it once as well,
- * and it is better if that ends: so the caller waits again.
+ * Waits for a lock, with none of the others in hand. If that is a deadlock, it
+ * waits once more: the other one, CREATE INDEX CONCURRENTLY for instance, looks
+ * for it once as well, and it is better if that ends.
  */
-static bool
+static void
 wait_alone(const RouterLock *lock, TimestampTz start)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool locked = true;
+	Wait		wait = {lock, time_left(lock, start)};
+	ErrorData  *error = router_attempt(wait_for, &wait);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		wait(lock, time_left(lock, start));
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		if (error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
-			ReThrowError(error);
-		FreeErrorData(error);
-		locked = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return locked;
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+		ReThrowError(error);
+	FreeErrorData(error);
+	wait.lock_timeout = time_left(lock, start);
+	(void) wait_for(&wait);
 }
 
 /* Takes a lock as soon as it is free, with others in hand; false: not within so many milliseconds. */
@@ -263,8 +288,7 @@ router_lock_all(RouterLockFinder find, void *arg)
 			continue;
 		foreach(lc, held)
 			(void) act(lfirst(lc), GIVE_BACK);
-		if (!wait_alone(busy, start))
-			wait(busy, time_left(busy, start));
+		wait_alone(busy, start);
 		held = list_make1(busy);
 		patience = Min(2 * patience, MAX_PATIENCE_MS);
 	}

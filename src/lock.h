@@ -24,6 +24,7 @@ typedef struct RouterLock
  */
 typedef List *(*RouterLockFinder) (void *arg, bool locked);
 
+extern ErrorData *router_attempt(bool (*work) (void *arg), void *arg);
 extern List *router_lock_add(List *locks, Oid relid, LOCKMODE mode);
 extern void router_lock_all(RouterLockFinder find, void *arg);
 extern void router_lock_these(List *locks);
