@@ -9,6 +9,9 @@
 #include "postgres.h"
 
 #include "access/attmap.h"
+#include "access/nbtxlog.h"
+#include "access/transam.h"
+#include "access/xloginsert.h"
 #include "catalog/pg_class.h"
 #include "commands/copyfrom_internal.h"
 #include "commands/defrem.h"
@@ -364,6 +367,27 @@ router_init_range_table(EState *estate, Relation base, CopyFromState copy)
 #else
 	ExecInitRangeTable(estate, rtable);
 #endif
+}
+
+/*
+ * Lets a standby cancel queries of this database whose snapshots may be older than a transaction, before it
+ * replays what comes next: by the record for an index page that is used again, which does nothing else.
+ */
+static inline void
+router_log_conflict(Relation rel, FullTransactionId xid)
+{
+	xl_btree_reuse_page record = {0};
+
+#if PG_VERSION_NUM >= 160000
+	record.locator = rel->rd_locator;
+	record.snapshotConflictHorizon = xid;
+#else
+	record.node = rel->rd_node;
+	record.latestRemovedFullXid = xid;
+#endif
+	XLogBeginInsert();
+	XLogRegisterData((char *) &record, SizeOfBtreeReusePage);
+	(void) XLogInsert(RM_BTREE_ID, XLOG_BTREE_REUSE_PAGE);
 }
 
 #endif

@@ -36,8 +36,8 @@
  * AccessExclusive from the beginning, and it is an error if somebody has a snapshot
  * older than what was last written to the child.
  *
- * The rows that are copied are written as frozen: no snapshot that is older than the copy
- * reads it here; one of a standby may, and sees them.
+ * Nobody is waited for on a standby: queries there are cancelled that have an older snapshot
+ * when the swap is replayed. The rows that are copied are written as frozen, since no such snapshot will see them.
  *
  * Locking, beyond this: ShareUpdateExclusiveLock on base and bridge for the swap, taken
  * only if free, while the child is locked. An advisory lock of the session, of a class
@@ -365,13 +365,20 @@ check_old_snapshots(Relocation *r)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("child \"%s\" was written to by transactions that others may not see as ended", get_rel_name(r->child)),
 				 errhint("CALL router.move_child outside of a transaction block, where it waits for them.")));
+	r->since = newest;
 }
 
-/* What the copy has to be like. */
+/* What the copy has to be like. Its rows have passed all CHECKs, whether those of the child are validated or not. */
 static char *
 shape_of(Oid child)
 {
-	return psprintf("%u %u %s", router_relation_owner(child), get_rel_namespace(child), router_columns_text(child));
+	static const char not_valid[] = " NOT VALID";
+	char	   *columns = router_columns_text(child);
+	char	   *at;
+
+	while ((at = strstr(columns, not_valid)) != NULL)
+		memmove(at, at + strlen(not_valid), strlen(at + strlen(not_valid)) + 1);
+	return psprintf("%u %u %s", router_relation_owner(child), get_rel_namespace(child), columns);
 }
 
 /* --------------------------------------------------------------------- the swap */
@@ -403,6 +410,21 @@ inherit_statistics(Oid child, Oid copy)
 	CommandCounterIncrement();
 }
 
+/* Who reads on a standby cannot be waited for: if his snapshot is older he has 40001, after a while. */
+static void
+tell_standbys(Relocation *r)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32		epoch = EpochFromFullTransactionId(next);
+	Relation	rel = table_open(r->job.base, NoLock);
+
+	if (r->since > XidFromFullTransactionId(next))
+		epoch--;
+	if (XLogStandbyInfoActive() && RelationNeedsWAL(rel) && TransactionIdIsNormal(r->since))
+		router_log_conflict(rel, FullTransactionIdFromEpochAndXid(epoch, r->since));
+	table_close(rel, NoLock);
+}
+
 /* The copy takes the place of the child, which is locked. */
 static void
 swap(Relocation *r)
@@ -414,6 +436,7 @@ swap(Relocation *r)
 	int			n = 0;
 	ListCell   *lc;
 
+	tell_standbys(r);
 	router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->job.base));
 	if (OidIsValid(r->bridge))
 		router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->bridge));
@@ -432,11 +455,12 @@ swap(Relocation *r)
 }
 
 static void
-moved_meanwhile(Relocation *r)
+moved_meanwhile(Relocation *r, const char *why)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("child %s was moved, changed or dropped meanwhile", r->child_name),
+			 errdetail("%s", why),
 			 errhint("Nothing was done to it. Move it again.")));
 }
 
@@ -452,7 +476,7 @@ copy_child(RouterJob *job)
 		LockRelationOid(job->base, AccessExclusiveLock);
 	LockRelationOid(r->child, job->atomic ? AccessExclusiveLock : r->from_server ? ShareLock : AccessShareLock);
 	if (router_catalog_child(r->child) == NULL || router_is_in_place(r->child, r->place))
-		moved_meanwhile(r);
+		moved_meanwhile(r, "It is no child any more, or where it shall be.");
 	SPI_connect();
 	router_make_copy(r);
 	r->shape = MemoryContextStrdup(job->cxt, shape_of(r->child));
@@ -489,9 +513,10 @@ check_in_step(Relocation *r)
 
 	if (rel)
 		relation_close(rel, NoLock);
-	if (!in_step || router_catalog_child(r->child) == NULL || router_step_copy(r->child) != r->copy ||
-		strcmp(shape_of(r->child), r->shape) != 0)
-		moved_meanwhile(r);
+	if (!in_step || router_catalog_child(r->child) == NULL || router_step_copy(r->child) != r->copy)
+		moved_meanwhile(r, "It is no child any more, or has other rows, or its copy was dropped.");
+	if (strcmp(shape_of(r->child), r->shape) != 0)
+		moved_meanwhile(r, "It has other columns or CHECKs, or another owner or schema.");
 	r->child_name = MemoryContextStrdup(r->job.cxt, router_qualified_name(r->child));
 }
 

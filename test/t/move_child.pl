@@ -193,6 +193,30 @@ foreach my $move ([ 'to a tablespace', 'r slow' ], [ 'to the server', 'f ' ], [ 
 	reset_rows();
 }
 
+# ------------------------------------------------------------------ no key, and TRUNCATE
+{
+	query("CREATE TABLE k (d date, v int, j json); SELECT router.create_route('k', router.by_date('d', 'month'), horizon => '100 years');
+		INSERT INTO k SELECT '2024-01-01', i % 3, '{}' FROM generate_series(1, 9) i");
+	my $rows = q{SELECT string_agg(format('%s %s %s', v, j, n), ', ' ORDER BY v) FROM (SELECT v, j::text, count(*) AS n FROM k GROUP BY 1, 2) s};
+	foreach my $where ('to the server', 'back')
+	{
+		my $work = $where eq 'back' ? 'TRUNCATE k_y2024m01; INSERT INTO k VALUES (\'2024-01-01\', 9, NULL)'
+		  : "DELETE FROM k WHERE ctid IN (SELECT min(ctid) FROM k WHERE v = 0); UPDATE k SET v = 5, j = '[]' WHERE ctid IN (SELECT max(ctid) FROM k WHERE v = 1); INSERT INTO k VALUES ('2024-01-02', 2, '{}'), ('2024-01-01', 2, '{}')";
+		my $gate = session(0);
+		$gate->query("SELECT pg_advisory_lock(hashtext('move_child_swap'))");
+		my $mover = session(0, "SET router.waitpoints = 'move_child_swap'");
+		my $pid = $mover->query('SELECT pg_backend_pid()');
+		$mover->query_until(qr/begun/, "\\echo begun\nCALL router.move_child('k_y2024m01', $moves{$where});\n\\echo ended\n");
+		is_at($pid, $at_swap);
+		my $fails = $where eq 'back' && query('SHOW server_version_num') < 160000;
+		query($work);
+		$gate->quit;
+		end_move($mover);
+		is(query($rows), $where eq 'back' ? '9  1' : '0 {} 2, 1 {} 2, 2 {} 5, 5 [] 1', "$where: rows without a key");
+		is(query("SELECT relkind FROM pg_class WHERE relname = 'k_y2024m01'"), $where eq 'to the server' || $fails ? 'f' : 'r', $fails ? 'a TRUNCATE that was not seen is noticed' : "$where: moved");
+	}
+}
+
 # ------------------------------------------------------------------ SERIALIZABLE
 {
 	query('CREATE TABLE other (x int); INSERT INTO other VALUES (0)');
