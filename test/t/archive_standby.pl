@@ -110,6 +110,31 @@ follow();
 is(scalar(grep { end_query($_) =~ /conflict with recovery/ } @queries[1 .. 3]), 3, 'or cancels him');
 end_query($queries[0]);
 is($standby->safe_psql('postgres', 'SELECT count(*), (SELECT count(*) FROM ONLY bank) FROM bank'), '90|9', 'who comes later sees all');
+
+# router.rotate does not wait for snapshots of a standby: one from before the swap sees each row once all the same
+$standby->safe_psql('postgres', 'ALTER SYSTEM RESET max_standby_streaming_delay; SELECT pg_reload_conf()');
+$primary->safe_psql('postgres', <<'SQL');
+CREATE TABLE swap (id int, d date, PRIMARY KEY (id, d));
+CREATE INDEX ON swap (d);
+INSERT INTO swap SELECT i, '2024-01-01'::date + i FROM generate_series(1, 30) i;
+INSERT INTO swap VALUES (101, '2024-02-01'), (102, '2024-02-02');
+SELECT router.create_route('swap', router.by_date('d', 'month'), hot => '100 years', horizon => '200 years');
+CALL router.archive('swap', cutoff => '2024-01-05');
+SQL
+follow();
+my $flag = $standby->data_dir . '/rotated';
+my $reader = begin_query(
+	"LOAD 'router'", 'BEGIN ISOLATION LEVEL REPEATABLE READ',
+	"DO \$\$ BEGIN WHILE pg_read_file('$flag', 0, 1, true) IS NULL LOOP PERFORM pg_sleep(0.05); END LOOP; END \$\$",
+	map { "SELECT count(*) FROM swap $_" } '', "WHERE d < '2024-01-05'", "WHERE d BETWEEN '2024-01-05' AND '2024-01-31'",
+	"WHERE d >= '2024-02-01'");
+$standby->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ '^DO' AND state = 'active'");
+$primary->safe_psql('postgres', "CALL router.rotate('swap', cutoff => '2024-02-01')");
+is($primary->safe_psql('postgres', 'SELECT count(*) FROM router.loose_def'), 0, 'rotated, and done with it');
+follow();
+append_to_file($flag, 'yes');
+is(end_query($reader), "32\n3\n27\n2", 'a snapshot of the standby from before');
+is($standby->safe_psql('postgres', "SELECT count(*) FROM swap; SELECT count(*) FROM swap WHERE d >= '2024-02-01'"), "32\n2", 'and a new one');
 $standby->stop;
 $primary->stop;
 done_testing();
