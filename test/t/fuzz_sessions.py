@@ -43,6 +43,7 @@ SHAPES = {
     "integer": "router.by_integer('r', 4)",
     "hash": "router.by_hash('r', 3)",
     "default": "router.by_list('r'), default_child => true, on_missing => 'default'",
+    "unique": "router.by_integer('r', 4)",
     "hot": "router.by_date('d', 'month'), hot => '100 years', horizon => '300 years', time_zone => 'UTC'",
     "hot_day": "router.by_date('d', 'day'), hot => '100 years', horizon => '300 years', time_zone => 'UTC', max_new_children => 1000",
     "hot_list": "ARRAY[router.by_date('d', 'year'), router.by_list('r')], hot => '100 years', horizon => '300 years', time_zone => 'UTC'",
@@ -338,6 +339,8 @@ class Round:
             if not early:
                 for table in ("t", "p"):
                     k.execute(rows.replace("%s", table))
+            if self.shape == "unique":
+                k.execute("ALTER TABLE p ADD UNIQUE (id); SELECT router.add_global_key('t', '{id}')")
             for table in ("t", "p"):
                 k.execute(f"""CREATE OR REPLACE FUNCTION bump_{table}(session int, key int) RETURNS bigint LANGUAGE plpgsql AS $$
                     DECLARE n bigint; BEGIN UPDATE {table} SET v = v + 1 WHERE id % {SESSIONS} = session AND r = key; GET DIAGNOSTICS n = ROW_COUNT; RETURN n; END $$""")
@@ -369,7 +372,7 @@ class Round:
 
     def key(self, day):
         return {"month": f"{day}::text", "list_year": f"'{self.r.randrange(14)}', {day}::text", "integer": f"'{self.r.randrange(40)}'", "hash": "'1'",
-                "default": f"'{self.r.randrange(14)}'", "hot": f"{day}::text", "hot_day": f"{day}::text",
+                "default": f"'{self.r.randrange(14)}'", "unique": f"'{self.r.randrange(40)}'", "hot": f"{day}::text", "hot_day": f"{day}::text",
                 "hot_list": f"{day}::text, '{self.r.randrange(14)}'"}[self.shape]
 
     def maintain(self):
