@@ -267,6 +267,15 @@ router_var_is_new(const Var *var)
 #define router_add_vars(root, vars, relids) add_vars_to_targetlist((root), (vars), (relids), false)
 #endif
 
+/* How a base's columns become a child's, for triggers of some columns: from 16 on core finds out by itself. */
+static inline void
+router_set_root_map(ResultRelInfo *child, TupleConversionMap *map)
+{
+#if PG_VERSION_NUM < 160000
+	child->ri_RootToPartitionMap = map;
+#endif
+}
+
 #if PG_VERSION_NUM < 160000
 /* Columns of a base as those of a child; a whole row is all of them. From inherit.c. */
 static inline Bitmapset *

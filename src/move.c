@@ -83,6 +83,8 @@ router_dest_open(EState *estate, Relation rel, TupleDesc source, ResultRelInfo *
 	InitResultRelInfo(dest->rri, rel, 0, root, estate->es_instrument);
 	if (!same_layout(source, RelationGetDescr(rel)))
 		dest->map = convert_tuples_by_name(source, RelationGetDescr(rel));
+	if (root)
+		router_set_root_map(dest->rri, dest->map);
 	if (rel->rd_rel->relhasindex)
 		ExecOpenIndices(dest->rri, speculative);
 	dest->rri->ri_newTupleSlot = table_slot_create(rel, &estate->es_tupleTable);

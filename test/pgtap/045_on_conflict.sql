@@ -1,7 +1,7 @@
 -- INSERT … ON CONFLICT: F3, design 4.1. The library is loaded before (session_preload_libraries or LOAD):
 -- the statement that loads it by its first row has been planned and started by core alone.
 \ir include/helpers.sql
-\set tests 48
+\set tests 51
 SELECT plan(:tests);
 
 CREATE TABLE t (
@@ -174,5 +174,36 @@ SELECT is(:ROW_COUNT, 1, 'and ON CONFLICT again');
 INSERT INTO many VALUES (900, 1, 1), (901, 51, 1), (903, 1, 1) ON CONFLICT DO NOTHING RETURNING id \gset
 SELECT is(:id, 903, 'with RETURNING');
 SELECT is(test.strays('many'), 'none', 'all home');
+
+-- what the statement names are columns of the base, and the children have another layout
+CREATE TABLE lay (gone int, id int, k int, v int, w int, PRIMARY KEY (id, k));
+ALTER TABLE lay DROP COLUMN gone;
+SELECT router.create_route('lay', router.by_integer('k', 10)) \g /dev/null
+CREATE TABLE heard (t text);
+CREATE FUNCTION hear() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO heard VALUES (TG_NAME || OLD.id); RETURN NEW; END $$;
+CREATE TRIGGER v1_ BEFORE UPDATE OF v ON lay FOR EACH ROW EXECUTE FUNCTION hear();
+CREATE TRIGGER v2_ AFTER UPDATE OF v ON lay FOR EACH ROW EXECUTE FUNCTION hear();
+CREATE TRIGGER w1_ BEFORE UPDATE OF w ON lay FOR EACH ROW EXECUTE FUNCTION hear();
+CREATE TRIGGER w2_ AFTER UPDATE OF w ON lay FOR EACH ROW EXECUTE FUNCTION hear();
+INSERT INTO lay VALUES (1, 1, 1, 1), (2, 22, 2, 2);
+:fresh
+INSERT INTO lay VALUES (1, 1, 1, 1), (2, 22, 2, 2) ON CONFLICT (id, k) DO UPDATE SET v = 9;
+SELECT is((SELECT string_agg(t, ' ' ORDER BY t) FROM heard), 'v1_1 v1_2 v2_1 v2_2', 'first statement: triggers of the columns that DO UPDATE sets');
+TRUNCATE heard;
+INSERT INTO lay VALUES (1, 1, 1, 1), (2, 22, 2, 2) ON CONFLICT (id, k) DO UPDATE SET w = 9;
+SELECT is((SELECT string_agg(t, ' ' ORDER BY t) FROM heard), 'w1_1 w1_2 w2_1 w2_2', 'triggers of the columns that DO UPDATE sets');
+ALTER TABLE lay ADD CHECK (v < 100);
+GRANT INSERT, SELECT (id, k) ON lay TO router_t_writer;
+SET ROLE router_t_writer;
+DO $$
+DECLARE d text;
+BEGIN
+	INSERT INTO lay (id, k, v) VALUES (3, 3, 100);
+EXCEPTION WHEN check_violation THEN
+	GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL;
+	PERFORM set_config('test.detail', d, false);
+END $$;
+RESET ROLE;
+SELECT is(current_setting('test.detail'), 'Failing row contains (id, k, v) = (3, 3, 100).', 'details name the columns that were given');
 
 SELECT * FROM finish();
