@@ -1076,6 +1076,22 @@ check_new_constraint(Oid base, const Constraint *constraint)
 	table_close(rel, NoLock);
 }
 
+/* Are columns added, or do they get other types, before a constraint of the same command is read? */
+static bool
+changes_columns(const AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableType subtype = lfirst_node(AlterTableCmd, lc)->subtype;
+
+		if (subtype == AT_AddColumn || subtype == AT_AlterColumnType)
+			return true;
+	}
+	return false;
+}
+
 static void
 guard_alter_table(const AlterTableStmt *stmt)
 {
@@ -1101,7 +1117,10 @@ guard_alter_table(const AlterTableStmt *stmt)
 		else if (!is_base(relid))
 			continue;
 		else if (cmd->subtype == AT_AddConstraint)
-			check_new_constraint(relid, castNode(Constraint, cmd->def));
+		{
+			if (!changes_columns(stmt))
+				check_new_constraint(relid, castNode(Constraint, cmd->def));
+		}
 		else if (cmd->subtype == AT_DropConstraint && stmt->relation->inh)
 			drop_from_children(relid, cmd);
 		else if (cmd->subtype == AT_DropIdentity)

@@ -101,6 +101,7 @@ extern Oid	router_pair_indexes(Oid base, Oid child, List **base_indexes, List **
 extern void router_mirror_drop(const RouterMirror *request, Oid base, Oid child, const RouterDropped *dropped);
 extern void router_mirror_rename(const RouterMirror *request, Oid base, Oid child, const RouterRenamed *renamed);
 extern void router_mirror_alter(const RouterMirror *request, Oid base, Oid child, const char *action);
+extern void router_give_statistics(Oid relid, Oid from, Oid to);
 extern char *router_object_name(const char *base, const char *child, const char *name);
 
 #endif

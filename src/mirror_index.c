@@ -22,6 +22,7 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/index.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_statistic_ext.h"
@@ -685,6 +686,27 @@ statistics_of(Oid relid)
 
 	table_close(rel, NoLock);
 	return oids;
+}
+
+/* The table gets another owner, who is to alter its statistics: core leaves them to the one before. */
+void
+router_give_statistics(Oid relid, Oid from, Oid to)
+{
+	Relation	catalog = table_open(StatisticExtRelationId, RowExclusiveLock);
+	ListCell   *lc;
+
+	foreach(lc, statistics_of(relid))
+	{
+		HeapTuple	tup = SearchSysCacheCopy1(STATEXTOID, ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_statistic_ext form = (Form_pg_statistic_ext) GETSTRUCT(tup);
+
+		if (form->stxowner != from)
+			continue;
+		form->stxowner = to;
+		CatalogTupleUpdate(catalog, &tup->t_self, tup);
+		changeDependencyOnOwner(StatisticExtRelationId, form->oid, to);
+	}
+	table_close(catalog, RowExclusiveLock);
 }
 
 /* "(mcv) ON a, b": what statistics are made of. */

@@ -127,9 +127,10 @@ static int
 sync_owner(const RouterMirror *request, Oid base, Oid child)
 {
 	Oid			owner = router_relation_owner(base);
+	Oid			before = router_relation_owner(child);
 	int			differences = 0;
 
-	if (router_relation_owner(child) == owner)
+	if (before == owner)
 		return 0;
 	differs(request, &differences, child, "owner",
 			psprintf("set the owner to %s", quote_identifier(GetUserNameFromId(owner, false))));
@@ -137,6 +138,7 @@ sync_owner(const RouterMirror *request, Oid base, Oid child)
 		return differences;
 	router_check_owner(child);
 	ATExecChangeOwner(child, owner, true, AccessExclusiveLock);
+	router_give_statistics(child, before, owner);
 	CommandCounterIncrement();
 	return differences;
 }

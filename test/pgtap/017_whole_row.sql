@@ -1,6 +1,6 @@
 -- References to the whole row: what children can have of them, and what is refused.
 \ir include/helpers.sql
-\set tests 42
+\set tests 45
 SELECT plan(:tests);
 
 -- tables that are alike, each with its own function of the row: in SQL, which core inlines, and in PL/pgSQL
@@ -23,6 +23,9 @@ SELECT count(test.outcome(ddl)) FROM shape WHERE at = 'before' \g /dev/null
 SELECT count(test.outcome(format('SELECT router.create_route(%L, router.by_integer(''k'', 10))', tab))) FROM shape WHERE at <> 'before' \g /dev/null
 SELECT count(test.outcome(format('INSERT INTO %I VALUES (1, ''a'')', tab))) FROM shape WHERE at = 'full' \g /dev/null
 SELECT is(left(o, 5), '0A000', tab || ': refused') FROM shape, test.outcome(CASE at WHEN 'before' THEN format('SELECT router.create_route(%L, router.by_integer(''k'', 10))', tab) ELSE ddl END) o;
+SELECT is(test.outcome($$ALTER TABLE check_p_full ADD COLUMN n int DEFAULT 1, ADD CHECK (n > 0), ALTER v TYPE int USING 2, ADD CHECK (v > 0)$$), 'done', 'a CHECK of columns that the same command makes');
+SELECT is(left(test.outcome(format('ALTER TABLE %1$s ADD COLUMN o int, ADD CHECK (%1$s IS NOT NULL)', tab)), 5), code, 'one of the whole row is refused with them')
+  FROM (VALUES ('check_s_empty', '0A000'), ('check_s_full', '42703')) v(tab, code);
 SELECT isnt(test.hint(ddl), NULL, 'with the way out') FROM shape WHERE tab = 'check_s_full';
 SELECT is(test.outcome(format('INSERT INTO %I VALUES (11, ''a'')', tab)), 'done', tab || ': goes on') FROM shape WHERE at <> 'before' AND language = 'sql' AND name IN ('check', 'index');
 

@@ -1,7 +1,7 @@
 -- DDL on a base follows to its children: checklist E, last line. Two levels, and attached children
 -- whose columns stand in another order. test.follow compares catalogs, and asks router.check.
 \ir include/helpers.sql
-\set tests 163
+\set tests 164
 SELECT plan(:tests);
 
 SELECT test.role('router_f_owner'), test.role('router_f_other'), test.role('router_f_reader') \g /dev/null
@@ -233,6 +233,7 @@ DROP PUBLICATION router_f_pub;
 
 -- ------------------------------------------------------------- owner, schema
 SELECT is(test.follow('app.t', $$ALTER TABLE app.t OWNER TO router_f_other$$), 'followed', 'OWNER TO, by a superuser');
+SELECT is(test.follow('app.t', $$ALTER STATISTICS app.st SET STATISTICS 99$$), 'followed', 'ALTER STATISTICS, of the new owner''s children');
 SELECT is((SELECT count(*) FROM router.children JOIN pg_class c ON c.oid = child WHERE relowner = 'router_f_other'::regrole), (SELECT count(*) FROM router.children), 'all children have the new owner');
 SET ROLE router_f_owner;
 ALTER TABLE app.attached SET SCHEMA app2;
