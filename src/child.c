@@ -89,16 +89,12 @@ router_become_user(const RouterAsOwner *saved)
 	SetUserIdAndSecContext(saved->user, saved->context);
 }
 
-/* What is not found while rows move may be there for those who write them. */
 static void
 tell_moving(void *arg)
 {
-	int			code = geterrcode();
-
 	errcontext("moving rows of \"%s\", with search_path set to pg_catalog, pg_temp",
 			   RelationGetRelationName((Relation) arg));
-	if (code == ERRCODE_UNDEFINED_TABLE || code == ERRCODE_UNDEFINED_FUNCTION || code == ERRCODE_UNDEFINED_OBJECT)
-		errhint("Give the function that the table's indexes or constraints call a search_path of its own, with ALTER FUNCTION … SET search_path.");
+	router_hint_at_search_path();
 }
 
 /*

@@ -859,12 +859,36 @@ check_child_owner(Mirror *m)
 						 quote_identifier(GetUserNameFromId(m->base->rd_rel->relowner, false)))));
 }
 
+/* What is not found under the pinned search_path may be there for those who write rows. Of an error callback. */
+void
+router_hint_at_search_path(void)
+{
+	int			code = geterrcode();
+
+	if (code == ERRCODE_UNDEFINED_TABLE || code == ERRCODE_UNDEFINED_FUNCTION || code == ERRCODE_UNDEFINED_OBJECT)
+		errhint("Give the function that the table's indexes or constraints call a search_path of its own, with ALTER FUNCTION … SET search_path.");
+}
+
+static void
+tell_mirroring(void *arg)
+{
+	Mirror	   *m = arg;
+
+	errcontext("giving child %s what \"%s\" has, with search_path set to pg_catalog, pg_temp",
+			   m->name, RelationGetRelationName(m->base));
+	router_hint_at_search_path();
+}
+
 static void
 with_mirror(Mirror *m, void (*part) (Mirror *m, void *arg), void *arg)
 {
+	ErrorContextCallback context = {.callback = tell_mirroring,.arg = m,.previous = error_context_stack};
+
 	if (!m->request->dry_run)
 		check_child_owner(m);
+	error_context_stack = &context;
 	part(m, arg);
+	error_context_stack = context.previous;
 	router_close_mirror(m);
 }
 

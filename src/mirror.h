@@ -87,6 +87,7 @@ extern const char *router_table_word(Oid relid);
 extern void router_put_move_trigger(Oid relid, bool hot);
 extern void router_drop_move_trigger(Oid relid);
 
+extern void router_hint_at_search_path(void);
 extern int	router_mirror(const RouterMirror *request, Oid base, Oid child);
 extern bool router_has_whole_row(Node *expr);
 extern void router_leave_to_base(Oid base, Oid child);

@@ -22,7 +22,7 @@ INSERT INTO movers VALUES
     ('redistribute', 'default', NULL, $$CALL router.redistribute('m')$$),
     ('create_child', 'default', NULL, $$SELECT router.create_child('m', '2024-02-01')$$),
     ('move_child', 'cold', NULL, $$CALL router.move_child('m_y2024m01', tablespace => 'router_passed_checks')$$);
-SELECT plan(10 * 2 + 9);
+SELECT plan(10 * 2 + 13);
 SET client_min_messages = error;
 \set ON_ERROR_STOP 1
 SELECT statement
@@ -80,5 +80,20 @@ SELECT is(test.hint($$SELECT router.archive_now('i', '2024-03-01')$$),
 SELECT throws_matching($$SELECT router.archive_now('i', '2024-03-01')$$, 'shorten', 'what is missing is named');
 ALTER FUNCTION normal SET search_path = app;
 SELECT is(router.archive_now('i', '2024-03-01'), 1::bigint, 'which leads out');
+
+-- so they are where a child gets its indexes, and one in SQL is looked into although there are no rows
+CREATE FUNCTION two(u text) RETURNS text LANGUAGE sql IMMUTABLE SET search_path = app AS $$ SELECT shorten(u) $$;
+CREATE TABLE s (d date, unit text);
+CREATE INDEX ON s (two(unit));
+ALTER FUNCTION two RESET search_path;
+SELECT router.create_route('s', router.by_date('d', 'month')) \g /dev/null
+SELECT throws_ok($$INSERT INTO s VALUES ('2024-01-01', 'kWh')$$, '42883', NULL, 'a new child');
+SELECT is(test.hint($$INSERT INTO s VALUES ('2024-01-01', 'kWh')$$),
+    'Give the function that the table''s indexes or constraints call a search_path of its own, with ALTER FUNCTION … SET search_path.', 'the way out');
+ALTER FUNCTION two SET search_path = app;
+SELECT lives_ok($$INSERT INTO s VALUES ('2024-01-01', 'kWh')$$, 'which leads out');
+ALTER FUNCTION normal RESET search_path;
+SELECT is(test.hint($$CREATE INDEX ON s (normal(unit))$$),
+    'Give the function that the table''s indexes or constraints call a search_path of its own, with ALTER FUNCTION … SET search_path.', 'an index that follows to children with rows');
 DROP TABLESPACE router_passed_checks;
 SELECT * FROM finish();
