@@ -25,7 +25,6 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
-#include "storage/procarray.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
@@ -40,6 +39,7 @@
 
 #include "catalog.h"
 #include "child.h"
+#include "loose.h"
 #include "mirror.h"
 
 /* how often a step that did not get its lock is tried again, and the longest pause between */
@@ -156,23 +156,12 @@ router_job_pause(int tries)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Those who have a snapshot to which a transaction has not happened; InvalidTransactionId: all who are in one. */
-int
-router_job_older(TransactionId xid, VirtualTransactionId **who)
-{
-	int			n;
-
-	*who = GetCurrentVirtualXIDs(xid, TransactionIdIsValid(xid), false,
-								 PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC, &n);
-	return n;
-}
-
 /* Waits for them, to the end of their transactions, as CREATE INDEX CONCURRENTLY does. */
 void
 router_job_wait(TransactionId xid)
 {
 	VirtualTransactionId *older;
-	int			n = router_job_older(xid, &older);
+	int			n = router_older_snapshots(xid, &older);
 
 	for (int i = 0; i < n; i++)
 		(void) VirtualXactLock(older[i], true);

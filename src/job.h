@@ -31,7 +31,6 @@ extern void router_job_end(RouterJob *job);
 extern ErrorData *router_job_try(RouterJob *job, RouterStep step, bool as_owner);
 extern ErrorData *router_job_insist(RouterJob *job, RouterStep step, bool as_owner);
 extern void router_job_pause(int tries);
-extern int	router_job_older(TransactionId xid, VirtualTransactionId **who);
 extern void router_job_wait(TransactionId xid);
 extern char *router_job_name(Oid relid);
 extern void router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, uint64 total);

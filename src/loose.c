@@ -26,12 +26,12 @@
 #include "catalog/indexing.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "catalog_part.h"
-#include "job.h"
 
 enum
 {
@@ -152,6 +152,17 @@ last_swap(Oid base, Oid child)
 	return last;
 }
 
+/* Those who have a snapshot to which a transaction has not happened; InvalidTransactionId: all who are in one. */
+int
+router_older_snapshots(TransactionId xid, VirtualTransactionId **who)
+{
+	int			n;
+
+	*who = GetCurrentVirtualXIDs(xid, TransactionIdIsValid(xid), false,
+								 PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC, &n);
+	return n;
+}
+
 /*
  * Has nobody a snapshot any more from before the swap of a child? wait: for
  * those who have, to the end of their transactions. Who wants it to stay so
@@ -166,7 +177,7 @@ router_loose_wait(Oid base, Oid child, bool wait)
 
 	if (!TransactionIdIsValid(swapped))
 		return true;
-	n = router_job_older(swapped, &older);
+	n = router_older_snapshots(swapped, &older);
 	for (int i = 0; wait && i < n; i++)
 		(void) VirtualXactLock(older[i], true);
 	return n == 0 || wait;

@@ -69,6 +69,7 @@
 #include "utils/syscache.h"
 
 #include "keep.h"
+#include "loose.h"
 #include "mirror.h"
 #include "route.h"
 #include "step.h"
@@ -360,7 +361,7 @@ check_old_snapshots(Relocation *r)
 	TransactionId newest = r->from_server ? InvalidTransactionId : router_newest_write(r);
 
 	if (TransactionIdIsValid(newest) &&
-		(TransactionIdIsCurrentTransactionId(newest) || router_job_older(newest, &older) > 0))
+		(TransactionIdIsCurrentTransactionId(newest) || router_older_snapshots(newest, &older) > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("child \"%s\" was written to by transactions that others may not see as ended", get_rel_name(r->child)),
@@ -547,7 +548,7 @@ is_old_enough(Relocation *r)
 	VirtualTransactionId *older;
 	TransactionId newest = router_newest_write(r);
 
-	if (!TransactionIdIsValid(newest) || router_job_older(newest, &older) == 0)
+	if (!TransactionIdIsValid(newest) || router_older_snapshots(newest, &older) == 0)
 		return true;
 	r->since = newest;
 	return false;
@@ -657,7 +658,7 @@ static void
 wait_for_all(Relocation *r)
 {
 	VirtualTransactionId *others;
-	int			n = router_job_older(InvalidTransactionId, &others);
+	int			n = router_older_snapshots(InvalidTransactionId, &others);
 
 	for (int i = 0; i < n; i++)
 		for (int tries = 1; !VirtualXactLock(others[i], false); tries++)
