@@ -531,7 +531,10 @@ router_bound_condition(StringInfo buf, RouterKey *key, const RouterBound *bound)
 	 */
 	appendStringInfo(buf, bound->with_null ? "(%s IS NOT DISTINCT FROM NULL OR " : "%s IS DISTINCT FROM NULL AND ", column);
 	if (bound->form == ROUTER_BOUND_HASH && key->typid == DATEOID && hash_takes_integer(hash))
-		column = psprintf("(%s OPERATOR(pg_catalog.-) '2000-01-01'::pg_catalog.date)", column);
+		/* the number that the function gets; infinities cannot be subtracted */
+		column = psprintf("CASE WHEN pg_catalog.isfinite(%s) THEN %s OPERATOR(pg_catalog.-) '2000-01-01'::pg_catalog.date "
+						  "WHEN %s OPERATOR(pg_catalog.>) '2000-01-01'::pg_catalog.date THEN 2147483647 "
+						  "ELSE '-2147483648'::pg_catalog.int4 END", column, column, column);
 	if (bound->form == ROUTER_BOUND_RANGE)
 		append_range(buf, key, bound, column);
 	else if (bound->form == ROUTER_BOUND_HASH)

@@ -1,7 +1,7 @@
 -- What each kind of key does with its values: checklist A2-A10, C4, C5, D1-D3, D6,
 -- and hash keys. Text kinds and names are in 020_names.sql.
 \ir include/helpers.sql
-\set tests 92
+\set tests 94
 SELECT plan(:tests);
 
 CREATE TABLE day (id int, d date);
@@ -276,6 +276,14 @@ SELECT is(test.bounds('h_2'), '{2/3}', 'hash: bounds are remainder/modulus');
 INSERT INTO h_text SELECT i, repeat('k', i) FROM generate_series(0, 200) i;
 SELECT is(test.strays('h_text'), 'none', 'hash of text: home');
 SELECT is((SELECT count(*) FROM router.children WHERE base = 'h_text'::regclass), 5::bigint, 'hash of text: five children');
+
+:fresh
+CREATE TABLE h_date (d date, v int);
+SELECT router.create_route('h_date', router.by_hash('d', 3)) \g /dev/null
+INSERT INTO h_date VALUES ('infinity', 0), ('-infinity', 0), ('4713-01-01 BC', 0), ('1999-12-31', 0), ('2000-01-01', 0), ('5874897-12-31', 0), (NULL, 0);
+UPDATE h_date SET v = v + 1;
+SELECT is((SELECT count(*) FROM h_date WHERE v = 1), 7::bigint, 'hash of date: rows pass the CHECK, infinite ones too');
+SELECT is(test.strays('h_date'), 'none', 'hash of date: home');
 
 -- ------------------------------------------------------- levels: C4, D6
 CREATE TABLE temperature (residence_id int, at timestamp, c numeric);
