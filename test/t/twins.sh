@@ -6,7 +6,7 @@
 #
 # A file of twins/ has cases, "-- # name" and its statements; those before the first
 # case make the tables. It runs in the schemas o (ordinary) and r (routed: :routed is
-# true), which are the search_path. TWINS='merge views' runs only these files.
+# true), which are the search_path and :'schema', in both at once.. TWINS='merge views' runs only these files.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)/twins
 out=$(mktemp -d)
@@ -21,7 +21,7 @@ as() { # SCHEMA, psql's arguments: a session whose first statement is the test's
 	shift
 	[ "$schema" = r ] && routed=on
 	PGOPTIONS="-c search_path=$schema,public -c client_min_messages=notice" psql -XA -F '|' -P null='∅' -v VERBOSITY=verbose \
-		-v routed=$routed -v version="$version" "$@" 2>&1
+		-v schema="$schema" -v routed=$routed -v version="$version" "$@" 2>&1
 }
 
 # psql's output, with the rows of a result in an order that does not depend on where they
@@ -83,9 +83,12 @@ for file in "$here"/*.sql; do
 	for i in "${!names[@]}"; do
 		n=$((i + 1))
 		for schema in r o; do
-			as $schema -f "$out/case.$n" | normal >"$out/$schema"
-			as $schema -q -f "$out/contents.sql" | normal >>"$out/$schema"
+			{
+				as $schema -f "$out/case.$n" | normal >"$out/$schema"
+				as $schema -q -f "$out/contents.sql" | normal >>"$out/$schema"
+			} &
 		done
+		wait
 		strays >>"$out/r"
 		if diff -u --label ordinary --label routed "$out/o" "$out/r" >"$out/diff"; then
 			ok 0 "$set_of, first of its session: ${names[i]}"
@@ -107,8 +110,9 @@ for file in "$here"/*.sql; do
 		done >"$out/all.$schema"
 		rm -f "$out/$schema".part.*
 		as $schema -f "$out/all.$schema" | normal |
-			awk -v part="$out/$schema.part." '/^-- # / { close(file); file = part $3; printf "" >file } file { print >file }'
+			awk -v part="$out/$schema.part." '/^-- # / { close(file); file = part $3; printf "" >file } file { print >file }' &
 	done
+	wait
 	broken=
 	for i in "${!names[@]}"; do
 		touch "$out/r.part.$i" "$out/o.part.$i"

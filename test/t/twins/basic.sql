@@ -335,14 +335,14 @@ BEGIN;
 INSERT INTO t (k, txt) VALUES (1001, '2pc'), (5, '2pc');
 UPDATE t SET txt = '2pc u' WHERE k = 7;
 DELETE FROM t WHERE k = 8;
-PREPARE TRANSACTION 'twins';
+PREPARE TRANSACTION :'schema';
 SELECT count(*) FROM t WHERE txt LIKE '2pc%';
-COMMIT PREPARED 'twins';
+COMMIT PREPARED :'schema';
 SELECT k, txt FROM t WHERE txt LIKE '2pc%';
 BEGIN;
 INSERT INTO t (k, txt) VALUES (1011, '2pc r');
-PREPARE TRANSACTION 'twins';
-ROLLBACK PREPARED 'twins';
+PREPARE TRANSACTION :'schema';
+ROLLBACK PREPARED :'schema';
 SELECT k, txt FROM t WHERE txt LIKE '2pc r';
 INSERT INTO t (k, txt) VALUES (1011, '2pc again') RETURNING k;
 -- # types: domain, enum, composite, array, jsonb, range, TOAST

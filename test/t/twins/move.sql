@@ -260,12 +260,12 @@ SELECT count(*), sum(k) FROM t;
 -- # two-phase commit
 BEGIN;
 UPDATE t SET k = 5101 WHERE id IN (20, 21) RETURNING id, k;
-PREPARE TRANSACTION 'twins';
-COMMIT PREPARED 'twins';
+PREPARE TRANSACTION :'schema';
+COMMIT PREPARED :'schema';
 BEGIN;
 UPDATE t SET k = 5201 WHERE id IN (20, 21);
-PREPARE TRANSACTION 'twins';
-ROLLBACK PREPARED 'twins';
+PREPARE TRANSACTION :'schema';
+ROLLBACK PREPARED :'schema';
 SELECT id, k FROM t WHERE id IN (20, 21);
 -- # repeatable read, serializable
 BEGIN ISOLATION LEVEL REPEATABLE READ;
