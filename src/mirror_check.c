@@ -15,7 +15,6 @@
 #include "compat.h"
 #include "mirror_part.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
@@ -84,19 +83,14 @@ read_check(HeapTuple tup)
 static List *
 checks_of(Oid relid)
 {
-	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
+	List	   *rows = router_rows_with(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
+												 Anum_pg_constraint_conrelid, relid);
 	List	   *checks = NIL;
-	ScanKeyData skey;
-	SysScanDesc scan;
-	HeapTuple	tup;
+	ListCell   *lc;
 
-	ScanKeyInit(&skey, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, NULL, 1, &skey);
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
-		if (is_check((Form_pg_constraint) GETSTRUCT(tup)))
-			checks = lappend(checks, read_check(tup));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	foreach(lc, rows)
+		if (is_check((Form_pg_constraint) GETSTRUCT((HeapTuple) lfirst(lc))))
+			checks = lappend(checks, read_check(lfirst(lc)));
 	return checks;
 }
 

@@ -27,8 +27,8 @@
 #include "utils/syscache.h"
 
 /* Copies of the rows of a catalog that have this oid in a column. */
-static List *
-rows_with(Oid catalog, Oid index, AttrNumber attno, Oid oid)
+List *
+router_rows_with(Oid catalog, Oid index, AttrNumber attno, Oid oid)
 {
 	Relation	rel = table_open(catalog, AccessShareLock);
 	List	   *rows = NIL;
@@ -80,11 +80,13 @@ router_constraint_of_child(Oid base, Oid child, Oid constraint)
 static List *
 triggers_of(Oid constraint)
 {
-	List	   *triggers = rows_with(TriggerRelationId, TriggerConstraintIndexId, Anum_pg_trigger_tgconstraint,
-									 constraint);
+	List	   *triggers = router_rows_with(TriggerRelationId, TriggerConstraintIndexId,
+											Anum_pg_trigger_tgconstraint, constraint);
+	List	   *parts = router_rows_with(ConstraintRelationId, ConstraintParentIndexId,
+										 Anum_pg_constraint_conparentid, constraint);
 	ListCell   *lc;
 
-	foreach(lc, rows_with(ConstraintRelationId, ConstraintParentIndexId, Anum_pg_constraint_conparentid, constraint))
+	foreach(lc, parts)
 		triggers = list_concat(triggers, triggers_of(((Form_pg_constraint) GETSTRUCT((HeapTuple) lfirst(lc)))->oid));
 	return triggers;
 }
@@ -149,7 +151,7 @@ router_mirror_constraint_triggers(Mirror *m)
 {
 	ListCell   *lc;
 
-	foreach(lc, rows_with(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid,
+	foreach(lc, router_rows_with(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid,
 						  RelationGetRelid(m->base)))
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT((HeapTuple) lfirst(lc));

@@ -39,6 +39,7 @@ extern void router_mirror_inherited_columns(Mirror *m);
 extern void router_drop_check_like(Mirror *m, HeapTuple dropped, bool cascade);
 extern void router_rename_check_like(Mirror *m, const RouterRenamed *renamed);
 
+extern List *router_rows_with(Oid catalog, Oid index, AttrNumber attno, Oid oid);
 extern void router_mirror_constraint_triggers(Mirror *m);
 
 extern void router_mirror_indexes(Mirror *m);

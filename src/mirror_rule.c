@@ -113,20 +113,18 @@ compare_foreign_keys(const ListCell *a, const ListCell *b)
 static List *
 foreign_keys(Oid relid)
 {
-	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
+	List	   *rows = router_rows_with(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
+												 Anum_pg_constraint_conrelid, relid);
 	List	   *keys = NIL;
-	ScanKeyData skey;
-	SysScanDesc scan;
-	HeapTuple	tup;
+	ListCell   *lc;
 
-	ScanKeyInit(&skey, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, NULL, 1, &skey);
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
-		if (((Form_pg_constraint) GETSTRUCT(tup))->contype == CONSTRAINT_FOREIGN &&
-			!OidIsValid(((Form_pg_constraint) GETSTRUCT(tup))->conparentid))
-			keys = lappend(keys, read_foreign_key(tup));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	foreach(lc, rows)
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT((HeapTuple) lfirst(lc));
+
+		if (form->contype == CONSTRAINT_FOREIGN && !OidIsValid(form->conparentid))
+			keys = lappend(keys, read_foreign_key(lfirst(lc)));
+	}
 	list_sort(keys, compare_foreign_keys);
 	return keys;
 }
