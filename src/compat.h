@@ -35,10 +35,12 @@
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out), false)
 #define router_insert_index_tuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL, false)
+#define router_insert_index_tuples_unchecked(rri, slot, estate) \
+	ExecInsertIndexTuples((rri), (slot), (estate), false, true, NULL, NIL, false)
 typedef TU_UpdateIndexes RouterUpdateIndexes;
-#define router_update_index_tuples(rri, slot, estate, which) \
+#define router_update_index_tuples_unchecked(rri, slot, estate, which) \
 	((which) == TU_None ? NIL : \
-	 ExecInsertIndexTuples((rri), (slot), (estate), true, false, NULL, NIL, (which) == TU_Summarizing))
+	 ExecInsertIndexTuples((rri), (slot), (estate), true, true, NULL, NIL, (which) == TU_Summarizing))
 #define router_define_index(relid, stmt, constr) \
 	DefineIndex((relid), (stmt), InvalidOid, InvalidOid, (constr), -1, false, false, false, false, true)
 #else
@@ -50,9 +52,11 @@ typedef TU_UpdateIndexes RouterUpdateIndexes;
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out))
 #define router_insert_index_tuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL)
+#define router_insert_index_tuples_unchecked(rri, slot, estate) \
+	ExecInsertIndexTuples((rri), (slot), (estate), false, true, NULL, NIL)
 typedef bool RouterUpdateIndexes;
-#define router_update_index_tuples(rri, slot, estate, which) \
-	((which) ? ExecInsertIndexTuples((rri), (slot), (estate), true, false, NULL, NIL) : NIL)
+#define router_update_index_tuples_unchecked(rri, slot, estate, which) \
+	((which) ? ExecInsertIndexTuples((rri), (slot), (estate), true, true, NULL, NIL) : NIL)
 #define router_define_index(relid, stmt, constr) \
 	DefineIndex((relid), (stmt), InvalidOid, InvalidOid, (constr), false, false, false, false, true)
 #endif

@@ -31,6 +31,7 @@
 
 #include "catalog.h"
 #include "relocate.h"
+#include "step.h"
 
 static bool
 may_drop(Oid relid)
@@ -84,6 +85,24 @@ let_go(Oid child, Oid parent)
 		recordDependencyOn(&depender, &referenced, DEPENDENCY_AUTO);
 }
 
+/* A copy that is kept in step with a child goes with it. */
+static void
+take_copy(Oid child)
+{
+	Oid			copy = router_step_copy(child);
+	ObjectAddress depender,
+				referenced;
+
+	if (!OidIsValid(copy))
+		return;
+	LockRelationOid(copy, AccessExclusiveLock);
+	if (router_step_copy(child) != copy)
+		return;
+	ObjectAddressSet(depender, RelationRelationId, copy);
+	ObjectAddressSet(referenced, RelationRelationId, child);
+	recordDependencyOn(&depender, &referenced, DEPENDENCY_AUTO);
+}
+
 /* The children of a base, which is locked, are to go with it, and what an interrupted move_child has left. */
 static void
 take_children(Oid base)
@@ -103,6 +122,7 @@ take_children(Oid base)
 		let_go(child, base);
 		if (OidIsValid(bridge))
 			let_go(child, bridge);
+		take_copy(child);
 	}
 	CommandCounterIncrement();
 }

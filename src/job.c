@@ -94,6 +94,10 @@ run_step(void *arg)
 	(void) set_config_option("deadlock_timeout", DEADLOCK_TIMEOUT, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
 							 0, false);
 	PushActiveSnapshot(GetTransactionSnapshot());
+	if (try->as_owner && get_rel_name(job->base) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table %u was dropped meanwhile", job->base)));
 	/* expressions of indexes and constraints are the owner's, and run as such; an abort undoes it */
 	if (try->as_owner)
 		router_become_owner(&saved, router_relation_owner(job->base),

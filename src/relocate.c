@@ -369,7 +369,10 @@ check_old_snapshots(Relocation *r)
 	r->since = newest;
 }
 
-/* What the copy has to be like. Its rows have passed all CHECKs, whether those of the child are validated or not. */
+/*
+ * What the copy has to be like, and the triggers that keep it in step: disabled and enabled again they are others.
+ * Its rows have passed all CHECKs, whether those of the child are validated or not.
+ */
 static char *
 shape_of(Oid child)
 {
@@ -379,7 +382,9 @@ shape_of(Oid child)
 
 	while ((at = strstr(columns, not_valid)) != NULL)
 		memmove(at, at + strlen(not_valid), strlen(at + strlen(not_valid)) + 1);
-	return psprintf("%u %u %s", router_relation_owner(child), get_rel_namespace(child), columns);
+	return psprintf("%u %u %s %s", router_relation_owner(child), get_rel_namespace(child), columns,
+					router_ask("SELECT string_agg(format('%s %s %s', tgname, tgenabled, xmin), ', ' ORDER BY tgname) FROM pg_trigger"
+							   " WHERE tgrelid = $1 AND tgfoid = 'router.keep_in_step()'::regprocedure", child));
 }
 
 /* --------------------------------------------------------------------- the swap */
@@ -480,7 +485,6 @@ copy_child(RouterJob *job)
 		moved_meanwhile(r, "It is no child any more, or where it shall be.");
 	SPI_connect();
 	router_make_copy(r);
-	r->shape = MemoryContextStrdup(job->cxt, shape_of(r->child));
 	r->index_names = NIL;
 	r->in_step = false;
 	r->snapshot = r->from_server ? NULL : RegisterSnapshot(GetLatestSnapshot());
@@ -493,7 +497,10 @@ copy_child(RouterJob *job)
 	if (job->atomic)
 		check_old_snapshots(r);
 	else
+	{
 		step_in(r, &changes);
+		r->shape = MemoryContextStrdup(job->cxt, shape_of(r->child));
+	}
 	router_end_changes(&changes);
 	if (r->snapshot)
 		UnregisterSnapshot(r->snapshot);
@@ -517,7 +524,7 @@ check_in_step(Relocation *r)
 	if (!in_step || router_catalog_child(r->child) == NULL || router_step_copy(r->child) != r->copy)
 		moved_meanwhile(r, "It is no child any more, or has other rows, or its copy was dropped.");
 	if (strcmp(shape_of(r->child), r->shape) != 0)
-		moved_meanwhile(r, "It has other columns or CHECKs, or another owner or schema.");
+		moved_meanwhile(r, "It has other columns or CHECKs, another owner or schema, or its triggers were disabled.");
 	r->child_name = MemoryContextStrdup(r->job.cxt, router_qualified_name(r->child));
 }
 
@@ -641,8 +648,11 @@ drop_copy(RouterJob *job)
 static ErrorData *
 discard_copy(Relocation *r)
 {
-	ErrorData  *error = router_job_insist(&r->job, step_out, true);
+	ErrorData  *error;
 
+	if (get_rel_name(r->job.base) == NULL)
+		return NULL;			/* DROP TABLE has taken the copy along */
+	error = router_job_insist(&r->job, step_out, true);
 	if (error || get_rel_name(r->copy) == NULL)
 		return error;
 	if (get_rel_relkind(r->copy) == RELKIND_FOREIGN_TABLE)

@@ -12,8 +12,9 @@
  * Events may come in another order than the changes were made in: another AFTER
  * trigger may have changed the row again. So a row is brought to what the table has
  * now, by its key, and not by what the event says. An UPDATE is one of the copy, too:
- * who waits for the row follows it to its new version. Without a key the row is looked
- * for among all, by all columns.
+ * who waits for the row follows it to its new version. Without a key rows are told by all
+ * columns, and the copy is to have as many of a kind as the table. Unique indexes check
+ * nothing, since the copy may have the row that is gone from the table for a moment longer.
  *
  * The copy is known by its name and by pg_class.relrewrite, which nobody but us can
  * set: so nobody can direct writes elsewhere. And logical decoding passes
@@ -208,7 +209,8 @@ is_key(Relation rel, Relation index)
 		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL))
 		return false;
 	for (int i = 0; i < form->indnkeyatts; i++)
-		if (!TupleDescAttr(RelationGetDescr(rel), form->indkey.values[i] - 1)->attnotnull)
+		if (!TupleDescAttr(RelationGetDescr(rel), form->indkey.values[i] - 1)->attnotnull ||
+			!router_not_null_is_valid(RelationGetDescr(rel), form->indkey.values[i] - 1))
 			return false;
 	return true;
 }
@@ -510,7 +512,7 @@ insert_here(RouterTwin *twin, TupleTableSlot *row)
 	row->tts_tableOid = RelationGetRelid(twin->copy);
 	table_tuple_insert(twin->copy, row, GetCurrentCommandId(true), 0, NULL);
 	if (twin->rri->ri_NumIndices > 0)
-		(void) router_insert_index_tuples(twin->rri, row, twin->estate);
+		(void) router_insert_index_tuples_unchecked(twin->rri, row, twin->estate);
 	CommandCounterIncrement();
 }
 
@@ -522,7 +524,7 @@ update_here(RouterTwin *twin, ItemPointer tid, TupleTableSlot *row)
 	row->tts_tableOid = RelationGetRelid(twin->copy);
 	simple_table_tuple_update(twin->copy, tid, row, GetActiveSnapshot(), &indexes);
 	if (twin->rri->ri_NumIndices > 0)
-		(void) router_update_index_tuples(twin->rri, row, twin->estate, indexes);
+		(void) router_update_index_tuples_unchecked(twin->rri, row, twin->estate, indexes);
 	CommandCounterIncrement();
 }
 
@@ -653,6 +655,65 @@ follow_there(RouterTwin *twin, TupleTableSlot *was, TupleTableSlot *is, bool sam
 		insert_there(twin, is);
 }
 
+/* How many rows of a table or its copy are like each of two, NULL: none, by a snapshot? */
+static void
+count_like(RouterTwin *twin, Relation rel, Snapshot snapshot, TupleTableSlot *rows[2], int64 counts[2])
+{
+	TupleDesc	desc = RelationGetDescr(twin->copy);
+	TupleTableSlot *slot = rel == twin->rel ? twin->seen : twin->found;
+	TupleTableSlot *row = rel == twin->rel ? MakeSingleTupleTableSlot(desc, &TTSOpsVirtual) : slot;
+	TableScanDesc scan = table_beginscan(rel, SnapshotAny, 0, NULL);	/* which SERIALIZABLE does not mind */
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!table_tuple_satisfies_snapshot(rel, slot, snapshot))
+			continue;
+		if (row != slot)
+			convert(twin, slot, row);
+		for (int i = 0; i < 2; i++)
+			if (rows[i] && same_values(desc, row, rows[i], NULL, desc->natts))
+				counts[i]++;
+	}
+	table_endscan(scan);
+	ExecClearTuple(slot);
+	if (row != slot)
+		ExecDropSingleTupleTableSlot(row);
+}
+
+/*
+ * Without a key: rows that are alike cannot be told apart, so what counts is how many the table has, by a snapshot
+ * to which other transactions have happened in both or in neither.
+ */
+static void
+follow_by_image(RouterTwin *twin, TupleTableSlot *was, TupleTableSlot *is, bool moved)
+{
+	TupleTableSlot *rows[2] = {was, is};
+	int64		table[2] = {0, 0};
+	int64		copy[2] = {0, 0};
+	int			natts = RelationGetDescr(twin->copy)->natts;
+	bool		alike = was && is && same_values(RelationGetDescr(twin->copy), was, is, NULL, natts);
+	ItemPointerData tid;
+	Snapshot	snapshot;
+	bool		less;
+	bool		more;
+
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	count_like(twin, twin->rel, snapshot, rows, table);
+	count_like(twin, twin->copy, snapshot, rows, copy);
+	UnregisterSnapshot(snapshot);
+	/* a row that is written as it was is so in the copy, for those who wait for it */
+	less = was && (copy[0] > table[0] || (alike && copy[0] == table[0])) && find(twin, was, &tid);
+	more = is && (copy[1] < table[1] || (alike && less));
+	if (less && more)
+		update_here(twin, &tid, is);
+	else if (less)
+		delete_here(twin, &tid, moved || is != NULL);
+	else if (more)
+		insert_here(twin, is);
+}
+
 /* Brings the copy to what the table has now of a row that was changed: old and new are its versions, or NULL. */
 static void
 follow(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new)
@@ -662,6 +723,11 @@ follow(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new)
 	TupleTableSlot *is = NULL;
 	bool		same_key;
 
+	if (key->n == 0 && !twin->foreign && twin->rel->rd_rel->relkind == RELKIND_RELATION)
+	{
+		follow_by_image(twin, was, new ? convert(twin, new, twin->new) : NULL, was && went_home(old));
+		return;
+	}
 	if (new != NULL && is_live(twin, new))
 		is = convert(twin, new, twin->new);
 	same_key = was && is &&
