@@ -6,7 +6,7 @@
 #
 # A file of twins/ has cases, "-- # name" and its statements; those before the first
 # case make the tables. It runs in the schemas o (ordinary) and r (routed: :routed is
-# true), which are the search_path and :'schema', in both at once.. TWINS='merge views' runs only these files.
+# true), which are the search_path and :'schema', in both at once. TWINS='merge views' runs only these files.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)/twins
 out=$(mktemp -d)
