@@ -34,6 +34,8 @@ sub crash_and_start
 {
 	my ($node, @clients) = @_;
 	my $postmaster = $node->{_pid};
+	kill 'STOP', $postmaster;	# no child is made any more
+	sleep 0.01 until ((_stat($postmaster))[0] // 'Z') =~ /[TZ]/;
 	my @children = _children($postmaster);
 	die 'no children of the server found' unless @children;
 	kill 'KILL', $postmaster, @children;
