@@ -189,13 +189,48 @@ wait_alone(const RouterLock *lock, TimestampTz start)
 	(void) wait_for(&wait);
 }
 
+/*
+ * A lock that nobody holds against us, but somebody waits for who has to wait for us, since this transaction has
+ * another lock on the table: core lets us go ahead of him, at once. Two who wait for each other's turn never would.
+ */
+static bool
+go_ahead(const RouterLock *lock)
+{
+	Wait		wait = {lock, 1};
+	bool		has_another = false;
+	ErrorData  *error;
+	LOCKTAG		tag;
+	int			n;
+
+	if (!OidIsValid(lock->relid))
+		return false;
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, lock->relid);
+	for (LOCKMODE mode = AccessShareLock; mode <= MaxLockMode; mode++)
+		has_another |= router_lock_is_held(&tag, mode);
+	if (!has_another)
+		return false;
+	pfree(GetLockConflicts(&tag, lock->mode, &n));
+	if (n > 0)
+		return false;
+	error = router_attempt(wait_for, &wait);
+	if (error && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE && error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+		ReThrowError(error);
+	return error == NULL;
+}
+
+static bool
+take_if_free(const RouterLock *lock)
+{
+	return act(lock, TAKE_IF_FREE) || go_ahead(lock);
+}
+
 /* Takes a lock as soon as it is free, with others in hand; false: not within so many milliseconds. */
 static bool
 take_within(const RouterLock *lock, int patience, TimestampTz start)
 {
 	TimestampTz since = GetCurrentTimestamp();
 
-	for (long pause = 1; !act(lock, TAKE_IF_FREE); pause = Min(2 * pause, MAX_PAUSE_MS))
+	for (long pause = 1; !take_if_free(lock); pause = Min(2 * pause, MAX_PAUSE_MS))
 	{
 		if (TimestampDifferenceExceeds(since, GetCurrentTimestamp(), patience))
 			return false;
@@ -249,7 +284,7 @@ take_others(List *wanted, List **held, int patience, TimestampTz start)
 		if (holds(*held, lock))
 			continue;
 		if (!(*held && !holds_later(*held, wanted, foreach_current_index(lc)) ? take_within(lock, patience, start) :
-			  act(lock, TAKE_IF_FREE)))
+			  take_if_free(lock)))
 			return lock;
 		*held = lappend(*held, lock);
 	}
