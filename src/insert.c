@@ -289,7 +289,8 @@ fire_before_triggers(Wear *wear, TupleTableSlot *slot)
 
 /*
  * Could other nodes of the statement, which take turns with this one, tell whether its rows are there yet? Those that
- * write to the same base could, by conflicts, and whatever looks into tables.
+ * write to the same base could, by conflicts, and whatever looks into tables. One without RETURNING feeds no other: it
+ * runs from its first row to the last before this one or after it, which has none either.
  */
 static bool
 others_look(Wear *wear)
@@ -304,7 +305,7 @@ others_look(Wear *wear)
 		TriggerDesc *triggers = rri->ri_TrigDesc;
 		ModifyTable *plan = rri == wear->worn ? NULL : router_target_plan(estate, rri);
 
-		if (plan == NULL)
+		if (plan == NULL || plan->returningLists == NIL)
 			continue;
 		if (plan->operation != CMD_DELETE && RelationGetRelid(root->ri_RelationDesc) == wear->homes.base)
 			return true;

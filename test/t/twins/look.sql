@@ -82,3 +82,6 @@ INSERT INTO part SELECT 100 + i % 35, i % 40 FROM generate_series(1, 60) i;
 WITH o AS (INSERT INTO other SELECT i FROM generate_series(1, 30) i RETURNING id) INSERT INTO two SELECT id, id FROM o;
 WITH o AS (INSERT INTO two SELECT CASE WHEN i < 20 THEN i ELSE i - 10 END + 100, 5 FROM generate_series(1, 30) i ON CONFLICT DO NOTHING RETURNING id) INSERT INTO two SELECT id + 10, 5 FROM o WHERE id > 109;
 WITH o AS (DELETE FROM two WHERE id < 31 RETURNING id) INSERT INTO two SELECT id + 1000, id FROM o;
+WITH o AS (INSERT INTO other SELECT i FROM generate_series(1, 12) i) INSERT INTO two SELECT i + 2000, i FROM generate_series(1, 30) i;
+WITH o AS (INSERT INTO two SELECT i + 3000, i FROM generate_series(1, 30) i), p AS (INSERT INTO other VALUES (1)) INSERT INTO two SELECT i + 4000, i FROM generate_series(1, 30) i;
+WITH o AS (INSERT INTO two SELECT i + 3990, i + 30 FROM generate_series(1, 30) i) INSERT INTO two SELECT i + 4000, i + 20 FROM generate_series(1, 30) i;
