@@ -536,7 +536,7 @@ build_route(Oid base, Oid *parent)
 	Parts		parts = {.relid = base,.cxt = cxt};
 	RouterConfig *config;
 	bool		exists = router_catalog_exists();
-	Relation	rel = exists && router_catalog_route(base) ? try_table_open(base, AccessShareLock) : NULL;
+	Relation	rel = exists && router_catalog_is_base(base) ? try_table_open(base, AccessShareLock) : NULL;
 
 	/* not before it is locked: who was waited for may have changed it */
 	if (exists)

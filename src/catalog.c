@@ -505,6 +505,19 @@ read_route(void *arg)
 	result->config = config && config->nkeys > 0 ? config : NULL;
 }
 
+/* Has a table a route? To be asked before it is locked; after that it may have none. */
+bool
+router_catalog_is_base(Oid relid)
+{
+	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, relid);
+	bool		found = HeapTupleIsValid(router_catalog_next(scan));
+
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
 /* The route of a base, its keys not yet resolved, or NULL. */
 RouterConfig *
 router_catalog_route(Oid base)
