@@ -7,6 +7,8 @@ MODULE_big = router
 OBJS       = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 DATA_built = router--1.0.sql
 PGFILEDESC = "router - routed tables"
+# What the files of router call of each other is bound here, and not looked up by name when a session loads it.
+SHLIB_LINK = $(if $(filter linux,$(PORTNAME)),-Xlinker -Bsymbolic)
 
 PG_CONFIG ?= pg_config
 PGXS      := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
