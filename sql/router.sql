@@ -90,6 +90,16 @@ CREATE INDEX loose_def_base_idx ON router.loose_def (base);
 COMMENT ON INDEX router.loose_def_base_idx IS 'the children of a base that were swapped';
 COMMENT ON TABLE router.loose_def IS 'the children that were rotated, as long as somebody may have a snapshot from before; not dumped';
 
+-- no unique index: a transaction may give a base several children
+CREATE TABLE router.grown_def (
+    base    regclass NOT NULL,
+    version bigint   NOT NULL,       -- one more for each transaction that gave the base children
+    child   regclass NOT NULL        -- one of those that the last of them gave it
+);
+CREATE INDEX grown_def_base_idx ON router.grown_def (base);
+COMMENT ON INDEX router.grown_def_base_idx IS 'the version of a base';
+COMMENT ON TABLE router.grown_def IS 'which version of its children each routed table has, and which came with it; not dumped';
+
 CREATE TABLE router.global_key_def (
     base      regclass NOT NULL,
     key_table regclass NOT NULL PRIMARY KEY,
@@ -164,7 +174,7 @@ SELECT pg_catalog.pg_extension_config_dump('router.seal_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.unsealed_def', '');
 
 GRANT SELECT ON router.route_def, router.key_def, router.child_def, router.global_key_def, router.reach_def,
-    router.seal_def, router.unsealed_def, router.loose_def TO PUBLIC;
+    router.seal_def, router.unsealed_def, router.loose_def, router.grown_def TO PUBLIC;
 
 CREATE FUNCTION router.config_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_config_changed';

@@ -28,10 +28,11 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "growth.h"
 #include "loose.h"
 #include "stored.h"
 
-/* How well the marks of a hot route (watermark, pending, reach) are known. */
+/* How well the marks of a hot route (watermark, pending, reach) are known, or the version of a route's children. */
 typedef enum Marks
 {
 	MARKS_OLD,					/* to be read again */
@@ -46,13 +47,17 @@ struct RouterEntry
 	bool		valid;
 	bool		current;		/* valid, and its marks are not old */
 	Marks		marks;
+	Marks		growth;
 	RouterRoute *route;			/* NULL: not a routed table */
 	Oid			parent;			/* of a child: its base */
 };
 
 static HTAB *entries = NULL;
 static uint64 generations = 0;
-static Oid	marks_id = InvalidOid;	/* router_catalog_marks_id, once there is a hot route */
+static Oid	marks_id = InvalidOid;	/* router_catalog_marks_id, once there is a route */
+static Oid	growth_id = InvalidOid;	/* router_growth_id */
+static Oid	last_settled = InvalidOid;	/* a base of which it is settled that its children have this version */
+static uint64 last_version;
 
 /* ------------------------------------------------------------- building */
 
@@ -503,6 +508,7 @@ typedef struct Parts
 	List	   *seals;
 	List	   *global_keys;	/* in cxt, as are these */
 	List	   *loose;
+	uint64		version;
 } Parts;
 
 static void
@@ -518,6 +524,7 @@ read_parts(void *arg)
 		return;
 	}
 	parts->children = router_catalog_children(parts->relid);
+	parts->version = router_growth_version(parts->relid, NULL);
 	parts->seals = router_catalog_seals(parts->relid);
 	old = MemoryContextSwitchTo(parts->cxt);
 	parts->global_keys = router_catalog_global_keys(parts->relid);
@@ -555,7 +562,9 @@ build_route(Oid base, Oid *parent)
 		for (int i = 0; i < config->nkeys; i++)
 			router_key_resolve(&route->config.keys[i], rel, config->time_zone);
 		route->hot_level = config->hot ? router_hot_level(config) : -1;
+		route->version = parts.version;
 		marks_id = router_catalog_marks_id();
+		growth_id = router_growth_id();
 		set_marks(route, config);
 		route->global_keys = parts.global_keys;
 		name_global_keys(base, route->global_keys);
@@ -585,19 +594,25 @@ invalidate(Datum arg, Oid relid)
 	RouterEntry *entry;
 	HASH_SEQ_STATUS status;
 
+	last_settled = InvalidOid;
 	if (OidIsValid(relid))
 	{
 		entry = hash_search(entries, &relid, HASH_FIND, NULL);
 		if (entry)
+		{
 			entry->valid = entry->current = false;
-		if (relid != marks_id)
+			entry->growth = MARKS_OLD;
+		}
+		if (relid != marks_id && relid != growth_id)
 			return;
 	}
 	hash_seq_init(&status, entries);
 	while ((entry = hash_seq_search(&status)) != NULL)
 	{
 		entry->valid &= OidIsValid(relid);
-		if (!entry->valid || (entry->route && entry->route->hot_level >= 0))
+		if (!entry->valid || relid == growth_id)
+			entry->growth = MARKS_OLD;
+		if (!entry->valid || (relid == marks_id && entry->route && entry->route->hot_level >= 0))
 		{
 			entry->current = false;
 			entry->marks = MARKS_OLD;
@@ -628,7 +643,7 @@ router_cache_entry(Oid base)
 	if (!found)
 	{
 		entry->valid = entry->current = false;
-		entry->marks = MARKS_OLD;
+		entry->marks = entry->growth = MARKS_OLD;
 		entry->route = NULL;
 		entry->parent = InvalidOid;
 	}
@@ -679,6 +694,7 @@ router_cache_route(RouterEntry *entry)
 		/* cleared again by what happens meanwhile */
 		entry->valid = entry->current = true;
 		entry->marks = MARKS_UNSETTLED;
+		entry->growth = MARKS_OLD;
 		PG_TRY();
 		{
 			if (marks_only)
@@ -837,6 +853,48 @@ router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int6
 	return hot;
 }
 
+/* Makes certain that the children in the cache are those of the catalog, unless somebody is about to add some. */
+static void
+settle_growth(RouterEntry *entry)
+{
+	bool		settled;
+
+	entry->growth = MARKS_SETTLING; /* undone by what happens meanwhile */
+	settled = router_growth_is_settled(entry->base);
+	if (settled)
+		settled = router_growth_version(entry->base, NULL) == entry->route->version;
+	if (entry->growth == MARKS_SETTLING)
+		entry->growth = settled ? MARKS_SETTLED : MARKS_UNSETTLED;
+}
+
+/*
+ * May a snapshot see rows in children that came after this version of a route?
+ * The catalog need not be read if there is no later version, and nobody was
+ * about to make one: see router_cache_marks. Invalidations were accepted after
+ * the snapshot was taken.
+ */
+bool
+router_cache_has_grown(Oid base, Snapshot snapshot, uint64 version)
+{
+	RouterEntry *entry;
+
+	if (likely(base == last_settled && version == last_version && !snapshot->takenDuringRecovery))
+		return false;
+	entry = router_cache_entry(base);
+	if (!snapshot->takenDuringRecovery && entry->valid && entry->route && entry->route->version == version)
+	{
+		if (entry->growth != MARKS_SETTLED)
+			settle_growth(entry);
+		if (entry->growth == MARKS_SETTLED)
+		{
+			last_settled = base;
+			last_version = version;
+			return false;
+		}
+	}
+	return router_growth_matters(base, snapshot, version);
+}
+
 /*
  * Adds a child that this session just created to the route it looked at, known
  * by its generation. The caller has held ShareUpdateExclusiveLock on the base
@@ -848,7 +906,7 @@ router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int6
  * An abort invalidates again.
  */
 void
-router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds)
+router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds, uint64 version)
 {
 	MemoryContext old;
 
@@ -859,13 +917,14 @@ router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterB
 	}
 	entry->valid = entry->current = false;	/* stays so on error */
 	entry->route->strays_known = false;
+	entry->route->version = version;
 	old = MemoryContextSwitchTo(entry->route->cxt);
 	add_child(entry->route, child, bounds);
 	sort_node(&entry->route->root);
 	MemoryContextSwitchTo(old);
 	entry->valid = true;
 	entry->current = entry->route->hot_level < 0;	/* the marks are read again */
-	entry->marks = MARKS_OLD;
+	entry->marks = entry->growth = MARKS_OLD;
 }
 
 /* ------------------------------------------------------------------- search */

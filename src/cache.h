@@ -79,6 +79,7 @@ typedef struct RouterRoute
 {
 	MemoryContext cxt;
 	uint64		generation;		/* of the building; never the same twice in a session */
+	uint64		version;		/* of its children: see growth.c */
 	RouterConfig config;
 	RouterNode	root;
 	Oid			default_child;
@@ -121,6 +122,7 @@ extern RouterEntry *router_cache_entry(Oid base);
 extern RouterRoute *router_cache_route(RouterEntry *entry);
 extern Oid	router_cache_base(Oid relid);
 extern bool router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int64 *reach);
+extern bool router_cache_has_grown(Oid base, Snapshot snapshot, uint64 version);
 extern bool router_cache_is_current(const RouterEntry *entry);
 extern void router_cache_forget(RouterEntry *entry);
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
@@ -133,6 +135,7 @@ extern int	router_hot_level(const RouterConfig *config);
 extern void router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi);
 extern void router_route_leave_out(RouterKey *key, const RouterNode *node, RouterBound *bound);
 extern void router_route_split(const RouterNode *node, uint64 hash, RouterBound *bound);
-extern void router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds);
+extern void router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds,
+								   uint64 version);
 
 #endif

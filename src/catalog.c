@@ -53,8 +53,9 @@
 #include "utils/timestamp.h"
 
 #include "catalog_part.h"
-#include "waitpoint.h"
+#include "growth.h"
 #include "loose.h"
+#include "waitpoint.h"
 
 enum
 {
@@ -236,25 +237,35 @@ router_catalog_read_at_once(void (*read) (void *arg), void *arg)
 		UnregisterSnapshot(snapshot);
 }
 
+/* snapshot NULL: what is committed now */
 static SysScanDesc
-begin_scan(Relation rel, const char *index, int nkeys, ScanKey keys)
+begin_scan(Relation rel, const char *index, int nkeys, ScanKey keys, Snapshot snapshot)
 {
 	SysScanDesc scan = systable_beginscan(rel, index ? router_catalog_relid(index) : InvalidOid, index != NULL,
 										  SnapshotAny, nkeys, keys);
 
+	if (snapshot == NULL)
+		snapshot = shared_snapshot ? shared_snapshot : GetCatalogSnapshot(RelationGetRelid(rel));
 	/* systable_endscan lets go of it */
-	scan->snapshot = RegisterSnapshot(shared_snapshot ? shared_snapshot : GetCatalogSnapshot(RelationGetRelid(rel)));
+	scan->snapshot = RegisterSnapshot(snapshot);
 	return scan;
+}
+
+/* As the next one, but for the rows that a snapshot sees. */
+SysScanDesc
+router_catalog_scan_at(Relation rel, const char *index, AttrNumber attno, Oid relid, Snapshot snapshot)
+{
+	ScanKeyData skey;
+
+	ScanKeyInit(&skey, attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	return begin_scan(rel, index, 1, &skey, snapshot);
 }
 
 /* A scan for rows whose regclass column attno is relid, in index order if there is one; for router_catalog_next. */
 SysScanDesc
 router_catalog_scan(Relation rel, const char *index, AttrNumber attno, Oid relid)
 {
-	ScanKeyData skey;
-
-	ScanKeyInit(&skey, attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	return begin_scan(rel, index, 1, &skey);
+	return router_catalog_scan_at(rel, index, attno, relid, NULL);
 }
 
 /* The next row, or NULL. */
@@ -276,7 +287,7 @@ List *
 router_catalog_bases(void)
 {
 	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
-	SysScanDesc scan = begin_scan(rel, NULL, 0, NULL);
+	SysScanDesc scan = begin_scan(rel, NULL, 0, NULL, NULL);
 	List	   *bases = NIL;
 	HeapTuple	tup;
 	bool		isnull;
@@ -448,7 +459,7 @@ read_reach(Oid base, Snapshot snapshot)
 	}
 	ScanKeyInit(&key, REACH_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
 	scan = snapshot ? systable_beginscan(rel, router_catalog_relid("reach_def_pkey"), true, snapshot, 1, &key) :
-		begin_scan(rel, "reach_def_pkey", 1, &key);
+		begin_scan(rel, "reach_def_pkey", 1, &key, NULL);
 	tup = snapshot ? systable_getnext(scan) : router_catalog_next(scan);
 	if (HeapTupleIsValid(tup))
 		reach = get_text(tup, REACH_REACH, RelationGetDescr(rel));
@@ -630,19 +641,19 @@ router_catalog_marks_id(void)
 }
 
 /*
- * Others hear of a change of marks when it can be seen already. So they are told
- * as soon as it is made that there is one, and look into the catalog until it is
- * settled: see router_cache_marks.
+ * Others hear of a change (of marks, for instance) when it can be seen already.
+ * So they are told as soon as it is made that there is one, and look into the
+ * catalog until it is settled: see router_cache_marks. id: what stands for it.
  */
-static void
-forewarn(void)
+void
+router_catalog_forewarn(Oid id)
 {
 	SharedInvalidationMessage message;
 
 	memset(&message, 0, sizeof(message));
 	message.rc.id = SHAREDINVALRELCACHE_ID;
 	message.rc.dbId = MyDatabaseId;
-	message.rc.relId = router_catalog_marks_id();
+	message.rc.relId = id;
 	SendSharedInvalidMessages(&message, 1);
 }
 
@@ -717,7 +728,7 @@ router_catalog_put_route(const RouterConfig *config)
 		for (int i = 0; i < config->nkeys; i++)
 			insert_key(config->base, i + 1, &config->keys[i]);
 	}
-	forewarn();
+	router_catalog_forewarn(router_catalog_marks_id());
 	CacheInvalidateRelcacheByRelid(config->base);
 }
 
@@ -743,7 +754,7 @@ router_catalog_put_watermark(Oid base, const char *watermark, const char *pendin
 	CatalogTupleUpdate(rel, &tup->t_self, tup);
 	systable_endscan(scan);
 	table_close(rel, NoLock);
-	forewarn();
+	router_catalog_forewarn(router_catalog_marks_id());
 	CacheInvalidateRelcacheByRelid(back ? base : router_catalog_marks_id());
 	CommandCounterIncrement();
 }
@@ -762,7 +773,7 @@ router_catalog_put_reach(Oid base, const char *reach)
 		values[REACH_REACH - 1] = CStringGetTextDatum(reach);
 		router_catalog_insert("reach_def", values, nulls);
 	}
-	forewarn();
+	router_catalog_forewarn(router_catalog_marks_id());
 	router_catalog_invalidate(base);
 }
 
@@ -815,8 +826,9 @@ router_catalog_remove_route(Oid base)
 	router_catalog_delete("reach_def", "reach_def_pkey", REACH_BASE, base);
 	router_catalog_remove_upkeep(base);
 	sweep_progress(base, true);
+	router_growth_remove(base);
 	if (router_catalog_exists())
-		forewarn();
+		router_catalog_forewarn(router_catalog_marks_id());
 	router_catalog_invalidate(base);
 }
 
@@ -1217,8 +1229,8 @@ refill_global_key(HeapTuple tup, TupleDesc desc)
 
 /*
  * BEFORE ROW trigger on some of the tables: what pg_restore or a superuser writes
- * there takes effect. AFTER ROW on those with marks: forewarn comes after the
- * change.
+ * there takes effect. AFTER ROW on those with marks: the forewarning comes after
+ * the change.
  */
 Datum
 router_config_changed(PG_FUNCTION_ARGS)
@@ -1245,7 +1257,7 @@ router_config_changed(PG_FUNCTION_ARGS)
 		router_catalog_invalidate(base);
 	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
 	{
-		forewarn();
+		router_catalog_forewarn(router_catalog_marks_id());
 		return PointerGetDatum(NULL);
 	}
 	if (is_child)

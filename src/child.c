@@ -49,6 +49,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "growth.h"
 #include "keep.h"
 #include "mirror.h"
 #include "move.h"
@@ -586,19 +587,28 @@ check_schema(Relation base)
 					 quote_identifier(GetUserNameFromId(base->rd_rel->relowner, false)))));
 }
 
-/* Enters a child in the catalog and in this session's cache. Creation locks are held, settings pinned. */
+/* Enters a child in the catalog and in this session's cache, whose route had this generation. */
+static void
+register_child(RouterEntry *entry, uint64 generation, Oid base, Oid child, RouterBound **bounds, char **texts,
+			   int nkeys)
+{
+	uint64		version = router_growth_add(base, child);
+
+	router_catalog_add_child(child, base, texts, nkeys);
+	router_cache_add_child(entry, generation, child, bounds, version);
+}
+
+/* The same for a table that is there. Creation locks are held, settings pinned. */
 void
 router_register_child(RouterEntry *entry, Oid child, RouterBound **bounds)
 {
 	RouterRoute *route = router_route_locked(entry);
-	uint64		generation = route->generation;
 	int			nkeys = route->config.nkeys;
 	char	   *texts[ROUTER_MAX_LEVELS];
 
 	for (int i = 0; i < nkeys; i++)
 		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
-	router_catalog_add_child(child, route->config.base, texts, nkeys);
-	router_cache_add_child(entry, generation, child, bounds);
+	register_child(entry, route->generation, route->config.base, child, bounds, texts, nkeys);
 }
 
 /* The command that event triggers are being told of; or NULL. */
@@ -706,8 +716,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	PG_TRY();
 	{
 		child = make_child(base, name, create);
-		router_catalog_add_child(child, RelationGetRelid(base), texts, nkeys);
-		router_cache_add_child(entry, generation, child, bounds);
+		register_child(entry, generation, RelationGetRelid(base), child, bounds, texts, nkeys);
 		if (observed)
 			tell_event_triggers(RelationGetNamespace(base), name);
 	}

@@ -76,6 +76,13 @@ typedef bool RouterUpdateIndexes;
 #define router_backend_status(i) pgstat_fetch_stat_local_beentry(i)
 #endif
 
+/* acquires without waiting, and gives what this session knows of the lock */
+#if PG_VERSION_NUM >= 180000
+#define router_lock_locally(tag, mode, local) LockAcquireExtended((tag), (mode), false, true, false, (local), false)
+#else
+#define router_lock_locally(tag, mode, local) LockAcquireExtended((tag), (mode), false, true, false, (local))
+#endif
+
 /* the statistics of a table and of the whole below it, but not of each child by itself */
 #if PG_VERSION_NUM >= 180000
 #define ROUTER_ANALYZE_PARENT "ANALYZE ONLY"

@@ -28,6 +28,8 @@
 #include "compat.h"
 #include "prune.h"
 
+#include <math.h>
+
 #include "access/relation.h"
 #include "access/parallel.h"
 #include "access/sysattr.h"
@@ -52,6 +54,7 @@
 #include "parser/parsetree.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -65,9 +68,10 @@
 #include "utils/timestamp.h"
 
 #include "action.h"
+#include "estimate.h"
+#include "growth.h"
 #include "loose.h"
 #include "param.h"
-#include "estimate.h"
 #include "qual.h"
 #include "scan.h"
 #include "serial.h"
@@ -100,6 +104,7 @@ typedef struct Grounds
 {
 	int64		newest;			/* hot routes: no row that is asked for is newer */
 	bool		clock;			/* the time did not fall far behind that of planning */
+	uint64		version;		/* of the children among which was chosen */
 } Grounds;
 
 /* How far from zero the value may be that a left out base notes: a double tells each from the next. */
@@ -120,6 +125,7 @@ static Index expanded;
 static int	nexpanded;			/* its children in the plan */
 static bool leaves_out = false; /* there is something for router_prune_verify */
 static int	last_left_out = 0;	/* no plan of this session has such an entry further down its range table */
+static TimestampTz last_transaction = DT_NOBEGIN;	/* in which a plan was verified */
 static TimestampTz latest_clock = DT_NOBEGIN;	/* the latest time that a plan of this session rests on */
 static bool exclusion_off = false;	/* constraint_exclusion is off, and was "partition" */
 static bool exclusion_stays = false;	/* the statement has other inheritance trees, or UNION ALL */
@@ -461,6 +467,7 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, Groun
 	route = router_cache_route_and_strays(entry);
 	if (route == NULL)
 		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
+	grounds->version = route->version;
 	if (route->strays != NIL)
 		resume_exclusion();
 	if (route->generation != generation)
@@ -563,8 +570,8 @@ add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, O
 	return heirs;
 }
 
-/* First call: hold the table back. */
-static void
+/* First call: hold the table back. False: core expands it. */
+static bool
 hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 {
 	RangeTblEntry *rte = root->simple_rte_array[rel->relid];
@@ -575,14 +582,14 @@ hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 
 	if (rte->rtekind != RTE_RELATION || !rte->inh || rte->relkind != RELKIND_RELATION || rte->tablesample ||
 		rte->lateral || root->parse->jointree == NULL)
-		return;
+		return false;
 	route = router_cache_route(router_cache_entry(relid));
 	holds_none = route && route->hot_level < 0;
 	if (route == NULL)
 	{
 		resume_exclusion();		/* another inheritance tree */
 		if (!TAKE_ALL)
-			return;
+			return false;
 	}
 	else
 	{
@@ -606,6 +613,7 @@ hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 	table_close(base, NoLock);
 	held = lcons(table, held);
 	rte->rtekind = RTE_SUBQUERY;
+	return true;
 }
 
 static void
@@ -622,6 +630,24 @@ note_newest(RangeTblEntry *rte, int64 newest)
 {
 	rte->self_reference = rte->funcordinality = true;
 	rte->enrtuples = (double) Max(newest, -NOTABLE_AGE);
+}
+
+/*
+ * For router_prune_verify: which children of a base the plan knows. In the entry
+ * of the base itself, whose inh core copies to no child; below zero, where it
+ * does not say that there are children.
+ */
+static void
+note_version(RangeTblEntry *rte, uint64 version)
+{
+	rte->enrtuples = rte->inh ? (double) version + 1 : -(double) version - 1;
+	leaves_out = true;
+}
+
+static bool
+has_version(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && (rte->inh ? rte->enrtuples > 0 : rte->enrtuples < 0) && !rte->self_reference;
 }
 
 /* Are all rows of a hot base newer than this one, for the snapshot at hand and those to come? */
@@ -673,7 +699,11 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	route = router_cache_route(entry);
 	hot = route && route->hot_level >= 0;
 	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL || !hot)
+	{
 		children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo, table->rte->rellockmode, &grounds);
+		if (route)
+			note_version(table->rte, grounds.version);
+	}
 	else
 		check_read_hot(entry, table->rte->relid);
 	if (table->empty)
@@ -743,6 +773,50 @@ estimate_child(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 		router_estimate_child(rel, relid, root == expanded_root && parent == expanded ? nexpanded : route->nchildren);
 }
 
+/* May this be a base? It has triggers. childless: only if it has no children. */
+static bool
+may_be_base(Oid relid, bool childless)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		result = false;
+
+	if (HeapTupleIsValid(tup))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tup);
+
+		result = form->relhastriggers && !(childless && form->relhassubclass);
+		ReleaseSysCache(tup);
+	}
+	return result;
+}
+
+/*
+ * What core expands: it is about to look for the children of a base; has found
+ * none, and calls it no parent; or has found the base below a parent of its own.
+ */
+static void
+note_core_version(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
+{
+	RangeTblEntry *rte = root->simple_rte_array[rel->relid];
+	RouterRoute *route;
+
+	if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION)
+		return;
+	if (rel->reloptkind == RELOPT_OTHER_MEMBER_REL)
+	{
+		RangeTblEntry *parent = root->simple_rte_array[root->append_rel_array[rel->relid]->parent_relid];
+
+		if (parent->rtekind != RTE_RELATION || has_version(parent) || parent->relid == relid ||
+			!may_be_base(relid, false))
+			return;
+	}
+	else if (!inhparent && !may_be_base(relid, true))
+		return;
+	route = router_cache_route(router_cache_entry(relid));
+	if (route)
+		note_version(rte, route->version);
+}
+
 static void
 relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 {
@@ -755,8 +829,13 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 	if (waiting)
 		waiting->baserestrictinfo = waiting_clauses;
 	waiting = NULL;
-	if (depth == 0 || !prune || stand_back)
+	if (depth == 0)
 		return;
+	if (!prune || stand_back)
+	{
+		note_core_version(root, relid, inhparent, rel);
+		return;
+	}
 	foreach(lc, held)
 	{
 		Held	   *table = lfirst(lc);
@@ -767,11 +846,11 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 			return;
 		}
 	}
-	if (inhparent)
-	{
-		hold_back(root, relid, rel);
+	if (inhparent && hold_back(root, relid, rel))
 		return;
-	}
+	note_core_version(root, relid, inhparent, rel);
+	if (inhparent)
+		return;
 	if (rel->reloptkind == RELOPT_OTHER_MEMBER_REL &&
 		root->simple_rte_array[root->append_rel_array[rel->relid]->parent_relid]->rtekind != RTE_RELATION)
 		resume_exclusion();		/* a member of UNION ALL */
@@ -851,7 +930,7 @@ note_left_out(const PlannedStmt *stmt)
 
 	foreach(lc, stmt->rtable)
 	{
-		if (is_left_out(lfirst(lc)) || is_by_clock(lfirst(lc)))
+		if (is_left_out(lfirst(lc)) || is_by_clock(lfirst(lc)) || has_version(lfirst(lc)))
 			last_left_out = Max(last_left_out, foreach_current_index(lc));
 	}
 }
@@ -918,19 +997,6 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	return stmt;
 }
 
-/* Has the base rows that the snapshot sees? */
-static bool
-has_rows(Relation base, Snapshot snapshot)
-{
-	TupleTableSlot *slot = table_slot_create(base, NULL);
-	TableScanDesc scan = table_beginscan(base, snapshot, 0, NULL);
-	bool		found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
-
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	return found;
-}
-
 /*
  * A base with rows that a plan relies on not being there. A plan that was kept
  * can meet them if a session turned the triggers of an ordinary route off, or if
@@ -949,7 +1015,7 @@ has_come(const RangeTblEntry *rte, Snapshot snapshot)
 		return !router_cache_marks(router_cache_entry(rte->relid), snapshot, &watermark, &reach) ||
 			(double) watermark <= rte->enrtuples;
 	base = table_open(rte->relid, NoLock);
-	found = unlikely(RelationGetNumberOfBlocks(base) > 0) && has_rows(base, snapshot);
+	found = unlikely(RelationGetNumberOfBlocks(base) > 0) && router_has_rows(base, snapshot);
 	table_close(base, NoLock);
 	return found;
 }
@@ -971,14 +1037,50 @@ refuse_time(void)
 }
 
 /*
+ * Who locks a table that he has locked reads no messages any more. The next one
+ * who does so in this transaction, to use a kept plan, shall.
+ */
+static void
+listen_again(const RangeTblEntry *rte)
+{
+	LOCKTAG		tag;
+	LOCALLOCK  *lock;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, rte->relid);
+	if (router_lock_locally(&tag, rte->rellockmode, &lock) == LOCKACQUIRE_NOT_AVAIL)
+		return;
+	lock->lockCleared = false;
+	LockRelease(&tag, rte->rellockmode, false);
+}
+
+/* Has the snapshot seen children of a base come that the plan does not know, and that hold rows? */
+static void
+verify_version(const RangeTblEntry *rte, Snapshot snapshot)
+{
+	if (likely(!router_cache_has_grown(rte->relid, snapshot, (uint64) (fabs(rte->enrtuples) - 1))))
+		return;
+	/* the message about them may be on its way yet */
+	router_cache_forget(router_cache_entry(rte->relid));
+	ResetPlanCache();
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to a new child of \"%s\"", get_rel_name(rte->relid)),
+			 errdetail("It came after the statement was planned, and before its snapshot was taken."),
+			 errhint("Run the statement again.")));
+}
+
+/*
  * At the start of a statement: is what its plan leaves out still without the
- * rows that it asks for?
+ * rows that it asks for, and does it know all children?
  *
  * Errors: serialization_failure.
  */
 void
 router_prune_verify(const PlannedStmt *stmt, Snapshot snapshot)
 {
+	bool		looks = snapshot && IsMVCCSnapshot(snapshot) && !IsParallelWorker();
+	bool		told = false;
+	bool		again = last_transaction == GetCurrentTransactionStartTimestamp();
 	ListCell   *lc;
 
 	foreach(lc, stmt->rtable)
@@ -989,7 +1091,17 @@ router_prune_verify(const PlannedStmt *stmt, Snapshot snapshot)
 			break;
 		if (unlikely(is_by_clock(rte)))
 			refuse_time();
-		if (likely(!is_left_out(rte)) || snapshot == NULL || IsParallelWorker() || !has_come(rte, snapshot))
+		if (looks && has_version(rte))
+		{
+			if (!told)
+				AcceptInvalidationMessages();
+			told = true;
+			verify_version(rte, snapshot);
+			last_transaction = GetCurrentTransactionStartTimestamp();
+			if (again)
+				listen_again(rte);
+		}
+		if (likely(!is_left_out(rte)) || !looks || !has_come(rte, snapshot))
 			continue;
 		ResetPlanCache();
 		ereport(ERROR,

@@ -25,6 +25,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "tcop/utility.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -263,6 +264,9 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUt
 	Utility		utility = {pstmt, query, read_only, context, params, env, dest, qc};
 	Repeat		repeat = {InvalidOid};
 
+	/* a kept plan whose tables are locked already has heard nothing of new children */
+	if (IsA(pstmt->utilityStmt, ExecuteStmt))
+		AcceptInvalidationMessages();
 	if (context != PROCESS_UTILITY_SUBCOMMAND)
 	{
 		if (IsA(pstmt->utilityStmt, VacuumStmt) && !ROUTER_VACUUM_REACHES_HEIRS)

@@ -135,6 +135,35 @@ follow();
 append_to_file($flag, 'yes');
 is(end_query($reader), "32\n3\n27\n2", 'a snapshot of the standby from before');
 is($standby->safe_psql('postgres', "SELECT count(*) FROM swap; SELECT count(*) FROM swap WHERE d >= '2024-02-01'"), "32\n2", 'and a new one');
+# A child that is replayed with its rows after a query has been planned, and before it has a snapshot: 40001, if there are rows.
+$primary->safe_psql('postgres', <<'SQL');
+CREATE TABLE gap (id int, k int, PRIMARY KEY (id, k));
+SELECT router.create_route('gap', router.by_integer('k', 10));
+INSERT INTO gap VALUES (1, 1), (2, 2);
+SQL
+follow();
+my $until = sub { "DO \$\$ BEGIN WHILE pg_read_file('$_[0]', 0, 1, true) IS NULL LOOP PERFORM pg_sleep(0.05); END LOOP; END \$\$" };
+sub planned_before
+{
+	my ($n, $change, @before) = @_;
+	my $go = $standby->data_dir . "/go$n";
+	my $stop = begin_query("SELECT pg_advisory_lock(hashtext('planned'))::text || ''", $until->($go));
+	$standby->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND granted");
+	my $query = begin_query("LOAD 'router'", @before, "SET router.waitpoints = 'planned'", 'SELECT count(*) FROM gap');
+	$standby->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+	$primary->safe_psql('postgres', $change);
+	follow();
+	append_to_file($go, 'yes');
+	end_query($stop);
+	return end_query($query) =~ s/^ERROR:  //r;
+}
+my $refused = qr/^could not serialize access due to a new child of "gap"/;
+like(planned_before(1, 'INSERT INTO gap VALUES (3, 13)'), $refused, 'an INSERT that makes its child, replayed after a query was planned');
+like(planned_before(2, 'UPDATE gap SET k = 21 WHERE id = 1'), $refused, 'an UPDATE that does so');
+like(planned_before(3, 'INSERT INTO gap VALUES (4, 31)', 'SET router.prune = off'), $refused, "with a plan of PostgreSQL's own");
+like(planned_before(4, 'INSERT INTO gap VALUES (5, 41)', 'SELECT count(*) FROM gap'), qr/^4.*new child of "gap"/s, 'in a session that knew the table');
+is(planned_before(5, "SELECT router.create_child('gap', '51')"), 5, 'a child without rows');
+is($standby->safe_psql('postgres', 'SELECT count(*) FROM gap'), 5, 'and once more');
 $standby->stop;
 $primary->stop;
 done_testing();
