@@ -331,18 +331,31 @@ is_strange(const Check *check, Oid heir)
 		!is_child(check, heir);
 }
 
-/* Tables that inherit from the base and are no children of the route. */
+/*
+ * Tables that inherit from the base and are no children of the route. A bridge
+ * is neither to be attached nor to be let go: the next move looks for it
+ * among the heirs, and a child may inherit from it.
+ */
 static void
 check_inheritance(Check *check, List *children)
 {
+	Oid			bridge = router_bridge(check->base);
 	ListCell   *lc;
 
 	foreach(lc, find_inheritance_children(check->base, NoLock))
-		if (!list_member_oid(children, lfirst_oid(lc)) && is_strange(check, lfirst_oid(lc)) &&
-			!(check->moving && lfirst_oid(lc) == router_bridge(check->base)))
-			add_line(check, lfirst_oid(lc), "inheritance", "the table inherits from the base and is no child of the route",
+	{
+		Oid			heir = lfirst_oid(lc);
+
+		if (list_member_oid(children, heir) || !is_strange(check, heir))
+			continue;
+		if (heir != bridge)
+			add_line(check, heir, "inheritance", "the table inherits from the base and is no child of the route",
 					 psprintf("SELECT router.attach_child(%s, %s, …), or ALTER TABLE … NO INHERIT", check->base_name,
-							  quote_literal_cstr(router_qualified_name(lfirst_oid(lc)))));
+							  quote_literal_cstr(router_qualified_name(heir))));
+		else if (!check->moving)
+			add_line(check, heir, "inheritance", "an interrupted move_child left an empty table that inherits from the base",
+					 "router.move_child once more, of any child of the base, which drops it");
+	}
 }
 
 static bool
