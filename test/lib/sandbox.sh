@@ -110,7 +110,7 @@ wrap_server() {
 	case $SERVER_UNDER in
 		asan)
 			how="env LD_PRELOAD=$(cc -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1
-				ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1" ;;
+				ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1:quarantine_size_mb=16" ;;
 		valgrind)
 			how="valgrind --quiet --exit-on-first-error=yes --error-exitcode=99 --trace-children=yes --num-callers=30
 				--leak-check=no ${SERVER_SUPPRESSIONS:+--suppressions=$SERVER_SUPPRESSIONS}" ;;
