@@ -1,11 +1,12 @@
 # A power cut for a node of PostgreSQL::Test::Cluster: all its processes are killed
-# at once, then it is started again. Reads /proc, as a slim machine has no pgrep.
+# at once, then it is started again. Or one backend is killed, and the server recovers.
+# Reads /proc, as a slim machine has no pgrep.
 package Crash;
 use strict;
 use warnings;
 use Exporter 'import';
 use Time::HiRes qw(sleep);
-our @EXPORT = qw(crash_and_start);
+our @EXPORT = qw(crash_and_start kill_backend);
 
 # State and parent of a process, or nothing.
 sub _stat
@@ -44,6 +45,17 @@ sub crash_and_start
 	$node->{_pid} = undef;
 	unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock';
 	$node->start;
+	return;
+}
+
+# Returns when the server has noticed and is back.
+sub kill_backend
+{
+	my ($node, $pid) = @_;
+	my $from = -s $node->logfile;
+	kill 'KILL', $pid;
+	$node->wait_for_log(qr/reinitializing/, $from);
+	$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
 	return;
 }
 

@@ -3,6 +3,7 @@
 # also a prepared one; the backend is killed in the middle; logical decoding does not hear of the copy.
 use strict;
 use warnings;
+use Crash;
 BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 60 }
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -262,8 +263,7 @@ SKIP:
 	my $old = session(0);
 	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM touch');
 	my ($mover, $pid) = begin_move('to the server', $waits_for_snapshot);
-	kill 'KILL', $pid;
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
+	kill_backend($node, $pid);
 	is(place(), 'r ', 'killed while it waits: the child stays');
 	my $count = query('SELECT counted()');
 	like(query("SELECT string_agg(detail, '; ') FROM router.check()"), qr/copy/, 'router.check tells of what is left');

@@ -4,6 +4,7 @@
 # ROWS sets the size of the child that is moved under load, SEED repeats a run.
 use strict;
 use warnings;
+use Crash;
 use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -168,9 +169,8 @@ slow_table();
 $job = in_background($move);
 ok(wait_for_copying('INSERT'), 'a move is under way');
 my $pid = here("SELECT pid FROM pg_stat_activity WHERE query ~ '^CALL router.move_child'");
-kill 'KILL', $pid;
+kill_backend($here, $pid);
 ended($job);
-$here->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
 is(homes(), "log_y2020m01 r $rows, $february r 1001", 'the backend is killed in the middle: no row is lost or doubled');
 is(here("SELECT count(*) FROM router.check() WHERE kind = 'inheritance'"), '1', 'the bridge is left, and check tells');
 there("DROP TABLE store.$february");
