@@ -56,18 +56,6 @@ check_empty(Relocation *r)
 				 errhint("Empty or drop it over there, or give another remote_schema.")));
 }
 
-/* What default privileges grant is not for the copy: nobody but its owner is to see it or write to it. */
-static void
-take_grants_away(Relocation *r)
-{
-	char	   *grantees = router_ask(
-		"SELECT string_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, ', ')"
-		"  FROM pg_class, aclexplode(relacl) WHERE oid = $1 AND grantee <> relowner", r->copy);
-
-	if (grantees)
-		router_run("REVOKE ALL ON TABLE %s FROM %s", r->copy_name, grantees);
-}
-
 /* Makes the table that the copy will be, empty. */
 void
 router_make_copy(Relocation *r)
@@ -104,7 +92,7 @@ router_make_copy(Relocation *r)
 	}
 	r->copy = get_relname_relid(name, schema);
 	router_step_mark(r->copy, r->child);
-	take_grants_away(r);
+	router_take_grants_away(r->copy);
 	r->columns = router_ask("SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
 							" WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = ''", r->child);
 	r->row = router_ask("SELECT format('ROW(%s)::text', string_agg(quote_ident(attname), ', ' ORDER BY attnum)) FROM pg_attribute"

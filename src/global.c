@@ -345,6 +345,7 @@ create_key_table(Relation base, RouterGlobalKey *key, const char *name)
 										   columns_display(key), RelationGetRelationName(base))));
 	SPI_finish();
 	key->key_table = get_relname_relid(name, schema);
+	router_take_grants_away(key->key_table);
 	return router_qualified_name(key->key_table);
 }
 

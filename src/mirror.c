@@ -66,6 +66,8 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "child.h"
+
 /* ------------------------------------------------------------------ helpers */
 
 /* Is this one of the triggers that router puts on a base and its children? */
@@ -366,7 +368,7 @@ router_missing_options(Datum base, bool base_null, Datum child, bool child_null,
  * the same row of pg_class.
  */
 static void
-set_acl(Mirror *m, int cache, AttrNumber attno, AttrNumber subid, Datum new_acl, bool no_new)
+set_acl(Oid relid, Oid owner, AttrNumber subid, Datum new_acl, bool no_new)
 {
 	Relation	rel;
 	HeapTuple	tup,
@@ -377,23 +379,42 @@ set_acl(Mirror *m, int cache, AttrNumber attno, AttrNumber subid, Datum new_acl,
 	Oid		   *new_members = NULL;
 	int			nold,
 				nnew;
-	int			column = attno;
+	int			column = subid == 0 ? Anum_pg_class_relacl : Anum_pg_attribute_attacl;
 
-	LockRelationOid(m->child, ShareUpdateExclusiveLock);
-	rel = table_open(cache == RELOID ? RelationRelationId : AttributeRelationId, RowExclusiveLock);
-	tup = cache == RELOID ? SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(m->child)) :
-		SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(subid));
+	LockRelationOid(relid, ShareUpdateExclusiveLock);
+	rel = table_open(subid == 0 ? RelationRelationId : AttributeRelationId, RowExclusiveLock);
+	tup = subid == 0 ? SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relid)) :
+		SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(subid));
 	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "cache lookup failed for relation %u", m->child);
-	old_acl = heap_getattr(tup, attno, RelationGetDescr(rel), &no_old);
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	old_acl = heap_getattr(tup, column, RelationGetDescr(rel), &no_old);
 	nold = no_old ? 0 : aclmembers(DatumGetAclPCopy(old_acl), &old_members);
 	nnew = no_new ? 0 : aclmembers(DatumGetAclPCopy(new_acl), &new_members);
 	changed = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 1, &column, &new_acl, &no_new);
 	CatalogTupleUpdate(rel, &tup->t_self, changed);
-	updateAclDependencies(RelationRelationId, m->child, subid, m->base->rd_rel->relowner, nold, old_members, nnew,
-						  new_members);
+	updateAclDependencies(RelationRelationId, relid, subid, owner, nold, old_members, nnew, new_members);
 	table_close(rel, RowExclusiveLock);
 	CommandCounterIncrement();
+}
+
+/* Takes away from a new table what default privileges grant: it is for its owner only. */
+void
+router_take_grants_away(Oid relid)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		none;
+
+	(void) SysCacheGetAttr(RELOID, tup, Anum_pg_class_relacl, &none);
+	ReleaseSysCache(tup);
+	if (!none)
+		set_acl(relid, router_relation_owner(relid), 0, (Datum) 0, true);
+}
+
+/* Foreign tables have no policies: while the base has row security they are read and written through it only. */
+static bool
+is_closed(const Mirror *m)
+{
+	return m->relkind == RELKIND_FOREIGN_TABLE && m->base->rd_rel->relrowsecurity;
 }
 
 static void
@@ -404,13 +425,19 @@ mirror_acl(Mirror *m, int cache, HeapTuple base, HeapTuple child, AttrNumber att
 	Datum		base_acl = SysCacheGetAttr(cache, base, attno, &no_base);
 	Datum		child_acl = SysCacheGetAttr(cache, child, attno, &no_child);
 
+	if (is_closed(m))
+	{
+		base_acl = (Datum) 0;
+		no_base = true;
+	}
 	if (no_base && no_child)
 		return;
 	if (!no_base && !no_child && aclequal(DatumGetAclP(base_acl), DatumGetAclP(child_acl)))
 		return;
-	if (subid == 0 ? router_mend(m, "grants", "set the grants") :
-		router_mend(m, "grants", "set the grants on column \"%s\"", get_attname(m->child, subid, false)))
-		set_acl(m, cache, attno, subid, base_acl, no_base);
+	if (subid == 0 ? router_mend(m, "grants", "%s the grants", no_base ? "take away" : "set") :
+		router_mend(m, "grants", "%s the grants on column \"%s\"", no_base ? "take away" : "set",
+					get_attname(m->child, subid, false)))
+		set_acl(m->child, m->base->rd_rel->relowner, subid, base_acl, no_base);
 }
 
 static void
@@ -817,7 +844,7 @@ mirror_aspects(Mirror *m, void *arg)
 		mirror_publications(m);
 	if (aspects & ROUTER_COMMENTS)
 		mirror_comments(m);
-	if (aspects & ROUTER_GRANTS)
+	if (aspects & ROUTER_GRANTS || (!table && aspects & ROUTER_ROW_SECURITY))
 		mirror_grants(m);
 }
 
@@ -911,7 +938,8 @@ router_mirror(const RouterMirror *request, Oid base, Oid child)
 
 /*
  * What a table that was just made to inherit has from its base it has from there
- * only. The caller may alter the child, which is locked.
+ * only; and no grants, where they would go past the base's policies. The caller
+ * may alter the child, which is locked.
  */
 void
 router_leave_to_base(Oid base, Oid child)
@@ -921,6 +949,8 @@ router_leave_to_base(Oid base, Oid child)
 
 	router_open_mirror(&m, &request, base, child);
 	mirror_aspects(&m, NULL);
+	if (is_closed(&m))
+		mirror_grants(&m);
 	router_close_mirror(&m);
 }
 

@@ -84,6 +84,7 @@ extern void router_run(const char *fmt,...) pg_attribute_printf(1, 2);
 extern void router_drop_table(Oid relid);
 extern char *router_qualified_name(Oid relid);
 extern const char *router_table_word(Oid relid);
+extern void router_take_grants_away(Oid relid);
 extern void router_put_move_trigger(Oid relid, bool hot);
 extern void router_drop_move_trigger(Oid relid);
 

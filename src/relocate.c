@@ -236,6 +236,7 @@ build_bridge(RouterJob *job)
 								quote_qualified_identifier(get_namespace_name(get_rel_namespace(job->base)),
 														   bridge_name(job->base)),
 								router_qualified_name(job->base));
+	router_take_grants_away(router_bridge(job->base));
 	return true;
 }
 

@@ -1,0 +1,147 @@
+-- What others should not read: row security and column privileges of children on a server, what is made while default
+-- privileges are set, what router's views and messages tell of rows.
+\ir include/helpers.sql
+\set tests 29
+SELECT plan(:tests);
+SELECT test.role('router_read_owner'), test.role('router_read_app'), test.role('router_read_other') \g /dev/null
+CREATE SCHEMA app AUTHORIZATION router_read_owner;
+GRANT USAGE ON SCHEMA app TO PUBLIC;
+
+-- The privileges that roles other than the owner have on a table and its columns.
+CREATE FUNCTION test.grants(rel regclass) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce(string_agg(format('%s%s=%s', g.part, coalesce(r.rolname, 'public'), g.privileges), ', ' ORDER BY g.part, r.rolname), 'none')
+      FROM (SELECT '' AS part, a.grantee, string_agg(lower(privilege_type), ' ' ORDER BY privilege_type) AS privileges
+              FROM pg_class c, aclexplode(relacl) a WHERE c.oid = rel AND a.grantee <> relowner GROUP BY 2
+             UNION ALL
+            SELECT attname || ':', a.grantee, string_agg(lower(privilege_type), ' ' ORDER BY privilege_type)
+              FROM pg_class c JOIN pg_attribute t ON attrelid = c.oid, aclexplode(attacl) a WHERE c.oid = rel AND a.grantee <> relowner GROUP BY 1, 2) g
+      LEFT JOIN pg_roles r ON r.oid = g.grantee
+$$;
+-- What a role gets of a query, as text; or the SQLSTATE.
+CREATE FUNCTION test.as_role(role name, query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text;
+BEGIN
+    EXECUTE format('SET LOCAL ROLE %I', role);
+    EXECUTE query INTO result;
+    RESET ROLE;
+    RETURN coalesce(result, 'NULL');
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END $$;
+
+-- ------------------------------------------------ foreign children and row security
+CREATE FOREIGN DATA WRAPPER nothing;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
+GRANT USAGE ON FOREIGN SERVER nowhere TO router_read_owner;
+SET ROLE router_read_owner;
+CREATE TABLE app.t (tenant text, d date, secret text, x int, y int);
+ALTER TABLE app.t DROP COLUMN x;
+GRANT SELECT (tenant, d), UPDATE (y) ON app.t TO router_read_other;
+GRANT SELECT, INSERT ON app.t TO router_read_app;
+SELECT router.create_route('app.t', router.by_date('d', 'month')) \g /dev/null
+CREATE FOREIGN TABLE app.t_far (y int, tenant text, d date, secret text) SERVER nowhere;
+SELECT router.attach_child('app.t', 'app.t_far', '{"[2020-01-01,2020-02-01)"}') \g /dev/null
+INSERT INTO app.t VALUES ('router_read_app', '2026-01-01', 'mine'), ('router_read_other', '2026-01-02', 'theirs');
+SELECT router.sync('app.t') \g /dev/null
+SELECT is(test.grants('app.t_far'), test.grants('app.t'), 'a foreign child has the grants of its base, those on columns too');
+SELECT is(test.grants('app.t_y2026m01'), test.grants('app.t'), 'like any other');
+ALTER TABLE app.t ENABLE ROW LEVEL SECURITY;
+SELECT is(test.grants('app.t_far'), 'none', 'not while the base has row security');
+SELECT is(test.grants('app.t_y2026m01'), test.grants('app.t'), 'a table keeps them');
+CREATE POLICY p ON app.t USING (tenant = current_user) WITH CHECK (tenant = current_user);
+GRANT SELECT, DELETE ON app.t TO router_read_other;
+GRANT SELECT ON ALL TABLES IN SCHEMA app TO PUBLIC;
+SELECT is(test.grants('app.t_far'), 'none', 'nor does GRANT give it any');
+SELECT matches(test.grants('app.t_y2026m01'), 'public=select', 'as it does to others');
+SELECT is_empty($$SELECT * FROM router.check('app.t')$$, 'as router.check would have it');
+CREATE FOREIGN TABLE app.t_off (y int, tenant text, d date, secret text) SERVER nowhere;
+GRANT SELECT ON app.t_off TO PUBLIC;
+GRANT UPDATE (y) ON app.t_off TO router_read_app;
+SELECT router.attach_child('app.t', 'app.t_off', '{"[2020-02-01,2020-03-01)"}') \g /dev/null
+SELECT is(test.grants('app.t_off'), 'none', 'attach_child takes away those that a foreign table comes with');
+GRANT SELECT ON app.t_far TO router_read_app;
+GRANT SELECT (secret) ON app.t_off TO router_read_app;
+SELECT results_eq($$SELECT child::text, kind, detail FROM router.check('app.t') ORDER BY 1$$,
+                  $$VALUES ('app.t_far', 'grants', 'to be mended: take away the grants'), ('app.t_off', 'grants', 'to be mended: take away the grants on column "secret"')$$,
+                  'router.check tells of grants that somebody gave it');
+SELECT router.sync('app.t') \g /dev/null
+SELECT is(test.grants('app.t_far') || test.grants('app.t_off'), 'nonenone', 'router.sync takes them away');
+SELECT router.detach_child('app.t_off') \g /dev/null
+SELECT is(test.grants('app.t_off'), 'none', 'detached it has none');
+ALTER TABLE app.t FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.t NO FORCE ROW LEVEL SECURITY;
+SELECT is(test.grants('app.t_far'), 'none', 'FORCE changes nothing of that');
+ALTER TABLE app.t DISABLE ROW LEVEL SECURITY;
+SELECT is(test.grants('app.t_far'), test.grants('app.t'), 'without row security they are back');
+ALTER TABLE app.t ENABLE ROW LEVEL SECURITY;
+SELECT router.detach_child('app.t_far') \g /dev/null
+SELECT router.detach_child('app.t_y2026m01') \g /dev/null
+RESET ROLE;
+SELECT is(test.as_role('router_read_app', 'SELECT string_agg(secret, '','') FROM app.t_y2026m01'), 'mine', 'a detached table keeps its policies');
+SELECT is(test.grants('app.t_far'), 'none', 'and a detached foreign table has no reader');
+
+SELECT count(*) = 1 AS fdw FROM pg_available_extensions WHERE name = 'postgres_fdw' \gset
+\if :fdw
+CREATE EXTENSION postgres_fdw;
+SELECT current_setting('port') AS port, trim(split_part(current_setting('unix_socket_directories'), ',', 1)) AS sockets, current_database() AS db, current_user AS me \gset
+CREATE SERVER loop FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'sockets', port :'port', dbname :'db');
+CREATE USER MAPPING FOR PUBLIC SERVER loop OPTIONS (user :'me', password_required 'false');
+GRANT USAGE ON FOREIGN SERVER loop TO router_read_owner;
+CREATE SCHEMA far;
+CREATE TABLE far.m_y2026m01 (tenant text, d date, secret text);
+SET ROLE router_read_owner;
+CREATE TABLE app.m (tenant text, d date, secret text);
+ALTER TABLE app.m ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON app.m USING (tenant = current_user) WITH CHECK (tenant = current_user);
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.m TO router_read_app;
+GRANT SELECT (tenant, d) ON app.m TO router_read_other;
+SELECT router.create_route('app.m', router.by_date('d', 'month')) \g /dev/null
+INSERT INTO app.m VALUES ('router_read_app', '2026-01-01', 'mine'), ('router_read_other', '2026-01-02', 'theirs');
+-- grants that would come with whatever is made
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO router_read_app;
+CALL router.move_child('app.m_y2026m01', server => 'loop', remote_schema => 'far');
+SELECT is((SELECT relkind FROM pg_class WHERE oid = 'app.m_y2026m01'::regclass), 'f', 'a child is moved to a server');
+SELECT is(test.grants('app.m_y2026m01'), 'none', 'and nobody but the owner may read it there');
+RESET ROLE;
+SELECT is(test.as_role('router_read_app', 'SELECT string_agg(secret, '','') FROM app.m'), 'mine', 'who reads through the base reads his rows');
+SELECT is(test.as_role('router_read_app', 'SELECT secret FROM app.m_y2026m01'), '42501', 'the child itself not at all');
+SELECT is(test.as_role('router_read_other', 'SELECT string_agg(tenant, '','') FROM app.m'), 'router_read_other', 'columns that one may read');
+SELECT is(test.as_role('router_read_other', 'SELECT secret FROM app.m'), '42501', 'and one that one may not');
+SELECT is(test.as_role('router_read_app', 'INSERT INTO app.m VALUES (current_user, ''2026-01-03'', ''new'') RETURNING tableoid::regclass'), 'app.m_y2026m01', 'who writes through the base writes there');
+SELECT is(test.as_role('router_read_app', 'UPDATE app.m SET secret = ''newer'' WHERE secret = ''new'' RETURNING tenant'), 'router_read_app', 'UPDATE');
+SELECT is(test.as_role('router_read_app', 'WITH gone AS (DELETE FROM app.m RETURNING secret) SELECT string_agg(secret, '','' ORDER BY secret) FROM gone'), 'mine,newer', 'DELETE');
+SET ROLE router_read_owner;
+CALL router.move_child('app.m_y2026m01', local => true);
+SELECT is(test.grants('app.m_y2026m01'), test.grants('app.m'), 'moved back it has the grants of the base again');
+RESET ROLE;
+DROP SERVER loop CASCADE;
+\else
+SET ROLE router_read_owner;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO router_read_app;
+RESET ROLE;
+SELECT skip('postgres_fdw is not available', 10);
+\endif
+
+-- ------------------------------------------------------------- default privileges
+SET ROLE router_read_owner;
+CREATE TABLE app.k (id int, d date);
+REVOKE ALL ON app.k FROM PUBLIC, router_read_app;
+GRANT INSERT ON app.k TO router_read_app;
+SELECT router.create_route('app.k', router.by_date('d', 'month'), default_child => true) \g /dev/null
+SELECT router.add_global_key('app.k', '{id}', key_table => 'k_ids') \g /dev/null
+INSERT INTO app.k VALUES (1, '2026-01-01'), (2, NULL);
+SELECT is(test.grants('app.k_ids'), 'none', 'a key table is for its owner only, whatever default privileges say');
+SELECT results_eq($$SELECT DISTINCT test.grants(child) FROM router.children WHERE base = 'app.k'::regclass$$, $$VALUES ('router_read_app=insert')$$, 'children have the grants of the base, the default child too');
+CREATE TEMP TABLE passing (id int, d date);
+SELECT router.create_route('passing', router.by_date('d', 'month')) \g /dev/null
+SELECT router.add_global_key('passing', '{id}') \g /dev/null
+SELECT is((SELECT test.grants(key_table) FROM router.global_keys WHERE base = 'passing'::regclass), 'none', 'of a temporary table as well');
+RESET ROLE;
+-- what a move leaves while it is under way: seen by an event trigger's eye, by the names that it takes
+SELECT is((SELECT count(*) FROM pg_class WHERE relname ~ '^router_(copy|bridge)_'), 0::bigint, 'no copy or bridge is left');
+ALTER DEFAULT PRIVILEGES FOR ROLE router_read_owner REVOKE ALL ON TABLES FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE router_read_owner IN SCHEMA app REVOKE ALL ON TABLES FROM router_read_app;
+
+SELECT * FROM finish();
