@@ -279,8 +279,7 @@ announce(RouterJob *job)
 
 	/* a transaction that keeps everybody away from the base must not wait for who creates children, and wants it */
 	if (archive->job.atomic)
-		router_lock_these(router_lock_add(router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock), job->base,
-										  AccessExclusiveLock));
+		router_lock_these(router_lock_add(router_lock_add_creation(NIL, job->base), job->base, AccessExclusiveLock));
 	else
 		LockRelationOid(job->base, ShareRowExclusiveLock);
 	find_cutoff(archive);

@@ -4,7 +4,7 @@
  *		child. For a statement that needs one and for the admin functions alike.
  *
  * Lock order, for everything that creates children (lock.c waits for one at a time):
- *	1. the creation lock;
+ *	1. the creation lock of the base's owner, unless the base is temporary;
  *	2. the base, ShareUpdateExclusive: conflicts with no reader or writer. DDL
  *	   and VACUUM on the base wait for us or we for them;
  *	3. the default child, if any, ShareRowExclusive: taken only if free when a

@@ -145,7 +145,7 @@ must_create_itself(RouterRoute *route)
 	bool		must = false;
 	ListCell   *lc;
 
-	if (get_rel_persistence(base) == RELPERSISTENCE_TEMP || router_creation_is_locked() ||
+	if (get_rel_persistence(base) == RELPERSISTENCE_TEMP || router_creation_is_locked(base) ||
 		CheckRelationOidLockedByMe(base, ShareUpdateExclusiveLock, true) ||
 		(OidIsValid(default_child) && CheckRelationOidLockedByMe(default_child, RowExclusiveLock, true)))
 		return true;

@@ -170,7 +170,7 @@ find_family(void *arg, bool locked)
 {
 	Family	   *family = arg;
 
-	return list_concat(router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock),
+	return list_concat(router_lock_add_creation(NIL, family->base),
 					   router_lock_family(family->base, family->mode));
 }
 

@@ -14,16 +14,21 @@
  * children free, as a rule, when it gets it: so it comes to an end under any
  * number of writers. It ends by the caller's lock_timeout for all together.
  *
- * The creation lock: one a database, ShareUpdateExclusive on the extension
- * object. All creators pass here first, so that two of them cannot each hold
- * what the other wants, whatever bases they work on in whatever order.
+ * The creation lock: one for the bases of an owner in a database,
+ * ShareUpdateExclusive on his role as an object of the database, which core never
+ * locks (to it a role is a shared object). All who create children of his pass
+ * here first, so that two of them cannot each hold what the other wants, whatever
+ * bases they work on in whatever order. It is against deadlocks only: that nobody
+ * else makes children of a base is for the lock on the base. Not one for all
+ * owners: who has no rights on an owner's tables shall not keep him waiting.
+ * Temporary bases need none, nobody else gets at them.
  */
 #include "compat.h"
 #include "lock.h"
 
 #include "access/xact.h"
-#include "catalog/pg_extension.h"
-#include "commands/extension.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
@@ -33,6 +38,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "catalog.h"
@@ -82,11 +88,28 @@ router_attempt(bool (*work) (void *arg), void *arg)
 List *
 router_lock_add(List *locks, Oid relid, LOCKMODE mode)
 {
-	RouterLock *lock = palloc(sizeof(RouterLock));
+	RouterLock *lock = palloc0(sizeof(RouterLock));
 
 	lock->relid = relid;
 	lock->mode = mode;
 	return lappend(locks, lock);
+}
+
+/* The creation lock of a table's owner as of now. None for temporary tables, nor for one that is gone. */
+List *
+router_lock_add_creation(List *locks, Oid base)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(base));
+
+	if (!HeapTupleIsValid(tup))
+		return locks;
+	if (((Form_pg_class) GETSTRUCT(tup))->relpersistence != RELPERSISTENCE_TEMP)
+	{
+		locks = router_lock_add(locks, InvalidOid, ShareUpdateExclusiveLock);
+		((RouterLock *) llast(locks))->owner = ((Form_pg_class) GETSTRUCT(tup))->relowner;
+	}
+	ReleaseSysCache(tup);
+	return locks;
 }
 
 typedef enum LockAction
@@ -101,18 +124,17 @@ static bool
 act(const RouterLock *lock, LockAction action)
 {
 	ResourceOwner owner = CurrentResourceOwner;
-	Oid			extension = OidIsValid(lock->relid) ? InvalidOid : get_extension_oid("router", false);
 	bool		done = true;
 
 	CurrentResourceOwner = CurTransactionResourceOwner;
-	if (OidIsValid(extension))
+	if (!OidIsValid(lock->relid))
 	{
 		if (action == TAKE)
-			LockDatabaseObject(ExtensionRelationId, extension, 0, lock->mode);
+			LockDatabaseObject(AuthIdRelationId, lock->owner, 0, lock->mode);
 		else if (action == TAKE_IF_FREE)
-			done = ConditionalLockDatabaseObject(ExtensionRelationId, extension, 0, lock->mode);
+			done = ConditionalLockDatabaseObject(AuthIdRelationId, lock->owner, 0, lock->mode);
 		else
-			UnlockDatabaseObject(ExtensionRelationId, extension, 0, lock->mode);
+			UnlockDatabaseObject(AuthIdRelationId, lock->owner, 0, lock->mode);
 	}
 	else if (action == TAKE)
 		LockRelationOid(lock->relid, lock->mode);
@@ -251,7 +273,7 @@ holds(const List *locks, const RouterLock *lock)
 	{
 		RouterLock *other = lfirst(lc);
 
-		if (other->relid == lock->relid && other->mode == lock->mode)
+		if (other->relid == lock->relid && other->owner == lock->owner && other->mode == lock->mode)
 			return true;
 	}
 	return false;
@@ -379,32 +401,41 @@ router_lock_portion(Relation base)
 
 /* ------------------------------------------------------------ locks of creators */
 
+static List *
+find_creation(void *arg, bool locked)
+{
+	Oid			base = *(Oid *) arg;
+
+	return router_lock_add(router_lock_add_creation(NIL, base), base, ShareUpdateExclusiveLock);
+}
+
 /* The creation lock and the base: what who creates a child needs. */
 void
 router_lock_creation(Oid base)
 {
-	router_lock_these(router_lock_add(router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock), base,
-									  ShareUpdateExclusiveLock));
+	router_lock_all(find_creation, &base);
 }
 
-/* Gives them back when nothing was changed under them. */
+/* Gives them back when nothing was changed under them. The owner is the same: the base is locked. */
 void
 router_unlock_creation(Oid base)
 {
-	RouterLock	creation = {InvalidOid, ShareUpdateExclusiveLock};
-	RouterLock	table = {base, ShareUpdateExclusiveLock};
+	ListCell   *lc;
 
-	(void) act(&table, GIVE_BACK);
-	(void) act(&creation, GIVE_BACK);
+	foreach(lc, find_creation(&base, true))
+		(void) act(lfirst(lc), GIVE_BACK);
 }
 
-/* Does this transaction hold the creation lock, having created a child or looked after some? */
+/* Does this transaction hold the creation lock of a base's owner, having created a child or looked after some? */
 bool
-router_creation_is_locked(void)
+router_creation_is_locked(Oid base)
 {
+	List	   *creation = router_lock_add_creation(NIL, base);
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, get_extension_oid("router", false), 0);
+	if (creation == NIL)
+		return false;
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, AuthIdRelationId, ((RouterLock *) linitial(creation))->owner, 0);
 	return router_lock_is_held(&tag, ShareUpdateExclusiveLock);
 }
 
@@ -427,7 +458,7 @@ find_for_creation(void *arg, bool locked)
 {
 	RouterCreation *creation = arg;
 	RouterRoute *route = router_route_locked(creation->entry);
-	List	   *locks = router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock);
+	List	   *locks = router_lock_add_creation(NIL, creation->base);
 	bool		has_default = OidIsValid(route->default_child);
 
 	locks = router_lock_add(locks, creation->base, Max(creation->mode, ShareUpdateExclusiveLock));

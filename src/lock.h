@@ -10,10 +10,11 @@
 
 #include "cache.h"
 
-/* One of several locks: on a table, or (relid InvalidOid, mode ShareUpdateExclusiveLock) the creation lock. */
+/* One of several locks: on a table, or (relid InvalidOid) the creation lock of an owner. */
 typedef struct RouterLock
 {
 	Oid			relid;
+	Oid			owner;
 	LOCKMODE	mode;
 } RouterLock;
 
@@ -26,6 +27,7 @@ typedef List *(*RouterLockFinder) (void *arg, bool locked);
 
 extern ErrorData *router_attempt(bool (*work) (void *arg), void *arg);
 extern List *router_lock_add(List *locks, Oid relid, LOCKMODE mode);
+extern List *router_lock_add_creation(List *locks, Oid base);
 extern void router_lock_all(RouterLockFinder find, void *arg);
 extern void router_lock_these(List *locks);
 extern int	router_lock_portion(Relation base);
@@ -34,7 +36,7 @@ extern List *router_lock_family(Oid base, LOCKMODE mode);
 
 extern void router_lock_creation(Oid base);
 extern void router_unlock_creation(Oid base);
-extern bool router_creation_is_locked(void);
+extern bool router_creation_is_locked(Oid base);
 
 /* What an admin function locks that makes children. */
 typedef struct RouterCreation

@@ -376,8 +376,7 @@ router_detach_child(PG_FUNCTION_ARGS)
 	child = PG_GETARG_OID(0);
 	def = router_known_child(child, InvalidOid);
 	(void) router_owned_route(def->base);
-	locks = router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock);
-	locks = router_lock_add(locks, def->base, ShareUpdateExclusiveLock);
+	locks = router_lock_add(router_lock_add_creation(NIL, def->base), def->base, ShareUpdateExclusiveLock);
 	router_lock_these(report.dry_run ? locks : router_lock_add(locks, child, AccessExclusiveLock));
 	def = router_known_child(child, def->base);	/* who was waited for may have dropped it */
 	router_report(&report, "detach %s from %s", router_qualified_name(child), router_qualified_name(def->base));

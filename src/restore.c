@@ -260,8 +260,7 @@ router_end_hot(PG_FUNCTION_ARGS)
 	base = PG_GETARG_OID(0);
 	entry = router_owned_route(base);
 	if (!report.dry_run)
-		router_lock_these(router_lock_add(router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock), base,
-										  AccessExclusiveLock));
+		router_lock_these(router_lock_add(router_lock_add_creation(NIL, base), base, AccessExclusiveLock));
 	if (router_route_locked(entry)->hot_level < 0)
 		return (Datum) 0;
 	router_report(&report, "end the hot window of %s", router_qualified_name(base));

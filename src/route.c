@@ -897,7 +897,7 @@ static List *
 find_for_route(void *arg, bool locked)
 {
 	NewRoute   *plan = arg;
-	List	   *locks = router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock);
+	List	   *locks = router_lock_add_creation(NIL, plan->relid);
 
 	locks = router_lock_add(locks, plan->relid, ShareRowExclusiveLock);
 	if (locked)
@@ -1061,7 +1061,7 @@ static List *
 find_for_drop(void *arg, bool locked)
 {
 	Dropping   *dropping = arg;
-	List	   *creation = router_lock_add(NIL, InvalidOid, ShareUpdateExclusiveLock);
+	List	   *creation = router_lock_add_creation(NIL, dropping->base);
 
 	if (!dropping->move_rows)
 		return router_lock_add(creation, dropping->base, AccessExclusiveLock);
