@@ -578,10 +578,10 @@ CREATE FUNCTION router.on_ddl_end() RETURNS event_trigger
 COMMENT ON FUNCTION router.on_ddl_end() IS 'internal: children and catalog follow DDL on their base';
 
 CREATE EVENT TRIGGER router_on_sql_drop ON sql_drop EXECUTE FUNCTION router.on_sql_drop();
-CREATE EVENT TRIGGER router_on_ddl_start ON ddl_command_start WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'DROP TABLE', 'GRANT', 'REVOKE')
+CREATE EVENT TRIGGER router_on_ddl_start ON ddl_command_start WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'CREATE VIEW', 'DROP TABLE', 'GRANT', 'REVOKE')
     EXECUTE FUNCTION router.on_ddl_start();
 CREATE EVENT TRIGGER router_on_ddl_end ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'CREATE TABLE', 'CREATE INDEX', 'ALTER INDEX',
+    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'CREATE VIEW', 'CREATE TABLE', 'CREATE INDEX', 'ALTER INDEX',
                  'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE POLICY', 'ALTER POLICY',
                  'CREATE STATISTICS', 'ALTER STATISTICS', 'COMMENT', 'GRANT', 'REVOKE', 'CREATE SCHEMA')
     EXECUTE FUNCTION router.on_ddl_end();

@@ -130,9 +130,6 @@ router_bound_outline(const char *literal, RouterBound *bound)
 static void
 parse_values(RouterKey *key, const char *literal, RouterBound *bound)
 {
-	Oid			type = key->kind == ROUTER_LIST ? key->typid : TEXTOID;
-	Oid			input;
-	Oid			ioparam;
 	Datum	   *texts;
 	bool	   *nulls;
 	int			n = split_literal(literal, &texts, &nulls);
@@ -141,7 +138,6 @@ parse_values(RouterKey *key, const char *literal, RouterBound *bound)
 	if (n == 0)
 		bad_bound(key, literal);
 
-	getTypeInputInfo(type, &input, &ioparam);
 	bound->values = palloc(n * sizeof(Datum));
 	for (int i = 0; i < n; i++)
 	{
@@ -153,9 +149,8 @@ parse_values(RouterKey *key, const char *literal, RouterBound *bound)
 			bound->with_null = true;
 			continue;
 		}
-		value = OidInputFunctionCall(input, TextDatumGetCString(texts[i]), ioparam, -1);
-		if (key->kind != ROUTER_LIST)
-			value = router_key_fold(key, value);
+		value = key->kind == ROUTER_LIST ? router_key_input(key, TextDatumGetCString(texts[i])) :
+			router_key_fold(key, texts[i]);
 		for (int j = 0; j < bound->nvalues && !seen; j++)
 			seen = DatumGetBool(FunctionCall2Coll(&key->eq, key->collation, bound->values[j], value));
 		if (!seen)

@@ -419,6 +419,15 @@ read_groups(void *arg)
 }
 
 static bool
+check_type(void *arg)
+{
+	const RouterKey *key = arg;
+
+	router_key_check_type(key, key->typid);
+	return true;
+}
+
+static bool
 read_route(void *entry)
 {
 	return router_cache_route(entry) != NULL;
@@ -446,7 +455,11 @@ check_readable(Check *check, RouterEntry *entry)
 	{
 		RouterKey  *key = &route->config.keys[i];
 
-		error = key->by_check ? router_attempt(read_groups, key) : NULL;
+		error = router_attempt(check_type, key);
+		if (error)
+			add_line(check, InvalidOid, "key", psprintf("%s: %s", error->message, error->detail ? error->detail : ""),
+					 psprintf("SELECT router.drop_route(%s), and a column of another type", check->base_name));
+		error = error == NULL && key->by_check ? router_attempt(read_groups, key) : NULL;
 		if (error)
 			add_line(check, InvalidOid, "groups",
 					 psprintf("groups of key \"%s\" cannot be read: %s", key->column, error->message),

@@ -306,13 +306,20 @@ static Outcome
 serve(Request *request)
 {
 	RouterEntry *entry = router_cache_entry(request->base);
-	RouterRoute *route = router_cache_route(entry);
+	RouterRoute *route;
 	Datum		values[ROUTER_MAX_LEVELS];
 	bool		isnull[ROUTER_MAX_LEVELS];
 	char	   *next = request->values;
 	char	   *name;
 	Oid			owner;
 
+	/* before anything is read: what the owner defined is not to run as the superuser that this session began as */
+	LockRelationOid(request->base, AccessShareLock);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(request->base)))
+		return FAILED;
+	owner = router_relation_owner(request->base);
+	SetSessionAuthorization(owner, superuser_arg(owner));
+	route = router_cache_route(entry);
 	if (route == NULL || route->config.nkeys != request->nkeys)
 		return FAILED;
 	for (int i = 0; i < request->nkeys; i++)
@@ -321,8 +328,6 @@ serve(Request *request)
 			return FAILED;
 		values[i] = datumRestore(&next, &isnull[i]);
 	}
-	owner = router_relation_owner(request->base);
-	SetSessionAuthorization(owner, superuser_arg(owner));
 	/* a label that this session sees otherwise comes from rows which are not committed */
 	route = router_route_locked(entry);
 	if (request->named || has_labels(route))

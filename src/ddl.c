@@ -131,31 +131,12 @@ is_base(Oid relid)
 	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) && router_catalog_route(relid) != NULL;
 }
 
-/* The tables OF a composite type. */
-static List *
-typed_tables(Oid type)
-{
-	Relation	rel = table_open(RelationRelationId, AccessShareLock);
-	List	   *tables = NIL;
-	ScanKeyData skey;
-	SysScanDesc scan;
-	HeapTuple	tup;
-
-	ScanKeyInit(&skey, Anum_pg_class_reloftype, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(type));
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &skey);
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
-		tables = lappend_oid(tables, ((Form_pg_class) GETSTRUCT(tup))->oid);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return tables;
-}
-
 /* The bases that a command on this relation or composite type may come to: it, or what is made after it. */
 static List *
 bases_below(Oid relid)
 {
 	List	   *known = router_catalog_bases();
-	List	   *tops = get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE ? typed_tables(get_rel_type_id(relid)) :
+	List	   *tops = get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE ? router_typed_tables(get_rel_type_id(relid)) :
 		list_make1_oid(relid);
 	List	   *reached = NIL;
 	List	   *bases = NIL;
@@ -1076,22 +1057,6 @@ check_new_constraint(Oid base, const Constraint *constraint)
 	table_close(rel, NoLock);
 }
 
-/* Are columns added, or do they get other types, before a constraint of the same command is read? */
-static bool
-changes_columns(const AlterTableStmt *stmt)
-{
-	ListCell   *lc;
-
-	foreach(lc, stmt->cmds)
-	{
-		AlterTableType subtype = lfirst_node(AlterTableCmd, lc)->subtype;
-
-		if (subtype == AT_AddColumn || subtype == AT_AlterColumnType)
-			return true;
-	}
-	return false;
-}
-
 static void
 guard_alter_table(const AlterTableStmt *stmt)
 {
@@ -1118,7 +1083,8 @@ guard_alter_table(const AlterTableStmt *stmt)
 			continue;
 		else if (cmd->subtype == AT_AddConstraint)
 		{
-			if (!changes_columns(stmt))
+			/* else there may be no such column yet */
+			if (!router_changes_columns(stmt))
 				check_new_constraint(relid, castNode(Constraint, cmd->def));
 		}
 		else if (cmd->subtype == AT_DropConstraint && stmt->relation->inh)

@@ -169,12 +169,12 @@ resolve_step(RouterKey *key)
 }
 
 static void
-wrong_type(const RouterKey *key, const char *allowed)
+wrong_type(const RouterKey *key, Oid type, const char *allowed)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("column \"%s\" of type %s does not fit a key of kind \"%s\"",
-					key->column, format_type_be(key->typid), kind_names[key->kind]),
+					key->column, format_type_be(type), kind_names[key->kind]),
 			 errhint("Keys of this kind take columns of a type such as %s.", allowed)));
 }
 
@@ -187,6 +187,18 @@ bad_number(const char *what, const char *allowed)
 			 errhint("%s", allowed)));
 }
 
+#define FITTING_TYPES "integer, text, uuid or timestamp, which has an equality operator and a hash function"
+
+/* Can values of a type not be told apart, or not be hashed? */
+static bool
+lacks_functions(Oid type, void *arg)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_HASH_PROC |
+											  TYPECACHE_HASH_EXTENDED_PROC);
+
+	return !OidIsValid(entry->eq_opr) || !OidIsValid(entry->hash_proc) || !OidIsValid(entry->hash_extended_proc);
+}
+
 /* The hash function must be callable in a CHECK: types that borrow another type's are left out, but for date. */
 static void
 check_hash_argument(RouterKey *key, Oid function)
@@ -196,7 +208,7 @@ check_hash_argument(RouterKey *key, Oid function)
 
 	(void) get_func_signature(function, &types, &n);
 	if (key->typid != DATEOID && !can_coerce_type(1, &key->typid, types, COERCION_IMPLICIT))
-		wrong_type(key, "integer, text, uuid or timestamp, whose hash function SQL can call");
+		wrong_type(key, key->typid, "integer, text, uuid or timestamp, whose hash function SQL can call");
 }
 
 /*
@@ -249,13 +261,13 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 	{
 		case ROUTER_DATE:
 			if (key->typid != DATEOID && key->typid != TIMESTAMPOID && key->typid != TIMESTAMPTZOID)
-				wrong_type(key, "date, timestamp or timestamp with time zone");
+				wrong_type(key, key->typid, "date, timestamp or timestamp with time zone");
 			if (key->every)
 				resolve_step(key);
 			break;
 		case ROUTER_INTEGER:
 			if (!key->is_int)
-				wrong_type(key, "smallint, integer or bigint");
+				wrong_type(key, key->typid, "smallint, integer or bigint");
 			if (key->every)
 			{
 				key->width = pg_strtoint64(key->every);
@@ -266,7 +278,7 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 		case ROUTER_PREFIX:
 		case ROUTER_SUFFIX:
 			if (key->typid != TEXTOID && key->typid != VARCHAROID)
-				wrong_type(key, "text or character varying");
+				wrong_type(key, key->typid, "text or character varying");
 			if (key->modulus <= 0)
 				bad_number("length of a prefix or suffix key", "The length is a number of characters: 1 or more.");
 			break;
@@ -283,8 +295,8 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 
 	type = lookup_type_cache(key->typid, TYPECACHE_EQ_OPR | TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_PROC_FINFO |
 							 TYPECACHE_HASH_EXTENDED_PROC_FINFO);
-	if (!OidIsValid(type->eq_opr) || !OidIsValid(type->hash_proc) || !OidIsValid(type->hash_extended_proc))
-		wrong_type(key, "integer, text, uuid or timestamp, which has an equality operator and a hash function");
+	if (lacks_functions(key->typid, NULL))
+		wrong_type(key, key->typid, FITTING_TYPES);
 	if (key->kind == ROUTER_HASH)
 		check_hash_argument(key, type->hash_extended_proc);
 	key->eq_opr = type->eq_opr;
@@ -293,7 +305,7 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 	fmgr_info_copy(&key->hash_extended, &type->hash_extended_proc_finfo, CurrentMemoryContext);
 }
 
-/* Is the test true for a type, or for one that its values are made of? */
+/* Is the test true for a type, or for one that its values are made of? A domain is tested, and then the type below. */
 bool
 router_type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg)
 {
@@ -302,9 +314,10 @@ router_type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg)
 	bool		found = false;
 
 	check_stack_depth();
-	type = getBaseType(type);
 	if (test(type, arg))
 		return true;
+	if (get_typtype(type) == TYPTYPE_DOMAIN)
+		return router_type_any(getBaseType(type), test, arg);
 	if (OidIsValid(get_element_type(type)))
 		return router_type_any(get_element_type(type), test, arg);
 	if (type_is_multirange(type))
@@ -341,9 +354,56 @@ is_enum(Oid type, void *arg)
 	return type_is_enum(type);
 }
 
-/* Refuses the type of a column that is to be a key if its values do not outlive a rename or a restore. */
+static bool
+is_domain(Oid type, void *arg)
+{
+	return get_typtype(type) == TYPTYPE_DOMAIN;
+}
+
+/*
+ * Would reading a value of a type from its text run what owners of types have
+ * defined? That can be the CHECK of a domain only, to which the input functions
+ * of arrays, composite types and ranges put what they are made of. A domain over
+ * all of it is not asked, since the type below it reads the text.
+ */
+static bool
+type_runs_code(Oid type)
+{
+	return router_type_any(getBaseType(type), is_domain, NULL);
+}
+
+/*
+ * A value of a key's type from its text. Who reads it need not be who owns the
+ * type: so none is read whose input would run its owner's code. There is no such
+ * key, unless its type came to be so while event triggers were off.
+ *
+ * Errors: object_not_in_prerequisite_state, and those of the type.
+ */
+Datum
+router_key_input(const RouterKey *key, const char *text)
+{
+	Oid			input;
+	Oid			ioparam;
+
+	if (key->typid >= FirstNormalObjectId && type_runs_code(key->typid))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("values of key \"%s\" are not read from text", key->column),
+				 errdetail("Whoever reads them would run the CHECKs of a domain within type %s.", format_type_be(key->typid)),
+				 errhint("End the routing, with router.drop_route, and give the column another type.")));
+	getTypeInputInfo(key->typid, &input, &ioparam);
+	return OidInputFunctionCall(input, unconstify(char *, text), ioparam, -1);
+}
+
+/*
+ * Refuses the type of a column that is to be a key, or that has changed, if its
+ * values do not outlive a rename or a restore, or to read them would run its
+ * owner's code.
+ *
+ * Errors: feature_not_supported, datatype_mismatch.
+ */
 void
-router_key_check_type(RouterKey *key, Oid type)
+router_key_check_type(const RouterKey *key, Oid type)
 {
 	if (router_type_any(type, names_object, NULL))
 		ereport(ERROR,
@@ -357,6 +417,15 @@ router_key_check_type(RouterKey *key, Oid type)
 				 errmsg("column \"%s\" of type %s cannot be a hash key", key->column, format_type_be(type)),
 				 errdetail("The hash of an enum's value is another one when a dump is restored."),
 				 errhint("Use router.by_list.")));
+	if (type_runs_code(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" of type %s cannot be a key", key->column, format_type_be(type)),
+				 errdetail("Whoever reads its values would run the CHECKs of a domain within it."),
+				 errhint("Use the type below that domain. A domain over all of it may stay.")));
+	/* an attribute may have taken both from a composite type; the type cache hears that of the innermost one only */
+	if (router_type_any(type, lacks_functions, NULL))
+		wrong_type(key, type, FITTING_TYPES);
 }
 
 /* Makes a key of a column that children can be sealed by: one of integers or dates. False: it is of another kind. */
@@ -405,13 +474,9 @@ router_key_int(const RouterKey *key, Datum value)
 int64
 router_key_parse(RouterKey *key, const char *text)
 {
-	Oid			input;
-	Oid			ioparam;
-
 	if (key->kind == ROUTER_INTEGER)
 		return pg_strtoint64(text);
-	getTypeInputInfo(key->typid, &input, &ioparam);
-	return router_key_int(key, OidInputFunctionCall(input, unconstify(char *, text), ioparam, -1));
+	return router_key_int(key, router_key_input(key, text));
 }
 
 /* What children of a prefix or suffix key hold: the same functions as in their CHECK. */

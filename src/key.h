@@ -84,11 +84,12 @@ typedef struct RouterBound
 extern RouterKeyKind router_kind_from_text(const char *kind);
 extern const char *router_kind_name(RouterKeyKind kind);
 extern void router_key_resolve(RouterKey *key, Relation base, const char *time_zone);
-extern void router_key_check_type(RouterKey *key, Oid type);
+extern void router_key_check_type(const RouterKey *key, Oid type);
 extern bool router_type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg);
 extern bool router_seal_key(RouterKey *key, Relation base, const char *column, const char *time_zone);
 extern bool router_key_is_range(const RouterKey *key);
 
+extern Datum router_key_input(const RouterKey *key, const char *text);
 extern int64 router_key_parse(RouterKey *key, const char *text);
 extern char *router_key_text(const RouterKey *key, int64 value);
 extern int64 router_key_int(const RouterKey *key, Datum value);

@@ -74,13 +74,10 @@ bounds_of_values(RouterRoute *route, Datum *elements, bool *nulls, RouterBound *
 
 	for (int i = 0; i < route->config.nkeys; i++)
 	{
-		Oid			input;
-		Oid			ioparam;
 		char	   *value = nulls[i] ? NULL : TextDatumGetCString(elements[i]);
 
 		isnull[i] = value == NULL || strcmp(value, "null") == 0;
-		getTypeInputInfo(route->config.keys[i].typid, &input, &ioparam);
-		values[i] = isnull[i] ? (Datum) 0 : OidInputFunctionCall(input, value, ioparam, -1);
+		values[i] = isnull[i] ? (Datum) 0 : router_key_input(&route->config.keys[i], value);
 	}
 	if (OidIsValid(router_route_find(route, values, isnull, &miss)))
 		return false;

@@ -651,15 +651,17 @@ keys_display(const RouterConfig *config)
 	return buf.data;
 }
 
-/* Checks keys and settings of a wanted configuration against the table. */
+/* Checks keys and settings of a wanted configuration against the table. fresh: are the keys new? */
 static void
-check_config(RouterConfig *config, Relation base)
+check_config(RouterConfig *config, Relation base, bool fresh)
 {
 	int			guc_level = router_pin_settings(config->time_zone);
 
 	for (int i = 0; i < config->nkeys; i++)
 	{
 		router_key_resolve(&config->keys[i], base, config->time_zone);
+		if (fresh)
+			router_key_check_type(&config->keys[i], config->keys[i].typid);
 		check_groups(&config->keys[i]);
 		router_check_label(&config->keys[i], base->rd_rel->relowner, config->time_zone);
 	}
@@ -870,9 +872,7 @@ plan_route(NewRoute *plan)
 		OidIsValid(router_cache_route(entry)->default_child);
 	config = wanted_config(plan->relid, plan->there, plan->keys, &plan->settings, plan->has_default);
 	plan->config = config;
-	check_config(config, base);
-	for (int i = 0; i < config->nkeys && (plan->there == NULL || !same_keys(plan->there, config)); i++)
-		router_key_check_type(&config->keys[i], config->keys[i].typid);
+	check_config(config, base, plan->there == NULL || !same_keys(plan->there, config));
 	if (plan->there && !same_keys(plan->there, config) && router_catalog_children(plan->relid) != NIL)
 		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 						"It is routed by other keys and has children.",
@@ -1007,7 +1007,7 @@ router_alter_route(PG_FUNCTION_ARGS)
 	base = table_open(relid, NoLock);
 	there = router_catalog_route(relid);
 	config = wanted_config(relid, there, NULL, &settings, OidIsValid(route->default_child));
-	check_config(config, base);
+	check_config(config, base, false);
 	if (config->hot && config->watermark == NULL)
 		set_watermark(config, route, false);
 	table_close(base, NoLock);

@@ -14,15 +14,18 @@
 #include "compat.h"
 #include "type_ddl.h"
 
+#include "access/genam.h"
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -30,6 +33,8 @@
 
 #include "child.h"
 #include "stored.h"
+
+#define ANOTHER_TYPE "Make another routed table with another type and move the rows into it, or end the routing first, with router.drop_route."
 
 /* The groups of one key, read. */
 typedef struct Held
@@ -90,28 +95,54 @@ affected_by(List *types)
 	return result;
 }
 
-/* The row types of a relation or composite type and of all that inherit from it. */
+/* The tables OF a composite type. */
+List *
+router_typed_tables(Oid type)
+{
+	Relation	rel = table_open(RelationRelationId, AccessShareLock);
+	List	   *tables = NIL;
+	ScanKeyData skey;
+	SysScanDesc scan;
+	HeapTuple	tup;
+
+	ScanKeyInit(&skey, Anum_pg_class_reloftype, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(type));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &skey);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		tables = lappend_oid(tables, ((Form_pg_class) GETSTRUCT(tup))->oid);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tables;
+}
+
+/* The row types of a relation or composite type, of tables OF it, and of all that inherit from these. */
 static List *
 row_types(Oid relid)
 {
+	List	   *tops = lcons_oid(relid, router_typed_tables(get_rel_type_id(relid)));
 	List	   *types = NIL;
 	ListCell   *lc;
+	ListCell   *heir;
 
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-		if (OidIsValid(get_rel_type_id(lfirst_oid(lc))))
-			types = lappend_oid(types, get_rel_type_id(lfirst_oid(lc)));
+	foreach(lc, tops)
+		foreach(heir, find_all_inheritors(lfirst_oid(lc), NoLock, NULL))
+			if (OidIsValid(get_rel_type_id(lfirst_oid(heir))))
+				types = lappend_oid(types, get_rel_type_id(lfirst_oid(heir)));
 	return types;
 }
 
-/* Does the command add a column or attribute? */
-static bool
-adds_column(const AlterTableStmt *stmt)
+/* Does the command add columns or attributes, or give them other types? */
+bool
+router_changes_columns(const AlterTableStmt *stmt)
 {
 	ListCell   *lc;
 
 	foreach(lc, stmt->cmds)
-		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_AddColumn)
+	{
+		AlterTableType subtype = lfirst_node(AlterTableCmd, lc)->subtype;
+
+		if (subtype == AT_AddColumn || subtype == AT_AlterColumnType)
 			return true;
+	}
 	return false;
 }
 
@@ -126,8 +157,10 @@ changing_types(Node *parsetree)
 		oid = LookupTypeNameOid(NULL, makeTypeNameFromNameList(((AlterEnumStmt *) parsetree)->typeName), true);
 		return OidIsValid(oid) ? list_make1_oid(oid) : NIL;
 	}
-	if (IsA(parsetree, AlterTableStmt) && adds_column((AlterTableStmt *) parsetree))
+	if (IsA(parsetree, AlterTableStmt) && router_changes_columns((AlterTableStmt *) parsetree))
 		oid = RangeVarGetRelid(((AlterTableStmt *) parsetree)->relation, NoLock, true);
+	else if (IsA(parsetree, ViewStmt) && ((ViewStmt *) parsetree)->replace)
+		oid = RangeVarGetRelid(((ViewStmt *) parsetree)->view, NoLock, true);
 	return OidIsValid(oid) ? row_types(oid) : NIL;
 }
 
@@ -233,7 +266,7 @@ refuse(const RouterConfig *config, int level, const char *what, const char *deta
 			 errmsg("cannot %s a type of key \"%s\" of routed table \"%s\"", what, config->keys[level].column,
 					get_rel_name(config->base)),
 			 errdetail("The key is of type %s. %s", format_type_be(type), detail),
-			 errhint("Make another routed table with another type and move the rows into it, or end the routing first, with router.drop_route.")));
+			 errhint(ANOTHER_TYPE)));
 }
 
 static bool
@@ -282,23 +315,52 @@ invalidate(void *arg)
 	return true;
 }
 
-/* ddl_command_end. Errors: feature_not_supported. */
+static void
+tell_route(void *arg)
+{
+	errcontext("key of routed table \"%s\"", get_rel_name(*(Oid *) arg));
+	errhint(ANOTHER_TYPE);
+}
+
+/* A row type has changed: can it still be within keys? Where there are children, its values must keep their hash. */
+static void
+check_levels(Affected *affected)
+{
+	RouterConfig *config = affected->config;
+	int			guc_level = router_pin_settings(config->time_zone);
+	bool		filled = router_catalog_children(config->base) != NIL;
+	ErrorContextCallback callback = {error_context_stack, tell_route, &config->base};
+	Relation	base;
+	ListCell   *lc;
+
+	error_context_stack = &callback;
+	base = open_affected(affected);
+	foreach(lc, affected->levels)
+	{
+		RouterKey  *key = &config->keys[lfirst_int(lc)];
+
+		router_key_check_type(key, key->typid);
+		if (filled && key->kind == ROUTER_HASH)
+			refuse(config, lfirst_int(lc), "add an attribute to", "Its hash would be another one for each value.");
+	}
+	error_context_stack = callback.previous;
+	table_close(base, AccessShareLock);
+	AtEOXact_GUC(false, guc_level);
+}
+
+/* ddl_command_end. Errors: feature_not_supported, datatype_mismatch. */
 void
 router_type_ddl_end(Node *parsetree)
 {
 	ListCell   *lc;
-	ListCell   *level;
 
 	foreach(lc, affected_by(changing_types(parsetree)))
 	{
 		Affected   *affected = lfirst(lc);
-		RouterConfig *config = affected->config;
 
-		if (IsA(parsetree, AlterTableStmt) && router_catalog_children(config->base) != NIL)
-			foreach(level, affected->levels)
-				if (config->keys[lfirst_int(level)].kind == ROUTER_HASH)
-					refuse(config, lfirst_int(level), "add an attribute to", "Its hash would be another one for each value.");
-		LockRelationOid(config->base, ShareUpdateExclusiveLock);
+		if (!IsA(parsetree, AlterEnumStmt))
+			check_levels(affected);
+		LockRelationOid(affected->config->base, ShareUpdateExclusiveLock);
 		attempt(write_anew, affected);
 		attempt(invalidate, affected);
 	}

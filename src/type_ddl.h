@@ -7,8 +7,10 @@
 
 #include "compat.h"
 
-#include "nodes/pg_list.h"
+#include "nodes/parsenodes.h"
 
+extern List *router_typed_tables(Oid type);
+extern bool router_changes_columns(const AlterTableStmt *stmt);
 extern void router_type_ddl_start(Node *parsetree);
 extern void router_type_ddl_end(Node *parsetree);
 extern void router_type_columns_dropped(List *relids);
