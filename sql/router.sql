@@ -179,6 +179,10 @@ GRANT SELECT ON router.route_def, router.key_def, router.child_def, router.globa
 CREATE FUNCTION router.config_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_config_changed';
 COMMENT ON FUNCTION router.config_changed() IS 'internal: tells every session that a route changed, and fills attnum from the column name';
+-- Of internal functions, this one and those of event triggers are fired by objects of the extension only, for which
+-- nobody needs EXECUTE. The others see for themselves who calls them (src/guard.c), and stay open: owners of tables
+-- and who restores them make the triggers, router.progress asks is_at_work as its reader, CHECKs call unseal as the writer.
+REVOKE EXECUTE ON FUNCTION router.config_changed() FROM PUBLIC;
 
 CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.route_def
     FOR EACH ROW EXECUTE FUNCTION router.config_changed();
@@ -576,6 +580,8 @@ COMMENT ON FUNCTION router.on_ddl_start() IS 'internal: refuses changes of type 
 CREATE FUNCTION router.on_ddl_end() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_ddl_end';
 COMMENT ON FUNCTION router.on_ddl_end() IS 'internal: children and catalog follow DDL on their base';
+
+REVOKE EXECUTE ON FUNCTION router.on_sql_drop(), router.on_ddl_start(), router.on_ddl_end() FROM PUBLIC;
 
 CREATE EVENT TRIGGER router_on_sql_drop ON sql_drop EXECUTE FUNCTION router.on_sql_drop();
 CREATE EVENT TRIGGER router_on_ddl_start ON ddl_command_start WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'CREATE VIEW', 'DROP TABLE', 'GRANT', 'REVOKE')

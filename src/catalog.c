@@ -35,6 +35,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
@@ -54,6 +55,7 @@
 
 #include "catalog_part.h"
 #include "growth.h"
+#include "guard.h"
 #include "loose.h"
 #include "waitpoint.h"
 
@@ -1185,14 +1187,54 @@ router_catalog_remove_tier(Oid base, const Interval *after)
 
 /* ----------------------------------------------- changes that come with SQL */
 
-/* A restored row of key_def names its column; its number may be another one now. */
-static HeapTuple
-refill_attnum(HeapTuple tup, TupleDesc desc, int column_attno, int attno)
+/* What a row of a table of the catalog names: its base, and a column of it with its number. */
+typedef struct Watched
+{
+	const char *table;
+	AttrNumber	base;
+	AttrNumber	column;
+	AttrNumber	attnum;
+} Watched;
+
+static const Watched watched[] = {
+	{"route_def", ROUTE_BASE},
+	{"key_def", KEY_BASE, KEY_COLUMN, KEY_ATTNUM},
+	{"child_def", CHILD_BASE},
+	{"reach_def", REACH_BASE},
+	{"global_key_def", GLOBAL_BASE},
+	{"seal_def", SEAL_BASE, SEAL_COLUMN, SEAL_ATTNUM},
+	{"unsealed_def", SEAL_BASE},
+};
+
+/* Errors: trigger_protocol_violated, for a table that is none of the catalog, whatever it is called. */
+static const Watched *
+watched_table(Oid relid)
+{
+	for (int i = 0; i < lengthof(watched); i++)
+		if (router_catalog_relid(watched[i].table) == relid)
+			return &watched[i];
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("function \"router.%s\" is for the tables of router itself", "config_changed")));
+}
+
+/* An oid in a row; InvalidOid for NULL, which is refused after the trigger. */
+static Oid
+get_oid(HeapTuple tup, int attno, TupleDesc desc)
 {
 	bool		isnull;
-	Oid			base = DatumGetObjectId(heap_getattr(tup, ROUTE_BASE, desc, &isnull));
-	Name		column = DatumGetName(heap_getattr(tup, column_attno, desc, &isnull));
-	AttrNumber	attnum = get_attnum(base, NameStr(*column));
+	Datum		datum = heap_getattr(tup, attno, desc, &isnull);
+
+	return isnull ? InvalidOid : DatumGetObjectId(datum);
+}
+
+/* A restored row of key_def names its column; its number may be another one now. */
+static HeapTuple
+refill_attnum(HeapTuple tup, TupleDesc desc, const Watched *table)
+{
+	int			attno = table->attnum;
+	char	   *column = get_name(tup, table->column, desc);
+	AttrNumber	attnum = column ? get_attnum(get_oid(tup, table->base, desc), column) : InvalidAttrNumber;
 	Datum		value = Int16GetDatum(attnum);
 	bool		null = false;
 
@@ -1205,25 +1247,30 @@ refill_attnum(HeapTuple tup, TupleDesc desc, int column_attno, int attno)
 static HeapTuple
 refill_global_key(HeapTuple tup, TupleDesc desc)
 {
+	Oid			base = get_oid(tup, GLOBAL_BASE, desc);
+	Oid			key_table = get_oid(tup, GLOBAL_KEY_TABLE, desc);
 	bool		isnull;
-	Oid			base = DatumGetObjectId(heap_getattr(tup, GLOBAL_BASE, desc, &isnull));
-	RouterGlobalKey *key = read_global_key(tup, desc);
-	Datum	   *attnums = palloc(key->ncolumns * sizeof(Datum));
+	Datum		columns = heap_getattr(tup, GLOBAL_COLUMNS, desc, &isnull);
+	List	   *names = isnull ? NIL : router_catalog_names(DatumGetArrayTypeP(columns));
+	Datum	   *attnums = palloc((list_length(names) + 1) * sizeof(Datum));
 	int			attno = GLOBAL_ATTNUMS;
 	Datum		value;
 	bool		null = false;
+	ListCell   *lc;
 
-	for (int i = 0; i < key->ncolumns; i++)
+	foreach(lc, names)
 	{
-		AttrNumber	attnum = get_attnum(base, key->columns[i]);
+		AttrNumber	attnum = get_attnum(base, lfirst(lc));
 
 		if (attnum == InvalidAttrNumber)
 			return tup;
-		attnums[i] = Int16GetDatum(attnum);
+		attnums[foreach_current_index(lc)] = Int16GetDatum(attnum);
 	}
-	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(key->key_table)))
-		depend_on_base(key->key_table, base);
-	value = PointerGetDatum(construct_array(attnums, key->ncolumns, INT2OID, sizeof(int16), true, TYPALIGN_SHORT));
+	if (names == NIL)
+		return tup;
+	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(key_table)))
+		depend_on_base(key_table, base);
+	value = PointerGetDatum(construct_array(attnums, list_length(names), INT2OID, sizeof(int16), true, TYPALIGN_SHORT));
 	return heap_modify_tuple_by_cols(tup, desc, 1, &attno, &value, &null);
 }
 
@@ -1235,40 +1282,26 @@ refill_global_key(HeapTuple tup, TupleDesc desc)
 Datum
 router_config_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	HeapTuple	tup;
-	TupleDesc	desc;
-	const char *table;
-	bool		is_child;
-	bool		isnull;
-	Oid			base;
+	static const int16 any_row = TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE;
+	const RouterOwnTrigger own[] = {{"config_changed", any_row | TRIGGER_TYPE_BEFORE}, {"marks_changed", any_row}};
+	TriggerData *trigdata = router_own_call(fcinfo, "config_changed", own, lengthof(own));
+	const Watched *table = watched_table(RelationGetRelid(trigdata->tg_relation));
+	HeapTuple	tup = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
-		!(TRIGGER_FIRED_BEFORE(trigdata->tg_event) || TRIGGER_FIRED_AFTER(trigdata->tg_event)))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"%s\" must be called as a ROW trigger", "router.config_changed")));
-	tup = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
-	desc = RelationGetDescr(trigdata->tg_relation);
-	table = RelationGetRelationName(trigdata->tg_relation);
-	is_child = strcmp(table, "child_def") == 0;
-	base = DatumGetObjectId(heap_getattr(tup, is_child ? CHILD_BASE : ROUTE_BASE, desc, &isnull));
-	if (!isnull)
-		router_catalog_invalidate(base);
+	router_catalog_invalidate(get_oid(tup, table->base, desc));
 	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
 	{
 		router_catalog_forewarn(router_catalog_marks_id());
 		return PointerGetDatum(NULL);
 	}
-	if (is_child)
-		router_catalog_invalidate(DatumGetObjectId(heap_getattr(tup, CHILD_CHILD, desc, &isnull)));
+	if (strcmp(table->table, "child_def") == 0)
+		router_catalog_invalidate(get_oid(tup, CHILD_CHILD, desc));
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		return PointerGetDatum(tup);
-	if (strcmp(table, "key_def") == 0)
-		tup = refill_attnum(tup, desc, KEY_COLUMN, KEY_ATTNUM);
-	else if (strcmp(table, "seal_def") == 0)
-		tup = refill_attnum(tup, desc, SEAL_COLUMN, SEAL_ATTNUM);
-	else if (strcmp(table, "global_key_def") == 0)
+	if (table->column)
+		tup = refill_attnum(tup, desc, table);
+	else if (strcmp(table->table, "global_key_def") == 0)
 		tup = refill_global_key(tup, desc);
 	return PointerGetDatum(tup);
 }

@@ -75,21 +75,26 @@ PG_FUNCTION_INFO_V1(router_on_ddl_end);
 
 /* ------------------------------------------------------------------ helpers */
 
-/* The data of an event trigger; NULL: nothing to do. */
+/* The data of an event trigger, which is one for this event. */
 static EventTriggerData *
-event_data(FunctionCallInfo fcinfo)
+event_data(FunctionCallInfo fcinfo, const char *name)
 {
-	EventTriggerData *event;
-
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function must be called by an event trigger")));
-	event = (EventTriggerData *) fcinfo->context;
-	/* a child that router made; the extension itself going; a database without routes */
-	if (router_child_is_told(event->parsetree) || !router_catalog_exists() || router_catalog_bases() == NIL)
-		return NULL;
-	return event;
+	if (strcmp(((EventTriggerData *) fcinfo->context)->event, name) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function must be called by an event trigger for %s", name)));
+	return (EventTriggerData *) fcinfo->context;
+}
+
+/* Not for a child that router made; the extension itself going; a database without routes. */
+static bool
+concerns_routes(const EventTriggerData *event)
+{
+	return !router_child_is_told(event->parsetree) && router_catalog_exists() && router_catalog_bases() != NIL;
 }
 
 /* A row of a catalog by its oid column, also one that this transaction has deleted; NULL if there is none. */
@@ -893,7 +898,7 @@ keep_always(AlterTableStmt *stmt)
 Datum
 router_on_ddl_end(PG_FUNCTION_ARGS)
 {
-	EventTriggerData *event;
+	EventTriggerData *event = event_data(fcinfo, "ddl_command_end");
 	bool		restoring = is_restoring();
 	SPITupleTable *found;
 	List	   *follows = NIL;
@@ -901,11 +906,9 @@ router_on_ddl_end(PG_FUNCTION_ARGS)
 	uint64		n;
 	int			guc_level;
 
-	if (CALLED_AS_EVENT_TRIGGER(fcinfo) && IsA(((EventTriggerData *) fcinfo->context)->parsetree, AlterTableStmt) &&
-		router_catalog_exists())
-		keep_always((AlterTableStmt *) ((EventTriggerData *) fcinfo->context)->parsetree);
-	event = event_data(fcinfo);
-	if (event == NULL)
+	if (IsA(event->parsetree, AlterTableStmt) && router_catalog_exists())
+		keep_always((AlterTableStmt *) event->parsetree);
+	if (!concerns_routes(event))
 		PG_RETURN_NULL();
 	/* with the search_path that the command had */
 	router_type_ddl_end(event->parsetree);
@@ -1101,15 +1104,16 @@ guard_alter_table(const AlterTableStmt *stmt)
 Datum
 router_on_ddl_start(PG_FUNCTION_ARGS)
 {
-	EventTriggerData *event = event_data(fcinfo);
+	EventTriggerData *event = event_data(fcinfo, "ddl_command_start");
 
-	if (event)
-		router_type_ddl_start(event->parsetree);
-	if (event && IsA(event->parsetree, AlterTableStmt))
+	if (!concerns_routes(event))
+		PG_RETURN_NULL();
+	router_type_ddl_start(event->parsetree);
+	if (IsA(event->parsetree, AlterTableStmt))
 		guard_alter_table(castNode(AlterTableStmt, event->parsetree));
-	else if (event && IsA(event->parsetree, GrantStmt))
+	else if (IsA(event->parsetree, GrantStmt))
 		lock_granted(castNode(GrantStmt, event->parsetree));
-	else if (event && IsA(event->parsetree, DropStmt))
+	else if (IsA(event->parsetree, DropStmt))
 		router_drop_starts(castNode(DropStmt, event->parsetree));
 	PG_RETURN_NULL();
 }
@@ -1254,14 +1258,14 @@ follow_dropped(Node *parsetree, Oid classid, Oid oid, char *name)
 Datum
 router_on_sql_drop(PG_FUNCTION_ARGS)
 {
-	EventTriggerData *event = event_data(fcinfo);
+	EventTriggerData *event = event_data(fcinfo, "sql_drop");
 	bool		restoring = is_restoring();
 	SPITupleTable *found;
 	List	   *lost = NIL;
 	int			guc_level;
 	uint64		n;
 
-	if (event == NULL)
+	if (!concerns_routes(event))
 		PG_RETURN_NULL();
 	guc_level = router_pin_settings(NULL);
 	SPI_connect();

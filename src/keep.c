@@ -36,6 +36,7 @@
 #include "utils/memutils.h"
 
 #include "entry.h"
+#include "guard.h"
 #include "mirror.h"
 
 /* A statement that changes tables with global keys. */
@@ -211,22 +212,16 @@ truncate_entries(Relation rel, Oid base)
 Datum
 router_keep_global_keys(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	bool		row = CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_AFTER(trigdata->tg_event) &&
-		TRIGGER_FIRED_FOR_ROW(trigdata->tg_event);
-	bool		truncate = CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_BEFORE(trigdata->tg_event) &&
-		TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event);
-	Oid			base;
+	static const RouterOwnTrigger own[] = {
+		{ROUTER_TRIGGER_KEY, TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE},
+		{ROUTER_TRIGGER_KEY_TRUNCATE, TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE},
+	};
+	TriggerData *trigdata = router_own_call(fcinfo, "keep_global_keys", own, lengthof(own));
+	Oid			base = router_cache_base(RelationGetRelid(trigdata->tg_relation));
 
-	if (!row && !truncate)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"router.%s\" is for the triggers of routed tables", "keep_global_keys"),
-				 errhint("Add a global key with router.add_global_key.")));
-	base = router_cache_base(RelationGetRelid(trigdata->tg_relation));
 	if (!OidIsValid(base))
 		return PointerGetDatum(NULL);	/* triggers restored, the route not yet */
-	if (truncate)
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
 		truncate_entries(trigdata->tg_relation, base);
 	else
 		router_keys_follow(base, trigdata->tg_relation,

@@ -46,6 +46,7 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
+#include "guard.h"
 #include "seal.h"
 #include "waitpoint.h"
 
@@ -550,38 +551,65 @@ router_seal(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* A table and all that it inherits from, nearer ones first and each of them once. */
+static List *
+tables_above(Oid table)
+{
+	Relation	rel = table_open(InheritsRelationId, AccessShareLock);
+	List	   *tables = list_make1_oid(table);
+
+	for (int i = 0; i < list_length(tables); i++)
+	{
+		ScanKeyData key;
+		SysScanDesc scan;
+		HeapTuple	tup;
+
+		CHECK_FOR_INTERRUPTS();
+		ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(list_nth_oid(tables, i)));
+		scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+		while (HeapTupleIsValid(tup = systable_getnext(scan)))
+			tables = list_append_unique_oid(tables, ((Form_pg_inherits) GETSTRUCT(tup))->inhparent);
+		systable_endscan(scan);
+	}
+	table_close(rel, AccessShareLock);
+	return tables;
+}
+
+static bool
+is_child(Oid table)
+{
+	Oid			base = router_cache_base(table);
+
+	return OidIsValid(base) && base != table;
+}
+
 /* The child that a table is, or inherits from in turn; InvalidOid: none. */
 static Oid
 child_above(Oid table)
 {
-	Relation	rel;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tup;
-	Oid			found = InvalidOid;
+	ListCell   *lc;
 
-	if (OidIsValid(router_cache_base(table)) && router_cache_base(table) != table)
+	if (is_child(table))
 		return table;
-	check_stack_depth();
-	rel = table_open(InheritsRelationId, AccessShareLock);
-	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
-	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
-	while (!OidIsValid(found) && HeapTupleIsValid(tup = systable_getnext(scan)))
-		found = child_above(((Form_pg_inherits) GETSTRUCT(tup))->inhparent);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return found;
+	foreach(lc, tables_above(table))
+		if (is_child(lfirst_oid(lc)))
+			return lfirst_oid(lc);
+	return InvalidOid;
 }
 
 /*
  * router.unseal(table): part of the CHECK of a sealed child, for rows beyond
- * its seal, which is broken from then on. Always true. For everybody: who writes
- * through a view has no right on the table, and all that is lost is speed.
+ * its seal, which is broken from then on. Always true. For whoever may write there, or does
+ * so with somebody's leave. Others could slow down queries of everybody with it.
+ *
+ * Errors: insufficient_privilege.
  */
 Datum
 router_unseal(PG_FUNCTION_ARGS)
 {
-	Oid			child = child_above(PG_GETARG_OID(0));
+	Oid			table = PG_GETARG_OID(0);
+	Oid			child = child_above(table);
 	Oid			base;
 	RouterRoute *route;
 
@@ -591,6 +619,8 @@ router_unseal(PG_FUNCTION_ARGS)
 	route = router_cache_route(router_cache_entry(base));
 	if (route == NULL || !list_member_oid(route->fenced, child))
 		PG_RETURN_BOOL(true);
+	if (!router_may_write(tables_above(table)))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
 	router_catalog_break_seal(base, child);
 	PG_RETURN_BOOL(true);
 }

@@ -54,6 +54,7 @@
 #include "utils/syscache.h"
 
 #include "child.h"
+#include "guard.h"
 #include "mirror.h"
 #include "move.h"
 
@@ -792,18 +793,13 @@ router_step_deleted(Relation rel, ItemPointer tid)
 Datum
 router_keep_in_step(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	bool		row = CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_AFTER(trigdata->tg_event) &&
-		TRIGGER_FIRED_FOR_ROW(trigdata->tg_event);
-	bool		truncate = CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_BEFORE(trigdata->tg_event) &&
-		TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event);
+	static const RouterOwnTrigger own[] = {
+		{ROUTER_TRIGGER_STEP, TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE},
+		{ROUTER_TRIGGER_STEP_TRUNCATE, TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE},
+	};
+	TriggerData *trigdata = router_own_call(fcinfo, "keep_in_step", own, lengthof(own));
 
-	if (!row && !truncate)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"router.%s\" is for the triggers of routed tables", "keep_in_step"),
-				 errhint("router.move_child makes and drops them.")));
-	if (truncate)
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
 		keep_in_step(trigdata->tg_relation, NULL, NULL);
 	else if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		keep_in_step(trigdata->tg_relation, NULL, trigdata->tg_trigslot);

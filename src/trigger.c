@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "copy.h"
+#include "guard.h"
 #include "insert.h"
 #include "mirror.h"
 #include "mover.h"
@@ -33,19 +34,15 @@ PG_FUNCTION_INFO_V1(router_route_row);
 PG_FUNCTION_INFO_V1(router_settle_row);
 PG_FUNCTION_INFO_V1(router_flush_rows);
 
-static void
-check_protocol(FunctionCallInfo fcinfo, const char *name, TriggerEvent when, bool row)
-{
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ||
-		(trigdata->tg_event & TRIGGER_EVENT_TIMINGMASK) != when ||
-		(TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) != 0) != row)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"router.%s\" is for the triggers of routed tables", name),
-				 errhint("Make a table a routed table with router.create_route.")));
-}
+static const RouterOwnTrigger route_trigger[] = {
+	{ROUTER_TRIGGER_ROUTE, TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT},
+};
+static const RouterOwnTrigger settle_trigger[] = {
+	{ROUTER_TRIGGER_SETTLE, TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT},
+};
+static const RouterOwnTrigger flush_trigger[] = {
+	{ROUTER_TRIGGER_FLUSH, TRIGGER_TYPE_INSERT},
+};
 
 /*
  * The descriptor that the running statement works with, from one of its
@@ -104,11 +101,10 @@ insert_applied(TriggerData *trigdata)
 Datum
 router_route_row(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = router_own_call(fcinfo, "route_row", route_trigger, 1);
 	RouterEntry *entry;
 	bool		done;
 
-	check_protocol(fcinfo, "route_row", TRIGGER_EVENT_BEFORE, true);
 	if (router_copy_row(trigdata))
 		return PointerGetDatum(NULL);
 	entry = router_cache_entry(RelationGetRelid(trigdata->tg_relation));
@@ -126,13 +122,11 @@ router_route_row(PG_FUNCTION_ARGS)
 Datum
 router_settle_row(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	Oid			base;
+	TriggerData *trigdata = router_own_call(fcinfo, "settle_row", settle_trigger, 1);
+	Oid			base = RelationGetRelid(trigdata->tg_relation);
 	RouterMover *mover;
 	RouterDest *dest;
 
-	check_protocol(fcinfo, "settle_row", TRIGGER_EVENT_AFTER, true);
-	base = RelationGetRelid(trigdata->tg_relation);
 	if (router_cache_route(router_cache_entry(base)) == NULL)
 		return PointerGetDatum(NULL);
 	if (fcinfo->flinfo->fn_extra == NULL)
@@ -157,9 +151,8 @@ router_settle_row(PG_FUNCTION_ARGS)
 Datum
 router_flush_rows(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = router_own_call(fcinfo, "flush_rows", flush_trigger, 1);
 
-	check_protocol(fcinfo, "flush_rows", TRIGGER_EVENT_AFTER, false);
 	router_copy_flush(trigdata->tg_relation);
 	router_movers_end_copy(RelationGetRelid(trigdata->tg_relation));
 	return PointerGetDatum(NULL);

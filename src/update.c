@@ -53,6 +53,7 @@
 #include "utils/snapmgr.h"
 
 #include "entry.h"
+#include "guard.h"
 #include "home.h"
 #include "loose.h"
 #include "mirror.h"
@@ -564,24 +565,19 @@ stop_firing(Source *source, TriggerData *trigdata)
 Datum
 router_move_row(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	/* the second is the first, while begin_instead has made it so: only then is there a row that waits for it */
+	static const RouterOwnTrigger own[] = {
+		{ROUTER_TRIGGER_MOVE, TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_INSERT},
+		{ROUTER_TRIGGER_MOVE, TRIGGER_TYPE_INSTEAD | TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE},
+	};
+	Source	   *source = fcinfo->flinfo->fn_extra;
+	TriggerData *trigdata = router_own_call(fcinfo, "move_row", own, source && source->old_tuple ? 2 : 1);
 	EState	   *estate;
 	ResultRelInfo *rri;
 	ModifyTableState *node;
 	RouterRoute *route;
-	Source	   *source;
 	MemoryContext old;
 
-	source = fcinfo->flinfo->fn_extra;
-	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		(!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) && !TRIGGER_FIRED_BY_INSERT(trigdata->tg_event)) ||
-		!(TRIGGER_FIRED_BEFORE(trigdata->tg_event) ||
-		  (TRIGGER_FIRED_INSTEAD(trigdata->tg_event) && source && source->old_tuple)) ||
-		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"router.%s\" is for the triggers of routed tables", "move_row"),
-				 errhint("Make a table a routed table with router.create_route.")));
 	if (source == NULL)
 		fcinfo->flinfo->fn_extra = source = open_source(fcinfo->flinfo->fn_mcxt, trigdata->tg_relation);
 	if (source->entry)
