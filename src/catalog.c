@@ -284,6 +284,19 @@ router_catalog_next(SysScanDesc scan)
 	return tup;
 }
 
+/* Is there any route in this database? */
+bool
+router_catalog_any_base(void)
+{
+	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
+	SysScanDesc scan = begin_scan(rel, NULL, 0, NULL, NULL);
+	bool		found = HeapTupleIsValid(router_catalog_next(scan));
+
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
 /* The bases of all routes, by oid. */
 List *
 router_catalog_bases(void)

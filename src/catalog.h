@@ -112,6 +112,7 @@ extern RouterPolicy router_policy_from_text(const char *setting, const char *pol
 
 extern void router_catalog_read_at_once(void (*read) (void *arg), void *arg);
 extern bool router_catalog_exists(void);
+extern bool router_catalog_any_base(void);
 extern List *router_catalog_bases(void);
 extern bool router_catalog_is_base(Oid relid);
 extern RouterConfig *router_catalog_route(Oid base);

@@ -94,7 +94,7 @@ event_data(FunctionCallInfo fcinfo, const char *name)
 static bool
 concerns_routes(const EventTriggerData *event)
 {
-	return !router_child_is_told(event->parsetree) && router_catalog_exists() && router_catalog_bases() != NIL;
+	return !router_child_is_told(event->parsetree) && router_catalog_exists() && router_catalog_any_base();
 }
 
 /* A row of a catalog by its oid column, also one that this transaction has deleted; NULL if there is none. */
@@ -140,7 +140,6 @@ is_base(Oid relid)
 static List *
 bases_below(Oid relid)
 {
-	List	   *known = router_catalog_bases();
 	List	   *tops = get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE ? router_typed_tables(get_rel_type_id(relid)) :
 		list_make1_oid(relid);
 	List	   *reached = NIL;
@@ -149,9 +148,10 @@ bases_below(Oid relid)
 
 	foreach(lc, tops)
 		reached = list_concat(reached, find_all_inheritors(lfirst_oid(lc), NoLock, NULL));
-	foreach(lc, known)
-		if (list_member_oid(reached, lfirst_oid(lc)))
-			bases = lappend_oid(bases, lfirst_oid(lc));
+	foreach(lc, reached)
+		if (router_catalog_is_base(lfirst_oid(lc)))
+			bases = list_append_unique_oid(bases, lfirst_oid(lc));
+	list_sort(bases, list_oid_cmp);
 	return bases;
 }
 

@@ -18,9 +18,12 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
@@ -57,22 +60,59 @@ typedef struct Affected
 
 /* ------------------------------------------------------------------ which routes */
 
-static bool
-is_member(Oid type, void *types)
+/* What is made of types: found upwards from them, so that nobody who alters a table pays for the routes of others. */
+typedef struct Users
 {
-	return list_member_oid(types, type);
+	List	   *types;			/* those seen, and those made of them */
+	List	   *bases;			/* that have columns of one */
+} Users;
+
+static void
+add_users(Users *users, Oid type)
+{
+	Relation	rel;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tup;
+
+	if (!OidIsValid(type) || list_member_oid(users->types, type))
+		return;
+	users->types = lappend_oid(users->types, type);
+	rel = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(TypeRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(type));
+	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		Form_pg_depend user = (Form_pg_depend) GETSTRUCT(tup);
+
+		/* arrays, domains, ranges; columns, of which row types are made */
+		if (user->classid == TypeRelationId)
+			add_users(users, user->objid);
+		else if (user->classid == RelationRelationId && user->objsubid != 0)
+		{
+			if (router_catalog_is_base(user->objid))
+				users->bases = list_append_unique_oid(users->bases, user->objid);
+			add_users(users, get_rel_type_id(user->objid));
+		}
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
 }
 
 /* The routes with keys whose values are of one of these types, or made of them: of Affected. */
 static List *
 affected_by(List *types)
 {
+	Users		users = {0};
 	List	   *result = NIL;
 	ListCell   *lc;
 
-	if (types == NIL)
-		return NIL;
-	foreach(lc, router_catalog_bases())
+	foreach(lc, types)
+		add_users(&users, lfirst_oid(lc));
+	list_sort(users.bases, list_oid_cmp);
+	foreach(lc, users.bases)
 	{
 		RouterConfig *config = router_catalog_route(lfirst_oid(lc));
 		Affected   *affected = palloc0(sizeof(Affected));
@@ -86,7 +126,7 @@ affected_by(List *types)
 
 			if (get_attname(config->base, config->keys[i].attnum, true))
 				get_atttypetypmodcoll(config->base, config->keys[i].attnum, &type, &typmod, &collation);
-			if (type >= FirstNormalObjectId && router_type_any(type, is_member, types))
+			if (list_member_oid(users.types, type))
 				affected->levels = lappend_int(affected->levels, i);
 		}
 		if (affected->levels != NIL)
@@ -118,7 +158,8 @@ router_typed_tables(Oid type)
 static List *
 row_types(Oid relid)
 {
-	List	   *tops = lcons_oid(relid, router_typed_tables(get_rel_type_id(relid)));
+	bool		typed = get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE;
+	List	   *tops = lcons_oid(relid, typed ? router_typed_tables(get_rel_type_id(relid)) : NIL);
 	List	   *types = NIL;
 	ListCell   *lc;
 	ListCell   *heir;
