@@ -661,6 +661,22 @@ all_are_newer(RouterEntry *entry, int64 newest)
 		router_cache_marks(entry, GetActiveSnapshot(), &watermark, &reach) && newest < watermark;
 }
 
+/*
+ * Does router.read_hot count for a table of this query? Not in what others have
+ * written: their functions, triggers, views and policies see all rows, whoever calls.
+ */
+static bool
+reads_hot(PlannerInfo *root, const RelOptInfo *rel)
+{
+	if (!read_hot || GetUserId() != GetOuterUserId() || (OidIsValid(rel->userid) && rel->userid != GetUserId()) ||
+		DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH)) > 0)
+		return false;
+	for (root = root->parent_root; root; root = root->parent_root)
+		if (root->parse->hasRowSecurity)
+			return false;
+	return true;
+}
+
 /* With router.read_hot: does the base hold what it held for every snapshot of this session? */
 static void
 check_read_hot(RouterEntry *entry, Oid base)
@@ -698,7 +714,7 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 		mark->isParent = true;
 	route = router_cache_route(entry);
 	hot = route && route->hot_level >= 0;
-	if (!read_hot || root->parse->commandType != CMD_SELECT || mark != NULL || !hot)
+	if (!reads_hot(root, rel) || root->parse->commandType != CMD_SELECT || mark != NULL || !hot)
 	{
 		children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo, table->rte->rellockmode, &grounds);
 		if (route)
