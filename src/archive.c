@@ -841,6 +841,7 @@ static List *
 hot_bases(void)
 {
 	List	   *bases = NIL;
+	int			guc_level = router_pin_settings(NULL);
 
 	if (SPI_execute("SELECT base FROM router.route_def WHERE hot IS NOT NULL AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = base), 'USAGE') ORDER BY base", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the hot routes");
@@ -851,6 +852,7 @@ hot_bases(void)
 		bases = lappend_oid(bases, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1,
 																  &isnull)));
 	}
+	AtEOXact_GUC(false, guc_level);
 	return bases;
 }
 

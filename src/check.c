@@ -163,15 +163,15 @@ check_global_keys(Check *check)
 		"FROM router.check_global_key($1) WHERE missing + orphans + duplicates > 0";
 	Oid			type = OIDOID;
 	Datum		base = ObjectIdGetDatum(check->base);
+	int			guc_level = router_spi_begin();
 
-	SPI_connect();
 	if (SPI_execute_with_args(query, 1, &type, &base, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not check the global keys");
 	for (uint64 i = 0; i < SPI_processed; i++)
 		add_line(check, InvalidOid, "global key", SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
 				 psprintf("SELECT router.rebuild_global_key(%s, %s)", check->base_name,
 						  SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2)));
-	SPI_finish();
+	router_spi_end(guc_level);
 }
 
 static void

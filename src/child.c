@@ -78,9 +78,7 @@ router_become_owner(RouterAsOwner *saved, Oid owner, bool temp, const char *time
 	SetUserIdAndSecContext(owner, saved->context | SECURITY_LOCAL_USERID_CHANGE |
 						   (temp ? 0 : SECURITY_RESTRICTED_OPERATION));
 	saved->guc_level = router_pin_settings(time_zone);
-	(void) set_config_option("default_tablespace", "", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
+	router_pin_creation();
 }
 
 void

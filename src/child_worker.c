@@ -371,6 +371,8 @@ router_child_worker_main(Datum arg)
 	request = dsm_segment_address(segment);
 	/* not as the owner, who need not be allowed to log in; nor to a database where that is forbidden by now */
 	BackgroundWorkerInitializeConnectionByOid(request->database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
+	/* what the owner of the database has set for it is not for a superuser's session */
+	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	snprintf(timeout, sizeof(timeout), "%d", Max(DeadlockTimeout / 2, 1));

@@ -914,8 +914,7 @@ router_on_ddl_end(PG_FUNCTION_ARGS)
 	router_type_ddl_end(event->parsetree);
 	if (IsA(event->parsetree, AlterTableStmt))
 		visit_alter_table(&follows, castNode(AlterTableStmt, event->parsetree));
-	guc_level = router_pin_settings(NULL);
-	SPI_connect();
+	guc_level = router_spi_begin();
 	if (SPI_execute("SELECT command FROM pg_catalog.pg_event_trigger_ddl_commands()", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read pg_event_trigger_ddl_commands");
 	found = SPI_tuptable;
@@ -931,8 +930,7 @@ router_on_ddl_end(PG_FUNCTION_ARGS)
 	foreach(lc, follows)
 		if (!restoring)
 			follow(lfirst(lc));
-	SPI_finish();
-	AtEOXact_GUC(false, guc_level);
+	router_spi_end(guc_level);
 	PG_RETURN_NULL();
 }
 
@@ -1267,8 +1265,7 @@ router_on_sql_drop(PG_FUNCTION_ARGS)
 
 	if (!concerns_routes(event))
 		PG_RETURN_NULL();
-	guc_level = router_pin_settings(NULL);
-	SPI_connect();
+	guc_level = router_spi_begin();
 	/* names of triggers, policies and constraints stand last in the address */
 	if (SPI_execute("SELECT classid, objid, objsubid, coalesce(address_names[cardinality(address_names)], object_name)"
 					"  FROM pg_catalog.pg_event_trigger_dropped_objects()", true, 0) != SPI_OK_SELECT)
@@ -1296,7 +1293,6 @@ router_on_sql_drop(PG_FUNCTION_ARGS)
 				follow_dropped(event->parsetree, classid, oid, SPI_getvalue(found->vals[i], found->tupdesc, 4));
 		}
 	router_type_columns_dropped(lost);
-	SPI_finish();
-	AtEOXact_GUC(false, guc_level);
+	router_spi_end(guc_level);
 	PG_RETURN_NULL();
 }

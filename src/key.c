@@ -26,7 +26,6 @@
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -58,32 +57,6 @@ bool
 router_key_is_range(const RouterKey *key)
 {
 	return key->kind == ROUTER_DATE || key->kind == ROUTER_INTEGER;
-}
-
-/*
- * Literals are read and written the same in every session: dates in ISO
- * order, floats in full, the zone of the route (NULL: as it is), names
- * resolved in pg_catalog only. Undo with AtEOXact_GUC(false, result).
- */
-int
-router_pin_settings(const char *time_zone)
-{
-	int			level = NewGUCNestLevel();
-	static const char *const pinned[][2] = {
-		{"datestyle", "ISO, YMD"},
-		{"intervalstyle", "postgres"},
-		{"extra_float_digits", "3"},
-		{"bytea_output", "hex"},
-		{"search_path", "pg_catalog, pg_temp"},
-	};
-
-	for (int i = 0; i < lengthof(pinned); i++)
-		(void) set_config_option(pinned[i][0], pinned[i][1], PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	if (time_zone)
-		(void) set_config_option("timezone", time_zone, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	return level;
 }
 
 /* ------------------------------------------------------- checking settings */

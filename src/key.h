@@ -12,6 +12,8 @@
 #include "pgtime.h"
 #include "utils/rel.h"
 
+#include "pin.h"
+
 #define ROUTER_MAX_LEVELS 8
 #define ROUTER_CHECK_NAME "router_home"
 #define ROUTER_SEAL_NAME "router_seal"
@@ -109,6 +111,5 @@ extern void router_bound_condition(StringInfo buf, RouterKey *key, const RouterB
 extern char *router_bound_part(RouterKey *key, const RouterBound *bound);
 extern char *router_value_text(RouterKey *key, Datum value);
 extern Datum router_bound_sample(RouterKey *key, const RouterBound *bound, bool *isnull);
-extern int	router_pin_settings(const char *time_zone);
 
 #endif

@@ -437,8 +437,8 @@ find_stale(RouterJob *job)
 {
 	Maintain   *maintain = (Maintain *) job;
 	bool		isnull;
+	int			guc_level = router_spi_begin();
 
-	SPI_connect();
 	if (SPI_execute(psprintf("SELECT bool_or(greatest(pg_stat_get_last_analyze_time(child), pg_stat_get_last_autoanalyze_time(child))"
 							 " > coalesce(greatest(pg_stat_get_last_analyze_time(base), pg_stat_get_last_autoanalyze_time(base)), '-infinity'))"
 							 " FROM router.child_def WHERE base = %u", job->base), true, 1) != SPI_OK_SELECT ||
@@ -447,7 +447,7 @@ find_stale(RouterJob *job)
 	maintain->stale = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	if (isnull)
 		maintain->stale = false;
-	SPI_finish();
+	router_spi_end(guc_level);
 	return true;
 }
 

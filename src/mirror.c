@@ -27,6 +27,7 @@
  */
 #include "compat.h"
 #include "mirror_part.h"
+#include "pin.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -117,6 +118,7 @@ run_utility(char *sql)
 	ErrorContextCallback context = {.callback = add_command,.arg = sql,.previous = error_context_stack};
 	PlannedStmt *stmt = makeNode(PlannedStmt);
 
+	Assert(router_is_pinned());
 	error_context_stack = &context;
 	stmt->commandType = CMD_UTILITY;
 	stmt->utilityStmt = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt;

@@ -808,9 +808,9 @@ find_leftovers(RouterJob *job)
 {
 	Leftovers  *leftovers = (Leftovers *) job;
 	List	   *children = find_inheritance_children(job->base, NoLock);
+	int			guc_level = router_spi_begin();
 
 	leftovers->tables = leftovers->copies = NIL;
-	SPI_connect();
 	if (SPI_execute("SELECT oid, relrewrite FROM pg_class WHERE relrewrite <> 0 AND relname = 'router_copy_' || relrewrite"
 					" AND pg_has_role(relowner, 'USAGE')", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for copies");
@@ -828,7 +828,7 @@ find_leftovers(RouterJob *job)
 		leftovers->copies = lappend_oid(leftovers->copies, copy);
 		MemoryContextSwitchTo(spi);
 	}
-	SPI_finish();
+	router_spi_end(guc_level);
 	return true;
 }
 

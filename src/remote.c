@@ -48,12 +48,12 @@ router_ask(const char *query, Oid relid)
 	Oid			type = OIDOID;
 	Datum		value = ObjectIdGetDatum(relid);
 	char	   *answer;
+	int			guc_level = router_spi_begin();
 
-	SPI_connect();
 	if (SPI_execute_with_args(query, 1, &type, &value, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not run: %s", query);
 	answer = SPI_processed > 0 ? field(caller, 0, 1) : NULL;
-	SPI_finish();
+	router_spi_end(guc_level);
 	return answer;
 }
 
@@ -74,8 +74,8 @@ router_index_texts(Oid relid)
 	Oid			type = OIDOID;
 	Datum		value = ObjectIdGetDatum(relid);
 	List	   *indexes = NIL;
+	int			guc_level = router_spi_begin();
 
-	SPI_connect();
 	if (SPI_execute_with_args(query, 1, &type, &value, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the indexes of relation %u", relid);
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -90,7 +90,7 @@ router_index_texts(Oid relid)
 		indexes = lappend(indexes, index);
 		MemoryContextSwitchTo(spi);
 	}
-	SPI_finish();
+	router_spi_end(guc_level);
 	return indexes;
 }
 
@@ -223,11 +223,12 @@ dblink_schema(void)
 static void
 remote_run(const RouterRemote *remote, const char *dblink, const char *commands)
 {
-	SPI_connect();
+	int			guc_level = router_spi_begin();
+
 	if (SPI_execute(psprintf("SELECT %s.dblink_exec(%s::text, %s::text)", dblink, quote_literal_cstr(remote->server),
 							 quote_literal_cstr(commands)), false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not run commands on server \"%s\"", remote->server);
-	SPI_finish();
+	router_spi_end(guc_level);
 }
 
 /* The comment of the table there; "" without one, NULL if there is no such table. */
