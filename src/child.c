@@ -33,11 +33,8 @@
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
-#include "commands/tablecmds.h"
 #include "commands/tablespace.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "storage/bufmgr.h"
@@ -53,6 +50,7 @@
 #include "keep.h"
 #include "mirror.h"
 #include "move.h"
+#include "name.h"
 #include "stored.h"
 
 /* ------------------------------------------------------------------- owners */
@@ -246,66 +244,6 @@ label_part(RouterKey *key, const RouterBound *bound)
 	return label;
 }
 
-/* Cuts a name so that "_" and a hash of the text fit behind it, never inside a character. */
-static char *
-cut_name(const char *name, const char *hashed)
-{
-	char	   *suffix = psprintf("_%08x", DatumGetUInt32(hash_any((const unsigned char *) hashed, strlen(hashed))));
-	int			len = strlen(name);
-
-	if (len + strlen(suffix) >= NAMEDATALEN)
-		len = pg_mbcliplen(name, len, NAMEDATALEN - 1 - strlen(suffix));
-	return psprintf("%.*s%s", len, name, suffix);
-}
-
-/* Does no relation have this name, and no type? The row type of a table needs it as well. */
-static bool
-is_free(const char *name, Oid schema)
-{
-	return !OidIsValid(get_relname_relid(name, schema)) &&
-		!SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name), ObjectIdGetDatum(schema));
-}
-
-/* A name like this one that is free in two schemas, and always the same but for what names are taken. */
-static char *
-another_name(const char *name, const char *hashed, Oid schema, Oid other_schema)
-{
-	char	   *other = cut_name(name, hashed);
-
-	for (int i = 2; !is_free(other, schema) || !is_free(other, other_schema); i++)
-		other = cut_name(name, psprintf("%s %d", hashed, i));
-	return other;
-}
-
-/* Would the array type of a table meet another type in a schema? */
-static bool
-array_type_fits(Oid relid, Oid schema)
-{
-	Oid			array = get_array_type(get_rel_type_id(relid));
-	HeapTuple	tup = SearchSysCache1(TYPEOID, ObjectIdGetDatum(array));
-	bool		fits = true;
-
-	if (HeapTupleIsValid(tup))
-	{
-		fits = is_free(NameStr(((Form_pg_type) GETSTRUCT(tup))->typname), schema);
-		ReleaseSysCache(tup);
-	}
-	return fits;
-}
-
-/* Gives a relation that is to go to a schema another name if its own is taken there. The caller owns it. */
-void
-router_child_make_room(Oid relid, Oid schema)
-{
-	const char *name = get_rel_name(relid);
-
-	if (is_free(name, schema) && array_type_fits(relid, schema))
-		return;
-	RenameRelationInternal(relid, another_name(name, name, schema, get_rel_namespace(relid)), false,
-						   get_rel_relkind(relid) == RELKIND_INDEX);
-	CommandCounterIncrement();
-}
-
 /* Replaces control characters; true if there were any. */
 static bool
 clean_name(char *name)
@@ -387,9 +325,9 @@ router_child_name(RouterRoute *route, RouterBound **bounds)
 			name = psprintf("%s_%s", name, parts[i]);
 	}
 	cleaned = clean_name(name);
-	if (!cleaned && strlen(name) < NAMEDATALEN && is_free(name, schema))
+	if (!cleaned && strlen(name) < NAMEDATALEN && router_name_is_free(name, schema))
 		return name;
-	return another_name(name, hashed, schema, schema);
+	return router_another_name(name, hashed, schema, schema);
 }
 
 /* ------------------------------------------------------------------- bounds */
@@ -703,6 +641,11 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 				 errmsg("relation \"%s\" already exists, so it cannot become a child of \"%s\"",
 						name, RelationGetRelationName(base)),
 				 errhint("Rename it, or make it the child with router.attach_child.")));
+	if (!router_name_is_free(name, RelationGetNamespace(base)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("name \"%s\" is taken by a type, or by what another session is making", name),
+				 errhint("Give the child another name.")));
 	check_schema(base);
 	create = create_statement(base, name, condition);
 

@@ -13,7 +13,6 @@ extern bool router_child_bounds(RouterRoute *route, const Datum *values, const b
 								const RouterMiss *miss, RouterBound **bounds);
 extern void router_child_check_bounds(RouterEntry *entry, RouterBound **bounds, Oid ignore);
 extern char *router_child_name(RouterRoute *route, RouterBound **bounds);
-extern void router_child_make_room(Oid relid, Oid schema);
 extern char *router_child_condition(RouterRoute *route, RouterBound **bounds);
 extern char *router_bounds_display(RouterRoute *route, RouterBound **bounds);
 extern char *router_row_display(RouterRoute *route, const Datum *values, const bool *isnull);

@@ -32,6 +32,7 @@
 	(object_aclcheck(NamespaceRelationId, (schema), (role), ACL_CREATE) == ACLCHECK_OK)
 #define router_may_use(schema, role) \
 	(object_aclcheck(NamespaceRelationId, (schema), (role), ACL_USAGE) == ACLCHECK_OK)
+#define router_may_vacuum(relid, form, options) vacuum_is_permitted_for_relation((relid), (form), (options))
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out), false)
 #define router_insert_index_tuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL, false)
@@ -49,6 +50,7 @@ typedef TU_UpdateIndexes RouterUpdateIndexes;
 #define router_may_create_in(schema, role) \
 	(pg_namespace_aclcheck((schema), (role), ACL_CREATE) == ACLCHECK_OK)
 #define router_may_use(schema, role) (pg_namespace_aclcheck((schema), (role), ACL_USAGE) == ACLCHECK_OK)
+#define router_may_vacuum(relid, form, options) vacuum_is_relation_owner((relid), (form), (options))
 #define router_attrmap_by_name(in, out) build_attrmap_by_name((in), (out))
 #define router_insert_index_tuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL)

@@ -18,6 +18,7 @@
 #include "drop.h"
 
 #include "access/genam.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
@@ -89,14 +90,17 @@ let_go(Oid child, Oid parent)
 static void
 take_copy(Oid child)
 {
-	Oid			copy = router_step_copy(child);
+	Relation	rel = try_relation_open(child, NoLock);
+	Oid			copy = rel ? router_step_copy(rel) : InvalidOid;
 	ObjectAddress depender,
 				referenced;
 
+	if (rel)
+		relation_close(rel, NoLock);
 	if (!OidIsValid(copy))
 		return;
 	LockRelationOid(copy, AccessExclusiveLock);
-	if (router_step_copy(child) != copy)
+	if (!router_step_marked(copy, child))
 		return;
 	ObjectAddressSet(depender, RelationRelationId, copy);
 	ObjectAddressSet(referenced, RelationRelationId, child);

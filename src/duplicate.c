@@ -33,6 +33,7 @@
 
 #include "mirror.h"
 #include "move.h"
+#include "name.h"
 #include "step.h"
 
 /* catching up ends when so few rows are left, or after so many rounds */
@@ -61,7 +62,7 @@ void
 router_make_copy(Relocation *r)
 {
 	Oid			schema = get_rel_namespace(r->child);
-	char	   *name = router_step_copy_name(r->child);
+	char	   *name = router_private_name(psprintf("router_copy_%u", r->child), schema);
 	StringInfoData buf;
 
 	r->copy_name = MemoryContextStrdup(r->job.cxt, quote_qualified_identifier(get_namespace_name(schema), name));
@@ -224,17 +225,11 @@ copy_there(Relocation *r)
 				 false, SPI_OK_INSERT);
 }
 
-/* The n-th index of a copy has this name before the swap. */
-char *
-router_copy_index_name(const Relocation *r, int n)
-{
-	return psprintf("router_copy_%u_%d", r->child, n);
-}
-
 /* Gives a copy on this server its indexes: the child's, or if that is foreign the base's. */
 static void
 index_copy(Relocation *r)
 {
+	Oid			schema = get_rel_namespace(r->copy);
 	int			n = 0;
 	ListCell   *lc;
 
@@ -245,11 +240,13 @@ index_copy(Relocation *r)
 		RouterIndexText *index = lfirst(lc);
 		char	   *name = r->from_server ?
 			router_object_name(get_rel_name(r->job.base), get_rel_name(r->child), index->name) : index->name;
+		char	   *copy_name = router_private_name(psprintf("router_copy_%u_%d", r->child, ++n), schema);
 		MemoryContext old;
 
-		router_run("%s", router_add_index(r->copy_name, index, router_copy_index_name(r, ++n)));
+		router_run("%s", router_add_index(r->copy_name, index, copy_name));
 		old = MemoryContextSwitchTo(r->job.cxt);
 		r->index_names = lappend(r->index_names, pstrdup(name));
+		r->copy_index_names = lappend(r->copy_index_names, pstrdup(copy_name));
 		MemoryContextSwitchTo(old);
 	}
 }

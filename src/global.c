@@ -39,6 +39,7 @@
 #include "entry.h"
 #include "keep.h"
 #include "mirror.h"
+#include "name.h"
 #include "route.h"
 
 PG_FUNCTION_INFO_V1(router_add_global_key);
@@ -332,12 +333,12 @@ create_key_table(Relation base, RouterGlobalKey *key, const char *name)
 	char	   *table;
 
 	if (name == NULL)
-		name = ChooseRelationName(RelationGetRelationName(base), columns, "keys", schema, false);
+		name = router_private_name(ChooseRelationName(RelationGetRelationName(base), columns, "keys", schema, false), schema);
 	table = quote_qualified_identifier(temp ? "pg_temp" : get_namespace_name(schema), name);
 	SPI_connect();
 	router_run("%s", create_statement(base, key, table));
 	enter_all(key, table, router_qualified_name(RelationGetRelid(base)));
-	constraint = ChooseRelationName(RelationGetRelationName(base), columns, "key", schema, true);
+	constraint = router_private_name(ChooseRelationName(RelationGetRelationName(base), columns, "key", schema, true), schema);
 	router_run("ALTER TABLE %s ADD CONSTRAINT %s PRIMARY KEY (%s)", table, quote_identifier(constraint),
 			   columns_display(key));
 	router_run("COMMENT ON TABLE %s IS %s", table,

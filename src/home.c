@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 #include "utils/timestamp.h"
 
 #include "child.h"
@@ -141,29 +142,46 @@ check_rails(RouterHomes *homes, RouterRoute *route, const Datum *values, const b
 	return REFUSED_NOT;
 }
 
+/* May the user read the keys of any row? Who changes a row, or has defaults put into it, need not know them. */
+static bool
+may_see_keys(const RouterRoute *route)
+{
+	Oid			base = route->config.base;
+	Oid			user = GetUserId();
+
+	if (check_enable_rls(base, InvalidOid, true) == RLS_ENABLED)
+		return false;
+	if (pg_class_aclcheck(base, user, ACL_SELECT) == ACLCHECK_OK)
+		return true;
+	for (int i = 0; i < route->config.nkeys; i++)
+		if (pg_attribute_aclcheck(base, route->config.keys[i].attnum, user, ACL_SELECT) != ACLCHECK_OK)
+			return false;
+	return true;
+}
+
 static void
 refuse(RouterHomes *homes, RouterRoute *route, Refusal why, const Datum *values, const bool *isnull)
 {
 	const char *base = get_rel_name(homes->base);
-	const char *row = router_row_display(route, values, isnull);
+	const char *row = may_see_keys(route) ? router_row_display(route, values, isnull) : NULL;
 
 	if (why == REFUSED_HORIZON)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
 				 errmsg("row for routed table \"%s\" is beyond its horizon", base),
-				 errdetail("The row has %s; no child is made for a date so far from today.", row),
+				 row ? errdetail("The row has %s; no child is made for a date so far from today.", row) : 0,
 				 errhint("Correct the date, create the child with router.create_child, or change horizon or on_reject with router.alter_route.")));
 	if (why == REFUSED_COUNT)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("statement needs more than %d new children of routed table \"%s\"",
 						route->config.max_new_children, base),
-				 errdetail("The row in hand has %s.", row),
+				 row ? errdetail("The row in hand has %s.", row) : 0,
 				 errhint("If that is meant, raise max_new_children with router.alter_route, or create the children beforehand.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("no child of routed table \"%s\" for the row", base),
-			 errdetail("The row has %s.", row),
+			 row ? errdetail("The row has %s.", row) : 0,
 			 errhint("Create a child with router.create_child, or set on_missing or on_reject with router.alter_route."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, base)));
 }

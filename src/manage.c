@@ -36,6 +36,7 @@
 #include "keep.h"
 #include "mirror.h"
 #include "move.h"
+#include "name.h"
 #include "seal.h"
 #include "step.h"
 #include "stored.h"
@@ -398,7 +399,7 @@ router_move_to_schema(Oid child, Oid schema)
 	table_close(rel, NoLock);
 	router_check_owner(child);
 	foreach(lc, moving)
-		router_child_make_room(lfirst_oid(lc), schema);
+		router_make_room(lfirst_oid(lc), schema);
 	router_run("ALTER %s %s SET SCHEMA %s", router_table_word(child), router_qualified_name(child),
 			   quote_identifier(get_namespace_name(schema)));
 }

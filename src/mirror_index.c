@@ -26,9 +26,7 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_statistic_ext.h"
-#include "common/hashfn.h"
 #include "commands/tablespace.h"
-#include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_utilcmd.h"
 #include "utils/array.h"
@@ -36,6 +34,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+
+#include "name.h"
 
 /* What an index is, as far as two can be alike. */
 typedef struct Shape
@@ -58,24 +58,13 @@ typedef struct Shape
 /* ------------------------------------------------------------------- names */
 
 static char *
-cut_with_hash(const char *name, const char *hashed)
-{
-	int			len = strlen(name);
-	uint32		hash = DatumGetUInt32(hash_any((const unsigned char *) hashed, strlen(hashed)));
-
-	if (len > NAMEDATALEN - 1 - 9)
-		len = pg_mbcliplen(name, len, NAMEDATALEN - 1 - 9);
-	return psprintf("%.*s_%08x", len, name, hash);
-}
-
-static char *
 name_by_rule(const char *base, const char *child, const char *name, bool hashed)
 {
 	size_t		len = strlen(base);
 	bool		prefixed = strncmp(name, base, len) == 0 && name[len] == '_' && name[len + 1] != '\0';
 	char	   *full = psprintf("%s_%s", child, prefixed ? name + len + 1 : name);
 
-	return hashed || strlen(full) >= NAMEDATALEN ? cut_with_hash(full, full) : full;
+	return hashed || strlen(full) >= NAMEDATALEN ? router_cut_name(full, full) : full;
 }
 
 /* The name by rule of a child's object that stands for one of the base, if it is free. */
@@ -91,8 +80,8 @@ is_taken(const Mirror *m, Oid classid, const char *name)
 	Oid			schema = get_rel_namespace(m->child);
 
 	if (classid == StatisticExtRelationId)
-		return SearchSysCacheExists2(STATEXTNAMENSP, CStringGetDatum(name), ObjectIdGetDatum(schema));
-	return OidIsValid(get_relname_relid(name, schema)) ||
+		return !router_statistics_name_is_free(name, schema);
+	return !router_name_is_free(name, schema) ||
 		ConstraintNameIsUsed(CONSTRAINT_RELATION, m->child, name);
 }
 
@@ -108,7 +97,7 @@ free_name(const Mirror *m, Oid classid, const char *name)
 	if (is_taken(m, classid, wanted))
 		wanted = name_by_rule(base, child, name, true);
 	for (int i = 1; is_taken(m, classid, wanted); i++)
-		wanted = cut_with_hash(full, psprintf("%s %d", full, i));
+		wanted = router_cut_name(full, psprintf("%s %d", full, i));
 	return wanted;
 }
 

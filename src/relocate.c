@@ -71,6 +71,7 @@
 #include "keep.h"
 #include "loose.h"
 #include "mirror.h"
+#include "name.h"
 #include "route.h"
 #include "step.h"
 #include "waitpoint.h"
@@ -212,30 +213,31 @@ create_remote(RouterJob *job)
 
 /* ------------------------------------------------------------------ the bridge */
 
-static char *
-bridge_name(Oid base)
-{
-	return psprintf("router_bridge_%u", base);
-}
-
-/* The bridge of a base, or InvalidOid. */
+/* The bridge of a base, or InvalidOid. A mark tells it: who may create in the schema can take any name. */
 Oid
 router_bridge(Oid base)
 {
-	Oid			relid = get_relname_relid(bridge_name(base), get_rel_namespace(base));
+	ListCell   *lc;
 
-	return OidIsValid(relid) && list_member_oid(find_inheritance_children(base, NoLock), relid) ? relid : InvalidOid;
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(base)))
+		return InvalidOid;
+	foreach(lc, find_inheritance_children(base, NoLock))
+		if (router_step_marked(lfirst_oid(lc), base))
+			return lfirst_oid(lc);
+	return InvalidOid;
 }
 
 /* Makes the bridge: no row gets into it, and plans leave it out. */
 static bool
 build_bridge(RouterJob *job)
 {
+	Oid			schema = get_rel_namespace(job->base);
+	char	   *name = router_private_name(psprintf("router_bridge_%u", job->base), schema);
+
 	LockRelationOid(job->base, ShareUpdateExclusiveLock);
 	router_run("CREATE TABLE %s (CHECK (false) NO INHERIT) INHERITS (%s)",
-								quote_qualified_identifier(get_namespace_name(get_rel_namespace(job->base)),
-														   bridge_name(job->base)),
-								router_qualified_name(job->base));
+			   quote_qualified_identifier(get_namespace_name(schema), name), router_qualified_name(job->base));
+	router_step_mark(get_relname_relid(name, schema), job->base);
 	router_take_grants_away(router_bridge(job->base));
 	return true;
 }
@@ -349,7 +351,7 @@ step_in(Relocation *r, Changes *changes)
 	router_apply_changes(r, changes);
 	if (r->place->server && changes->ncome + changes->ngone > 0)
 		router_verify_count(r);
-	router_step_begin(r->child);
+	router_step_begin(r->child, r->copy);
 	r->since = GetTopTransactionId();
 	r->in_step = true;
 }
@@ -440,8 +442,8 @@ swap(Relocation *r)
 	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
 	char	   *name = get_rel_name(r->child);
 	char	   *schema = get_namespace_name(get_rel_namespace(r->child));
-	int			n = 0;
-	ListCell   *lc;
+	ListCell   *from,
+			   *to;
 
 	tell_standbys(r);
 	router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->job.base));
@@ -453,9 +455,9 @@ swap(Relocation *r)
 	router_catalog_remove_child(r->child);
 	router_run("DROP %sTABLE %s", r->from_server ? "FOREIGN " : "", r->child_name);
 	router_run("ALTER TABLE %s RENAME TO %s", r->copy_name, quote_identifier(name));
-	foreach(lc, r->index_names)
-		router_run("ALTER INDEX %s RENAME TO %s",
-				   quote_qualified_identifier(schema, router_copy_index_name(r, ++n)), quote_identifier(lfirst(lc)));
+	forboth(from, r->copy_index_names, to, r->index_names)
+		router_run("ALTER INDEX %s RENAME TO %s", quote_qualified_identifier(schema, lfirst(from)),
+				   quote_identifier(router_private_name(lfirst(to), get_rel_namespace(r->copy))));
 	router_catalog_add_child(r->copy, r->job.base, def->bounds, def->nbounds);
 	(void) router_mirror(&everything, r->job.base, r->copy);
 	router_keys_equip(r->job.base, r->copy);
@@ -486,7 +488,7 @@ copy_child(RouterJob *job)
 		moved_meanwhile(r, "It is no child any more, or where it shall be.");
 	SPI_connect();
 	router_make_copy(r);
-	r->index_names = NIL;
+	r->index_names = r->copy_index_names = NIL;
 	r->in_step = false;
 	r->snapshot = r->from_server ? NULL : RegisterSnapshot(GetLatestSnapshot());
 	router_init_changes(&changes);
@@ -518,11 +520,11 @@ static void
 check_in_step(Relocation *r)
 {
 	Relation	rel = try_relation_open(r->child, NoLock);
-	bool		in_step = rel && router_in_step(rel);
+	bool		in_step = rel && router_step_copy(rel) == r->copy;
 
 	if (rel)
 		relation_close(rel, NoLock);
-	if (!in_step || router_catalog_child(r->child) == NULL || router_step_copy(r->child) != r->copy)
+	if (!in_step || router_catalog_child(r->child) == NULL)
 		moved_meanwhile(r, "It is no child any more, or has other rows, or its copy was dropped.");
 	if (strcmp(shape_of(r->child), r->shape) != 0)
 		moved_meanwhile(r, "It has other columns or CHECKs, another owner or schema, or its triggers were disabled.");
@@ -811,7 +813,7 @@ find_leftovers(RouterJob *job)
 	int			guc_level = router_spi_begin();
 
 	leftovers->tables = leftovers->copies = NIL;
-	if (SPI_execute("SELECT oid, relrewrite FROM pg_class WHERE relrewrite <> 0 AND relname = 'router_copy_' || relrewrite"
+	if (SPI_execute("SELECT oid, relrewrite FROM pg_class WHERE relrewrite <> 0 AND starts_with(relname, 'router_copy_')"
 					" AND pg_has_role(relowner, 'USAGE')", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for copies");
 	for (uint64 i = 0; i < SPI_processed; i++)

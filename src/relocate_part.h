@@ -41,7 +41,8 @@ typedef struct Relocation
 	Snapshot	snapshot;		/* what the copy has; NULL if the child is foreign */
 	char	   *columns;		/* those that can be written */
 	char	   *row;			/* a row as text, all columns */
-	List	   *index_names;	/* of a copy on this server, in the end: see router_copy_index_name */
+	List	   *index_names;	/* of a copy on this server, in the end */
+	List	   *copy_index_names;	/* and before the swap */
 
 	/* afterwards */
 	char	   *shape;			/* the child as it was copied */
@@ -52,7 +53,6 @@ typedef struct Relocation
 
 extern void router_make_copy(Relocation *r);
 extern void router_fill_copy(Relocation *r);
-extern char *router_copy_index_name(const Relocation *r, int n);
 extern void router_init_changes(Changes *changes);
 extern void router_clear_changes(Changes *changes);
 extern void router_end_changes(Changes *changes);

@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 
 #include "key.h"
+#include "lock.h"
 #include "mirror.h"
 
 /* ------------------------------------------------------------------ helpers */
@@ -220,15 +221,54 @@ dblink_schema(void)
 					  " WHERE extname = 'dblink' AND $1 = 0", InvalidOid);
 }
 
+/* A word with the server, by a connection of dblink. */
+typedef struct Talk
+{
+	char	   *query;
+	char	   *answer;
+} Talk;
+
+static bool
+talk(void *arg)
+{
+	Talk	   *t = arg;
+
+	t->answer = router_ask(t->query, InvalidOid);
+	return true;
+}
+
+/*
+ * Sends SQL to the server, and returns what it answers. Given a server's name, dblink
+ * prefers a connection that this session has under the name, opened by whomever and to wherever. So
+ * the connection is our own, with a name that nobody can foresee.
+ */
+static char *
+remote_ask(const RouterRemote *remote, const char *dblink, const char *format, const char *sql)
+{
+	Talk		t = {0};
+	ErrorData  *error;
+	uint64		secret;
+	char	   *name;
+
+	if (!pg_strong_random(&secret, sizeof(secret)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate a random number")));
+	name = psprintf("'router_" UINT64_FORMAT "'::text", secret);
+	(void) router_ask(psprintf("SELECT %s.dblink_connect(%s, %s::text) WHERE $1 = 0", dblink, name,
+							   quote_literal_cstr(remote->server)), InvalidOid);
+	t.query = psprintf(format, dblink, name, quote_literal_cstr(sql));
+	error = router_attempt(talk, &t);
+	(void) router_ask(psprintf("SELECT %s.dblink_disconnect(%s) WHERE $1 = 0", dblink, name), InvalidOid);
+	if (error)
+		ReThrowError(error);
+	return t.answer;
+}
+
 static void
 remote_run(const RouterRemote *remote, const char *dblink, const char *commands)
 {
-	int			guc_level = router_spi_begin();
-
-	if (SPI_execute(psprintf("SELECT %s.dblink_exec(%s::text, %s::text)", dblink, quote_literal_cstr(remote->server),
-							 quote_literal_cstr(commands)), false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not run commands on server \"%s\"", remote->server);
-	router_spi_end(guc_level);
+	(void) remote_ask(remote, dblink, "SELECT %s.dblink_exec(%s, %s::text) WHERE $1 = 0", commands);
 }
 
 /* The comment of the table there; "" without one, NULL if there is no such table. */
@@ -236,11 +276,10 @@ static char *
 remote_comment(const RouterRemote *remote, const char *dblink)
 {
 	char	   *name = quote_literal_cstr(remote_name(remote));
-	char	   *query = psprintf("SELECT coalesce(obj_description(to_regclass(%s), 'pg_class'), '')"
-								 " WHERE to_regclass(%s) IS NOT NULL", name, name);
 
-	return router_ask(psprintf("SELECT comment FROM %s.dblink(%s::text, %s::text) AS t(comment text) WHERE $1 = 0", dblink,
-							   quote_literal_cstr(remote->server), quote_literal_cstr(query)), InvalidOid);
+	return remote_ask(remote, dblink, "SELECT comment FROM %s.dblink(%s, %s::text) AS t(comment text) WHERE $1 = 0",
+					  psprintf("SELECT coalesce(obj_description(to_regclass(%s), 'pg_class'), '')"
+							   " WHERE to_regclass(%s) IS NOT NULL", name, name));
 }
 
 /* The foreign table here that stands for the remote table, or NULL. */

@@ -16,8 +16,8 @@
  * columns, and the copy is to have as many of a kind as the table. Unique indexes check
  * nothing, since the copy may have the row that is gone from the table for a moment longer.
  *
- * The copy is known by its name and by pg_class.relrewrite, which nobody but us can
- * set: so nobody can direct writes elsewhere. And logical decoding passes
+ * The copy is known by an argument of the triggers and by pg_class.relrewrite, which nobody but us can
+ * set: so nobody can direct writes elsewhere, whoever has its name. And logical decoding passes
  * over tables that have it: no subscriber hears of the copy. A copy whose columns
  * are not those of the table any more is of no use, and is let alone.
  *
@@ -89,13 +89,6 @@ struct RouterTwin
 
 /* -------------------------------------------------------------------- the copy */
 
-/* The name of a table's copy, in the schema of the table. */
-char *
-router_step_copy_name(Oid table)
-{
-	return psprintf("router_copy_%u", table);
-}
-
 static void
 set_rewrite(Relation classes, Oid relid, Oid of)
 {
@@ -126,19 +119,18 @@ router_step_mark(Oid copy, Oid table)
 	CommandCounterIncrement();
 }
 
-/* The copy of a table, or InvalidOid. */
-Oid
-router_step_copy(Oid table)
+/* Did router_step_mark make this so? Nobody else can. */
+bool
+router_step_marked(Oid copy, Oid table)
 {
-	Oid			copy = get_relname_relid(router_step_copy_name(table), get_rel_namespace(table));
 	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(copy));
 	bool		marked;
 
 	if (!HeapTupleIsValid(tup))
-		return InvalidOid;
+		return false;
 	marked = ((Form_pg_class) GETSTRUCT(tup))->relrewrite == table;
 	ReleaseSysCache(tup);
-	return marked ? copy : InvalidOid;
+	return marked;
 }
 
 /* ------------------------------------------------------------------- triggers */
@@ -161,23 +153,39 @@ router_in_step(Relation rel)
 	return false;
 }
 
-static void
-create_trigger(const char *table, const char *name, const char *when, const char *each)
+/* The copy that a table is kept in step with, or InvalidOid. Its triggers name it, its own mark confirms it. */
+Oid
+router_step_copy(Relation rel)
 {
-	router_run("CREATE OR REPLACE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.keep_in_step()",
-			   quote_identifier(name), when, table, each);
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+		Oid			copy = router_is_step_trigger(trigger) && trigger->tgnargs == 1 ?
+			(Oid) strtoul(trigger->tgargs[0], NULL, 10) : InvalidOid;
+
+		if (OidIsValid(copy) && router_step_marked(copy, RelationGetRelid(rel)))
+			return copy;
+	}
+	return InvalidOid;
+}
+
+static void
+create_trigger(const char *table, Oid copy, const char *name, const char *when, const char *each)
+{
+	router_run("CREATE OR REPLACE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.keep_in_step('%u')",
+			   quote_identifier(name), when, table, each, copy);
 	router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, quote_identifier(name));
 }
 
-/* From the commit on, whoever writes to the table writes to its copy. The caller is its owner. */
+/* From the commit on, whoever writes to the table writes to the copy. The caller is its owner. */
 void
-router_step_begin(Oid table)
+router_step_begin(Oid table, Oid copy)
 {
 	char	   *name = router_qualified_name(table);
 
-	create_trigger(name, ROUTER_TRIGGER_STEP, "AFTER INSERT OR UPDATE OR DELETE", "ROW");
+	create_trigger(name, copy, ROUTER_TRIGGER_STEP, "AFTER INSERT OR UPDATE OR DELETE", "ROW");
 	if (router_has_truncate_triggers(get_rel_relkind(table)))
-		create_trigger(name, ROUTER_TRIGGER_STEP_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT");
+		create_trigger(name, copy, ROUTER_TRIGGER_STEP_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT");
 }
 
 /* Nobody does any more; the copy is out of date from here on. */
@@ -752,7 +760,7 @@ say_where(void *arg)
 static void
 keep_in_step(Relation rel, TupleTableSlot *old, TupleTableSlot *new)
 {
-	Oid			copy = router_step_copy(RelationGetRelid(rel));
+	Oid			copy = router_step_copy(rel);
 	ErrorContextCallback context = {.callback = say_where,.arg = rel,.previous = error_context_stack};
 	RouterAsOwner saved;
 	RouterTwin *twin;

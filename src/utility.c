@@ -17,11 +17,13 @@
 #include "compat.h"
 #include "utility.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
+#include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "tcop/utility.h"
@@ -83,6 +85,21 @@ heirs(Oid base)
 
 /* ----------------------------------------------------------- VACUUM, ANALYZE */
 
+/* Core asks as well, once the table is locked: who may not vacuum it is not to wait for it, with others behind him. */
+static bool
+may_vacuum(Oid heir, bits32 option)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(heir));
+	bool		may = false;
+
+	if (HeapTupleIsValid(tup))
+	{
+		may = router_may_vacuum(heir, (Form_pg_class) GETSTRUCT(tup), option);
+		ReleaseSysCache(tup);
+	}
+	return may;
+}
+
 /* Adds the heirs of the bases that it names; core says nothing of those that are gone when it comes to them. */
 static void
 vacuum_heirs(VacuumStmt *stmt)
@@ -99,7 +116,8 @@ vacuum_heirs(VacuumStmt *stmt)
 		rels = lappend(rels, rel);
 		if (OidIsValid(base))
 			foreach(heir, heirs(base))
-				rels = lappend(rels, makeVacuumRelation(NULL, lfirst_oid(heir), rel->va_cols));
+				if (may_vacuum(lfirst_oid(heir), stmt->is_vacuumcmd ? VACOPT_VACUUM : VACOPT_ANALYZE))
+					rels = lappend(rels, makeVacuumRelation(NULL, lfirst_oid(heir), rel->va_cols));
 	}
 	stmt->rels = rels;
 }
