@@ -170,11 +170,20 @@ SELECT pg_catalog.pg_extension_config_dump('router.key_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.child_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.global_key_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.reach_def', '');
-SELECT pg_catalog.pg_extension_config_dump('router.seal_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.unsealed_def', '');
 
 GRANT SELECT ON router.route_def, router.key_def, router.child_def, router.global_key_def, router.reach_def,
-    router.seal_def, router.unsealed_def, router.loose_def, router.grown_def TO PUBLIC;
+    router.unsealed_def, router.loose_def, router.grown_def TO PUBLIC;
+-- not span, which tells of rows
+GRANT SELECT (base, child, "column", attnum, sealed) ON router.seal_def TO PUBLIC;
+
+CREATE FUNCTION router.readable_seals()
+    RETURNS SETOF router.seal_def STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_readable_seals';
+COMMENT ON FUNCTION router.readable_seals()
+    IS 'the seals whose span the caller may see, since he may read the column of all rows; what pg_dump dumps of seal_def';
+GRANT EXECUTE ON FUNCTION router.readable_seals() TO PUBLIC;
+-- pg_dump puts it behind FROM router.seal_def: who may dump the tables dumps their seals, without a right to read those of others
+SELECT pg_catalog.pg_extension_config_dump('router.seal_def', 'AS hidden (h1, h2, h3, h4, h5, h6) RIGHT JOIN router.readable_seals() ON false');
 
 CREATE FUNCTION router.config_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_config_changed';
@@ -459,17 +468,19 @@ COMMENT ON PROCEDURE router.seal(regclass, name[], interval)
     IS 'notes between what values columns of a child lie that are no keys, so that queries by them leave it out';
 
 -- the CHECK of a sealed child calls it as whoever writes there
-CREATE FUNCTION router.unseal(child oid)
-    RETURNS boolean VOLATILE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'router_unseal';
-COMMENT ON FUNCTION router.unseal(oid)
-    IS 'takes back what router.seal noted of a child; called by its CHECK for rows beyond; always true';
+CREATE FUNCTION router.unseal(child oid, VARIADIC columns "any")
+    RETURNS boolean VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_unseal';
+COMMENT ON FUNCTION router.unseal(oid, "any")
+    IS 'takes back what router.seal noted of a child if a row lies beyond it; its CHECK, with its tableoid and sealed columns; always true';
+GRANT EXECUTE ON FUNCTION router.unseal(oid, "any") TO PUBLIC;
 
 CREATE VIEW router.seals AS
-    SELECT s.base, s.child, s."column", s.span,
+    SELECT s.base, s.child, s."column", r.span,
            CASE WHEN EXISTS (SELECT FROM router.unsealed_def u WHERE u.child = s.child) THEN 'broken'
                 WHEN s.sealed THEN 'sealed' ELSE 'under way' END AS state
-      FROM router.seal_def s;
-COMMENT ON VIEW router.seals IS 'what is noted of columns of children that are no keys; broken: a row came that lies beyond, so that it is not used';
+      FROM router.seal_def s
+      LEFT JOIN router.readable_seals() r ON r.child = s.child AND r."column" = s."column";
+COMMENT ON VIEW router.seals IS 'what is noted of columns of children that are no keys; span NULL: no values, or the reader may not read the column of all rows; broken: a row came that lies beyond, so that it is not used';
 GRANT SELECT ON router.seals TO PUBLIC;
 
 -- ---------------------------------------------------------------- turnover

@@ -147,6 +147,7 @@ extern void router_catalog_add_tier(Oid base, const RouterTier *tier);
 extern void router_catalog_remove_tier(Oid base, const Interval *after);
 
 extern List *router_catalog_seals(Oid base);
+extern List *router_catalog_child_seals(Oid child);
 extern void router_catalog_add_seal(Oid base, const RouterSeal *seal);
 extern void router_catalog_break_seal(Oid base, Oid child);
 extern void router_catalog_finish_seal(Oid base, Oid child);

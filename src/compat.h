@@ -360,29 +360,7 @@ router_check_expr(Relation rel, ConstrCheck *check)
 	return expr;
 }
 
-/* Does a statement need one of these rights on a table? */
-static inline bool
-router_requires(EState *estate, Oid relid, AclMode rights)
-{
-	ListCell   *lc;
-
-#if PG_VERSION_NUM >= 160000
-	foreach(lc, estate->es_rteperminfos)
-	{
-		RTEPermissionInfo *info = lfirst_node(RTEPermissionInfo, lc);
-#else
-	foreach(lc, estate->es_range_table)
-	{
-		RangeTblEntry *info = lfirst_node(RangeTblEntry, lc);
-#endif
-
-		if (info->relid == relid && (info->requiredPerms & rights) != 0)
-			return true;
-	}
-	return false;
-}
-
-/* Gives an EState the range table of a COPY, or one of the base alone: who has rows for it may insert them. */
+/* Gives an EState the range table of a COPY, or one of the base alone. */
 static inline void
 router_init_range_table(EState *estate, Relation base, CopyFromState copy)
 {
@@ -400,9 +378,7 @@ router_init_range_table(EState *estate, Relation base, CopyFromState copy)
 		rte->relkind = base->rd_rel->relkind;
 		rte->rellockmode = RowExclusiveLock;
 #if PG_VERSION_NUM >= 160000
-		addRTEPermissionInfo(&perminfos, rte)->requiredPerms = ACL_INSERT;
-#else
-		rte->requiredPerms = ACL_INSERT;
+		(void) addRTEPermissionInfo(&perminfos, rte);
 #endif
 		rtable = list_make1(rte);
 	}

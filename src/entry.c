@@ -44,9 +44,10 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/sortsupport.h"
+
+#include "see.h"
 
 /* rows read at a time when entries are made or removed by a query */
 #define FETCH_ROWS 1000
@@ -126,20 +127,6 @@ router_is_referenced(Relation rel)
 	return false;
 }
 
-/* May the user see these columns of the base, so that an error message may show them? */
-static bool
-may_see(Oid base, const KeyTable *table)
-{
-	if (check_enable_rls(base, InvalidOid, true) == RLS_ENABLED)
-		return false;
-	if (pg_class_aclcheck(base, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
-		return true;
-	for (int i = 0; i < table->ncolumns; i++)
-		if (pg_attribute_aclcheck(base, table->attnums[i], GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-			return false;
-	return true;
-}
-
 /* ---------------------------------------------------- a statement's key tables */
 
 static void
@@ -175,7 +162,7 @@ make_keys(EState *estate, Oid base)
 		copy_key(&keys->tables[i], list_nth(route->global_keys, i));
 	/* the route may be stale from here on */
 	for (int i = 0; i < keys->n; i++)
-		keys->tables[i].as_owner = may_see(base, &keys->tables[i]);
+		keys->tables[i].as_owner = router_may_see(base, keys->tables[i].attnums, keys->tables[i].ncolumns);
 	MemoryContextSwitchTo(old);
 	return keys;
 }

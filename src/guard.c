@@ -59,27 +59,3 @@ router_own_call(FunctionCallInfo fcinfo, const char *function, const RouterOwnTr
 			 errmsg("function \"router.%s\" is for triggers that router makes itself", function),
 			 errhint("Make a table a routed table with router.create_route; let its triggers keep their names.")));
 }
-
-/*
- * May the user write to one of these tables, or does the statement that runs do so with somebody's leave: through a
- * view, or as router's movers on behalf of another? To be called in the memory context that the function was called in.
- */
-bool
-router_may_write(List *tables)
-{
-	EState	   *estate = router_running_estate();
-	ListCell   *lc;
-
-	foreach(lc, tables)
-	{
-		Oid			relid = lfirst_oid(lc);
-
-		if ((estate && router_requires(estate, relid, ACL_INSERT | ACL_UPDATE)) ||
-			router_owns_relation(relid, GetUserId()) ||
-			pg_class_aclmask(relid, GetUserId(), ACL_INSERT | ACL_UPDATE, ACLMASK_ANY) != ACL_NO_RIGHTS ||
-			pg_attribute_aclcheck_all(relid, GetUserId(), ACL_INSERT, ACLMASK_ANY) == ACLCHECK_OK ||
-			pg_attribute_aclcheck_all(relid, GetUserId(), ACL_UPDATE, ACLMASK_ANY) == ACLCHECK_OK)
-			return true;
-	}
-	return false;
-}

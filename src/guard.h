@@ -19,6 +19,5 @@ typedef struct RouterOwnTrigger
 
 extern TriggerData *router_own_call(FunctionCallInfo fcinfo, const char *function, const RouterOwnTrigger *triggers,
 									int n);
-extern bool router_may_write(List *tables);
 
 #endif

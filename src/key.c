@@ -401,21 +401,28 @@ router_key_check_type(const RouterKey *key, Oid type)
 		wrong_type(key, type, FITTING_TYPES);
 }
 
-/* Makes a key of a column that children can be sealed by: one of integers or dates. False: it is of another kind. */
+/* Makes a key of integers or dates, which children can be sealed by, of a type. False: it is of another kind. */
 bool
-router_seal_key(RouterKey *key, Relation base, const char *column, const char *time_zone)
+router_seal_type(RouterKey *key, Oid typid)
 {
-	AttrNumber	attnum = get_attnum(RelationGetRelid(base), column);
-	Oid			typid;
-
-	if (attnum <= 0 || TupleDescAttr(RelationGetDescr(base), attnum - 1)->attgenerated != '\0')
-		return false;
-	typid = getBaseType(get_atttype(RelationGetRelid(base), attnum));
 	if (typid != INT2OID && typid != INT4OID && typid != INT8OID && typid != DATEOID && typid != TIMESTAMPOID &&
 		typid != TIMESTAMPTZOID)
 		return false;
 	memset(key, 0, sizeof(*key));
+	key->typid = typid;
 	key->kind = typid == DATEOID || typid == TIMESTAMPOID || typid == TIMESTAMPTZOID ? ROUTER_DATE : ROUTER_INTEGER;
+	return true;
+}
+
+/* Makes a key of a column that children can be sealed by. False: it is of another kind. */
+bool
+router_seal_key(RouterKey *key, Relation base, const char *column, const char *time_zone)
+{
+	AttrNumber	attnum = get_attnum(RelationGetRelid(base), column);
+
+	if (attnum <= 0 || TupleDescAttr(RelationGetDescr(base), attnum - 1)->attgenerated != '\0' ||
+		!router_seal_type(key, getBaseType(get_atttype(RelationGetRelid(base), attnum))))
+		return false;
 	key->column = pstrdup(column);
 	router_key_resolve(key, base, time_zone);
 	return true;

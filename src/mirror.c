@@ -67,8 +67,6 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "child.h"
-
 /* ------------------------------------------------------------------ helpers */
 
 /* Is this one of the triggers that router puts on a base and its children? */
@@ -407,9 +405,9 @@ router_take_grants_away(Oid relid)
 	bool		none;
 
 	(void) SysCacheGetAttr(RELOID, tup, Anum_pg_class_relacl, &none);
-	ReleaseSysCache(tup);
 	if (!none)
-		set_acl(relid, router_relation_owner(relid), 0, (Datum) 0, true);
+		set_acl(relid, ((Form_pg_class) GETSTRUCT(tup))->relowner, 0, (Datum) 0, true);
+	ReleaseSysCache(tup);
 }
 
 /* Foreign tables have no policies: while the base has row security they are read and written through it only. */

@@ -6,12 +6,13 @@
  *
  * A seal is noted in the catalog and fenced by a CHECK of the child:
  *
- *		(id IS NULL OR id >= 1 AND id <= 100) OR router.unseal(tableoid)
+ *		router.unseal(tableoid, id)
  *
- * Whoever writes a row beyond it, on whatever way and with or without the
- * library, calls the function, which notes that the seal is broken and is true.
- * That is an INSERT into a table without a unique index: late writers wait for nobody.
- * Sessions hear of it when the writer commits, as of a new child.
+ * Whoever writes a row, on whatever way and with or without the library, calls
+ * the function, which notes of one beyond the seal that it is broken, and is true.
+ * The values stand in the catalog only, where not everybody reads them. To break
+ * a seal is an INSERT into a table without a unique index: late writers wait for
+ * nobody. Sessions hear of it when the writer commits, as of a new child.
  *
  * Sealing: (1) the rows are read. (2) The CHECK is put there, NOT VALID, and
  * the seal is noted as one that does not count yet, under AccessExclusiveLock
@@ -36,6 +37,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
@@ -46,7 +48,6 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-#include "guard.h"
 #include "seal.h"
 #include "waitpoint.h"
 
@@ -226,7 +227,7 @@ read_rows(Sealing *sealing, RouterKey *keys, Relation child)
 static RouterBound
 span(const Sealing *sealing, int i)
 {
-	return (RouterBound) {.form = ROUTER_BOUND_RANGE,.lo = sealing->lo[i],.hi = sealing->hi[i],.with_null = true};
+	return (RouterBound) {.form = ROUTER_BOUND_RANGE,.lo = sealing->lo[i],.hi = sealing->hi[i]};
 }
 
 /* (1) What the rows are now. */
@@ -258,8 +259,7 @@ fence(RouterJob *job)
 {
 	Sealing    *sealing = (Sealing *) job;
 	RouterKey  *keys;
-	StringInfoData condition;
-	char	   *name;
+	StringInfoData columns;
 	int			guc_level;
 
 	LockRelationOid(sealing->child, AccessExclusiveLock);
@@ -269,25 +269,19 @@ fence(RouterJob *job)
 	router_drop_seal(sealing->child);
 	keys = open_keys(sealing);
 	guc_level = router_pin_settings(router_route_locked(sealing->entry)->config.time_zone);
-	initStringInfo(&condition);
+	initStringInfo(&columns);
 	for (int i = 0; i < list_length(sealing->columns); i++)
 	{
 		RouterBound bound = span(sealing, i);
 		RouterSeal	seal = {.child = sealing->child,.column = keys[i].column,.attnum = keys[i].attnum};
 
-		if (bound.lo > bound.hi)
-			appendStringInfo(&condition, "%s%s IS NULL", i > 0 ? " AND " : "", quote_identifier(keys[i].column));
-		else
-		{
-			router_bound_condition(&condition, &keys[i], &bound);
-			bound.with_null = false;
+		appendStringInfo(&columns, ", %s", quote_identifier(keys[i].column));
+		if (bound.lo <= bound.hi)
 			seal.span = router_bound_text(&keys[i], &bound);
-		}
 		router_catalog_add_seal(job->base, &seal);
 	}
-	name = router_qualified_name(sealing->child);
-	router_run("ALTER TABLE %s ADD CONSTRAINT %s CHECK ((%s) OR router.unseal(tableoid)) NOT VALID", name,
-			   ROUTER_SEAL_NAME, condition.data);
+	router_run("ALTER TABLE %s ADD CONSTRAINT %s CHECK (router.unseal(tableoid%s)) NOT VALID",
+			   router_qualified_name(sealing->child), ROUTER_SEAL_NAME, columns.data);
 	ROUTER_WAITPOINT("fenced");
 	AtEOXact_GUC(false, guc_level);
 	return true;
@@ -598,30 +592,109 @@ child_above(Oid table)
 	return InvalidOid;
 }
 
+/* What the rows that a statement writes to a table are compared with. */
+typedef struct Fence
+{
+	Oid			table;
+	Oid			child;			/* that it is, or inherits from; InvalidOid: there is no seal to be broken */
+	Oid			base;
+	RouterKey	keys[ROUTER_MAX_LEVELS];	/* of the arguments; without a type: of none that is sealed */
+	int64		lo[ROUTER_MAX_LEVELS];
+	int64		hi[ROUTER_MAX_LEVELS];	/* below lo: no values */
+} Fence;
+
+/* The column of its row that an argument of unseal is, as in a CHECK; NULL: it is something else. */
+static const char *
+argument_column(FmgrInfo *flinfo, Oid table, int n, Oid *type)
+{
+	List	   *args = flinfo->fn_expr && IsA(flinfo->fn_expr, FuncExpr) ? ((FuncExpr *) flinfo->fn_expr)->args : NIL;
+	Var		   *tableoid = list_length(args) > n && IsA(linitial(args), Var) ? linitial(args) : NULL;
+	Var		   *column = tableoid && IsA(list_nth(args, n), Var) ? list_nth(args, n) : NULL;
+
+	if (column == NULL || tableoid->varattno != TableOidAttributeNumber || column->varno != tableoid->varno ||
+		IS_SPECIAL_VARNO(column->varno) || column->varattno <= 0)
+		return NULL;
+	*type = getBaseType(column->vartype);
+	return get_attname(table, column->varattno, true);
+}
+
+static void
+set_column(Fence *fence, int n, Oid type, const RouterSeal *seal)
+{
+	RouterKey  *key = &fence->keys[n];
+	RouterBound *bound;
+
+	if (!router_seal_type(key, type))
+		return;
+	fence->lo[n] = PG_INT64_MAX;
+	fence->hi[n] = PG_INT64_MIN;
+	if (seal->span == NULL)
+		return;
+	bound = router_bound_parse(key, seal->span);
+	fence->lo[n] = bound->lo;
+	fence->hi[n] = bound->hi;
+}
+
+/* Finds what a statement's rows are to be compared with. Their table is locked, so that the seal stays what it is. */
+static Fence *
+open_fence(FmgrInfo *flinfo, Oid table, int nargs)
+{
+	Fence	   *fence = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(Fence));
+	Oid			child = child_above(table);
+	RouterRoute *route;
+	int			guc_level;
+	ListCell   *lc;
+
+	fence->table = table;
+	fence->base = OidIsValid(child) ? router_cache_base(child) : InvalidOid;
+	route = OidIsValid(child) ? router_cache_route(router_cache_entry(fence->base)) : NULL;
+	if (route == NULL || !list_member_oid(route->fenced, child))
+		return fence;
+	guc_level = router_pin_settings(route->config.time_zone);
+	foreach(lc, router_catalog_child_seals(child))
+		for (int n = 0; n < nargs; n++)
+		{
+			Oid			type;
+			const char *column = argument_column(flinfo, table, n + 1, &type);
+
+			if (column && strcmp(column, ((RouterSeal *) lfirst(lc))->column) == 0)
+				set_column(fence, n, type, lfirst(lc));
+		}
+	AtEOXact_GUC(false, guc_level);
+	fence->child = child;
+	return fence;
+}
+
 /*
- * router.unseal(table): part of the CHECK of a sealed child, for rows beyond
- * its seal, which is broken from then on. Always true. For whoever may write there, or does
- * so with somebody's leave. Others could slow down queries of everybody with it.
- *
- * Errors: insufficient_privilege.
+ * router.unseal(tableoid, column, …): the CHECK of a sealed child. Breaks its
+ * seal for a row that lies beyond. Always true. For everybody: who writes
+ * through a view has no right on the table. It takes columns of rows that are read or
+ * written only, so that nobody breaks the seal of a table by a value that is not there.
  */
 Datum
 router_unseal(PG_FUNCTION_ARGS)
 {
-	Oid			table = PG_GETARG_OID(0);
-	Oid			child = child_above(table);
-	Oid			base;
-	RouterRoute *route;
+	Fence	   *fence = fcinfo->flinfo->fn_extra;
+	int			nargs = Min(PG_NARGS() - 1, ROUTER_MAX_LEVELS);
+	bool		beyond = false;
 
-	if (!OidIsValid(child))
+	if (PG_ARGISNULL(0))
 		PG_RETURN_BOOL(true);
-	base = router_cache_base(child);
-	route = router_cache_route(router_cache_entry(base));
-	if (route == NULL || !list_member_oid(route->fenced, child))
+	if (fence == NULL || fence->table != PG_GETARG_OID(0))
+		fcinfo->flinfo->fn_extra = fence = open_fence(fcinfo->flinfo, PG_GETARG_OID(0), nargs);
+	if (!OidIsValid(fence->child))
 		PG_RETURN_BOOL(true);
-	if (!router_may_write(tables_above(table)))
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
-	router_catalog_break_seal(base, child);
+	for (int i = 0; i < nargs && !beyond; i++)
+		if (OidIsValid(fence->keys[i].typid) && !PG_ARGISNULL(i + 1))
+		{
+			int64		value = router_key_int(&fence->keys[i], PG_GETARG_DATUM(i + 1));
+
+			beyond = value < fence->lo[i] || value > fence->hi[i];
+		}
+	if (!beyond)
+		PG_RETURN_BOOL(true);
+	router_catalog_break_seal(fence->base, fence->child);
+	fence->child = InvalidOid;
 	PG_RETURN_BOOL(true);
 }
 

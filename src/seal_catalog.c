@@ -12,10 +12,18 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
+#include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "see.h"
+
+PG_FUNCTION_INFO_V1(router_readable_seals);
 
 enum
 {
@@ -43,7 +51,9 @@ broken_children(Oid base)
 
 typedef struct SealScan
 {
-	Oid			base;
+	const char *index;
+	AttrNumber	attno;
+	Oid			relid;
 	List	   *seals;
 } SealScan;
 
@@ -51,15 +61,14 @@ static void
 read_seals(void *arg)
 {
 	SealScan   *result = arg;
-	Oid			base = result->base;
 	Relation	rel = table_open(router_catalog_relid("seal_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "seal_def_base_idx", SEAL_BASE, base);
+	SysScanDesc scan = router_catalog_scan(rel, result->index, result->attno, result->relid);
 	TupleDesc	desc = RelationGetDescr(rel);
-	List	   *seals = NIL;
 	List	   *broken;
 	HeapTuple	tup;
 	ListCell   *lc;
 
+	result->seals = NIL;
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
 		RouterSeal *seal = palloc0(sizeof(RouterSeal));
@@ -71,23 +80,34 @@ read_seals(void *arg)
 		seal->column = pstrdup(NameStr(*DatumGetName(heap_getattr(tup, SEAL_COLUMN, desc, &isnull))));
 		seal->attnum = DatumGetInt16(heap_getattr(tup, SEAL_ATTNUM, desc, &isnull));
 		seal->sealed = DatumGetBool(heap_getattr(tup, SEAL_SEALED, desc, &isnull));
-		seals = lappend(seals, seal);
+		result->seals = lappend(result->seals, seal);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	broken = seals == NIL ? NIL : broken_children(base);
-	foreach(lc, seals)
+	if (result->seals == NIL || result->attno != SEAL_BASE)
+		return;
+	broken = broken_children(result->relid);
+	foreach(lc, result->seals)
 		((RouterSeal *) lfirst(lc))->broken = list_member_oid(broken, ((RouterSeal *) lfirst(lc))->child);
-	result->seals = seals;
 }
 
 /* The seals of the children of a base: of RouterSeal. */
 List *
 router_catalog_seals(Oid base)
 {
-	SealScan	result = {.base = base};
+	SealScan	result = {"seal_def_base_idx", SEAL_BASE, base};
 
 	router_catalog_read_at_once(read_seals, &result);	/* a seal and that it is broken */
+	return result.seals;
+}
+
+/* Those of one child, without whether they are broken. */
+List *
+router_catalog_child_seals(Oid child)
+{
+	SealScan	result = {"seal_def_pkey", SEAL_CHILD, child};
+
+	router_catalog_read_at_once(read_seals, &result);
 	return result.seals;
 }
 
@@ -193,4 +213,33 @@ router_catalog_follow_seals(Oid base, AttrNumber lost)
 	router_catalog_delete("seal_def", "seal_def_base_idx", SEAL_BASE, base);
 	foreach(lc, seals)
 		router_catalog_add_seal(base, lfirst(lc));
+}
+
+/*
+ * router.readable_seals(): the rows of seal_def whose span the user may see. For the
+ * view router.seals, and for pg_dump, which reads no views.
+ */
+Datum
+router_readable_seals(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Relation	rel = table_open(router_catalog_relid("seal_def"), AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	TableScanDesc scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+
+	InitMaterializedSRF(fcinfo, 0);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+		Oid			base = DatumGetObjectId(slot_getattr(slot, SEAL_BASE, &isnull));
+		AttrNumber	attnum = DatumGetInt16(slot_getattr(slot, SEAL_ATTNUM, &isnull));
+
+		CHECK_FOR_INTERRUPTS();
+		if (get_rel_name(base) && get_attname(base, attnum, true) && router_may_see(base, &attnum, 1))
+			tuplestore_puttupleslot(rsinfo->setResult, slot);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, AccessShareLock);
+	return (Datum) 0;
 }

@@ -1,7 +1,7 @@
 -- What others should not read: row security and column privileges of children on a server, what is made while default
 -- privileges are set, what router's views and messages tell of rows.
 \ir include/helpers.sql
-\set tests 29
+\set tests 46
 SELECT plan(:tests);
 SELECT test.role('router_read_owner'), test.role('router_read_app'), test.role('router_read_other') \g /dev/null
 CREATE SCHEMA app AUTHORIZATION router_read_owner;
@@ -143,5 +143,56 @@ RESET ROLE;
 SELECT is((SELECT count(*) FROM pg_class WHERE relname ~ '^router_(copy|bridge)_'), 0::bigint, 'no copy or bridge is left');
 ALTER DEFAULT PRIVILEGES FOR ROLE router_read_owner REVOKE ALL ON TABLES FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE router_read_owner IN SCHEMA app REVOKE ALL ON TABLES FROM router_read_app;
+
+-- --------------------------------------------------------------------- seals
+SET ROLE router_read_owner;
+CREATE TABLE app.s (id bigint, d date, made timestamptz, n int);
+REVOKE ALL ON app.s FROM PUBLIC, router_read_app;
+SELECT router.create_route('app.s', router.by_date('d', 'month')) \g /dev/null
+INSERT INTO app.s SELECT i, '2026-01-01', timestamptz '2026-01-01 UTC' + i * interval '1 day', NULL FROM generate_series(41, 57) i;
+CALL router.seal('app.s_y2026m01', '{id,made,n}');
+GRANT SELECT (id) ON app.s TO router_read_app;
+RESET ROLE;
+SELECT is((SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'app.s_y2026m01'::regclass AND conname = 'router_seal'),
+          'CHECK (router.unseal(tableoid, id, made, n)) NOT VALID', 'the CHECK of a sealed child names no values');
+CREATE FUNCTION test.spans(role name) RETURNS text LANGUAGE sql AS $$
+    SELECT test.as_role(role, $q$SELECT string_agg("column" || ' ' || coalesce(span, '?') || ' ' || state, ', ' ORDER BY "column") FROM router.seals WHERE base::text = 'app.s'$q$)
+$$;
+SELECT is(test.spans('router_read_owner'), 'id [41,57] sealed, made [2026-02-11 00:00:00+00,2026-02-27 00:00:00.000001+00) sealed, n ? sealed', 'the owner sees what a child is sealed by');
+SELECT is(test.spans('router_read_app'), 'id [41,57] sealed, made ? sealed, n ? sealed', 'another role those columns that it may read');
+SELECT is(test.spans('router_read_other'), 'id ? sealed, made ? sealed, n ? sealed', 'and else that there is a seal');
+SELECT is(test.as_role('router_read_other', 'SELECT count(span) FROM router.seal_def'), '42501', 'not from the catalog');
+SELECT is(test.as_role('router_read_other', 'SELECT count(*) FROM router.readable_seals()'), '0', 'nor by what pg_dump reads');
+ALTER TABLE app.s ENABLE ROW LEVEL SECURITY;
+SELECT is(test.spans('router_read_app'), 'id ? sealed, made ? sealed, n ? sealed', 'nor does one whom policies show some rows only');
+SELECT matches(test.spans('router_read_owner'), '41', 'but the owner');
+ALTER TABLE app.s FORCE ROW LEVEL SECURITY;
+SELECT is(test.spans('router_read_owner'), 'id ? sealed, made ? sealed, n ? sealed', 'unless they are for him as well');
+ALTER TABLE app.s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;
+-- nobody breaks a seal by a value that no row has
+GRANT INSERT, UPDATE ON app.s TO router_read_app;
+SELECT test.as_role('router_read_app', q) FROM unnest(ARRAY[
+    $$SELECT router.unseal('app.s_y2026m01'::regclass, 1000)$$, $$SELECT router.unseal('app.s_y2026m01'::regclass, 1000::bigint, now(), 5)$$,
+    $$SELECT router.unseal(tableoid, 1000::bigint) FROM app.s$$, $$SELECT router.unseal(tableoid, id + 1000) FROM app.s$$, $$SELECT router.unseal(o, i) FROM (SELECT tableoid AS o, id + 1000 AS i FROM app.s OFFSET 0) x$$,
+    $$SELECT max(router.unseal(tableoid, id)::int) FROM (SELECT tableoid, id + 1000 AS id FROM app.s OFFSET 0) x$$, $$SELECT router.unseal(NULL, id) FROM app.s$$,
+    $$SELECT router.unseal('app.s_y2026m01'::regclass, VARIADIC ARRAY[1000])$$, $$SELECT router.unseal(0, NULL::text)$$]) q \g /dev/null
+SELECT matches(test.spans('router_read_owner'), 'id \S+ sealed', 'a call by hand breaks no seal');
+SELECT is(test.as_role('router_read_app', 'UPDATE app.s SET d = ''2026-01-02'' WHERE id = 50 RETURNING id'), '50', 'a row within');
+SELECT matches(test.spans('router_read_owner'), 'id \S+ sealed', 'nor does that');
+SELECT is(test.as_role('router_read_app', $$INSERT INTO app.s (id, d) VALUES (58, '2026-01-02') RETURNING id$$), '58', 'a row beyond');
+SELECT matches(test.spans('router_read_owner'), 'id \S+ broken', 'does, whoever writes it');
+SET ROLE router_read_owner;
+CALL router.seal('app.s_y2026m01', '{id,n}');
+CREATE TABLE app.heir () INHERITS (app.s_y2026m01);
+INSERT INTO app.heir (d, n, id) VALUES ('2026-01-03', 1, 50);
+SELECT is((SELECT string_agg(state, ',') FROM router.seals WHERE base = 'app.s'::regclass), 'broken,broken', 'a value where there was none, in a table below the child');
+DROP TABLE app.heir;
+CALL router.seal('app.s_y2026m01', '{id}');
+BEGIN; SAVEPOINT a; UPDATE app.s SET id = 99 WHERE id = 50; ROLLBACK TO a; UPDATE app.s SET id = 51 WHERE id = 50; COMMIT;
+SELECT is((SELECT state FROM router.seals WHERE base = 'app.s'::regclass), 'sealed', 'rolled back to a savepoint it is whole');
+ALTER TABLE app.s RENAME id TO number;
+INSERT INTO app.s (number, d) VALUES (1, '2026-01-01');
+SELECT is((SELECT "column" || ' ' || state FROM router.seals WHERE base = 'app.s'::regclass), 'number broken', 'a renamed column goes on');
+RESET ROLE;
 
 SELECT * FROM finish();

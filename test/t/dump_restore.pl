@@ -360,6 +360,14 @@ for my $preload (0, 1)
 	ok(run('pg_restore', '--exit-on-error', '--jobs=4', '-d', $to, "$dir/custom"), "$mode: pg_restore, four jobs");
 	compare("$mode, jobs");
 
+	# by one who is no superuser and may read the tables; not those that only the owner reads
+	query($from, q{CREATE ROLE router_t_dumper LOGIN BYPASSRLS; GRANT USAGE ON SCHEMA public, "Odd schema" TO router_t_dumper; GRANT SELECT ON ALL TABLES IN SCHEMA public, "Odd schema" TO router_t_dumper; GRANT SELECT ON ALL SEQUENCES IN SCHEMA public, "Odd schema" TO router_t_dumper});
+	fresh_database($to, $preload);
+	ok(run('pg_dump', '-U', 'router_t_dumper', '-f', "$dir/dumper.sql", $from), "$mode: pg_dump by another role");
+	query($from, q{DROP OWNED BY router_t_dumper; DROP ROLE router_t_dumper});
+	ok(run('sh', '-c', "grep -v router_t_dumper '$dir/dumper.sql' | psql -Xq -v ON_ERROR_STOP=1 -d $to"), "$mode: restore of that");
+	compare("$mode, another role");
+
 	# the same once more into a database that has it all, cleaned first
 	fresh_database($to, $preload);
 	run('pg_restore', '-d', $to, "$dir/custom");
