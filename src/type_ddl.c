@@ -67,18 +67,15 @@ typedef struct Users
 	List	   *bases;			/* that have columns of one */
 } Users;
 
+/* Adds what is made of a type directly: arrays, domains, ranges; columns, of which row types are made. */
 static void
 add_users(Users *users, Oid type)
 {
-	Relation	rel;
+	Relation	rel = table_open(DependRelationId, AccessShareLock);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tup;
 
-	if (!OidIsValid(type) || list_member_oid(users->types, type))
-		return;
-	users->types = lappend_oid(users->types, type);
-	rel = table_open(DependRelationId, AccessShareLock);
 	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(TypeRelationId));
 	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(type));
@@ -86,16 +83,18 @@ add_users(Users *users, Oid type)
 	while (HeapTupleIsValid(tup = systable_getnext(scan)))
 	{
 		Form_pg_depend user = (Form_pg_depend) GETSTRUCT(tup);
+		Oid			made = InvalidOid;
 
-		/* arrays, domains, ranges; columns, of which row types are made */
 		if (user->classid == TypeRelationId)
-			add_users(users, user->objid);
+			made = user->objid;
 		else if (user->classid == RelationRelationId && user->objsubid != 0)
 		{
+			made = get_rel_type_id(user->objid);
 			if (router_catalog_is_base(user->objid))
 				users->bases = list_append_unique_oid(users->bases, user->objid);
-			add_users(users, get_rel_type_id(user->objid));
 		}
+		if (OidIsValid(made))
+			users->types = list_append_unique_oid(users->types, made);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -105,12 +104,12 @@ add_users(Users *users, Oid type)
 static List *
 affected_by(List *types)
 {
-	Users		users = {0};
+	Users		users = {.types = types};
 	List	   *result = NIL;
 	ListCell   *lc;
 
-	foreach(lc, types)
-		add_users(&users, lfirst_oid(lc));
+	for (int i = 0; i < list_length(users.types); i++)
+		add_users(&users, list_nth_oid(users.types, i));
 	list_sort(users.bases, list_oid_cmp);
 	foreach(lc, users.bases)
 	{

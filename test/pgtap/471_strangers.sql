@@ -1,4 +1,4 @@
--- router's event triggers see the DDL of everybody in the database. Who has nothing to do with routed tables does not notice them:
+-- router's event triggers see the DDL of everybody in the database, and its hooks their statements. Who has nothing to do with routed tables does not notice them:
 -- whatever state the extension and its catalog are in, and whoever may read them.
 \ir include/helpers.sql
 \set tests 29
@@ -38,6 +38,10 @@ INSERT INTO test.ddl (command) VALUES
     ('ALTER TYPE en ADD VALUE ''c'''), ('ALTER TYPE en RENAME VALUE ''a'' TO ''aa'''), ('ALTER DOMAIN dom ADD CONSTRAINT d2 CHECK (VALUE < 100)'), ('ALTER SEQUENCE sq INCREMENT 2'),
     ('ALTER TABLE a CLUSTER ON a_pkey'), ('CREATE TEMP TABLE tmp (i int)'), ('DROP TABLE tmp'),
     ('CREATE FOREIGN TABLE ft (i int) SERVER nowhere'), ('ALTER FOREIGN TABLE ft ADD COLUMN j int'), ('DROP FOREIGN TABLE ft'), ('TRUNCATE a'), ('ANALYZE a'),
+    ('DROP RULE ru ON b'), ('INSERT INTO a SELECT i FROM generate_series(1, 9) i'), ('INSERT INTO a VALUES (1, ''x'') ON CONFLICT (id) DO UPDATE SET v = excluded.v'),
+    ('INSERT INTO p VALUES (1, 2), (3, 4)'), ('UPDATE a SET v = ''y'' WHERE id = 1'), ('UPDATE p SET k = 5 WHERE id = 1'), ('DELETE FROM a WHERE id > 5'), ('SELECT FROM a WHERE id = 2 FOR UPDATE'),
+    ('MERGE INTO a USING (VALUES (1)) s (i) ON a.id = s.i WHEN MATCHED THEN UPDATE SET v = ''z'' WHEN NOT MATCHED THEN DO NOTHING'), ('EXPLAIN SELECT FROM a NATURAL JOIN b'),
+    ('SELECT FROM p JOIN v USING (id) WHERE k < 3 UNION SELECT FROM mv'), ('PREPARE q (int) AS SELECT FROM a WHERE id = $1'), ('EXECUTE q (1)'), ('DEALLOCATE q'), ('CLUSTER a'), ('REINDEX INDEX a_pkey'), ('LOCK TABLE a'),
     ('DROP TRIGGER tr2 ON a'), ('DROP POLICY po ON a'), ('DROP STATISTICS st'), ('DROP INDEX ix2'), ('DROP TABLE IF EXISTS nowhere, p CASCADE'), ('DROP TABLE a CASCADE'),
     ('DROP TYPE ct2 CASCADE'), ('DROP DOMAIN dom CASCADE'), ('DROP FUNCTION f() CASCADE'),
     ('DROP SCHEMA strange CASCADE'), ('DROP SCHEMA strange2 CASCADE');
@@ -62,7 +66,8 @@ BEGIN
     RETURN failed;
 END $$;
 
-SELECT is(test.ddl_of_stranger(), '', 'DDL of somebody in a database without routes');
+LOAD 'router';
+SELECT is(test.ddl_of_stranger(), '', 'DDL and statements of somebody in a database without routes');
 SET ROLE router_s_owner;
 SELECT router.create_route('app.base', ARRAY[router.by_integer('k', 10), router.by_list('m')]) \g /dev/null
 SELECT router.create_route('app.moods', router.by_list('k', ARRAY['{glad,sad}'])) \g /dev/null
@@ -72,6 +77,7 @@ RESET ROLE;
 SELECT is(test.ddl_of_stranger(), '', 'where somebody else has routed tables');
 :fresh
 SELECT is(test.ddl_of_stranger(), '', 'the same in a new session');
+LOAD 'router';
 
 -- DDL on what belongs to others fails as ever
 GRANT USAGE ON SCHEMA app TO router_s_stranger;
