@@ -278,33 +278,47 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 	fmgr_info_copy(&key->hash_extended, &type->hash_extended_proc_finfo, CurrentMemoryContext);
 }
 
-/* Is the test true for a type, or for one that its values are made of? A domain is tested, and then the type below. */
-bool
-router_type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg)
+static bool
+type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg, List **seen)
 {
 	Oid			relid;
 	Relation	rel;
 	bool		found = false;
 
 	check_stack_depth();
+	/* once each: types of many attributes of the same type, some deep, would take hours */
+	if (list_member_oid(*seen, type))
+		return false;
+	*seen = lappend_oid(*seen, type);
 	if (test(type, arg))
 		return true;
 	if (get_typtype(type) == TYPTYPE_DOMAIN)
-		return router_type_any(getBaseType(type), test, arg);
+		return type_any(getBaseType(type), test, arg, seen);
 	if (OidIsValid(get_element_type(type)))
-		return router_type_any(get_element_type(type), test, arg);
+		return type_any(get_element_type(type), test, arg, seen);
 	if (type_is_multirange(type))
-		return router_type_any(get_multirange_range(type), test, arg);
+		return type_any(get_multirange_range(type), test, arg, seen);
 	if (type_is_range(type))
-		return router_type_any(get_range_subtype(type), test, arg);
+		return type_any(get_range_subtype(type), test, arg, seen);
 	relid = get_typ_typrelid(type);
 	if (!OidIsValid(relid))
 		return false;
 	rel = relation_open(relid, AccessShareLock);
 	for (int i = 0; i < RelationGetNumberOfAttributes(rel) && !found; i++)
 		if (!TupleDescAttr(RelationGetDescr(rel), i)->attisdropped)
-			found = router_type_any(TupleDescAttr(RelationGetDescr(rel), i)->atttypid, test, arg);
+			found = type_any(TupleDescAttr(RelationGetDescr(rel), i)->atttypid, test, arg, seen);
 	relation_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Is the test true for a type, or for one that its values are made of? A domain is tested, and then the type below. */
+bool
+router_type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg)
+{
+	List	   *seen = NIL;
+	bool		found = type_any(type, test, arg, &seen);
+
+	list_free(seen);
 	return found;
 }
 
