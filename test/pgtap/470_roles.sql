@@ -1,7 +1,7 @@
 -- Who needs what: docs/security.md has a script that makes a role for each task. It runs here as it stands in the page; each role
 -- can do its task, and nothing else. What PUBLIC may do with the objects of the extension is a list: what is not on it fails.
 \ir include/helpers.sql
-\set tests 109
+\set tests 110
 SELECT plan(:tests);
 
 -- a block of the page: what follows <!-- NAME -->
@@ -234,6 +234,7 @@ GRANT USAGE ON SCHEMA closed TO energy_owner;
 SET ROLE energy_owner;
 SELECT throws_ok($$ALTER TABLE energy.refers ADD FOREIGN KEY (id) REFERENCES closed.ref$$, '42501', NULL, 'owner: REFERENCES on what a foreign key refers to');
 RESET ROLE;
+INSERT INTO closed.ref VALUES (5);
 GRANT REFERENCES ON closed.ref TO energy_owner;
 SET ROLE energy_owner;
 SELECT lives_ok($$ALTER TABLE energy.refers ADD FOREIGN KEY (id) REFERENCES closed.ref$$, 'and that suffices');
@@ -265,6 +266,12 @@ RESET SESSION AUTHORIZATION;
 GRANT CREATE ON SCHEMA energy TO energy_owner;
 
 -- ---------------------------------------------------------------- monitoring
+SET ROLE energy_owner;
+CALL router.seal('energy.refers_1_10', '{id}');
+INSERT INTO energy.refers VALUES (2, 5);
+CALL router.seal('energy.refers_1_10', '{id}');
+SELECT isnt_empty('SELECT span FROM router.seals WHERE span IS NOT NULL', 'owner: seals, with what values lie in');
+RESET ROLE;
 :fresh
 SELECT test.as_role('energy_watch') \g /dev/null
 SELECT isnt_empty('SELECT * FROM router.routes', 'monitor: router.routes');
@@ -272,7 +279,7 @@ SELECT isnt_empty('SELECT base, sum(bytes) FROM router.children GROUP BY 1', 'mo
 SELECT isnt_empty('SELECT * FROM router.maintenance', 'monitor: router.maintenance');
 SELECT lives_ok('SELECT * FROM router.progress', 'monitor: router.progress');
 SELECT isnt_empty('SELECT at, base, base_name, action, rows FROM router.events', 'monitor: router.events');
-SELECT lives_ok('SELECT base, child, "column", state FROM router.seals', 'monitor: router.seals');
+SELECT is((SELECT string_agg(concat_ws(' ', "column", span, state), ', ') FROM router.seals), 'id sealed', 'monitor: router.seals, without what values lie in');
 SELECT isnt_empty('SELECT * FROM router.global_keys', 'monitor: router.global_keys');
 SELECT lives_ok('SELECT router.maintain_next()', 'monitor: router.maintain_next');
 SELECT throws_ok('SELECT * FROM energy.reading', '42501', NULL, 'monitor: no rows');
@@ -344,8 +351,8 @@ SELECT 'router.' || o, 'SELECT', needed_by
                ('key_def', 'router.routes; pg_dump by an owner'),
                ('child_def', 'router.children; pg_dump by an owner'),
                ('reach_def', 'pg_dump by an owner'),
-               ('seal_def', 'pg_dump by an owner'),
-               ('unsealed_def', 'pg_dump by an owner'),
+               ('seal_def.base', 'router.seals'), ('seal_def.child', 'router.seals'), ('seal_def.column', 'router.seals'), ('seal_def.attnum', 'router.seals'), ('seal_def.sealed', 'router.seals'),
+               ('unsealed_def', 'router.seals; pg_dump by an owner'),
                ('global_key_def', 'router.global_keys; pg_dump by an owner'),
                ('maintain_def', 'router.maintenance; pg_dump by an owner'),
                ('tier_def', 'pg_dump by an owner'),
@@ -361,6 +368,7 @@ SELECT 'router.' || f, 'EXECUTE', needed_by
                ('{create_route,alter_route,drop_route,create_child,attach_child,detach_child,premake,redistribute,archive,archive_now,add_tier,drop_tier,tier,move_child,maintain,set_maintenance,clear_maintenance,seal,rotate,restore,end_hot,add_global_key,drop_global_key,rebuild_global_key,check_global_key,sync,check}', 'owners; checks'),
                ('{is_at_work}', 'router.progress'),
                ('{unseal}', 'writers: CHECK router_seal'),
+               ('{readable_seals}', 'router.seals; pg_dump by an owner'),
                ('{maintain_next}', 'monitoring'),
                ('{base_constraint}', 'applications: names of constraints'),
                ('{keep_global_keys,keep_in_step,route_row,settle_row,flush_rows,move_row}', 'owners: whose dumps make the triggers')) v (fs, needed_by), unnest(fs) f;
@@ -400,7 +408,7 @@ CREATE VIEW test.functions AS
     SELECT p.* FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'router';
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE proleakproof$$, 'no function is leakproof');
 SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 'i'$$, '{by_list,by_date,by_integer,by_prefix,by_suffix,by_hash}'::text[], 'immutable: what only makes a value');
-SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 's'$$, '{maintain_next,base_constraint}'::text[], 'stable: what only reads');
+SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 's'$$, '{maintain_next,base_constraint,readable_seals}'::text[], 'stable: what only reads');
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE proparallel = 's' AND provolatile = 'v'$$, 'nothing that changes anything is parallel safe');
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE prolang = (SELECT oid FROM pg_language WHERE lanname = 'c') AND proretset AND proparallel <> 'u'$$, 'what does things runs in no worker');
 SELECT is_empty($$SELECT object FROM (

@@ -51,6 +51,7 @@ like(as('deploy', 'readings', 'ALTER TABLE energy.one ADD COLUMN note text; CREA
 is(as('web', 'readings', "UPDATE energy.one SET note = 'x', at = '2025-05-05' WHERE v = 1 RETURNING tableoid::regclass"), 'energy.one_y2025m05', 'and rows move');
 
 # ------------------------------------------------------------------- backups
+as('deploy', 'readings', "CALL router.seal('energy.one_y2024m02', '{id}')");
 sub dump_as
 {
 	my ($role, @options) = @_;
@@ -65,6 +66,7 @@ sql('postgres', 'CREATE DATABASE restored');
 $node->command_ok([ 'pg_restore', '-d', $node->connstr('restored'), '-e', $dump ], 'which is restored');
 is(sql('restored', 'SELECT v, tableoid::regclass FROM energy.one ORDER BY v'), "1|energy.one_y2025m05\n2|energy.one_y2024m02", 'with its rows');
 is(sql('restored', 'SELECT router.sync(base) FROM router.routes'), '', 'its routes');
+is(sql('restored', 'SELECT child, span, state FROM router.seals'), 'energy.one_y2024m02|[2,2]|sealed', 'its seals');
 is(as('web', 'restored', "INSERT INTO energy.one (at) VALUES ('2030-01-01') RETURNING tableoid::regclass"), 'energy.one_y2030m01', 'and grants');
 is(sql('restored', 'SELECT count(*) FROM router.check()'), 0, 'all is well');
 ($ok, $err) = dump_as('stranger');
