@@ -110,7 +110,7 @@ CREATE INDEX global_key_def_base_idx ON router.global_key_def (base);
 COMMENT ON INDEX router.global_key_def_base_idx IS 'the global keys of a base';
 COMMENT ON TABLE router.global_key_def IS 'the global keys of each routed table and the tables that keep them';
 
-CREATE TABLE router.events (
+CREATE TABLE router.event_def (
     at         timestamptz NOT NULL,
     base       oid         NOT NULL,
     base_name  text,                     -- at that time; NULL: it was gone
@@ -118,7 +118,18 @@ CREATE TABLE router.events (
     rows       bigint      NOT NULL,
     error      text                      -- NULL: it went well
 );
-COMMENT ON TABLE router.events IS 'what maintenance did: a row for each table and run; not dumped, delete from it as you like';
+COMMENT ON TABLE router.event_def IS 'what maintenance did; not dumped, read router.events';
+REVOKE ALL ON router.event_def FROM PUBLIC;
+
+-- Messages of what owners define may hold values of rows. Nobody owns a table that is gone.
+CREATE VIEW router.events AS
+    SELECT e.at, e.base, e.base_name, e.action, e.rows,
+           CASE WHEN e.error IS NULL THEN NULL
+                WHEN pg_catalog.pg_has_role(coalesce((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = e.base),
+                                                     (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = e.tableoid)), 'USAGE') THEN e.error
+                ELSE '<insufficient privilege>' END AS error
+      FROM router.event_def e;
+COMMENT ON VIEW router.events IS 'what maintenance did: a row for each table and run; error is told to who has the rights of the table''s owner; delete from it as you like';
 GRANT SELECT ON router.events TO PUBLIC;
 
 CREATE TABLE router.tier_def (
@@ -175,6 +186,7 @@ SELECT pg_catalog.pg_extension_config_dump('router.unsealed_def', '');
 GRANT SELECT ON router.route_def, router.key_def, router.child_def, router.global_key_def, router.reach_def,
     router.unsealed_def, router.loose_def, router.grown_def TO PUBLIC;
 -- not span, which tells of rows
+REVOKE ALL ON router.seal_def FROM PUBLIC;
 GRANT SELECT (base, child, "column", attnum, sealed) ON router.seal_def TO PUBLIC;
 
 CREATE FUNCTION router.readable_seals()
@@ -644,3 +656,19 @@ CREATE VIEW router.global_keys AS
 COMMENT ON VIEW router.global_keys IS 'columns that are unique over a whole routed table, and the table that foreign keys to them refer to';
 
 GRANT SELECT ON router.routes, router.children, router.global_keys TO PUBLIC;
+
+-- ---------------------------------------------------------------- grants
+
+-- What default privileges of who installs this grant is for other tables: who writes to these is as good as every owner.
+DO $$
+DECLARE
+    given record;
+BEGIN
+    FOR given IN SELECT c.oid::pg_catalog.regclass AS object, a.privilege_type, a.grantee
+                   FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a
+                  WHERE c.relnamespace = 'router'::pg_catalog.regnamespace AND a.grantee <> c.relowner
+                    AND (a.grantee <> 0 OR a.privilege_type <> 'SELECT') LOOP
+        EXECUTE pg_catalog.format('REVOKE %s ON %s FROM %s', given.privilege_type, given.object,
+                                  CASE WHEN given.grantee = 0 THEN 'PUBLIC' ELSE given.grantee::pg_catalog.regrole::text END);
+    END LOOP;
+END $$;

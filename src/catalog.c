@@ -828,7 +828,7 @@ router_catalog_add_event(Oid base, const char *name, const char *action, uint64 
 	values[EVENT_ACTION - 1] = CStringGetTextDatum(action);
 	values[EVENT_ROWS - 1] = Int64GetDatum(rows);
 	put_text(error, &values[EVENT_ERROR - 1], &nulls[EVENT_ERROR - 1]);
-	router_catalog_insert("events", values, nulls);
+	router_catalog_insert("event_def", values, nulls);
 }
 
 /* Forgets a route, its keys and tiers, not its children. The base may be gone already. */

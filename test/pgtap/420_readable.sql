@@ -1,7 +1,7 @@
 -- What others should not read: row security and column privileges of children on a server, what is made while default
 -- privileges are set, what router's views and messages tell of rows.
 \ir include/helpers.sql
-\set tests 46
+\set tests 59
 SELECT plan(:tests);
 SELECT test.role('router_read_owner'), test.role('router_read_app'), test.role('router_read_other') \g /dev/null
 CREATE SCHEMA app AUTHORIZATION router_read_owner;
@@ -194,5 +194,40 @@ ALTER TABLE app.s RENAME id TO number;
 INSERT INTO app.s (number, d) VALUES (1, '2026-01-01');
 SELECT is((SELECT "column" || ' ' || state FROM router.seals WHERE base = 'app.s'::regclass), 'number broken', 'a renamed column goes on');
 RESET ROLE;
+
+-- ------------------------------------------------------------------- events
+SET ROLE router_read_owner;
+CREATE TABLE app.e (id int, d date, secret text);
+CREATE FUNCTION app.tells(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+SELECT router.create_route('app.e', router.by_date('d', 'month'), hot => '10 years') \g /dev/null
+INSERT INTO app.e VALUES (1, current_date - 100, 'x');
+CREATE INDEX ON app.e (app.tells(secret));
+CREATE OR REPLACE FUNCTION app.tells(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE 'the secret is %', $1; END $$;
+CALL router.archive('app.e', cutoff => (current_date - 10)::text);
+RESET ROLE;
+SELECT is(test.as_role(r, $$SELECT string_agg(error, ',') FROM router.events WHERE base_name = 'app.e'$$), wanted, 'error of a run: ' || r)
+  FROM (VALUES ('router_read_owner', 'the secret is x'), ('router_read_app', '<insufficient privilege>'), ('pg_monitor', '<insufficient privilege>'), ('pg_read_all_data', '<insufficient privilege>')) v(r, wanted);
+GRANT router_read_owner TO router_read_other;
+SELECT is(test.as_role('router_read_other', $$SELECT string_agg(error, ',') FROM router.events WHERE base_name = 'app.e'$$), 'the secret is x', 'a member of the owner');
+REVOKE router_read_owner FROM router_read_other;
+SELECT is(test.as_role('router_read_app', $$SELECT action || rows FROM router.events WHERE base_name = 'app.e'$$), 'archive0', 'the rest is for all');
+SELECT is(test.as_role('router_read_app', $$SELECT string_agg(error, ',') FROM router.event_def$$), '42501', 'not behind the view');
+SELECT is(test.as_role('router_read_owner', 'DELETE FROM router.events'), '42501', 'an owner deletes nothing');
+DROP TABLE app.e;
+SELECT is(test.as_role('router_read_owner', $$SELECT string_agg(error, ',') FROM router.events WHERE base_name = 'app.e'$$), '<insufficient privilege>', 'of a table that is gone');
+SELECT is((SELECT error FROM router.events WHERE base_name = 'app.e'), 'the secret is x', 'a superuser reads all');
+DELETE FROM router.events;
+SELECT is_empty('SELECT * FROM router.events', 'and deletes');
+
+-- ------------------------------- what default privileges would give of router itself
+DROP EXTENSION router CASCADE;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC, router_read_app;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+CREATE EXTENSION router;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM PUBLIC, router_read_app;
+ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC;
+SELECT is((SELECT string_agg(format('%s %s %s', c.oid::regclass, a.grantee, a.privilege_type), ', ') FROM pg_class c, aclexplode(relacl) a
+            WHERE relnamespace = 'router'::regnamespace AND grantee <> relowner AND (grantee <> 0 OR privilege_type <> 'SELECT' OR relname IN ('event_def', 'seal_def'))), NULL, 'nobody has a right on the catalog that the extension did not give');
+SELECT is(test.as_role('router_read_app', 'SELECT count(*) FROM router.seals') || test.as_role('router_read_app', 'SELECT count(*) FROM router.events'), '00', 'views are readable');
 
 SELECT * FROM finish();

@@ -359,8 +359,7 @@ SELECT 'router.' || o, 'SELECT', needed_by
                ('loose_def', 'router.check and others, by hand'),
                ('grown_def', 'router.check and others, by hand'),
                ('progress_def', 'router.progress'),
-               ('events', 'owners'),
-               ('routes', 'all'), ('children', 'all'), ('maintenance', 'all'), ('progress', 'all'), ('seals', 'owners'), ('global_keys', 'all')) v (o, needed_by);
+               ('events', 'all'), ('routes', 'all'), ('children', 'all'), ('maintenance', 'all'), ('progress', 'all'), ('seals', 'owners'), ('global_keys', 'all')) v (o, needed_by);
 INSERT INTO test.public_may VALUES ('router', 'USAGE', 'all: names in this schema'), ('router.key', 'USAGE', 'owners: create_route'), ('router.key[]', 'USAGE', 'owners: create_route');
 INSERT INTO test.public_may
 SELECT 'router.' || f, 'EXECUTE', needed_by
