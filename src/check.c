@@ -144,7 +144,11 @@ scan_for_strays(RouterEntry *entry, Relation base, Relation rel, Strays *strays)
 			values[i] = slot_getattr(slot, map->attnums[route->config.keys[i].attnum - 1], &isnull[i]);
 		strays->changed = strays->changed || route->generation != generation || route->watermark != watermark;
 		if (is_stray(route, RelationGetRelid(rel), values, isnull) && strays->n++ == 0)
-			strays->first = MemoryContextStrdup(caller, router_row_display(route, values, isnull));
+		{
+			char	   *first = router_row_display(route, values, isnull);
+
+			strays->first = first ? MemoryContextStrdup(caller, first) : NULL;
+		}
 		count_nulls(RelationGetDescr(rel), slot, strays->nulls);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(row);
@@ -230,8 +234,8 @@ check_rows(Check *check, RouterEntry *entry, Oid relid)
 		remedy = psprintf("DELETE them FROM ONLY %s and INSERT them INTO %s", router_qualified_name(relid),
 						  router_qualified_name(check->base));
 	add_line(check, relid == check->base ? InvalidOid : relid, "rows",
-			 psprintf(UINT64_FORMAT " %s not at home, the first has %s", strays.n, strays.n == 1 ? "row is" : "rows are",
-					  strays.first), remedy);
+			 psprintf(UINT64_FORMAT " %s not at home%s%s", strays.n, strays.n == 1 ? "row is" : "rows are",
+					  strays.first ? ", the first has " : "", strays.first ? strays.first : ""), remedy);
 }
 
 /* ------------------------------------------------------------------ children */

@@ -51,6 +51,7 @@
 #include "mirror.h"
 #include "move.h"
 #include "name.h"
+#include "see.h"
 #include "stored.h"
 
 /* ------------------------------------------------------------------- owners */
@@ -138,14 +139,23 @@ router_moving_end(const RouterAsOwner *saved, EState *estate)
 
 /* --------------------------------------------------------------------- text */
 
-/* "(a, b) = (1, 2)": the key values of a row, for messages. */
+/*
+ * "(a, b) = (1, 2)": the key values of a row, for messages. NULL: the user may not read them of any
+ * row. Who changes a row, or has defaults put into it, need not know them.
+ */
 char *
 router_row_display(RouterRoute *route, const Datum *values, const bool *isnull)
 {
+	AttrNumber	attnums[ROUTER_MAX_LEVELS] = {0};
 	StringInfoData buf;
 	int			nkeys = route->config.nkeys;
-	int			guc_level = router_pin_settings(route->config.time_zone);
+	int			guc_level;
 
+	for (int i = 0; i < nkeys; i++)
+		attnums[i] = route->config.keys[i].attnum;
+	if (!router_may_see(route->config.base, attnums, nkeys))
+		return NULL;
+	guc_level = router_pin_settings(route->config.time_zone);
 	initStringInfo(&buf);
 	for (int i = 0; i < nkeys; i++)
 		appendStringInfo(&buf, "%s%s", i == 0 ? "(" : ", ", route->config.keys[i].column);

@@ -23,7 +23,6 @@
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
-#include "utils/rls.h"
 #include "utils/timestamp.h"
 
 #include "child.h"
@@ -142,28 +141,11 @@ check_rails(RouterHomes *homes, RouterRoute *route, const Datum *values, const b
 	return REFUSED_NOT;
 }
 
-/* May the user read the keys of any row? Who changes a row, or has defaults put into it, need not know them. */
-static bool
-may_see_keys(const RouterRoute *route)
-{
-	Oid			base = route->config.base;
-	Oid			user = GetUserId();
-
-	if (check_enable_rls(base, InvalidOid, true) == RLS_ENABLED)
-		return false;
-	if (pg_class_aclcheck(base, user, ACL_SELECT) == ACLCHECK_OK)
-		return true;
-	for (int i = 0; i < route->config.nkeys; i++)
-		if (pg_attribute_aclcheck(base, route->config.keys[i].attnum, user, ACL_SELECT) != ACLCHECK_OK)
-			return false;
-	return true;
-}
-
 static void
 refuse(RouterHomes *homes, RouterRoute *route, Refusal why, const Datum *values, const bool *isnull)
 {
 	const char *base = get_rel_name(homes->base);
-	const char *row = may_see_keys(route) ? router_row_display(route, values, isnull) : NULL;
+	const char *row = router_row_display(route, values, isnull);
 
 	if (why == REFUSED_HORIZON)
 		ereport(ERROR,

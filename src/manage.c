@@ -83,10 +83,14 @@ bounds_of_values(RouterRoute *route, Datum *elements, bool *nulls, RouterBound *
 	if (OidIsValid(router_route_find(route, values, isnull, &miss)))
 		return false;
 	if (!router_child_bounds(route, values, isnull, &miss, bounds))
+	{
+		char	   *row = router_row_display(route, values, isnull);
+
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("no step of the key holds %s", router_row_display(route, values, isnull)),
+				 errmsg("no step of the key holds %s", row ? row : "these values"),
 				 errhint("Give a range such as [lo,hi), (,hi) or [lo,).")));
+	}
 	return true;
 }
 
