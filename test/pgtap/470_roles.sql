@@ -1,7 +1,7 @@
 -- Who needs what: docs/security.md has a script that makes a role for each task. It runs here as it stands in the page; each role
 -- can do its task, and nothing else. What PUBLIC may do with the objects of the extension is a list: what is not on it fails.
 \ir include/helpers.sql
-\set tests 110
+\set tests 112
 SELECT plan(:tests);
 
 -- a block of the page: what follows <!-- NAME -->
@@ -271,6 +271,10 @@ CALL router.seal('energy.refers_1_10', '{id}');
 INSERT INTO energy.refers VALUES (2, 5);
 CALL router.seal('energy.refers_1_10', '{id}');
 SELECT isnt_empty('SELECT span FROM router.seals WHERE span IS NOT NULL', 'owner: seals, with what values lie in');
+CREATE TABLE energy.broken (at timestamptz);
+SELECT router.create_route('energy.broken', router.by_date('at', 'month', label => 'SELECT 1 / 0')) \g /dev/null
+CALL router.maintain('energy.broken');
+SELECT isnt_empty($$SELECT FROM router.events WHERE error ~ 'zero'$$, 'owner: router.events with the message of an error');
 RESET ROLE;
 :fresh
 SELECT test.as_role('energy_watch') \g /dev/null
@@ -279,6 +283,7 @@ SELECT isnt_empty('SELECT base, sum(bytes) FROM router.children GROUP BY 1', 'mo
 SELECT isnt_empty('SELECT * FROM router.maintenance', 'monitor: router.maintenance');
 SELECT lives_ok('SELECT * FROM router.progress', 'monitor: router.progress');
 SELECT isnt_empty('SELECT at, base, base_name, action, rows FROM router.events', 'monitor: router.events');
+SELECT is((SELECT string_agg(DISTINCT error, ' ') FROM router.events), '<insufficient privilege>', 'monitor: that there was an error, and not its message');
 SELECT is((SELECT string_agg(concat_ws(' ', "column", span, state), ', ') FROM router.seals), 'id sealed', 'monitor: router.seals, without what values lie in');
 SELECT isnt_empty('SELECT * FROM router.global_keys', 'monitor: router.global_keys');
 SELECT lives_ok('SELECT router.maintain_next()', 'monitor: router.maintain_next');
