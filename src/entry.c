@@ -750,6 +750,8 @@ apply_row(RouterKeys *keys, KeyTable *table, HeapTuple tup, TupleDesc desc, bool
 /*
  * Makes (enter) or removes the entries of the keys, none of them null, that a
  * query returns, which sees what is committed now. reader: the role to run it as.
+ * What the owner of the key table has put on it is done in a restricted operation,
+ * so that none of it is left for the caller's commit.
  * Returns their number. Errors: unique_violation, foreign_key_violation.
  */
 uint64
@@ -763,16 +765,19 @@ router_keys_apply(Oid base, Oid key_table, Oid reader, const char *query, bool e
 	SPIPlanPtr	plan;
 	Portal		portal;
 	Oid			user;
+	int			caller_context;
 	int			context;
 
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(reader, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	GetUserIdAndSecContext(&user, &caller_context);
+	context = caller_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION;
+	SetUserIdAndSecContext(reader, context | SECURITY_NOFORCE_RLS);
 	SPI_connect();
 	plan = SPI_prepare(query, 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", query);
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
+	AfterTriggerBeginQuery();
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
 	for (;;)
 	{
@@ -786,10 +791,14 @@ router_keys_apply(Oid base, Oid key_table, Oid reader, const char *query, bool e
 		CHECK_FOR_INTERRUPTS();
 	}
 	SPI_cursor_close(portal);
+	if (table->rel && table->as_owner)
+		SetUserIdAndSecContext(table->owner, context);
+	AfterTriggerEndQuery(estate);
+	ExecCloseResultRelations(estate);
 	PopActiveSnapshot();
 	SPI_finish();
-	SetUserIdAndSecContext(user, context);
 	AtEOXact_GUC(false, guc_level);
+	SetUserIdAndSecContext(user, caller_context);
 	router_keys_close(&keys);
 	ExecResetTupleTable(estate->es_tupleTable, false);
 	FreeExecutorState(estate);

@@ -262,12 +262,8 @@ join_condition(const RouterGlobalKey *key)
 static void
 become_reader(RouterAsOwner *saved, Oid base)
 {
-	Oid			user;
-	int			context;
-
 	router_become_owner(saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP, NULL);
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(user, context | SECURITY_NOFORCE_RLS);
+	(void) router_see_all_rows();
 }
 
 /* ------------------------------------------------------------ add_global_key */
@@ -684,14 +680,17 @@ follow_type(Oid base, const RouterGlobalKey *key, int n)
 static void
 follow_types(Oid base, const RouterGlobalKey *key)
 {
-	int			guc_level = router_pin_settings(NULL);
+	RouterAsOwner saved;
 	bool		changed = false;
 	uint64		removed,
 				entered;
 
+	/* to rewrite it evaluates what its owner has defined */
+	router_become_owner(&saved, router_relation_owner(key->key_table),
+						get_rel_persistence(base) == RELPERSISTENCE_TEMP, NULL);
 	for (int i = 0; i < key->ncolumns; i++)
 		changed |= follow_type(base, key, i);
-	AtEOXact_GUC(false, guc_level);
+	router_become_user(&saved);
 	/* the values may have been converted in another way */
 	if (changed)
 		rebuild(base, key, &removed, &entered);
@@ -714,7 +713,10 @@ router_global_altered(Oid base)
 		if (!exists(key->key_table))
 			continue;
 		if (router_relation_owner(key->key_table) != owner)
+		{
+			router_check_owner(key->key_table);
 			ATExecChangeOwner(key->key_table, owner, true, AccessExclusiveLock);
+		}
 		follow_types(base, key);
 	}
 	router_catalog_rename_global_keys(base);

@@ -106,7 +106,7 @@ run_step(void *arg)
 	if (try->as_owner)
 		router_become_user(&saved);
 	PopActiveSnapshot();
-	AtEOXact_GUC(true, guc_level);
+	AtEOXact_GUC(false, guc_level);
 	return keep;
 }
 

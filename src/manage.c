@@ -254,12 +254,16 @@ check_attachable(Oid child, Oid base)
 				 errhint("%s it first.", def ? "Detach" : "End the routing of")));
 }
 
-/* A child may lay out its columns as it likes, but what the base lacks no row would bring. */
+/*
+ * A child may lay out its columns as it likes, but what the base lacks no row
+ * would bring. Rows that router moves there pass its indexes as the base's owner.
+ */
 static void
-check_columns(Oid child, Oid base)
+check_table(Oid child, Oid base)
 {
 	Relation	rel = table_open(child, AccessShareLock);
 
+	router_check_definer(rel, router_relation_owner(base));
 	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
@@ -274,16 +278,23 @@ check_columns(Oid child, Oid base)
 	table_close(rel, NoLock);
 }
 
-/* Makes the table inherit and gives it the CHECK, which reads all its rows. Runs as the caller, who owns it. */
+/*
+ * Makes the table inherit and gives it the CHECK, which reads all its rows. Runs
+ * as the owner of both; if they have two, as the caller, who acts for both.
+ */
 static void
 alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 {
 	Oid			base = route->config.base;
+	Oid			owner = router_relation_owner(base);
 	char	   *name = router_qualified_name(child);
 	char	   *base_name = router_qualified_name(base);
-	int			guc_level = router_pin_settings(route->config.time_zone);
-	char	   *condition = router_child_condition(route, bounds);
+	RouterAsOwner saved;
+	char	   *condition;
 
+	router_become_owner(&saved, router_relation_owner(child) == owner ? owner : GetUserId(),
+						get_rel_persistence(base) == RELPERSISTENCE_TEMP, route->config.time_zone);
+	condition = router_child_condition(route, bounds);
 	if (OidIsValid(get_relation_constraint_oid(child, ROUTER_CHECK_NAME, true)))
 		router_run("ALTER %s %s DROP CONSTRAINT %s", router_table_word(child), name, ROUTER_CHECK_NAME);
 	if (condition[0] != '\0')
@@ -296,7 +307,7 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 		router_drop_move_trigger(child);
 		router_put_move_trigger(child, route->hot_level >= 0);
 	}
-	AtEOXact_GUC(false, guc_level);
+	router_become_user(&saved);
 }
 
 /* router.attach_child(base, child, bounds, dry_run) */
@@ -317,7 +328,7 @@ router_attach_child(PG_FUNCTION_ARGS)
 	child = PG_GETARG_OID(1);
 	entry = router_owned_route(base);
 	check_attachable(child, base);
-	check_columns(child, base);
+	check_table(child, base);
 	bounds = lock_for_bounds(entry, base, PG_GETARG_ARRAYTYPE_P(2),
 							 report.dry_run ? NIL : router_lock_add(NIL, child, AccessExclusiveLock));
 	if (bounds == NULL)

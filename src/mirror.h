@@ -81,6 +81,7 @@ typedef struct RouterIndexStep
 
 extern bool router_is_own_trigger(const Trigger *trigger);
 extern void router_run(const char *fmt,...) pg_attribute_printf(1, 2);
+extern int	router_see_all_rows(void);
 extern void router_drop_table(Oid relid);
 extern char *router_qualified_name(Oid relid);
 extern const char *router_table_word(Oid relid);

@@ -192,6 +192,7 @@ router_mirror_foreign_keys(Mirror *m)
 {
 	List	   *wanted = foreign_keys(RelationGetRelid(m->base));
 	List	   *there = wanted ? foreign_keys(m->child) : NIL;
+	int			context = router_see_all_rows();	/* each is to be checked */
 	ListCell   *lc;
 
 	foreach(lc, wanted)
@@ -202,6 +203,7 @@ router_mirror_foreign_keys(Mirror *m)
 			mirror_foreign_key(m, key, find_foreign_key(there, key->name));
 		m->is_part = false;
 	}
+	SetUserIdAndSecContext(GetUserId(), context);
 }
 
 /* ----------------------------------------------------------------- triggers */

@@ -31,6 +31,7 @@
 #include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -230,13 +231,36 @@ mute(TriggerDesc *triggers, bool recheck)
 }
 
 /*
+ * Refuses to evaluate as a role what was defined by the owner of a table, who may
+ * not act for that role: a child, or a key table, need not belong to the owner of
+ * its base.
+ */
+void
+router_check_definer(Relation rel, Oid role)
+{
+	Oid			definer = rel->rd_rel->relowner;
+
+	if (has_privs_of_role(definer, role))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("\"%s\" belongs to another role than its routed table", RelationGetRelationName(rel)),
+			 errdetail("What %s defined for it would run with the rights of %s.", GetUserNameFromId(definer, false),
+					   GetUserNameFromId(role, false)),
+			 errhint("Look at its own indexes and constraints, and give it to %s with router.sync.",
+					 GetUserNameFromId(role, false))));
+}
+
+/*
  * Gets a destination ready for rows of another table, which move as they are:
  * no trigger fires, and what they have passed where they were is not looked at
  * again. at_home: router knows that they belong there; pending: router_may_be_pending.
+ * The caller has become the owner of the base.
  */
 void
 router_dest_take(RouterDest *dest, EState *estate, Relation source, bool at_home, bool pending)
 {
+	router_check_definer(dest->rel, GetUserId());
 	dest->pending = pending;
 	dest->referenced = router_is_referenced(source) ? RelationGetRelid(source) : InvalidOid;
 	mute(dest->rri->ri_TrigDesc, false);

@@ -71,6 +71,7 @@
 #include "keep.h"
 #include "loose.h"
 #include "mirror.h"
+#include "move.h"
 #include "name.h"
 #include "route.h"
 #include "step.h"
@@ -140,6 +141,16 @@ check_foreign(Oid child, Oid base, RouterRoute *route)
 				 errhint("Drop the foreign keys of \"%s\", or move the child to another tablespace.", get_rel_name(base))));
 }
 
+/* The copy, which is the base's owner's, gets the expressions that the child has. */
+static void
+check_definer(Oid child, Oid owner)
+{
+	Relation	rel = relation_open(child, AccessShareLock);
+
+	router_check_definer(rel, owner);
+	relation_close(rel, NoLock);
+}
+
 /* Looks at everything that can be wrong, as the caller, and tells of a dry run. */
 static bool
 prepare(RouterJob *job)
@@ -163,6 +174,7 @@ prepare(RouterJob *job)
 				 errmsg("owner of routed table \"%s\" does not own its child \"%s\"", get_rel_name(job->base),
 						get_rel_name(r->child)),
 				 errhint("SELECT router.sync(…) sets the owner.")));
+	check_definer(r->child, owner);
 	if (get_rel_persistence(job->base) == RELPERSISTENCE_TEMP)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -486,6 +498,8 @@ copy_child(RouterJob *job)
 	LockRelationOid(r->child, job->atomic ? AccessExclusiveLock : r->from_server ? ShareLock : AccessShareLock);
 	if (router_catalog_child(r->child) == NULL || router_is_in_place(r->child, r->place))
 		moved_meanwhile(r, "It is no child any more, or where it shall be.");
+	check_definer(r->child, GetUserId());
+	(void) router_see_all_rows();
 	SPI_connect();
 	router_make_copy(r);
 	r->index_names = r->copy_index_names = NIL;
@@ -538,6 +552,7 @@ verify(RouterJob *job)
 	Relocation *r = (Relocation *) job;
 
 	LockRelationOid(r->child, AccessShareLock);
+	(void) router_see_all_rows();
 	SPI_connect();
 	check_in_step(r);
 	r->snapshot = RegisterSnapshot(GetLatestSnapshot());
@@ -591,6 +606,7 @@ put_in_place(RouterJob *job)
 			return false;
 	}
 	lock_for_swap(r);
+	(void) router_see_all_rows();
 	SPI_connect();
 	check_in_step(r);
 	if (r->from_server && !router_has_truncate_triggers(RELKIND_FOREIGN_TABLE))

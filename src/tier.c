@@ -251,7 +251,7 @@ find_moves(RouterJob *job)
 		tiering->moves = lappend(tiering->moves, due);
 	}
 	list_sort(tiering->moves, oldest_first);
-	AtEOXact_GUC(true, guc_level);
+	AtEOXact_GUC(false, guc_level);
 	return true;
 }
 
