@@ -32,6 +32,7 @@
 #include "parser/parse_relation.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -247,8 +248,8 @@ router_check_definer(Relation rel, Oid role)
 			 errmsg("\"%s\" belongs to another role than its routed table", RelationGetRelationName(rel)),
 			 errdetail("What %s defined for it would run with the rights of %s.", GetUserNameFromId(definer, false),
 					   GetUserNameFromId(role, false)),
-			 errhint("Look at its own indexes and constraints, and give it to %s with router.sync.",
-					 GetUserNameFromId(role, false))));
+			 errhint("Look at what it has of its own, then ALTER TABLE %s OWNER TO %s, which is what router.sync does.",
+					 router_qualified_name(RelationGetRelid(rel)), quote_identifier(GetUserNameFromId(role, false)))));
 }
 
 /*
