@@ -279,7 +279,6 @@ survey(RouterJob *job)
 	AtEOXact_GUC(false, guc_level);
 	router_homes_init(&homes, rotate->entry, base, estate, router_make_root(estate, base));
 	homes.archiving = true;
-	router_homes_take(&homes, base);
 	homes.created = PG_INT32_MIN;	/* the rows are there: no rail holds them back */
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (rotate->cutoff > hot_route(rotate)->watermark)
