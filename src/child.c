@@ -238,19 +238,20 @@ label_part(RouterKey *key, const RouterBound *bound)
 	Datum		sample;
 	char		null;
 	char	   *label = NULL;
+	int			guc_level;
 
 	if (key->label == NULL || (bound->form != ROUTER_BOUND_VALUES && bound->form != ROUTER_BOUND_RANGE))
 		return NULL;
 	sample = router_bound_sample(key, bound, &isnull);
 	null = isnull ? 'n' : ' ';
-	SPI_connect();
+	guc_level = router_spi_begin();
 	if (SPI_execute_plan(prepare_label(key), &sample, &null, false, 1) > 0 && SPI_processed > 0)
 	{
 		label = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 		if (label)
 			label = MemoryContextStrdup(caller, label);
 	}
-	SPI_finish();
+	router_spi_end(guc_level);
 	return label;
 }
 
@@ -570,9 +571,12 @@ router_child_is_told(const Node *command)
 static bool
 fire_event_triggers(void *command)
 {
+	int			guc_level = NewGUCNestLevel();
+
 	PushActiveSnapshot(GetTransactionSnapshot());
 	EventTriggerDDLCommandEnd(command);
 	PopActiveSnapshot();
+	AtEOXact_GUC(false, guc_level);
 	return true;
 }
 

@@ -255,12 +255,16 @@ index_copy(Relocation *r)
 void
 router_fill_copy(Relocation *r)
 {
+	int			guc_level = NewGUCNestLevel();
+
 	if (r->from_server)
 		copy_back(r);
 	else if (r->place->server)
 		copy_there(r);
 	else
 		copy_here(r);
+	/* nothing that the owner's code has set is left for what follows; so below */
+	AtEOXact_GUC(false, guc_level);
 	index_copy(r);
 }
 
@@ -371,11 +375,13 @@ void
 router_apply_changes(Relocation *r, Changes *changes)
 {
 	Relation	rel = table_open(r->child, NoLock);
+	int			guc_level = NewGUCNestLevel();
 
 	if (changes->ngone > 0 || r->place->server)
 		change_by_row(r, rel, changes);
 	if (changes->ncome > 0 && !r->place->server)
 		insert_come_here(r, rel, changes);
+	AtEOXact_GUC(false, guc_level);
 	table_close(rel, NoLock);
 	r->rows += changes->ncome - changes->ngone;
 }
@@ -422,9 +428,11 @@ sum_up(Relocation *r, const char *table, bool child)
 void
 router_verify_copy(Relocation *r)
 {
+	int			guc_level = NewGUCNestLevel();
 	char	   *expected = sum_up(r, r->child_name, true);
 	char	   *found = sum_up(r, r->copy_name, false);
 
+	AtEOXact_GUC(false, guc_level);
 	if (strcmp(expected, found) != 0)
 		unlike(r, psprintf("The child has %s, the copy %s.", expected, found));
 }

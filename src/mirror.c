@@ -62,6 +62,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
@@ -115,8 +116,11 @@ run_utility(char *sql)
 {
 	ErrorContextCallback context = {.callback = add_command,.arg = sql,.previous = error_context_stack};
 	PlannedStmt *stmt = makeNode(PlannedStmt);
+	int			guc_level;
 
-	Assert(router_is_pinned());
+	Assert(router_is_pinned() || InLocalUserIdChange());
+	/* what the owner defined may have set something since, or does so now */
+	guc_level = router_pin_settings(NULL);
 	error_context_stack = &context;
 	stmt->commandType = CMD_UTILITY;
 	stmt->utilityStmt = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt;
@@ -125,6 +129,7 @@ run_utility(char *sql)
 	ProcessUtility(stmt, sql, false, PROCESS_UTILITY_SUBCOMMAND, NULL, NULL, None_Receiver, NULL);
 	PopActiveSnapshot();
 	CommandCounterIncrement();
+	AtEOXact_GUC(false, guc_level);
 	error_context_stack = context.previous;
 }
 
