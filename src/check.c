@@ -22,6 +22,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
+#include "commands/tablespace.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
@@ -405,10 +406,12 @@ check_seals(Check *check)
 
 /* -------------------------------------------------------------------- bases */
 
+/* What the owner may not do, and new children need. */
 static void
-check_schema(Check *check)
+check_privileges(Check *check)
 {
 	Oid			schema = get_rel_namespace(check->base);
+	Oid			tablespace = get_rel_tablespace(check->base);
 	Oid			owner = router_relation_owner(check->base);
 	char	   *role = GetUserNameFromId(owner, false);
 
@@ -416,6 +419,11 @@ check_schema(Check *check)
 		add_line(check, InvalidOid, "privilege",
 				 psprintf("owner %s may not create children in schema %s", role, get_namespace_name(schema)),
 				 psprintf("GRANT CREATE ON SCHEMA %s TO %s", quote_identifier(get_namespace_name(schema)),
+						  quote_identifier(role)));
+	if (!router_may_use_tablespace(tablespace, owner))
+		add_line(check, InvalidOid, "privilege",
+				 psprintf("owner %s may not create children in tablespace %s", role, get_tablespace_name(tablespace)),
+				 psprintf("GRANT CREATE ON TABLESPACE %s TO %s", quote_identifier(get_tablespace_name(tablespace)),
 						  quote_identifier(role)));
 }
 
@@ -507,7 +515,7 @@ check_base(Check *check, Oid base)
 	}
 	children = router_children_by_oid(base);
 	ROUTER_WAITPOINT("checking");
-	check_schema(check);
+	check_privileges(check);
 	(void) router_mend_base(&request, base);
 	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP,
 						router_route_locked(entry)->config.time_zone);

@@ -19,6 +19,15 @@
 #include "utils/fmgrprotos.h"
 #include "utils/syscache.h"
 
+/* May a role put tables there? InvalidOid: the one of the database. */
+bool
+router_may_use_tablespace(Oid tablespace, Oid role)
+{
+	return !OidIsValid(tablespace) || tablespace == MyDatabaseTableSpace ||
+		DatumGetBool(DirectFunctionCall3(has_tablespace_privilege_id_id, ObjectIdGetDatum(role),
+										 ObjectIdGetDatum(tablespace), CStringGetTextDatum("CREATE")));
+}
+
 static void
 check_tablespace(const char *name, Oid owner)
 {
@@ -30,9 +39,7 @@ check_tablespace(const char *name, Oid owner)
 				 OidIsValid(tablespace) ? errmsg("only shared relations can be in tablespace pg_global") :
 				 errmsg("tablespace \"%s\" does not exist", name),
 				 errhint("See pg_tablespace, or CREATE TABLESPACE.")));
-	if (tablespace != MyDatabaseTableSpace &&
-		!DatumGetBool(DirectFunctionCall3(has_tablespace_privilege_id_id, ObjectIdGetDatum(owner),
-										  ObjectIdGetDatum(tablespace), CStringGetTextDatum("CREATE"))))
+	if (!router_may_use_tablespace(tablespace, owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for tablespace %s", name),

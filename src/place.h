@@ -17,6 +17,7 @@ typedef struct RouterPlace
 	bool		local;			/* back from a server */
 } RouterPlace;
 
+extern bool router_may_use_tablespace(Oid tablespace, Oid role);
 extern void router_check_place(const RouterPlace *place, Oid owner);
 extern bool router_is_in_place(Oid child, const RouterPlace *place);
 

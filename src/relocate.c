@@ -254,21 +254,33 @@ build_bridge(RouterJob *job)
 	return true;
 }
 
+/* Drops a bridge or copy, as its owner: the base may have got another one meanwhile. */
+static void
+drop_marked(Oid relid, Oid of)
+{
+	RouterAsOwner saved;
+
+	LockRelationOid(relid, AccessExclusiveLock);
+	if (!router_step_marked(relid, of))
+		return;
+	router_become_owner(&saved, router_relation_owner(relid), false, NULL);
+	router_run("DROP %s %s", router_table_word(relid), router_qualified_name(relid));
+	router_become_user(&saved);
+}
+
 /* Takes the bridge away. Everybody has been waited for who may not know what it leads to. */
 static bool
 remove_bridge(RouterJob *job)
 {
 	Oid			bridge = router_bridge(job->base);
-	char	   *name;
 	ListCell   *lc;
 
 	if (!OidIsValid(bridge))
 		return true;
 	LockRelationOid(bridge, AccessExclusiveLock);
-	name = router_qualified_name(bridge);
 	foreach(lc, find_inheritance_children(bridge, AccessExclusiveLock))
-		router_run("ALTER TABLE %s NO INHERIT %s", router_qualified_name(lfirst_oid(lc)), name);
-	router_run("DROP TABLE %s", name);
+		router_run("ALTER TABLE %s NO INHERIT %s", router_qualified_name(lfirst_oid(lc)), router_qualified_name(bridge));
+	drop_marked(bridge, job->base);
 	return true;
 }
 
@@ -385,7 +397,8 @@ check_old_snapshots(Relocation *r)
 }
 
 /*
- * What the copy has to be like, and the triggers that keep it in step: disabled and enabled again they are others.
+ * What the copy has to be like, and the triggers that keep it in step: disabled and enabled again they are others,
+ * as is an owner who was none for a while.
  * Its rows have passed all CHECKs, whether those of the child are validated or not.
  */
 static char *
@@ -397,7 +410,11 @@ shape_of(Oid child)
 
 	while ((at = strstr(columns, not_valid)) != NULL)
 		memmove(at, at + strlen(not_valid), strlen(at + strlen(not_valid)) + 1);
-	return psprintf("%u %u %s %s", router_relation_owner(child), get_rel_namespace(child), columns,
+	return psprintf("%u %s %u %s %s", router_relation_owner(child),
+					router_ask(psprintf("SELECT coalesce(max(xmin::text), '') FROM pg_shdepend WHERE dbid = %u AND objid = $1"
+										" AND classid = 'pg_class'::regclass AND objsubid = 0 AND deptype = 'o'",
+										MyDatabaseId), child),
+					get_rel_namespace(child), columns,
 					router_ask("SELECT string_agg(format('%s %s %s', tgname, tgenabled, xmin), ', ' ORDER BY tgname) FROM pg_trigger"
 							   " WHERE tgrelid = $1 AND tgfoid = 'router.keep_in_step()'::regprocedure", child));
 }
@@ -658,8 +675,7 @@ drop_copy(RouterJob *job)
 {
 	Relocation *r = (Relocation *) job;
 
-	router_run("DROP %sTABLE %s", get_rel_relkind(r->copy) == RELKIND_FOREIGN_TABLE ? "FOREIGN " : "",
-			   router_qualified_name(r->copy));
+	drop_marked(r->copy, r->child);
 	return true;
 }
 
@@ -829,17 +845,18 @@ find_leftovers(RouterJob *job)
 	int			guc_level = router_spi_begin();
 
 	leftovers->tables = leftovers->copies = NIL;
-	if (SPI_execute("SELECT oid, relrewrite FROM pg_class WHERE relrewrite <> 0 AND starts_with(relname, 'router_copy_')"
-					" AND pg_has_role(relowner, 'USAGE')", true, 0) != SPI_OK_SELECT)
+	if (SPI_execute("SELECT oid, relrewrite, pg_has_role(relowner, 'USAGE') FROM pg_class"
+					" WHERE relrewrite <> 0 AND starts_with(relname, 'router_copy_')", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for copies");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
 		Oid			copy = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 		Oid			table = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		bool		own = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull));
 		MemoryContext spi;
 
-		if (!list_member_oid(children, table) && get_rel_name(table))
+		if (!list_member_oid(children, table) && (!own || get_rel_name(table)))
 			continue;
 		spi = MemoryContextSwitchTo(job->cxt);
 		leftovers->tables = lappend_oid(leftovers->tables, table);

@@ -213,12 +213,14 @@ router_remote_foreign_table(const RouterRemote *remote, const char *name)
 
 /* --------------------------------------------------------------------- dblink */
 
-/* The schema of the extension dblink, quoted, or NULL. */
+/* The schema of the extension dblink, quoted; NULL: it is not there, or not for the owner of the base. */
 static char *
 dblink_schema(void)
 {
 	return router_ask("SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace"
-					  " WHERE extname = 'dblink' AND $1 = 0", InvalidOid);
+					  " JOIN pg_proc p ON pronamespace = n.oid AND proname = 'dblink_connect' AND pronargs = 2"
+					  " WHERE extname = 'dblink' AND $1 = 0 AND has_schema_privilege(n.oid, 'USAGE')"
+					  " AND has_function_privilege(p.oid, 'EXECUTE')", InvalidOid);
 }
 
 /* A word with the server, by a connection of dblink. */

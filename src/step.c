@@ -153,7 +153,11 @@ router_in_step(Relation rel)
 	return false;
 }
 
-/* The copy that a table is kept in step with, or InvalidOid. Its triggers name it, its own mark confirms it. */
+/*
+ * The copy that a table is kept in step with, or InvalidOid. Its triggers name it, its own mark confirms it.
+ * A copy that did not go along when the table got another owner is let alone: the former one can read it,
+ * and define what runs.
+ */
 Oid
 router_step_copy(Relation rel)
 {
@@ -163,7 +167,8 @@ router_step_copy(Relation rel)
 		Oid			copy = router_is_step_trigger(trigger) && trigger->tgnargs == 1 ?
 			(Oid) strtoul(trigger->tgargs[0], NULL, 10) : InvalidOid;
 
-		if (OidIsValid(copy) && router_step_marked(copy, RelationGetRelid(rel)))
+		if (OidIsValid(copy) && router_step_marked(copy, RelationGetRelid(rel)) &&
+			router_relation_owner(copy) == rel->rd_rel->relowner)
 			return copy;
 	}
 	return InvalidOid;
