@@ -721,7 +721,10 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 			note_version(table->rte, grounds.version);
 	}
 	else
+	{
 		check_read_hot(entry, table->rte->relid);
+		root->glob->dependsOnRole = true;	/* another plan, where a function is called as its owner */
+	}
 	if (table->empty)
 	{
 		left_out = true;

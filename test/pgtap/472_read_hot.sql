@@ -1,7 +1,7 @@
 -- router.read_hot is for the queries of him who sets it. What others have written sees all rows: their functions, triggers, views and
 -- policies, by which they may guard something.
 \ir include/helpers.sql
-\set tests 8
+\set tests 10
 SELECT plan(:tests);
 SELECT test.role('router_h_owner'), test.role('router_h_user') \g /dev/null
 CREATE SCHEMA app AUTHORIZATION router_h_owner;
@@ -16,6 +16,8 @@ ALTER TABLE app.secret ENABLE ROW LEVEL SECURITY;
 CREATE POLICY p ON app.secret USING (NOT EXISTS (SELECT FROM app.banned b WHERE b.name = owner));
 CREATE VIEW app.open AS SELECT * FROM (VALUES ('eve'), ('bob')) v (name) WHERE NOT EXISTS (SELECT FROM app.banned b WHERE b.name = v.name);
 CREATE FUNCTION app.is_banned(text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT EXISTS (SELECT FROM app.banned WHERE name = $1)';
+CREATE FUNCTION app.look(text) RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM app.banned WHERE name = $1); END';
+CREATE FUNCTION app.look_as_owner(text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN app.look($1); END';
 CREATE TABLE app.entry (name text);
 CREATE FUNCTION app.refuse() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -40,6 +42,8 @@ SELECT is((SELECT count(*) FROM (SELECT name FROM app.banned OFFSET 0) s), 0::bi
 SELECT is((SELECT string_agg(owner, ' ') FROM app.secret), 'bob', 'a policy sees the child');
 SELECT is((SELECT string_agg(name, ' ') FROM app.open), 'bob', 'a view of somebody else');
 SELECT ok(app.is_banned('eve'), 'a SECURITY DEFINER function');
+SELECT is((SELECT bool_or(app.look('eve')) FROM generate_series(1, 10)), false, 'not one that runs as the caller, and keeps its plan');
+SELECT ok(app.look_as_owner('eve'), 'which is another one once it is called as somebody else');
 SELECT throws_ok($$INSERT INTO app.entry VALUES ('eve')$$, 'BAN00', NULL, 'a trigger');
 RESET router.read_hot;
 SELECT is((SELECT count(*) FROM app.banned), 1::bigint, 'without the setting his own query does');
