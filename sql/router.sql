@@ -174,7 +174,8 @@ CREATE TABLE router.progress_def (
 );
 COMMENT ON TABLE router.progress_def IS 'what maintenance is at, written with each step; read router.progress';
 
-GRANT SELECT ON router.maintain_def, router.progress_def TO PUBLIC;
+GRANT SELECT ON router.maintain_def TO PUBLIC;
+REVOKE ALL ON router.progress_def FROM PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('router.route_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.key_def', '');
@@ -184,7 +185,8 @@ SELECT pg_catalog.pg_extension_config_dump('router.reach_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.unsealed_def', '');
 
 GRANT SELECT ON router.route_def, router.key_def, router.child_def, router.global_key_def, router.reach_def,
-    router.unsealed_def, router.loose_def, router.grown_def TO PUBLIC;
+    router.unsealed_def TO PUBLIC;
+REVOKE ALL ON router.loose_def, router.grown_def FROM PUBLIC;
 -- not span, which tells of rows
 REVOKE ALL ON router.seal_def FROM PUBLIC;
 GRANT SELECT (base, child, "column", attnum, sealed) ON router.seal_def TO PUBLIC;

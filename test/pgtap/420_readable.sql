@@ -1,7 +1,7 @@
 -- What others should not read: row security and column privileges of children on a server, what is made while default
 -- privileges are set, what router's views and messages tell of rows.
 \ir include/helpers.sql
-\set tests 59
+\set tests 107
 SELECT plan(:tests);
 SELECT test.role('router_read_owner'), test.role('router_read_app'), test.role('router_read_other') \g /dev/null
 CREATE SCHEMA app AUTHORIZATION router_read_owner;
@@ -218,6 +218,100 @@ SELECT is(test.as_role('router_read_owner', $$SELECT string_agg(error, ',') FROM
 SELECT is((SELECT error FROM router.events WHERE base_name = 'app.e'), 'the secret is x', 'a superuser reads all');
 DELETE FROM router.events;
 SELECT is_empty('SELECT * FROM router.events', 'and deletes');
+
+-- ------------------------------------------- functions that look, beside a twin of partitions
+SET ROLE router_read_owner;
+CREATE TABLE app.lr (tenant text, k int, secret text);
+CREATE TABLE app.lp (LIKE app.lr) PARTITION BY RANGE (k);
+SELECT format('CREATE TABLE app.lp%s PARTITION OF app.lp FOR VALUES FROM (%s) TO (%s)', i, i, i + 10) FROM generate_series(1, 21, 10) i \gexec
+SELECT router.create_route('app.lr', router.by_integer('k', 10)) \g /dev/null
+INSERT INTO app.lr SELECT CASE WHEN i % 3 = 0 THEN 'mine' ELSE 'other' END, i, 's' || i FROM generate_series(1, 30) i;
+INSERT INTO app.lp TABLE app.lr;
+ANALYZE app.lr, app.lp;
+CREATE VIEW app.vr WITH (security_barrier) AS SELECT * FROM app.lr WHERE tenant = 'mine';
+CREATE VIEW app.vp WITH (security_barrier) AS SELECT * FROM app.lp WHERE tenant = 'mine';
+ALTER TABLE app.lr ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.lp ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON app.lr USING (tenant = 'mine');
+CREATE POLICY p ON app.lp USING (tenant = 'mine');
+REVOKE ALL ON app.lr, app.lp, app.vr, app.vp FROM PUBLIC, router_read_app;
+GRANT SELECT, UPDATE, DELETE ON app.lr, app.lp, app.vr, app.vp TO router_read_app;
+RESET ROLE;
+CREATE TABLE test.seen (value text);
+GRANT INSERT ON test.seen TO PUBLIC;
+CREATE FUNCTION test.leak(anyelement) RETURNS bool LANGUAGE plpgsql COST 0.0000001 AS $$ BEGIN INSERT INTO test.seen VALUES ($1::text); RETURN true; END $$;
+CREATE FUNCTION test.spy(text, text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN INSERT INTO test.seen VALUES ($1); RETURN $1 < $2; END $$;
+CREATE OPERATOR test.<<< (PROCEDURE = test.spy, LEFTARG = text, RIGHTARG = text, RESTRICT = scalarltsel);
+-- The values that a query shows to a function of the one who asks; % stands for the table.
+CREATE FUNCTION test.shown(query text, wanted char) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text; scans text; discarded text;
+BEGIN
+    DELETE FROM test.seen;
+    FOREACH scans IN ARRAY '{on,off}'::text[] LOOP
+        PERFORM set_config('enable_seqscan', scans, true);
+        SET LOCAL ROLE router_read_app;
+        EXECUTE replace(query, '%', wanted) INTO discarded;
+        RESET ROLE;
+    END LOOP;
+    RETURN (SELECT coalesce(string_agg(value, ' ' ORDER BY value), 'none') FROM (SELECT DISTINCT value FROM test.seen) s);
+END $$;
+CREATE FUNCTION test.as_partitions(query text) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT is(test.shown(query, 'r'), test.shown(query, 'p'), query)
+    UNION ALL SELECT unalike(test.shown(query, 'r'), '%s1 %', 'and nothing of others: ' || query)
+$$;
+SELECT test.as_partitions(replace(q, '@', rel)) FROM unnest('{v%,l%}'::text[]) rel, unnest(ARRAY[
+    'SELECT count(*) FROM app.@ WHERE test.leak(secret)', 'SELECT count(*) FROM app.@ WHERE k BETWEEN 3 AND 13 AND test.leak(secret)', 'SELECT count(*) FROM app.@ WHERE test.leak(k) AND k < 15',
+    'SELECT count(*) FROM app.@ a JOIN app.@ b USING (k) WHERE test.leak(a.secret) AND a.k < 15', 'SELECT sum((SELECT count(*) FROM app.@ b WHERE b.k = a AND test.leak(b.secret))) FROM generate_series(1, 30) a',
+    'SELECT count(*) FROM (VALUES (3), (4)) x(i), LATERAL (SELECT * FROM app.@ WHERE k = x.i AND test.leak(secret)) y', 'SELECT count(*) FROM app.@ WHERE k = (SELECT 7) AND test.leak(secret)',
+    'UPDATE app.@ SET secret = secret WHERE test.leak(secret) RETURNING k', 'EXPLAIN SELECT * FROM app.@ WHERE secret OPERATOR(test.<<<) ''s5''', 'EXPLAIN SELECT * FROM app.@ WHERE k = 3 AND secret OPERATOR(test.<<<) ''s5''']) q;
+-- columns that one may not read
+ALTER TABLE app.lr DISABLE ROW LEVEL SECURITY;
+REVOKE ALL ON app.lr FROM router_read_app;
+GRANT SELECT (k) ON app.lr TO router_read_app;
+SELECT is(test.shown('EXPLAIN SELECT k FROM app.lr WHERE k < 12', 'r'), 'none', 'statistics of a column that one may not read: not asked');
+SELECT throws_ok($$SELECT test.shown('EXPLAIN SELECT k FROM app.lr WHERE secret OPERATOR(test.<<<) ''s5''', 'r')$$, '42501', NULL, 'asked');
+SELECT is((SELECT count(*) FROM test.seen), 0::bigint, 'and not used');
+
+-- --------------------------------------------------------- keys in messages
+SET ROLE router_read_owner;
+CREATE TABLE app.g (id int, tenant text, d date);
+REVOKE ALL ON app.g FROM PUBLIC, router_read_app;
+SELECT router.create_route('app.g', router.by_date('d', 'month')) \g /dev/null
+SELECT router.add_global_key('app.g', '{id}') \g /dev/null
+INSERT INTO app.g VALUES (1, 'other', '2026-01-01'), (2, 'mine', '2026-02-01');
+CREATE POLICY p ON app.g USING (tenant = 'mine') WITH CHECK (true);
+GRANT INSERT, UPDATE ON app.g TO router_read_app;
+GRANT SELECT (tenant) ON app.g TO router_read_app;
+RESET ROLE;
+CREATE FUNCTION test.told(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE detail text;
+BEGIN
+    SET LOCAL ROLE router_read_app;
+    EXECUTE query;
+    RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN SQLSTATE || ' ' || detail;
+END $$;
+CREATE FUNCTION test.told_all() RETURNS text LANGUAGE sql AS $f$
+    SELECT string_agg(test.told(q), ', ') FROM unnest(ARRAY[$$INSERT INTO app.g VALUES (1, 'mine', '2026-03-01')$$, $$UPDATE app.g SET id = 1 WHERE tenant = 'mine'$$,
+        $$INSERT INTO app.g SELECT i, 'mine', '2026-03-01' FROM generate_series(1, 20) i$$, $$INSERT INTO app.g VALUES (3, 'mine', '2926-03-01')$$]) q
+$f$;
+SELECT is(test.told_all(), '23505 , 23505 , 23505 , 22008 ', 'no key is told to who may not read it');
+GRANT SELECT ON app.g TO router_read_app;
+SELECT matches(test.told_all(), '^23505 Key \(id\)=\(1\) already exists., 23505 Key .*, 23505 Key .*, 22008 The row has', 'but to who may');
+ALTER TABLE app.g ENABLE ROW LEVEL SECURITY;
+SELECT is(test.told_all(), '23505 , 23505 , 23505 , 22008 ', 'under row security to nobody');
+-- router.check tells the owner, unless policies are for him as well
+SET ROLE router_read_owner;
+ALTER TABLE app.g_y2026m01 DISABLE TRIGGER ALL;
+INSERT INTO app.g_y2026m01 VALUES (9, 'x', '2026-01-09');
+ALTER TABLE app.g_y2026m01 DROP CONSTRAINT router_home;
+UPDATE ONLY app.g_y2026m01 SET d = '2026-05-05' WHERE id = 9;
+SELECT results_eq($$SELECT detail FROM router.check('app.g') WHERE kind = 'rows'$$, $$VALUES ('1 row is not at home, the first has (d) = (2026-05-05)')$$, 'router.check names the keys of a row');
+ALTER TABLE app.g FORCE ROW LEVEL SECURITY;
+SELECT results_eq($$SELECT detail FROM router.check('app.g') WHERE kind = 'rows'$$, $$VALUES ('1 row is not at home')$$, 'not under policies that are for the owner as well');
+RESET ROLE;
 
 -- ------------------------------- what default privileges would give of router itself
 DROP EXTENSION router CASCADE;

@@ -361,9 +361,6 @@ SELECT 'router.' || o, 'SELECT', needed_by
                ('global_key_def', 'router.global_keys; pg_dump by an owner'),
                ('maintain_def', 'router.maintenance; pg_dump by an owner'),
                ('tier_def', 'pg_dump by an owner'),
-               ('loose_def', 'router.check and others, by hand'),
-               ('grown_def', 'router.check and others, by hand'),
-               ('progress_def', 'router.progress'),
                ('events', 'all'), ('routes', 'all'), ('children', 'all'), ('maintenance', 'all'), ('progress', 'all'), ('seals', 'owners'), ('global_keys', 'all')) v (o, needed_by);
 INSERT INTO test.public_may VALUES ('router', 'USAGE', 'all: names in this schema'), ('router.key', 'USAGE', 'owners: create_route'), ('router.key[]', 'USAGE', 'owners: create_route');
 INSERT INTO test.public_may
