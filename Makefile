@@ -15,7 +15,7 @@ PGXS      := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 
 # These run scripts, which find or install a PostgreSQL by themselves. PGXS is
 # left out for them: it may not be there yet, and it has a `check` of its own.
-SCRIPTED        = check check-all check-core check-asan check-valgrind installcheck demo fuzz lint bench bench-insert bench-global_key bench-archive \
+SCRIPTED        = check check-all check-core check-asan check-valgrind installcheck demo fuzz fuzz-functions lint bench bench-insert bench-global_key bench-archive \
 	bench-read
 NO_INSTALLCHECK = 1
 
@@ -81,6 +81,12 @@ fuzz: export FUZZ_SECONDS ?= 600
 fuzz: export TEST_TIMEOUT ?= $(shell expr $(FUZZ_SECONDS) + 120)
 fuzz:
 	@PROVE_FLAGS=-v test/run t/fuzz_
+
+# Every function with whatever there is, by whoever may connect; SEED=... plays the same calls again.
+fuzz-functions: export FUZZ_CALLS ?= 100000
+fuzz-functions: export TEST_TIMEOUT ?= $(shell expr $(FUZZ_CALLS) / 50 + 120)
+fuzz-functions:
+	@PROVE_FLAGS=-v test/run t/fuzz_functions
 
 lint:
 	@test/lib/lint.sh

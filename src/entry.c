@@ -68,6 +68,7 @@ typedef struct KeyTable
 	TupleTableSlot *found;
 	EPQState	epq;
 	bool		plain;			/* nothing but the primary key is to be checked or fired */
+	bool		checked;		/* triggers of users may make something else of an entry */
 
 	TupleTableSlot **collected; /* entries to be written together */
 	uint64	   *lines;			/* COPY: where their rows came from */
@@ -182,22 +183,48 @@ find_keys(RouterKeys **list, EState *estate, Oid base)
 	return keys;
 }
 
+/* Has a key table the types that entries come with, and a primary key on just these columns? */
+static bool
+is_as_made(Relation rel, Oid base, const AttrNumber *attnums, int n, Relation index)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	if (desc->natts < n || index->rd_index->indnkeyatts != n)
+		return false;
+	for (int i = 0; i < n; i++)
+		if (TupleDescAttr(desc, i)->attisdropped || TupleDescAttr(desc, i)->attgenerated != '\0' ||
+			TupleDescAttr(desc, i)->atttypid != get_atttype(base, attnums[i]) ||
+			index->rd_index->indkey.values[i] < 1 || index->rd_index->indkey.values[i] > n)
+			return false;
+	return true;
+}
+
+/* The index of a key table's primary key. Errors: object_not_in_prerequisite_state, if its owner has changed it. */
+Oid
+router_entry_index(Relation rel, Oid base, const AttrNumber *attnums, int n)
+{
+	Oid			indexid = router_primary_key_index(rel);
+	Relation	index = OidIsValid(indexid) ? index_open(indexid, AccessShareLock) : NULL;
+
+	if (index == NULL || !is_as_made(rel, base, attnums, n, index))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("key table \"%s\" of routed table \"%s\" has not the columns and the primary key that it was made with",
+						RelationGetRelationName(rel), get_rel_name(base)),
+				 errhint("Give its first columns the types that they have in the routed table, and a primary key on just these.")));
+	index_close(index, NoLock);
+	return indexid;
+}
+
 /* Prepares the search by the primary key of a key table, whose indexes are open. */
 static void
 prepare_search(RouterKeys *keys, KeyTable *table, Relation rel)
 {
-	Oid			indexid = router_primary_key_index(rel);
+	Oid			indexid = router_entry_index(rel, keys->base, table->attnums, table->ncolumns);
 
-	table->index = NULL;
 	for (int i = 0; i < table->rri->ri_NumIndices; i++)
 		if (RelationGetRelid(table->rri->ri_IndexRelationDescs[i]) == indexid)
 			table->index = table->rri->ri_IndexRelationDescs[i];
-	if (table->index == NULL || table->index->rd_index->indnkeyatts != table->ncolumns)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("key table \"%s\" of routed table \"%s\" has not the primary key that it was made with",
-						RelationGetRelationName(rel), get_rel_name(keys->base)),
-				 errhint("Give it one, on the columns of the global key.")));
 	table->sought = palloc(table->ncolumns * sizeof(ScanKeyData));
 	for (int i = 0; i < table->ncolumns; i++)
 	{
@@ -226,6 +253,8 @@ open_table(RouterKeys *keys, KeyTable *table)
 	router_epq_init(&table->epq, estate);
 	table->plain = RelationGetDescr(rel)->natts == table->ncolumns && RelationGetDescr(rel)->constr->num_check == 0 &&
 		(rel->trigdesc == NULL || !(rel->trigdesc->trig_insert_before_row || rel->trigdesc->trig_insert_after_row));
+	table->checked = rel->trigdesc && (rel->trigdesc->trig_insert_before_row || rel->trigdesc->trig_update_before_row ||
+									   rel->trigdesc->trig_delete_before_row);
 	table->rel = rel;
 	MemoryContextSwitchTo(old);
 }
@@ -320,9 +349,32 @@ find_entry(KeyTable *table, const Datum *values)
 	return found;
 }
 
+/* Refuses what BEFORE ROW triggers of users made of an entry: then there would be one too few or too many. */
+static void
+check_written(KeyTable *table, const Datum *was, const Datum *is)
+{
+	bool		as_wanted = is == NULL || ItemPointerIsValid(&table->entry->tts_tid);
+
+	for (int i = 0; is && as_wanted && i < table->ncolumns; i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(table->entry->tts_tupleDescriptor, i);
+		bool		isnull;
+		Datum		value = slot_getattr(table->entry, i + 1, &isnull);
+
+		as_wanted = !isnull && datum_image_eq(value, is[i], attr->attbyval, attr->attlen);
+	}
+	if (as_wanted && (is || !find_entry(table, was)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("a trigger of key table \"%s\" keeps an entry from being what its row is",
+					RelationGetRelationName(table->rel)),
+			 errhint("Let its BEFORE triggers return the row as it is, or drop them.")));
+}
+
 /*
  * Makes, changes or removes an entry: is NULL, none shall be; was NULL, none
- * was. Errors: unique_violation, and those of foreign keys that refer to it.
+ * was. Errors: unique_violation, those of foreign keys that refer to it, triggered_data_change_violation.
  */
 static void
 put_entry(RouterKeys *keys, KeyTable *table, const Datum *was, const Datum *is)
@@ -345,6 +397,8 @@ put_entry(RouterKeys *keys, KeyTable *table, const Datum *was, const Datum *is)
 		ExecSimpleRelationDelete(table->rri, keys->estate, &table->epq, table->found);
 	else if (is)
 		ExecSimpleRelationInsert(table->rri, keys->estate, table->entry);
+	if (table->checked && (there || is))
+		check_written(table, was, is);
 	SetUserIdAndSecContext(user, context);
 	ExecClearTuple(table->entry);
 	ExecClearTuple(table->found);

@@ -18,6 +18,7 @@ typedef struct RouterKeys RouterKeys;
 
 extern bool router_is_global_key_trigger(const Trigger *trigger);
 extern bool router_has_key_trigger(Relation rel);
+extern Oid	router_entry_index(Relation rel, Oid base, const AttrNumber *attnums, int n);
 extern bool router_is_referenced(Relation rel);
 
 extern void router_mask_key_triggers(TriggerDesc *triggers, int16 event, bool mask);

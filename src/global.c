@@ -229,31 +229,25 @@ not_null(const RouterGlobalKey *key, const char *alias)
 
 /* "k.a = b.a AND …", with the operators of the key table's index; k is the key table, b the base */
 static char *
-join_condition(const RouterGlobalKey *key)
+join_condition(Oid base, const RouterGlobalKey *key)
 {
 	Relation	rel = table_open(key->key_table, AccessShareLock);
-	Oid			indexid = router_primary_key_index(rel);
-	Relation	index;
+	Relation	index = index_open(router_entry_index(rel, base, key->attnums, key->ncolumns), AccessShareLock);
 	StringInfoData buf;
 
-	if (!OidIsValid(indexid))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("key table \"%s\" has no primary key", RelationGetRelationName(rel)),
-				 errhint("Give it one, on the columns of the global key.")));
-	index = relation_open(indexid, AccessShareLock);
 	initStringInfo(&buf);
 	for (int i = 0; i < key->ncolumns; i++)
 	{
-		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), i);
+		int			column = index->rd_index->indkey.values[i] - 1; /* they may be in another order */
+		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), column);
 		Oid			type = index->rd_opcintype[i];
 		Oid			equals = get_opfamily_member(index->rd_opfamily[i], type, type, BTEqualStrategyNumber);
 
 		appendStringInfoString(&buf, i > 0 ? " AND " : "");
 		generate_operator_clause(&buf, psprintf("k.%s", quote_identifier(NameStr(attr->attname))), attr->atttypid,
-								 equals, psprintf("b.%s", quote_identifier(key->columns[i])), attr->atttypid);
+								 equals, psprintf("b.%s", quote_identifier(key->columns[column])), attr->atttypid);
 	}
-	relation_close(index, NoLock);
+	index_close(index, NoLock);
 	table_close(rel, NoLock);
 	return buf.data;
 }
@@ -447,7 +441,7 @@ rebuild(Oid base, const RouterGlobalKey *key, uint64 *removed, uint64 *entered)
 	Oid			owner = router_relation_owner(base);
 	char	   *name = router_qualified_name(base);
 	char	   *table = router_qualified_name(key->key_table);
-	char	   *join = join_condition(key);
+	char	   *join = join_condition(base, key);
 
 	*removed = router_keys_apply(base, key->key_table, owner,
 								 psprintf("SELECT k.* FROM ONLY %s k WHERE NOT EXISTS (SELECT 1 FROM %s b WHERE %s)",
@@ -507,7 +501,7 @@ check_key(RouterReport *report, Oid base, const RouterGlobalKey *key)
 {
 	char	   *name = router_qualified_name(base);
 	char	   *table = router_qualified_name(key->key_table);
-	char	   *join = join_condition(key);
+	char	   *join = join_condition(base, key);
 	char	   *set = not_null(key, "b");
 	Datum		values[5];
 	bool		nulls[5] = {0};

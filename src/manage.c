@@ -252,6 +252,11 @@ check_attachable(Oid child, Oid base)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("\"%s\" %s", get_rel_name(child), def ? "is a child already" : "is a routed table itself"),
 				 errhint("%s it first.", def ? "Detach" : "End the routing of")));
+	if (OidIsValid(router_catalog_global_key_base(child)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("\"%s\" keeps a global key of a routed table", get_rel_name(child)),
+				 errhint("Entries of a key are no rows: attach another table.")));
 }
 
 /*

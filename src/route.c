@@ -216,6 +216,9 @@ check_base(Relation rel)
 	if (def)
 		refuse_relation(rel, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It is a child of a routed table.",
 						"Give the routed table more keys instead.");
+	if (OidIsValid(router_catalog_global_key_base(RelationGetRelid(rel))))
+		refuse_relation(rel, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It keeps a global key of a routed table.",
+						"Entries of a key are kept in one table.");
 	if (router_is_referenced(rel))
 		refuse_relation(rel, ERRCODE_FEATURE_NOT_SUPPORTED,
 						"A foreign key refers to it, and would not find the rows that live in children.",

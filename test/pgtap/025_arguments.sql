@@ -1,6 +1,6 @@
--- Every function of router with every argument NULL, and with tables that there are not: an error that says so, or none.
+-- Every function of router with every argument NULL, with tables that there are not, and with relations of every kind: an error that says so, or none.
 \ir include/helpers.sql
-\set tests 13
+\set tests 15
 SELECT plan(:tests);
 
 CREATE TABLE t (k int, d date NOT NULL, id int);
@@ -33,21 +33,41 @@ CREATE FUNCTION sample(proname text, arg text, type text) RETURNS text LANGUAGE 
                 WHEN type = 'bigint' THEN '10'
                 WHEN type LIKE 'timestamp%' THEN 'now()'
                 WHEN type = 'boolean' THEN 'false'
+                WHEN type = '"any"' THEN '1'
                 ELSE 'NULL::' || type END
 $$;
 
 
--- every function with one argument that is not as it should be; unseal, whose arguments have no names to call by, is in 410_callable
+-- relations that are no tables, or not the user's to route
+CREATE VIEW odd_view AS SELECT * FROM other;
+CREATE MATERIALIZED VIEW odd_kept AS SELECT * FROM other;
+CREATE SEQUENCE odd_seq;
+CREATE TYPE odd_type AS (k int);
+CREATE TABLE odd_parted (LIKE t) PARTITION BY LIST (k);
+CREATE INDEX odd_parted_idx ON odd_parted (k);
+CREATE TABLE odd_part PARTITION OF odd_parted DEFAULT;
+CREATE INDEX odd_idx ON other (k);
+CREATE EXTENSION postgres_fdw;
+CREATE SERVER odd FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '/nonexistent');
+CREATE FOREIGN TABLE odd_far (k int, d date NOT NULL, id int) SERVER odd;
+CREATE VIEW odd AS
+    SELECT oid::text AS value FROM pg_class
+     WHERE relname LIKE 'odd\_%' OR oid IN ('pg_class'::regclass, 'pg_class_oid_index'::regclass) OR relnamespace = 'router'::regnamespace AND relkind <> 'c'
+        OR oid IN (SELECT reltoastrelid FROM pg_class WHERE oid = 'router.route_def'::regclass) OR oid IN (SELECT key_table FROM router.global_keys);
+
+-- every function with one argument that is not as it should be
 CREATE VIEW call AS
-    SELECT p.oid::regprocedure::text AS function, a.arg, v.value, p.proisstrict OR p.prorettype = 'router.key'::regtype AS lenient,
+    SELECT p.oid::regprocedure::text AS function, a.arg, v.value, v.is_odd, p.proisstrict OR p.prorettype = 'router.key'::regtype OR p.proname = 'unseal' AS lenient,
            a.i <= p.pronargs - p.pronargdefaults AS required,
            format(CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT * FROM' END || ' router.%I(%s)', p.proname,
-                  (SELECT string_agg(CASE WHEN p.provariadic <> 0 AND b.type = 'text[]' THEN 'VARIADIC ' ELSE '' END || quote_ident(b.arg) || ' => '
-                          || CASE WHEN b.i = a.i THEN v.value || '::' || b.type ELSE sample(p.proname, b.arg, b.type) END, ', ' ORDER BY b.i)
+                  (SELECT string_agg(CASE WHEN p.provariadic <> 0 AND b.type = 'text[]' THEN 'VARIADIC ' ELSE '' END
+                          || CASE WHEN p.provariadic = '"any"'::regtype THEN '' ELSE quote_ident(b.arg) || ' => ' END -- which has no names
+                          || CASE WHEN b.i = a.i THEN v.value || '::' || replace(b.type, '"any"', 'int') ELSE sample(p.proname, b.arg, b.type) END, ', ' ORDER BY b.i)
                      FROM arguments(p) b)) AS command
       FROM pg_proc p, arguments(p) a,
-           LATERAL (SELECT 'NULL' UNION ALL SELECT unnest('{0,4000000000}'::text[]) WHERE a.type IN ('regclass', 'oid')) v(value)
-     WHERE p.pronamespace = 'router'::regnamespace AND p.provariadic <> '"any"'::regtype;
+           LATERAL (SELECT 'NULL', false UNION ALL SELECT unnest('{0,4000000000}'::text[]), false WHERE a.type IN ('regclass', 'oid')
+                    UNION ALL SELECT value, true FROM odd WHERE a.type IN ('regclass', 'oid')) v(value, is_odd)
+     WHERE p.pronamespace = 'router'::regnamespace;
 CREATE FUNCTION attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE command;
@@ -55,7 +75,8 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RETURN CASE SQLSTATE WHEN 'RB000' THEN 'done' ELSE SQLSTATE END;
 END $$;
-CREATE TABLE outcome AS SELECT *, attempt(command) AS outcome FROM call;
+CREATE TABLE outcome AS SELECT *, attempt(command) AS outcome FROM call WHERE NOT is_odd;
+CREATE TABLE odd_outcome AS SELECT value::oid::regclass AS relation, function, attempt(command) AS outcome FROM call WHERE is_odd;
 
 SELECT ok((SELECT count(*) > 150 AND count(DISTINCT function) > 35 FROM outcome), 'all functions are called');
 SELECT is((SELECT string_agg(format('%s %s: %s', function, arg, outcome), '; ') FROM outcome WHERE value = 'NULL' AND required AND NOT lenient AND outcome <> '22004'), NULL, 'what must be given cannot be NULL: 22004');
@@ -63,6 +84,9 @@ SELECT is((SELECT string_agg(format('%s %s: %s', function, arg, outcome), '; ') 
 SELECT is((SELECT string_agg(format('%s %s %s: %s', function, arg, value, outcome), '; ') FROM outcome WHERE value <> 'NULL' AND NOT lenient AND outcome <> '42P01'), NULL, 'a table that there is not: 42P01');
 SELECT is((SELECT string_agg(format('%s %s %s: %s', function, arg, value, outcome), '; ') FROM outcome WHERE value <> 'NULL' AND lenient AND outcome <> 'done'), NULL, 'or no answer');
 SELECT is((SELECT concat_ws(' ', (SELECT count(*) FROM router.routes), (SELECT count(*) FROM router.children), (SELECT count(*) FROM router.global_keys))), '2 3 1', 'what was undone is still in the catalog, though event triggers hear of it');
+SELECT cmp_ok((SELECT count(*) FROM odd_outcome), '>', 1500::bigint, 'and with relations of every kind');
+SELECT is((SELECT string_agg(DISTINCT concat_ws(' ', function, relation, outcome), '; ') FROM odd_outcome
+            WHERE outcome NOT IN ('42809', '55000', '42501', '42P01', '22004', '22023', '25001', '42703', '42704', '42804') AND NOT (outcome = 'done' AND function ~ 'unseal|base_constraint')), NULL, 'the error says what they are');
 SELECT throws_ok('SELECT router.drop_route(NULL)', '22004', 'argument "base" of router.drop_route cannot be null', 'the error names the argument');
 SELECT throws_ok($$SELECT router.create_route('other', ARRAY[NULL::router.key])$$, '22004', NULL, 'a key that is NULL');
 SELECT is((SELECT string_agg(attempt(format('SELECT router.create_route(''other'', %s)', k)), ' ') FROM unnest(ARRAY['router.by_list(NULL)', 'router.by_date(NULL)', 'router.by_hash(NULL, 2)', 'NULL::router.key', 'router.by_hash(''k'', NULL)', 'router.by_prefix(''k'', NULL)']) k),
