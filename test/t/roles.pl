@@ -15,6 +15,17 @@ my ($script) = $page =~ /^<!-- roles.sql -->\n+```sql\n(.*?)^```$/ms or BAIL_OUT
 my $file = "$PostgreSQL::Test::Utils::tmp_check/roles.sql";
 append_to_file($file, $script);
 
+# Each row of the threat table names tests that there are.
+my @rows = grep { /^\|/ } split /\n/, $page =~ /^## Threats\n(.*?)^## /ms ? $1 : '';
+cmp_ok(scalar @rows, '>', 20, 'there are threats');
+foreach my $row (@rows[ 2 .. $#rows ])
+{
+	my @cells = split / *\| */, $row;
+	my @tests = $cells[5] =~ /`(\w+)`/g;
+	my @missing = grep { !(() = grep { -e } glob "$FindBin::RealBin/../{pgtap,t,isolation/specs,security}/$_.*") } @tests;
+	ok(@cells == 6 && !@missing && (@tests || $cells[5] =~ /^none: /), "what stops \"$cells[3]\" has a test") or diag("no such test: @missing");
+}
+
 my $node = PostgreSQL::Test::Cluster->new('roles');
 $node->init(allows_streaming => 'logical');
 $node->append_conf('postgresql.conf', "autovacuum = off\nmax_logical_replication_workers = 8\nmax_worker_processes = 16\nwal_retrieve_retry_interval = 200ms");
