@@ -386,9 +386,9 @@ COMMENT ON PROCEDURE router.redistribute(regclass, boolean)
 
 CREATE PROCEDURE router.archive(base regclass DEFAULT NULL, batch_rows integer DEFAULT 10000, time_budget interval DEFAULT NULL,
                                 lock_timeout interval DEFAULT '1 second', cutoff text DEFAULT NULL, dry_run boolean DEFAULT false,
-                                child regclass DEFAULT NULL)
+                                child regclass DEFAULT NULL, table_budget interval DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_archive';
-COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean, regclass)
+COMMENT ON PROCEDURE router.archive(regclass, integer, interval, interval, text, boolean, regclass, interval)
     IS 'moves rows that have left the hot window from the base into their children, in batches; base NULL: of all hot routes that you own; child: no further than its end';
 
 CREATE FUNCTION router.archive_now(base regclass, cutoff text DEFAULT NULL, dry_run boolean DEFAULT false)
@@ -410,9 +410,10 @@ COMMENT ON FUNCTION router.drop_tier(regclass, interval, boolean)
     IS 'forgets a tier; children that went there stay where they are';
 
 CREATE PROCEDURE router.tier(base regclass DEFAULT NULL, time_budget interval DEFAULT NULL,
-                             lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+                             lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false,
+                             table_budget interval DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_tier';
-COMMENT ON PROCEDURE router.tier(regclass, interval, interval, boolean)
+COMMENT ON PROCEDURE router.tier(regclass, interval, interval, boolean, interval)
     IS 'moves children that are old enough to their tier; base NULL: of all routed tables with tiers that you own';
 
 CREATE PROCEDURE router.move_child(child regclass, tablespace name DEFAULT NULL, access_method name DEFAULT NULL,
@@ -425,9 +426,10 @@ COMMENT ON PROCEDURE router.move_child(regclass, name, name, name, name, boolean
 -- ---------------------------------------------------------------- all upkeep
 
 CREATE PROCEDURE router.maintain(base regclass DEFAULT NULL, time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second',
-                                 batch_rows integer DEFAULT 10000, dry_run boolean DEFAULT false)
+                                 batch_rows integer DEFAULT 10000, dry_run boolean DEFAULT false,
+                                 table_budget interval DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_maintain';
-COMMENT ON PROCEDURE router.maintain(regclass, interval, interval, integer, boolean)
+COMMENT ON PROCEDURE router.maintain(regclass, interval, interval, integer, boolean, interval)
     IS 'premakes children, archives, retires old children, moves others to their tier and analyzes the parent; base NULL: of all routes that you own. What fails does not stop the rest';
 
 CREATE FUNCTION router.set_maintenance(
@@ -557,10 +559,10 @@ CREATE PROCEDURE router.sync(base regclass, concurrently boolean, dry_run boolea
 COMMENT ON PROCEDURE router.sync(regclass, boolean, boolean)
     IS 'the same, one transaction a child; concurrently: indexes are built without keeping writers away';
 
-CREATE FUNCTION router.check(base regclass DEFAULT NULL)
+CREATE FUNCTION router.check(base regclass DEFAULT NULL, table_budget interval DEFAULT NULL)
     RETURNS TABLE (routed_table regclass, child regclass, kind text, detail text, remedy text)
     VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_check';
-COMMENT ON FUNCTION router.check(regclass)
+COMMENT ON FUNCTION router.check(regclass, interval)
     IS 'what is not as it should be: children unlike their base, rows not at home, missing triggers and the like; no row: all is well';
 
 CREATE FUNCTION router.base_constraint(child regclass, constraint_name name)

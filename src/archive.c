@@ -53,6 +53,7 @@
 #include "utils/tuplesort.h"
 
 #include "archive.h"
+#include "budget.h"
 #include "home.h"
 #include "mirror.h"
 #include "move.h"
@@ -878,19 +879,36 @@ seal_archived(const RouterJob *archive, bool dry_run)
 	return error;
 }
 
-/* CALL router.archive(base, batch_rows, time_budget, lock_timeout, cutoff, dry_run, child) */
+/* One base's turn in router.archive: its arguments. */
+typedef struct Archiving
+{
+	RouterJob	job;
+	int			batch_rows;
+	char	   *cutoff;
+	Oid			child;
+	bool		dry_run;
+} Archiving;
+
+static ErrorData *
+archive_and_seal(RouterJob *job)
+{
+	Archiving  *a = (Archiving *) job;
+	ErrorData  *error = router_archive_base(job, a->batch_rows, a->cutoff, a->child, a->dry_run, true, NULL);
+
+	return error ? error : seal_archived(job, a->dry_run);
+}
+
+/* CALL router.archive(base, batch_rows, time_budget, lock_timeout, cutoff, dry_run, child, table_budget) */
 Datum
 router_archive(PG_FUNCTION_ARGS)
 {
-	RouterJob	job = {0};
-	int			batch_rows;
-	char	   *cutoff;
-	bool		dry_run;
-	Oid			child = PG_ARGISNULL(6) ? InvalidOid : PG_GETARG_OID(6);
+	Archiving	run = {.child = PG_ARGISNULL(6) ? InvalidOid : PG_GETARG_OID(6)};
+	RouterJob  *job = &run.job;
+	const Interval *table_budget = router_table_budget(fcinfo, 7);
 	List	   *bases;
+	RouterTurns *turns;
 	int			failed = 0;
 	int			nbases;
-	ListCell   *lc;
 
 	router_require_argument(fcinfo, 1);
 	router_require_argument(fcinfo, 3);
@@ -900,27 +918,25 @@ router_archive(PG_FUNCTION_ARGS)
 				 errmsg("invalid value for %s", "batch_rows"),
 				 errhint("It is a number above zero.")));
 	if (!PG_ARGISNULL(6))
-		router_check_exists(child);
-	if (OidIsValid(child) && PG_ARGISNULL(0))
+		router_check_exists(run.child);
+	if (OidIsValid(run.child) && PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("child needs a base"),
 				 errhint("Name the base to which the child belongs as well.")));
-	batch_rows = PG_GETARG_INT32(1);
-	dry_run = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
-	job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(3));
-	job.deadline = router_job_deadline(PG_ARGISNULL(2) ? NULL : PG_GETARG_INTERVAL_P(2));
-	router_job_begin(&job, fcinfo, "archive");
-	cutoff = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	run.batch_rows = PG_GETARG_INT32(1);
+	run.dry_run = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+	job->lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(3));
+	job->deadline = router_job_deadline(PG_ARGISNULL(2) ? NULL : PG_GETARG_INTERVAL_P(2));
+	router_job_begin(job, fcinfo, "archive");
+	run.cutoff = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	bases = PG_ARGISNULL(0) ? hot_bases() : list_make1_oid(PG_GETARG_OID(0));
-	foreach(lc, bases)
+	nbases = list_length(bases);
+	turns = router_turns(bases);
+	while (OidIsValid(job->base = router_next_turn(turns)))
 	{
-		ErrorData  *error;
+		ErrorData  *error = router_job_base(job, table_budget, archive_and_seal);
 
-		job.base = lfirst_oid(lc);
-		error = router_archive_base(&job, batch_rows, cutoff, child, dry_run, true, NULL);
-		if (error == NULL)
-			error = seal_archived(&job, dry_run);
 		if (error == NULL)
 			continue;
 		if (!PG_ARGISNULL(0))
@@ -928,16 +944,15 @@ router_archive(PG_FUNCTION_ARGS)
 		failed++;
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
-				 errmsg("could not archive table %u: %s", job.base, error->message)));
+				 errmsg("could not archive table %u: %s", job->base, error->message)));
 		FreeErrorData(error);
 	}
-	nbases = list_length(bases);
-	router_job_end(&job);
+	router_job_end(job);
 	if (failed > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%d of %d tables could not be archived", failed, nbases),
-				 job.atomic ? 0 : errdetail("What was archived of the others is committed."),
+				 job->atomic ? 0 : errdetail("What was archived of the others is committed."),
 				 errhint("See router.events for the reasons.")));
 	PG_RETURN_VOID();
 }

@@ -36,6 +36,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "budget.h"
 #include "relocate.h"
 #include "route.h"
 #include "step.h"
@@ -458,11 +459,9 @@ read_route(void *entry)
 static bool
 check_readable(Check *check, RouterEntry *entry)
 {
-	ErrorData  *error = router_attempt(read_route, entry);
+	ErrorData  *error = router_attempt_step(read_route, entry);
 	RouterRoute *route;
 
-	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		ReThrowError(error);
 	if (error)
 	{
 		add_line(check, InvalidOid, "route",
@@ -476,11 +475,11 @@ check_readable(Check *check, RouterEntry *entry)
 	{
 		RouterKey  *key = &route->config.keys[i];
 
-		error = router_attempt(check_type, key);
+		error = router_attempt_step(check_type, key);
 		if (error)
 			add_line(check, InvalidOid, "key", psprintf("%s: %s", error->message, error->detail ? error->detail : ""),
 					 psprintf("SELECT router.drop_route(%s), and a column of another type", check->base_name));
-		error = error == NULL && key->by_check ? router_attempt(read_groups, key) : NULL;
+		error = error == NULL && key->by_check ? router_attempt_step(read_groups, key) : NULL;
 		if (error)
 			add_line(check, InvalidOid, "groups",
 					 psprintf("groups of key \"%s\" cannot be read: %s", key->column, error->message),
@@ -541,16 +540,14 @@ check_listed(void *arg)
 
 /* One of several bases: what is wrong with it keeps nobody from hearing of the others. */
 static void
-check_another(Check *check, Oid base)
+check_another(Check *check, Oid base, const Interval *table_budget)
 {
 	ErrorData  *error;
 
 	check->base = base;
-	error = router_attempt(check_listed, check);
-	if (error == NULL)
+	error = router_attempt_within(table_budget, router_attempt, check_listed, check);
+	if (error == NULL || get_rel_name(base) == NULL)
 		return;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		ReThrowError(error);
 	check->base = base;
 	add_line(check, InvalidOid, "check", psprintf("it could not be checked to the end: %s", error->message),
 			 psprintf("SELECT router.check(%s), for the whole message", quote_literal_cstr(router_job_name(base))));
@@ -582,12 +579,13 @@ check_event_triggers(Check *check)
 	}
 }
 
-/* router.check(base): no line when all is well; NULL: every base that the caller owns. */
+/* router.check(base, table_budget): no line when all is well; NULL: every base that the caller owns. */
 Datum
 router_check(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Check		check = {0};
+	const Interval *table_budget = router_table_budget(fcinfo, 1);
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -601,6 +599,6 @@ router_check(PG_FUNCTION_ARGS)
 	}
 	foreach(lc, router_catalog_bases())
 		if (get_rel_name(lfirst_oid(lc)) && router_owns_relation(lfirst_oid(lc), GetUserId()))
-			check_another(&check, lfirst_oid(lc));
+			check_another(&check, lfirst_oid(lc), table_budget);
 	return (Datum) 0;
 }

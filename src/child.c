@@ -46,6 +46,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "budget.h"
 #include "growth.h"
 #include "keep.h"
 #include "mirror.h"
@@ -594,12 +595,10 @@ tell_event_triggers(Oid schema, const char *name)
 
 	command->relation = makeRangeVar(get_namespace_name(schema), pstrdup(name), -1);
 	told = (Node *) command;
-	error = router_attempt(fire_event_triggers, command);
+	error = router_attempt_step(fire_event_triggers, command);
 	told = outer;
 	if (error == NULL)
 		return;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		ReThrowError(error);
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
 			 errmsg("an event trigger failed after child \"%s\" was made: %s", name, error->message),

@@ -260,6 +260,10 @@ router_merge_parent(ResultRelInfo *rri)
 	return parent;
 }
 
+#if PG_VERSION_NUM >= 170000
+#define ROUTER_HAS_TRANSACTION_TIMEOUT
+#endif
+
 /* Does RETURNING mean the new row by this Var? */
 static inline bool
 router_var_is_new(const Var *var)

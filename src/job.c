@@ -13,6 +13,10 @@
  * it looks for one soon after it began to wait, and gives up before others do,
  * unless its lock_timeout is longer than their deadlock_timeout.
  *
+ * Of several bases each has its turn (router_job_base), whatever becomes of the
+ * others, and each owner: the next base is one of the owner who has had the least
+ * time so far, so that who has many that take long keeps others waiting for one.
+ *
  * Memory: job->cxt lives until router_job_end, what a step allocates until its end.
  */
 #include "compat.h"
@@ -37,6 +41,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "budget.h"
 #include "catalog.h"
 #include "child.h"
 #include "loose.h"
@@ -49,14 +54,21 @@
 /* this try is the first with the full lock_timeout, each before it had half of that of the next */
 #define SHORT_TRIES 5
 
+/* a base whose locks could not be had once is tried so often from then on */
+#define FEW_TRIES 5
+
 /* deadlock_timeout of a step */
 #define DEADLOCK_TIMEOUT "50ms"
+
+/* how often a step of this base is tried */
+static int	max_tries = MAX_TRIES;
 
 /* Makes a job of the call of a procedure (of a function: an atomic one) and connects to SPI. The base is set later. */
 void
 router_job_begin(RouterJob *job, FunctionCallInfo fcinfo, const char *action)
 {
 	job->action = action;
+	max_tries = MAX_TRIES;
 	job->atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext) &&
 					!castNode(CallContext, fcinfo->context)->atomic);
 	job->cxt = AllocSetContextCreate(PortalContext, "router job", ALLOCSET_DEFAULT_SIZES);
@@ -110,7 +122,10 @@ run_step(void *arg)
 	return keep;
 }
 
-/* Runs a step once. NULL: it succeeded; else nothing of it is left but this error, in job->cxt. Commits nothing. */
+/*
+ * Runs a step once. NULL: it succeeded; else nothing of it is left but this error, in job->cxt. Commits nothing. Throws
+ * a cancel.
+ */
 ErrorData *
 router_job_try(RouterJob *job, RouterStep step, bool as_owner)
 {
@@ -119,14 +134,17 @@ router_job_try(RouterJob *job, RouterStep step, bool as_owner)
 
 	try.work = AllocSetContextCreate(job->cxt, "router job step", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(job->cxt);
-	error = router_attempt(run_step, &try);
+	error = router_attempt_step(run_step, &try);
 	MemoryContextDelete(try.work);
 	return error;
 }
 
+/* What a function of a procedural language raises has another domain than what core and router do. */
 static bool
 worth_a_retry(const ErrorData *error)
 {
+	if (error->domain == NULL || strcmp(error->domain, PG_TEXTDOMAIN("postgres")) != 0)
+		return false;
 	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
 		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
@@ -189,16 +207,19 @@ router_job_insist(RouterJob *job, RouterStep step, bool as_owner)
 		error = router_job_try(job, step, as_owner);
 		job->lock_timeout = lock_timeout;
 
-		if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
 		if (error == NULL)
 		{
 			commit(job);
 			return NULL;
 		}
 		abandon(job);
-		if (job->atomic || tries >= MAX_TRIES || !worth_a_retry(error))
+		if (job->atomic || !worth_a_retry(error))
 			return error;
+		if (tries >= max_tries)
+		{
+			max_tries = FEW_TRIES;
+			return error;
+		}
 		FreeErrorData(error);
 		router_job_pause(tries);
 	}
@@ -265,6 +286,30 @@ router_job_estimate(const char *query)
 	return (uint64) rows;
 }
 
+typedef struct Note
+{
+	RouterJob  *job;
+	uint64		rows;
+	const ErrorData *error;
+} Note;
+
+static bool
+write_note(void *arg)
+{
+	Note	   *note = arg;
+	RouterJob  *job = note->job;
+	char	   *name = get_rel_name(job->base) ? router_qualified_name(job->base) : NULL;
+
+	/* a long message is toasted, which takes a snapshot */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	router_catalog_add_event(job->base, name, job->action, note->rows, note->error ? note->error->message : NULL);
+	router_catalog_end_progress(job->base);
+	PopActiveSnapshot();
+	report_activity(NULL);
+	commit(job);
+	return true;
+}
+
 /*
  * Records the outcome in router.events, ends what router.progress shows, and
  * commits; error NULL: it went well. Rolled back with the caller if atomic.
@@ -272,16 +317,167 @@ router_job_estimate(const char *query)
 void
 router_job_note(RouterJob *job, uint64 rows, const ErrorData *error)
 {
-	char	   *name = get_rel_name(job->base) ? router_qualified_name(job->base) : NULL;
+	Note		note = {job, rows, error};
 
-	/* a long message is toasted, which takes a snapshot */
-	PushActiveSnapshot(GetTransactionSnapshot());
-	router_catalog_add_event(job->base, name, job->action, rows, error ? error->message : NULL);
-	router_catalog_end_progress(job->base);
-	PopActiveSnapshot();
-	report_activity(NULL);
-	commit(job);
+	(void) write_note(&note);
 }
+
+/* ------------------------------------------------------------------ several bases */
+
+/* What a procedure that commits does. What is thrown between steps has no subtransaction: the transaction goes. */
+static ErrorData *
+attempt_transactions(bool (*work) (void *arg), void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		(void) work(arg);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (error)
+	{
+		PG_TRY();
+		{
+			SPI_rollback();
+		}
+		PG_CATCH();
+		{
+			/* it has begun another one nevertheless */
+			FlushErrorState();
+		}
+		PG_END_TRY();
+	}
+	MemoryContextSwitchTo(caller);
+	return error;
+}
+
+typedef struct Turn
+{
+	RouterJob  *job;
+	RouterWork	work;
+	ErrorData  *error;			/* that work returned */
+} Turn;
+
+static bool
+take_turn(void *arg)
+{
+	Turn	   *turn = arg;
+
+	turn->error = turn->work(turn->job);
+	return true;
+}
+
+/*
+ * Does all the work on job->base, no longer than the budget (NULL: no limit),
+ * after which no step begins and what is under way is canceled. NULL: it went
+ * well; else what work returned, or what was thrown, which is in router.events
+ * then. Throws a cancel by others only.
+ */
+ErrorData *
+router_job_base(RouterJob *job, const Interval *budget, RouterWork work)
+{
+	TimestampTz deadline = job->deadline;
+	Turn		turn = {.job = job,.work = work};
+	RouterAttempt attempt = job->atomic ? router_attempt : attempt_transactions;
+	ErrorData  *thrown;
+
+	MemoryContextSwitchTo(job->cxt);
+	max_tries = MAX_TRIES;
+	job->deadline = Min(deadline, router_job_deadline(budget));
+	thrown = router_attempt_within(budget, attempt, take_turn, &turn);
+	job->deadline = deadline;
+	if (thrown)
+	{
+		Note		note = {job, 0, thrown};
+		ErrorData  *error = attempt(write_note, &note);
+
+		if (error)
+			ereport(WARNING,
+					(errcode(error->sqlerrcode),
+					 errmsg("could not note a failure in router.events: %s", error->message)));
+	}
+	return thrown ? thrown : turn.error;
+}
+
+/* The bases of an owner that wait for their turn. */
+typedef struct Queue
+{
+	Oid			owner;
+	List	   *bases;
+	int64		used;			/* by those before, microseconds */
+} Queue;
+
+struct RouterTurns
+{
+	List	   *queues;
+	Queue	   *current;
+	TimestampTz since;			/* current has its turn */
+};
+
+/* Of an owner the bases come in the order in which they are given. */
+RouterTurns *
+router_turns(List *bases)
+{
+	RouterTurns *turns = palloc0(sizeof(RouterTurns));
+	ListCell   *lb,
+			   *lq;
+
+	foreach(lb, bases)
+	{
+		Oid			base = lfirst_oid(lb);
+		Oid			owner = get_rel_name(base) ? router_relation_owner(base) : InvalidOid;
+		Queue	   *queue = NULL;
+
+		foreach(lq, turns->queues)
+			if (((Queue *) lfirst(lq))->owner == owner)
+				queue = lfirst(lq);
+		if (queue == NULL)
+		{
+			queue = palloc0(sizeof(Queue));
+			queue->owner = owner;
+			turns->queues = lappend(turns->queues, queue);
+		}
+		queue->bases = lappend_oid(queue->bases, base);
+	}
+	return turns;
+}
+
+/* The base whose turn is next, or InvalidOid. */
+Oid
+router_next_turn(RouterTurns *turns)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Queue	   *next = NULL;
+	Oid			base;
+	ListCell   *lc;
+
+	if (turns->current)
+		turns->current->used += now - turns->since;
+	foreach(lc, turns->queues)
+	{
+		Queue	   *queue = lfirst(lc);
+
+		if (queue->bases != NIL && (next == NULL || queue->used < next->used))
+			next = queue;
+	}
+	turns->current = next;
+	turns->since = now;
+	if (next == NULL)
+		return InvalidOid;
+	base = linitial_oid(next->bases);
+	next->bases = list_delete_first(next->bases);
+	return base;
+}
+
+/* --------------------------------------------------------------------- arguments */
 
 /* An argument lock_timeout in milliseconds. */
 int

@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "storage/lock.h"
 #include "utils/elog.h"
+#include "utils/timestamp.h"
 
 /* A struct of the job's own begins with this one. */
 typedef struct RouterJob
@@ -22,6 +23,12 @@ typedef struct RouterJob
 	int			lock_timeout;	/* of each step, milliseconds */
 	TimestampTz deadline;		/* no step begins after it */
 } RouterJob;
+
+/* All that is done for job->base. NULL: it went well. */
+typedef ErrorData *(*RouterWork) (RouterJob *job);
+
+/* Whose turn is next. */
+typedef struct RouterTurns RouterTurns;
 
 /* False: what it did is to be undone, although nothing failed. */
 typedef bool (*RouterStep) (RouterJob *job);
@@ -36,6 +43,9 @@ extern char *router_job_name(Oid relid);
 extern void router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, uint64 total);
 extern uint64 router_job_estimate(const char *query);
 extern void router_job_note(RouterJob *job, uint64 rows, const ErrorData *error);
+extern ErrorData *router_job_base(RouterJob *job, const Interval *budget, RouterWork work);
+extern RouterTurns *router_turns(List *bases);
+extern Oid	router_next_turn(RouterTurns *turns);
 extern int	router_job_lock_timeout(const Interval *interval);
 extern TimestampTz router_job_deadline(const Interval *budget);
 

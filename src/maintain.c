@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "archive.h"
+#include "budget.h"
 #include "retention.h"
 #include "seal.h"
 #include "tier.h"
@@ -501,25 +502,36 @@ open_base(RouterJob *job)
 	MemoryContextSwitchTo(old);
 	maintain->upkeep = upkeep;
 	maintain->steps = steps_to_premake(&router_route_locked(maintain->entry)->config, &maintain->upkeep);
+	/* if nothing else tells that it had its turn, as this process is terminated: see own_bases */
+	if (!maintain->dry_run)
+		router_job_progress(job, "begin", InvalidOid, 0, 0);
 	return true;
 }
 
-/* All the work on one base. */
-static void
-maintain_base(Maintain *maintain)
+static bool
+end_turn(RouterJob *job)
 {
-	ErrorData  *error = router_job_insist(&maintain->job, open_base, false);
+	router_catalog_end_progress(job->base);
+	return true;
+}
 
-	maintain->failed = false;
+/* All the work on one base. What fails says so itself. */
+static ErrorData *
+maintain_base(RouterJob *job)
+{
+	Maintain   *maintain = (Maintain *) job;
+	ErrorData  *error;
+
 	maintain->changed = 0;
+	maintain->job.action = "maintain";
+	error = router_job_insist(&maintain->job, open_base, false);
 	if (error)
 	{
-		maintain->job.action = "maintain";
 		note(maintain, "maintain", 0, error);
-		return;
+		return NULL;
 	}
 	if (maintain->gone)
-		return;
+		return NULL;
 	premake(maintain);
 	archive(maintain);
 	retention(maintain);
@@ -527,9 +539,15 @@ maintain_base(Maintain *maintain)
 	seal(maintain);				/* where children stay */
 	/* last, for what the others changed */
 	analyze(maintain);
+	if (!maintain->dry_run && !job->atomic)
+		(void) router_job_insist(job, end_turn, false);
+	return NULL;
 }
 
-/* The bases of the caller's role, those first whose last turn is longest ago: a time budget shall reach all. */
+/*
+ * The bases of the caller's role, those first whose last turn is longest ago: a time budget shall reach all. Those
+ * last whose turn before had no end, since the process had one.
+ */
 static List *
 own_bases(void)
 {
@@ -539,7 +557,7 @@ own_bases(void)
 	if (SPI_execute("SELECT r.base FROM router.route_def r JOIN pg_catalog.pg_class c ON c.oid = r.base"
 					"  LEFT JOIN (SELECT base, max(at) AS at FROM router.events GROUP BY 1) e ON e.base = r.base"
 					" WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE') AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)"
-					" ORDER BY e.at NULLS FIRST, r.base", true, 0) != SPI_OK_SELECT)
+					" ORDER BY EXISTS (SELECT FROM router.progress_def p WHERE p.base = r.base), e.at NULLS FIRST, r.base", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the routes");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -552,17 +570,18 @@ own_bases(void)
 	return bases;
 }
 
-/* CALL router.maintain(base, time_budget, lock_timeout, batch_rows, dry_run) */
+/* CALL router.maintain(base, time_budget, lock_timeout, batch_rows, dry_run, table_budget) */
 Datum
 router_maintain(PG_FUNCTION_ARGS)
 {
 	Maintain	run = {0};
 	Maintain   *maintain = &run;
+	const Interval *table_budget = router_table_budget(fcinfo, 5);
 	List	   *bases;
+	RouterTurns *turns;
 	int			n;
+	int			done = 0;
 	int			failed = 0;
-	int			left = 0;
-	ListCell   *lc;
 
 	router_require_argument(fcinfo, 2);
 	router_require_argument(fcinfo, 3);
@@ -577,21 +596,22 @@ router_maintain(PG_FUNCTION_ARGS)
 	router_job_begin(&maintain->job, fcinfo, "maintain");
 	bases = PG_ARGISNULL(0) ? own_bases() : list_make1_oid(PG_GETARG_OID(0));
 	n = list_length(bases);
-	foreach(lc, bases)
+	turns = router_turns(bases);
+	/* at least one gets its turn */
+	while ((done == 0 || !is_late(maintain)) && OidIsValid(maintain->job.base = router_next_turn(turns)))
 	{
-		/* at least one gets its turn */
-		if (is_late(maintain) && foreach_current_index(lc) > 0)
-		{
-			left++;
-			continue;
-		}
-		maintain->job.base = lfirst_oid(lc);
-		maintain_base(maintain);
+		ErrorData  *error;
+
+		maintain->failed = false;
+		error = router_job_base(&maintain->job, table_budget, maintain_base);
+		if (error)
+			warn(maintain, maintain->job.action, error);
 		failed += maintain->failed;
+		done++;
 	}
 	router_job_end(&maintain->job);
-	if (left > 0)
-		ereport(NOTICE, (errmsg("the time budget is used up: %d of %d tables wait for the next run", left, n)));
+	if (done < n)
+		ereport(NOTICE, (errmsg("the time budget is used up: %d of %d tables wait for the next run", n - done, n)));
 	if (failed > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

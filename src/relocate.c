@@ -344,18 +344,23 @@ lock_writers_out(Relocation *r, Changes *changes)
 }
 
 /* The error for locks that are not to be had. Not 55P03: the copying would begin again. */
+static bool
+raise_busy(void *arg)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("could not lock child \"%s\" to put its copy in its place", get_rel_name(((Relocation *) arg)->child)),
+			 errdetail("It was tried %d times; other transactions use it.", MAX_TRIES),
+			 errhint("The child is as it was. Try again, with a longer lock_timeout or when there are no long transactions.")));
+	return false;
+}
+
 static ErrorData *
 give_up(Relocation *r)
 {
 	MemoryContext old = MemoryContextSwitchTo(r->job.cxt);
-	ErrorData  *error = palloc0(sizeof(ErrorData));
+	ErrorData  *error = router_attempt(raise_busy, r);
 
-	error->elevel = ERROR;
-	error->sqlerrcode = ERRCODE_OBJECT_IN_USE;
-	error->message = psprintf("could not lock child \"%s\" to put its copy in its place", get_rel_name(r->child));
-	error->detail = psprintf("It was tried %d times; other transactions use it.", MAX_TRIES);
-	error->hint = pstrdup("The child is as it was. Try again, with a longer lock_timeout or when there are no long transactions.");
-	error->assoc_context = r->job.cxt;
 	MemoryContextSwitchTo(old);
 	return error;
 }

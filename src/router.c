@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "budget.h"
 #include "cache.h"
 #include "child_worker.h"
 #include "copy.h"
@@ -27,6 +28,7 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	router_budget_init();
 	router_cache_init();
 	router_keep_init();
 	router_executor_init();

@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "budget.h"
 #include "home.h"
 #include "relocate.h"
 #include "route.h"
@@ -286,19 +287,34 @@ begin_job(RouterJob *job, FunctionCallInfo fcinfo, const char *action, int lock_
 	router_job_begin(job, fcinfo, action);
 }
 
-/* CALL router.tier(base, time_budget, lock_timeout, dry_run) */
+/* One base's turn in router.tier. */
+typedef struct TierTurn
+{
+	RouterJob	job;
+	bool		dry_run;
+} TierTurn;
+
+static ErrorData *
+tier_base(RouterJob *job)
+{
+	return router_tier_base(job, ((TierTurn *) job)->dry_run);
+}
+
+/* CALL router.tier(base, time_budget, lock_timeout, dry_run, table_budget) */
 Datum
 router_tier(PG_FUNCTION_ARGS)
 {
-	RouterJob	job = {0};
-	bool		dry_run = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+	TierTurn	run = {.dry_run = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3)};
+	RouterJob  *job = &run.job;
+	const Interval *table_budget = router_table_budget(fcinfo, 4);
 	List	   *bases = NIL;
+	RouterTurns *turns;
 	int			failed = 0;
 	ListCell   *lc;
 
-	begin_job(&job, fcinfo, "tier", 2);
+	begin_job(job, fcinfo, "tier", 2);
 	if (!PG_ARGISNULL(1))
-		job.deadline = router_job_deadline(PG_GETARG_INTERVAL_P(1));
+		job->deadline = router_job_deadline(PG_GETARG_INTERVAL_P(1));
 	if (PG_ARGISNULL(0))
 	{
 		foreach(lc, router_catalog_tiered_bases())
@@ -307,12 +323,11 @@ router_tier(PG_FUNCTION_ARGS)
 	}
 	else
 		bases = list_make1_oid(PG_GETARG_OID(0));
-	foreach(lc, bases)
+	turns = router_turns(bases);
+	while (OidIsValid(job->base = router_next_turn(turns)))
 	{
-		ErrorData  *error;
+		ErrorData  *error = router_job_base(job, table_budget, tier_base);
 
-		job.base = lfirst_oid(lc);
-		error = router_tier_base(&job, dry_run);
 		if (error == NULL)
 			continue;
 		if (!PG_ARGISNULL(0))
@@ -320,15 +335,15 @@ router_tier(PG_FUNCTION_ARGS)
 		failed++;
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
-				 errmsg("could not move children of table %u: %s", job.base, error->message)));
+				 errmsg("could not move children of table %u: %s", job->base, error->message)));
 		FreeErrorData(error);
 	}
-	router_job_end(&job);
+	router_job_end(job);
 	if (failed > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("children of %d of %d tables could not be moved", failed, list_length(bases)),
-				 job.atomic ? 0 : errdetail("What was moved of the others is committed."),
+				 job->atomic ? 0 : errdetail("What was moved of the others is committed."),
 				 errhint("See router.events for the reasons.")));
 	PG_RETURN_VOID();
 }

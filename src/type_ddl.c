@@ -34,6 +34,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "budget.h"
 #include "child.h"
 #include "stored.h"
 
@@ -217,12 +218,10 @@ let_go(void *arg)
 static void
 attempt(bool (*work) (void *arg), Affected *affected)
 {
-	ErrorData  *error = router_attempt(work, affected);
+	ErrorData  *error = router_attempt_step(work, affected);
 
 	if (error == NULL)
 		return;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		ReThrowError(error);
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
 			 errmsg("bounds or groups of routed table \"%s\" do not follow the type: %s",
