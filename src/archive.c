@@ -933,7 +933,7 @@ router_archive(PG_FUNCTION_ARGS)
 	bases = PG_ARGISNULL(0) ? hot_bases() : list_make1_oid(PG_GETARG_OID(0));
 	nbases = list_length(bases);
 	turns = router_turns(bases);
-	while (OidIsValid(job->base = router_next_turn(turns)))
+	while (router_next_turn(turns, &job->base))
 	{
 		ErrorData  *error = router_job_base(job, table_budget, archive_and_seal);
 

@@ -450,13 +450,12 @@ router_turns(List *bases)
 	return turns;
 }
 
-/* The base whose turn is next, or InvalidOid. */
-Oid
-router_next_turn(RouterTurns *turns)
+/* The base whose turn is next; false: all have had theirs. */
+bool
+router_next_turn(RouterTurns *turns, Oid *base)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	Queue	   *next = NULL;
-	Oid			base;
 	ListCell   *lc;
 
 	if (turns->current)
@@ -471,10 +470,10 @@ router_next_turn(RouterTurns *turns)
 	turns->current = next;
 	turns->since = now;
 	if (next == NULL)
-		return InvalidOid;
-	base = linitial_oid(next->bases);
+		return false;
+	*base = linitial_oid(next->bases);
 	next->bases = list_delete_first(next->bases);
-	return base;
+	return true;
 }
 
 /* --------------------------------------------------------------------- arguments */

@@ -45,7 +45,7 @@ extern uint64 router_job_estimate(const char *query);
 extern void router_job_note(RouterJob *job, uint64 rows, const ErrorData *error);
 extern ErrorData *router_job_base(RouterJob *job, const Interval *budget, RouterWork work);
 extern RouterTurns *router_turns(List *bases);
-extern Oid	router_next_turn(RouterTurns *turns);
+extern bool router_next_turn(RouterTurns *turns, Oid *base);
 extern int	router_job_lock_timeout(const Interval *interval);
 extern TimestampTz router_job_deadline(const Interval *budget);
 

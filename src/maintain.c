@@ -598,7 +598,7 @@ router_maintain(PG_FUNCTION_ARGS)
 	n = list_length(bases);
 	turns = router_turns(bases);
 	/* at least one gets its turn */
-	while ((done == 0 || !is_late(maintain)) && OidIsValid(maintain->job.base = router_next_turn(turns)))
+	while ((done == 0 || !is_late(maintain)) && router_next_turn(turns, &maintain->job.base))
 	{
 		ErrorData  *error;
 

@@ -324,7 +324,7 @@ router_tier(PG_FUNCTION_ARGS)
 	else
 		bases = list_make1_oid(PG_GETARG_OID(0));
 	turns = router_turns(bases);
-	while (OidIsValid(job->base = router_next_turn(turns)))
+	while (router_next_turn(turns, &job->base))
 	{
 		ErrorData  *error = router_job_base(job, table_budget, tier_base);
 
