@@ -4,6 +4,7 @@
 # (router.create_in_background), as far as it takes a server of one's own or the clock.
 use strict;
 use warnings;
+use FindBin;
 use IPC::Run;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -283,6 +284,33 @@ is(ask($b, "SET SESSION AUTHORIZATION keeper; BEGIN; INSERT INTO owned VALUES (1
 is(sql('Two', "SELECT child, pg_get_userbyid(relowner) FROM router.children JOIN pg_class c ON c.oid = child WHERE base = 'owned'::regclass"),
 	'owned_1|nologin', 'the child is the owner\'s, and stays after a rollback');
 close_session($_) for $a, $b;
+
+# ----------------------------------------- what an owner has defined, in workers
+
+sql('postgres', 'CREATE DATABASE canary; CREATE ROLE router_oc_owner; CREATE ROLE router_oc_app');
+sql('canary', 'CREATE EXTENSION router');
+sql('canary', "\\i $FindBin::Bin/../pgtap/include/owner_code.sql");
+sql('canary', <<'SQL');
+SET SESSION AUTHORIZATION router_oc_owner;
+SELECT mal.make('m');
+SELECT router.create_route('mal.m', router.by_date('d', 'month', label => 'SELECT mal.label($1)'), hot => '7 days', horizon => '50 years');
+SELECT router.set_maintenance('mal.m', premake => 1, seal => '{n}');
+RESET SESSION AUTHORIZATION;
+UPDATE router.route_def SET watermark = '-infinity';
+SELECT mal.fill('m', 1, 5, '2020-02-02', 30);
+ALTER DATABASE canary SET canary.call = 'worker';
+SQL
+my $ran = "SELECT string_agg(DISTINCT place, ', ' ORDER BY place), string_agg(DISTINCT who || ' ' || restricted, ', ') FROM seen";
+run_in(2, 'router.maintain_databases' => 'canary');
+is(becomes($node, 'canary', "SELECT string_agg(concat_ws(' ', action, rows, error), ', ' ORDER BY at) FROM router.events", 'premake 2, archive 5, seal 5, analyze 0'),
+	'premake 2, archive 5, seal 5, analyze 0', 'the worker maintains a table full of its owner\'s code');
+is(sql('canary', $ran), 'exclusion, index, index const, label, predicate, predicate const, statistics, unique index|router_oc_owner true',
+	'which runs as the owner, restricted, not as the superuser that the worker is');
+$a = session($node, 'canary');
+like(ask($a, "TRUNCATE seen; SET canary.call = ''; SET router.create_in_background = on;"
+	. "INSERT INTO mal.m (id, d, n) VALUES (9, '2021-02-02', 9); SELECT count(*) FROM router.children WHERE child::text = 'mal.m_20210201'"), qr/^1$/m, 'a worker makes a child');
+like(sql('canary', $ran), qr/label.*\|router_oc_owner true$/, 'and runs the label and the rest as the owner, restricted');
+close_session($a);
 
 # --------------------------------------------------------------------- standby
 
