@@ -180,6 +180,33 @@ check_global_keys(Check *check)
 	router_spi_end(guc_level);
 }
 
+/* A key table has no policies: beside row security of the base, who may read it sees keys of all rows. */
+static void
+check_key_readers(Check *check)
+{
+	static const char *const query = "SELECT key_table, readers FROM (SELECT k.key_table, "
+		"string_agg(DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, ', ') AS readers "
+		"FROM router.global_key_def k JOIN pg_class b ON b.oid = k.base JOIN pg_class t ON t.oid = k.key_table, "
+		"LATERAL (SELECT t.relacl AS acl UNION ALL SELECT attacl FROM pg_attribute WHERE attrelid = t.oid) x, aclexplode(acl) "
+		"WHERE b.oid = $1 AND b.relrowsecurity AND privilege_type = 'SELECT' AND grantee <> t.relowner GROUP BY 1) s";
+	Oid			type = OIDOID;
+	Datum		base = ObjectIdGetDatum(check->base);
+	int			guc_level = router_spi_begin();
+
+	if (SPI_execute_with_args(query, 1, &type, &base, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not check the grants on key tables");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *table = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		char	   *readers = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
+
+		add_line(check, InvalidOid, "grants",
+				 psprintf("%s may read key table %s, which has keys of rows that policies of the base hide", readers, table),
+				 psprintf("REVOKE SELECT ON %s FROM %s", table, readers));
+	}
+	router_spi_end(guc_level);
+}
+
 static void
 tell_nulls(Check *check, Relation rel, const uint64 *nulls)
 {
@@ -525,7 +552,10 @@ check_base(Check *check, Oid base)
 	check_inheritance(check, children);
 	check_seals(check);
 	if (router_route_locked(entry)->global_keys != NIL)
+	{
 		check_global_keys(check);
+		check_key_readers(check);
+	}
 	router_become_user(&saved);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);

@@ -1,7 +1,7 @@
 -- What others should not read: row security and column privileges of children on a server, what is made while default
 -- privileges are set, what router's views and messages tell of rows.
 \ir include/helpers.sql
-\set tests 107
+\set tests 109
 SELECT plan(:tests);
 SELECT test.role('router_read_owner'), test.role('router_read_app'), test.role('router_read_other') \g /dev/null
 CREATE SCHEMA app AUTHORIZATION router_read_owner;
@@ -302,6 +302,10 @@ GRANT SELECT ON app.g TO router_read_app;
 SELECT matches(test.told_all(), '^23505 Key \(id\)=\(1\) already exists., 23505 Key .*, 23505 Key .*, 22008 The row has', 'but to who may');
 ALTER TABLE app.g ENABLE ROW LEVEL SECURITY;
 SELECT is(test.told_all(), '23505 , 23505 , 23505 , 22008 ', 'under row security to nobody');
+GRANT SELECT (id) ON app.g_id_keys TO router_read_app, PUBLIC;
+SELECT results_eq($$SELECT detail, remedy FROM router.check('app.g')$$, $$VALUES ('PUBLIC, router_read_app may read key table app.g_id_keys, which has keys of rows that policies of the base hide', 'REVOKE SELECT ON app.g_id_keys FROM PUBLIC, router_read_app')$$, 'router.check tells of a key table that others may read');
+REVOKE SELECT ON app.g_id_keys FROM PUBLIC, router_read_app;
+SELECT is_empty($$SELECT * FROM router.check('app.g')$$, 'the remedy');
 -- router.check tells the owner, unless policies are for him as well
 SET ROLE router_read_owner;
 ALTER TABLE app.g_y2026m01 DISABLE TRIGGER ALL;
