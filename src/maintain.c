@@ -557,7 +557,7 @@ own_bases(void)
 	if (SPI_execute("SELECT r.base FROM router.route_def r JOIN pg_catalog.pg_class c ON c.oid = r.base"
 					"  LEFT JOIN (SELECT base, max(at) AS at FROM router.events GROUP BY 1) e ON e.base = r.base"
 					" WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE') AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)"
-					" ORDER BY EXISTS (SELECT FROM router.progress_def p WHERE p.base = r.base), e.at NULLS FIRST, r.base", true, 0) != SPI_OK_SELECT)
+					" ORDER BY EXISTS (SELECT FROM router.progress p WHERE p.base = r.base), e.at NULLS FIRST, r.base", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the routes");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{

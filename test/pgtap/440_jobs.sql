@@ -1,7 +1,7 @@
 -- One owner cannot stop the maintenance of others: what his functions raise, catch or never end is his
 -- own tables' loss. A cancel by others ends all of it.
 \ir include/helpers.sql
-\set tests 59
+\set tests 61
 SELECT plan(:tests);
 
 SELECT test.role('router_j_good'), test.role('router_j_mal') \g /dev/null
@@ -160,6 +160,16 @@ CALL router.maintain(table_budget => '1000 years');
 SELECT is((SELECT count(*) FROM ONLY mal.hot), 0::bigint, 'a table_budget without end');
 SELECT pg_sleep(0.7) \g /dev/null
 SELECT pass('no timer is left');
+
+-- who is no superuser
+SELECT test.role('router_j_night') \g /dev/null
+GRANT router_j_mal, router_j_good TO router_j_night;
+CALL test.prepare('sleep', 'mal.hot');
+SET ROLE router_j_night;
+:run
+RESET ROLE;
+SELECT is(:'state'::text, '55000', 'a nightly job that is no superuser''s: one table failed');
+SELECT is((SELECT count(*) FROM ONLY good.hot), 0::bigint, 'the other owner''s table is maintained');
 
 -- a cancel by others ends all of it, also if somebody catches it
 CALL test.prepare('sleep', 'mal.hot');
