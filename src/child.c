@@ -654,11 +654,7 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 				 errmsg("relation \"%s\" already exists, so it cannot become a child of \"%s\"",
 						name, RelationGetRelationName(base)),
 				 errhint("Rename it, or make it the child with router.attach_child.")));
-	if (!router_name_is_free(name, RelationGetNamespace(base)))
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("name \"%s\" is taken by a type, or by what another session is making", name),
-				 errhint("Give the child another name.")));
+	router_check_name(name, RelationGetNamespace(base));
 	check_schema(base);
 	create = create_statement(base, name, condition);
 

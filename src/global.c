@@ -324,6 +324,8 @@ create_key_table(Relation base, RouterGlobalKey *key, const char *name)
 
 	if (name == NULL)
 		name = router_private_name(ChooseRelationName(RelationGetRelationName(base), columns, "keys", schema, false), schema);
+	else
+		router_check_name(name, schema);
 	table = quote_qualified_identifier(temp ? "pg_temp" : get_namespace_name(schema), name);
 	SPI_connect();
 	router_run("%s", create_statement(base, key, table));

@@ -90,6 +90,18 @@ router_name_is_free(const char *name, Oid schema)
 		!array_type_waits(name, schema);
 }
 
+/* Errors: duplicate_object, for a name that somebody wants; a relation that has it is left to core. */
+void
+router_check_name(const char *name, Oid schema)
+{
+	if (OidIsValid(get_relname_relid(name, schema)) || router_name_is_free(name, schema))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("name \"%s\" is taken by a type, or by what another session is making", name),
+			 errhint("Give another name.")));
+}
+
 bool
 router_statistics_name_is_free(const char *name, Oid schema)
 {

@@ -1,7 +1,7 @@
 -- Whoever may create in the schema of a base takes the names of what router is about to make there, also in a
 -- transaction that does not end. Nothing of his is adopted, read, filled, dropped or granted, and nobody waits for him.
 \ir include/helpers.sql
-\set tests 43
+\set tests 44
 SELECT plan(:tests);
 
 SELECT test.role('router_n_owner'), test.role('router_n_squatter'), test.role('router_n_user') \g /dev/null
@@ -82,6 +82,7 @@ RESET ROLE;
 SET ROLE router_n_owner;
 SET lock_timeout = '2 s';
 SELECT is(test.outcome($$SELECT router.create_child('s.t', ARRAY['[151,160]'], 't_101_110')$$), '42710: name "t_101_110" is taken by a type, or by what another session is making', 'who asks for the name is told');
+SELECT is(test.outcome($$SELECT router.add_global_key('s.t', '{u}', 't_101_110')$$), '42710: name "t_101_110" is taken by a type, or by what another session is making', 'for a key table as well');
 CALL router.move_child('s.t_1_10', access_method => 'heap2', lock_timeout => '500 ms');
 SELECT is(:'SQLSTATE'::text, '00000'::text, 'nor for one that is about to take those of a move');
 SELECT is((SELECT amname FROM pg_class c JOIN pg_am a ON a.oid = relam WHERE c.oid = 's.t_1_10'::regclass), 'heap2', 'which ends well');
