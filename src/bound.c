@@ -126,9 +126,9 @@ router_bound_outline(const char *literal, RouterBound *bound)
 	return nvalues;
 }
 
-/* Values of a list, as an array literal or one bare value; prefixes and suffixes are folded. */
+/* Values of a list, as an array literal or one bare value; prefixes and suffixes are folded, if they are not yet. */
 static void
-parse_values(RouterKey *key, const char *literal, RouterBound *bound)
+parse_values(RouterKey *key, const char *literal, bool folded, RouterBound *bound)
 {
 	Datum	   *texts;
 	bool	   *nulls;
@@ -149,8 +149,10 @@ parse_values(RouterKey *key, const char *literal, RouterBound *bound)
 			bound->with_null = true;
 			continue;
 		}
-		value = key->kind == ROUTER_LIST ? router_key_input(key, TextDatumGetCString(texts[i])) :
-			router_key_fold(key, texts[i]);
+		if (key->kind == ROUTER_LIST)
+			value = router_key_input(key, TextDatumGetCString(texts[i]));
+		else
+			value = folded ? texts[i] : router_key_fold(key, texts[i]);
 		for (int j = 0; j < bound->nvalues && !seen; j++)
 			seen = DatumGetBool(FunctionCall2Coll(&key->eq, key->collation, bound->values[j], value));
 		if (!seen)
@@ -160,12 +162,8 @@ parse_values(RouterKey *key, const char *literal, RouterBound *bound)
 		bound->form = ROUTER_BOUND_NULL;
 }
 
-/*
- * Reads a bound (see the head of this file). A bare value stands for the step
- * of a range key that holds it. The caller has pinned the settings.
- */
-RouterBound *
-router_bound_parse(RouterKey *key, const char *text)
+static RouterBound *
+parse(RouterKey *key, const char *text, bool folded)
 {
 	RouterBound *bound = palloc0(sizeof(RouterBound));
 
@@ -184,7 +182,7 @@ router_bound_parse(RouterKey *key, const char *text)
 			bad_bound(key, text);
 	}
 	else if (!router_key_is_range(key))
-		parse_values(key, text, bound);
+		parse_values(key, text, folded, bound);
 	else if (!parse_range(key, text, bound))
 	{
 		bound->form = ROUTER_BOUND_RANGE;
@@ -192,6 +190,26 @@ router_bound_parse(RouterKey *key, const char *text)
 			bad_bound(key, text);
 	}
 	return bound;
+}
+
+/*
+ * Reads a bound (see the head of this file). A bare value stands for the step
+ * of a range key that holds it. The caller has pinned the settings.
+ */
+RouterBound *
+router_bound_parse(RouterKey *key, const char *text)
+{
+	return parse(key, text, false);
+}
+
+/*
+ * The same, of what router_bound_text has written. What is folded may be longer
+ * than what it was cut to: lower('İ') has two characters in some collations.
+ */
+RouterBound *
+router_bound_read(RouterKey *key, const char *text)
+{
+	return parse(key, text, true);
 }
 
 /* A copy in the current context, values included. */

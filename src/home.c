@@ -51,6 +51,7 @@ typedef enum Refusal
 	REFUSED_BOUNDS,				/* no step holds the value: manual ranges, infinity */
 	REFUSED_HORIZON,
 	REFUSED_COUNT,
+	REFUSED_LENGTH,				/* of a value */
 } Refusal;
 
 void
@@ -125,6 +126,26 @@ router_home_is_beyond_horizon(RouterRoute *route, const Datum *values, const boo
 	return false;
 }
 
+/* Is a value too long to be a bound, at this level or further in? */
+bool
+router_home_is_too_long(RouterRoute *route, const Datum *values, const bool *isnull, int level)
+{
+	for (; level < route->config.nkeys; level++)
+		if (!isnull[level] && !router_key_admits(&route->config.keys[level], values[level]))
+			return true;
+	return false;
+}
+
+static void
+refuse_length(const RouterRoute *route)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("row for routed table \"%s\" has a key that is too long", get_rel_name(route->config.base)),
+			 errdetail("A value that a list key makes a child for has up to %d bytes of text.", ROUTER_MAX_VALUE_TEXT),
+			 errhint("Route by router.by_hash or router.by_prefix, or have a default child take such rows, with on_reject.")));
+}
+
 static Refusal
 check_rails(RouterHomes *homes, RouterRoute *route, const Datum *values, const bool *isnull, const RouterMiss *miss)
 {
@@ -134,6 +155,9 @@ check_rails(RouterHomes *homes, RouterRoute *route, const Datum *values, const b
 	if (router_home_is_beyond_horizon(route, values, isnull, miss) &&
 		(!homes->archiving || route->config.on_reject == ROUTER_POLICY_DEFAULT))
 		return REFUSED_HORIZON;
+	if (router_home_is_too_long(route, values, isnull, miss->level) &&
+		(!homes->archiving || route->config.on_reject == ROUTER_POLICY_DEFAULT))
+		return REFUSED_LENGTH;
 	if (!router_child_bounds(route, values, isnull, miss, bounds))
 		return REFUSED_BOUNDS;
 	if (homes->created >= route->config.max_new_children)
@@ -145,8 +169,11 @@ static void
 refuse(RouterHomes *homes, RouterRoute *route, Refusal why, const Datum *values, const bool *isnull)
 {
 	const char *base = get_rel_name(homes->base);
-	const char *row = router_row_display(route, values, isnull);
+	const char *row;
 
+	if (why == REFUSED_LENGTH)
+		refuse_length(route);
+	row = router_row_display(route, values, isnull);
 	if (why == REFUSED_HORIZON)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
@@ -291,6 +318,8 @@ router_raise_reach(RouterEntry *entry, Oid base, const RouterBound *bound)
 /*
  * Do rows with these key values live in the base? *locked: does the statement
  * hold the home lock already; taken if need be. The route is another one afterwards.
+ *
+ * Errors: program_limit_exceeded (archiving could not take the row out again).
  */
 bool
 router_home_is_base(RouterEntry *entry, Oid base, const Datum *values, const bool *isnull, bool *locked)
@@ -298,15 +327,16 @@ router_home_is_base(RouterEntry *entry, Oid base, const Datum *values, const boo
 	RouterRoute *route = router_cache_route(entry);
 	RouterZone	zone = route ? router_route_zone(route, values, isnull) : ROUTER_COLD;
 
-	if (likely(zone != ROUTER_BETWEEN))
-		return zone == ROUTER_HOT;
-	if (!*locked)
+	if (unlikely(zone == ROUTER_BETWEEN && !*locked))
 	{
 		router_lock_homes(base, ShareLock);
 		*locked = true;
 		route = router_cache_route(entry);
 		zone = route ? router_route_zone(route, values, isnull) : ROUTER_COLD;
 	}
+	if (zone != ROUTER_COLD && router_home_is_too_long(route, values, isnull, 0) &&
+		!(route->config.on_reject == ROUTER_POLICY_DEFAULT && OidIsValid(route->default_child)))
+		refuse_length(route);
 	return zone != ROUTER_COLD;
 }
 

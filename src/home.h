@@ -48,6 +48,7 @@ extern void router_raise_reach(RouterEntry *entry, Oid base, const RouterBound *
 extern bool router_home_is_base(RouterEntry *entry, Oid base, const Datum *values, const bool *isnull, bool *locked);
 extern bool router_row_is_hot(RouterHomes *homes, TupleTableSlot *slot);
 extern RouterDest *router_home(RouterHomes *homes, TupleTableSlot *slot);
+extern bool router_home_is_too_long(RouterRoute *route, const Datum *values, const bool *isnull, int level);
 extern bool router_home_is_beyond_horizon(RouterRoute *route, const Datum *values, const bool *isnull,
 										  const RouterMiss *miss);
 extern void router_homes_close(RouterHomes *homes);

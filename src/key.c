@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 
+#include "access/detoast.h"
 #include "access/relation.h"
 #include "access/transam.h"
 #include "catalog/pg_operator.h"
@@ -27,6 +28,7 @@
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -228,6 +230,7 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 	key->tz = pg_tzset(time_zone);
 	key->pivot_value = PG_INT64_MIN;
 	key->is_int = key->typid == INT2OID || key->typid == INT4OID || key->typid == INT8OID;
+	key->unbounded = key->kind == ROUTER_LIST && get_typlen(key->typid) == -1;
 	key->by_check = key->kind == ROUTER_LIST && key->typid >= FirstNormalObjectId;
 
 	switch (key->kind)
@@ -252,8 +255,9 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 		case ROUTER_SUFFIX:
 			if (key->typid != TEXTOID && key->typid != VARCHAROID)
 				wrong_type(key, key->typid, "text or character varying");
-			if (key->modulus <= 0)
-				bad_number("length of a prefix or suffix key", "The length is a number of characters: 1 or more.");
+			if (key->modulus <= 0 || key->modulus > ROUTER_MAX_CUT)
+				bad_number("length of a prefix or suffix key",
+						   psprintf("The length is a number of characters: 1 to %d.", ROUTER_MAX_CUT));
 			break;
 		case ROUTER_HASH:
 			if (key->modulus <= 0 || key->modulus > 65536)
@@ -489,6 +493,34 @@ router_key_fold(RouterKey *key, Datum value)
 	return DirectFunctionCall1Coll(lower, key->collation, cut);
 }
 
+/*
+ * May a row have a child made for this value? It stands in the catalog, which
+ * every session reads and every dump writes: so who may insert makes it no
+ * longer than that is good for. Of types whose text can be much longer than
+ * what is stored (numeric, jsonb, what is made of them) the text is made.
+ */
+bool
+router_key_admits(RouterKey *key, Datum value)
+{
+	static MemoryContext scratch = NULL;
+	MemoryContext old;
+	bool		fits;
+
+	if (!key->unbounded)
+		return true;
+	if (toast_raw_datum_size(value) - VARHDRSZ > ROUTER_MAX_VALUE_TEXT)
+		return false;
+	if (key->typid == TEXTOID || key->typid == VARCHAROID || key->typid == BPCHAROID)
+		return true;
+	if (scratch == NULL)
+		scratch = AllocSetContextCreate(TopMemoryContext, "router text of value", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(scratch);
+	fits = strlen(router_value_text(key, value)) <= ROUTER_MAX_VALUE_TEXT;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(scratch);
+	return fits;
+}
+
 /* The hash of a value as the CHECK of a hash child computes it: 63 bits. */
 uint64
 router_key_hash(RouterKey *key, Datum value)
@@ -517,6 +549,21 @@ router_key_now(const RouterKey *key, TimestampTz at)
 }
 
 /* ------------------------------------------------------ arithmetic of dates */
+
+/* A range that holds a value, with ends that can be written: infinities have no neighbours, nor the calendar's end. */
+void
+router_key_span(const RouterKey *key, int64 value, int64 *lo, int64 *hi)
+{
+	bool		days = key->typid == DATEOID;
+	int64		first = days ? (int64) DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE : MIN_TIMESTAMP;
+	int64		last = days ? (int64) DATE_END_JULIAN - POSTGRES_EPOCH_JDATE - 1 : END_TIMESTAMP - 1;
+
+	*lo = *hi = value;
+	if (key->kind != ROUTER_DATE)
+		return;
+	*lo = Min(value, last);
+	*hi = value >= last ? PG_INT64_MAX : Max(value, first);
+}
 
 /* The Julian day of a value, in the zone of the route. */
 static int
@@ -554,49 +601,54 @@ day_start(const RouterKey *key, int julian)
 		memset(&tm, 0, sizeof(tm));
 		j2date(julian, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
 		value += (int64) DetermineTimeZoneOffset(&tm, key->tz) * USECS_PER_SEC;
+		if (!IS_VALID_TIMESTAMP(value))
+			return day < 0 ? PG_INT64_MIN : PG_INT64_MAX;
 	}
 	return value;
 }
 
-/* The first Julian day of the step that holds this one. */
+/*
+ * The Julian day that a month begins with, counted from the year 0. Before and
+ * behind the calendar, where date2j overflows, one that day_start has no date for.
+ */
 static int
-step_start(const RouterKey *key, int julian)
+month_start(int64 month)
 {
-	int			year,
-				month,
-				day;
-	int			index;
-
-	if (key->days == 1)
-		return julian;
-	if (key->days == 7)
-		return julian - (j2day(julian) + 6) % 7;	/* ISO weeks begin on Monday */
-	j2date(julian, &year, &month, &day);
-	index = year * 12 + month - 1;
-	index -= ((index % key->months) + key->months) % key->months;
-	return date2j(index >= 0 ? index / 12 : -((11 - index) / 12), ((index % 12) + 12) % 12 + 1, 1);
+	if (month < JULIAN_MINYEAR * 12)
+		return -1;
+	if (month > JULIAN_MAXYEAR * 12)
+		return PG_INT32_MAX;
+	return date2j(month >= 0 ? month / 12 : -((11 - month) / 12), ((month % 12) + 12) % 12 + 1, 1);
 }
 
-static int
-step_next(const RouterKey *key, int julian)
+/* The first Julian day of the step that holds this one, and that of the next step. */
+static void
+step_around(const RouterKey *key, int julian, int *first, int *next)
 {
 	int			year,
 				month,
 				day;
-	int			index;
+	int64		index;
 
 	if (key->days > 0)
-		return julian + key->days;
+	{
+		*first = key->days == 1 ? julian : julian - (j2day(julian) + 6) % 7;	/* ISO weeks begin on Monday */
+		*next = *first + key->days;
+		return;
+	}
 	j2date(julian, &year, &month, &day);
-	index = year * 12 + month - 1 + key->months;
-	return date2j(index >= 0 ? index / 12 : -((11 - index) / 12), ((index % 12) + 12) % 12 + 1, 1);
+	index = (int64) year * 12 + month - 1;
+	index -= ((index % key->months) + key->months) % key->months;
+	*first = month_start(index);
+	*next = month_start(index + key->months);
 }
 
 static bool
 date_bucket(const RouterKey *key, int64 value, int64 *lo, int64 *hi)
 {
 	int			first;
-	int64		next;
+	int			next;
+	int64		end;
 
 	if (value == PG_INT64_MIN || value == PG_INT64_MAX)
 		return false;			/* an infinity has no neighbours */
@@ -606,23 +658,24 @@ date_bucket(const RouterKey *key, int64 value, int64 *lo, int64 *hi)
 		int64		rest = value % key->width;
 
 		*lo = value - (rest < 0 ? rest + key->width : rest);
-		return !pg_add_s64_overflow(*lo, key->width - 1, hi);
+		*hi = *lo + key->width < END_TIMESTAMP ? *lo + key->width - 1 : PG_INT64_MAX;
+		return true;
 	}
 
-	first = step_start(key, julian_day(key, value));
+	step_around(key, julian_day(key, value), &first, &next);
 	for (;;)
 	{
 		*lo = day_start(key, first);
-		next = day_start(key, step_next(key, first));
+		end = day_start(key, next);
 		/* where clocks change at midnight a local date can be off by one step */
 		if (value < *lo)
-			first = step_start(key, first - 1);
-		else if (value >= next)
-			first = step_next(key, first);
+			step_around(key, first - 1, &first, &next);
+		else if (value >= end)
+			step_around(key, next, &first, &next);
 		else
 			break;
 	}
-	*hi = next == PG_INT64_MAX ? next : next - 1;
+	*hi = end == PG_INT64_MAX ? end : end - 1;
 	return true;
 }
 

@@ -15,6 +15,10 @@
 #include "pin.h"
 
 #define ROUTER_MAX_LEVELS 8
+/* bytes of the text of a value that a row may have a child made for */
+#define ROUTER_MAX_VALUE_TEXT 16384
+/* characters of a prefix or suffix */
+#define ROUTER_MAX_CUT 1000
 #define ROUTER_CHECK_NAME "router_home"
 #define ROUTER_SEAL_NAME "router_seal"
 
@@ -48,6 +52,7 @@ typedef struct RouterKey
 	FmgrInfo	hash;
 	FmgrInfo	hash_extended;	/* hash */
 	bool		is_int;			/* list over smallint, integer or bigint */
+	bool		unbounded;		/* list over a type whose values have no greatest length */
 	bool		by_check;		/* list over a type that users define: see stored.c */
 	pg_tz	   *tz;				/* zone of the route */
 	int64		pivot_value;	/* PG_INT64_MIN: no pivot */
@@ -97,11 +102,14 @@ extern int64 router_key_parse(RouterKey *key, const char *text);
 extern char *router_key_text(const RouterKey *key, int64 value);
 extern int64 router_key_int(const RouterKey *key, Datum value);
 extern Datum router_key_fold(RouterKey *key, Datum value);
+extern bool router_key_admits(RouterKey *key, Datum value);
 extern uint64 router_key_hash(RouterKey *key, Datum value);
+extern void router_key_span(const RouterKey *key, int64 value, int64 *lo, int64 *hi);
 extern bool router_key_bucket(const RouterKey *key, int64 value, int64 *lo, int64 *hi);
 extern int64 router_key_now(const RouterKey *key, TimestampTz at);
 
 extern RouterBound *router_bound_parse(RouterKey *key, const char *text);
+extern RouterBound *router_bound_read(RouterKey *key, const char *text);
 extern int	router_bound_outline(const char *literal, RouterBound *bound);
 extern RouterBound *router_bound_copy(RouterKey *key, const RouterBound *bound);
 extern char *router_bound_text(RouterKey *key, const RouterBound *bound);

@@ -699,6 +699,7 @@ next_waiting(RouterEntry *entry, RouterBound **bounds, Oid *child)
 			continue;
 		}
 		found = !router_home_is_beyond_horizon(route, values, isnull, &miss) &&
+			!router_home_is_too_long(route, values, isnull, miss.level) &&
 			router_child_bounds(route, values, isnull, &miss, bounds);
 		/* values of this row outlive it in the bounds */
 		if (found)
@@ -757,7 +758,8 @@ redistribute_once(Oid base, bool dry_run)
 
 /*
  * CALL router.redistribute(base, dry_run): one transaction a child, or all in
- * the caller's when there is one. Rows beyond the horizon stay.
+ * the caller's when there is one. Rows beyond the horizon stay, and those with
+ * keys that are too long.
  */
 Datum
 router_redistribute(PG_FUNCTION_ARGS)

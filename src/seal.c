@@ -209,14 +209,15 @@ read_rows(Sealing *sealing, RouterKey *keys, Relation child)
 		slot_getsomeattrs(slot, last);
 		for (int i = 0; i < n; i++)
 		{
-			int64		value;
+			int64		lo;
+			int64		hi;
 
 			if (slot->tts_isnull[attnums[i] - 1])
 				continue;
-			value = router_key_int(&keys[i], slot->tts_values[attnums[i] - 1]);
-			wider |= value < sealing->lo[i] || value > sealing->hi[i];
-			sealing->lo[i] = Min(sealing->lo[i], value);
-			sealing->hi[i] = Max(sealing->hi[i], value);
+			router_key_span(&keys[i], router_key_int(&keys[i], slot->tts_values[attnums[i] - 1]), &lo, &hi);
+			wider |= lo < sealing->lo[i] || hi > sealing->hi[i];
+			sealing->lo[i] = Min(sealing->lo[i], lo);
+			sealing->hi[i] = Max(sealing->hi[i], hi);
 		}
 	}
 	table_endscan(scan);

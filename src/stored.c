@@ -154,7 +154,7 @@ bound_of_text(RouterKey *key, const RouterChildDef *def, int level)
 	RouterBound *bound;
 
 	error_context_stack = &callback;
-	bound = router_bound_parse(key, def->bounds[level]);
+	bound = router_bound_read(key, def->bounds[level]);
 	error_context_stack = callback.previous;
 	return bound;
 }
