@@ -5,6 +5,37 @@
 
 \echo Use "CREATE EXTENSION router" to load this file. \quit
 
+-- Here search_path is "router, pg_temp", and pg_catalog before both. A function or operator there that takes just the types
+-- of a call is preferred to one of pg_catalog that takes others: so they are qualified in all that runs or is kept (make lint
+-- looks), and nobody else may have a hand in this schema.
+DO LANGUAGE plpgsql $$
+DECLARE
+    wrong pg_catalog.text;
+BEGIN
+    SELECT CASE
+           WHEN NOT o.rolsuper
+           THEN pg_catalog.format('It belongs to %s, who is no superuser.', pg_catalog.quote_ident(o.rolname))
+           WHEN EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) a
+                         WHERE a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
+                               AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles g WHERE g.oid OPERATOR(pg_catalog.=) a.grantee AND g.rolsuper))
+           THEN 'Others than superusers may create objects in it.'
+           WHEN EXISTS (SELECT FROM pg_catalog.pg_depend d
+                         WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                               AND d.refobjid OPERATOR(pg_catalog.=) n.oid
+                               AND d.classid OPERATOR(pg_catalog.<>) 'pg_catalog.pg_extension'::pg_catalog.regclass)
+           THEN 'There is something in it.' END
+      INTO wrong
+      FROM pg_catalog.pg_namespace n
+      JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) n.nspowner
+     WHERE n.nspname OPERATOR(pg_catalog.=) 'router';
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'schema "router" was there before the extension, and is not safe to use',
+            DETAIL = wrong,
+            HINT = 'Drop or rename it, and let CREATE EXTENSION make the schema.';
+    END IF;
+END $$;
+
 COMMENT ON SCHEMA router IS 'routed tables: each row goes to its child table';
 GRANT USAGE ON SCHEMA router TO PUBLIC;
 
@@ -125,8 +156,8 @@ REVOKE ALL ON router.event_def FROM PUBLIC;
 CREATE VIEW router.events AS
     SELECT e.at, e.base, e.base_name, e.action, e.rows,
            CASE WHEN e.error IS NULL THEN NULL
-                WHEN pg_catalog.pg_has_role(coalesce((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = e.base),
-                                                     (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = e.tableoid)), 'USAGE') THEN e.error
+                WHEN pg_catalog.pg_has_role(coalesce((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) e.base),
+                                                     (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) e.tableoid)), 'USAGE') THEN e.error
                 ELSE '<insufficient privilege>' END AS error
       FROM router.event_def e;
 COMMENT ON VIEW router.events IS 'what maintenance did: a row for each table and run; error is told to who has the rights of the table''s owner; delete from it as you like';
@@ -323,10 +354,11 @@ CREATE FUNCTION router.create_route(
         hot interval DEFAULT NULL,
         move_rows boolean DEFAULT false,
         dry_run boolean DEFAULT false)
-    RETURNS SETOF text VOLATILE LANGUAGE sql AS $$
+    RETURNS SETOF text VOLATILE LANGUAGE sql
+    BEGIN ATOMIC
         SELECT router.create_route(base, ARRAY[key], template, time_zone, default_child, on_missing,
-                                   on_reject, horizon, max_new_children, hot, move_rows, dry_run)
-    $$;
+                                   on_reject, horizon, max_new_children, hot, move_rows, dry_run);
+    END;
 COMMENT ON FUNCTION router.create_route(regclass, router.key, text, text, boolean, text, text, interval, integer, interval, boolean, boolean)
     IS 'makes an ordinary table a routed table with one key; see the other create_route';
 
@@ -358,9 +390,10 @@ COMMENT ON FUNCTION router.create_child(regclass, text[], name, boolean)
     IS 'creates the child with these bounds, one a level: a value it shall hold, a range [lo,hi), a group {a,b}, null or default';
 
 CREATE FUNCTION router.create_child(base regclass, VARIADIC "values" text[])
-    RETURNS SETOF text VOLATILE LANGUAGE sql AS $$
-        SELECT router.create_child(base, "values", NULL::name, false)
-    $$;
+    RETURNS SETOF text VOLATILE LANGUAGE sql
+    BEGIN ATOMIC
+        SELECT router.create_child(base, "values", NULL::name, false);
+    END;
 COMMENT ON FUNCTION router.create_child(regclass, text[])
     IS 'creates the child that holds these key values, one a level';
 
@@ -458,17 +491,19 @@ COMMENT ON FUNCTION router.is_at_work(integer, timestamptz, timestamptz)
 CREATE VIEW router.maintenance AS
     SELECT r.base, m.premake, m.keep, m.keep_children, m.retire, m.retire_schema, m.seal
       FROM router.route_def r
-      LEFT JOIN router.maintain_def m ON m.base = r.base;
+      LEFT JOIN router.maintain_def m ON m.base OPERATOR(pg_catalog.=) r.base;
 COMMENT ON VIEW router.maintenance IS 'how router.maintain looks after each routed table; NULL: not set';
 
 CREATE VIEW router.progress AS
     SELECT p.base, p.action, p.phase, p.child, p.done, greatest(p.total, p.done) AS total,
-           round(p.rate::numeric, 1) AS rate,
-           CASE WHEN p.at_work AND p.total > p.done AND p.rate > 0
-                THEN p.updated + pg_catalog.make_interval(secs => (p.total - p.done) / p.rate) END AS eta,
+           pg_catalog.round(p.rate::numeric, 1) AS rate,
+           CASE WHEN p.at_work AND p.total OPERATOR(pg_catalog.>) p.done AND p.rate OPERATOR(pg_catalog.>) 0::float8
+                THEN p.updated OPERATOR(pg_catalog.+)
+                     pg_catalog.make_interval(secs => (p.total OPERATOR(pg_catalog.-) p.done)::float8 OPERATOR(pg_catalog./) p.rate) END AS eta,
            p.started, p.updated, p.pid, CASE WHEN p.at_work THEN 'under way' ELSE 'interrupted' END AS state
       FROM (SELECT d.*, router.is_at_work(d.pid, d.backend_start, d.query_start) AS at_work,
-                   d.done / nullif(extract(epoch FROM d.updated - d.phase_started), 0)::float8 AS rate
+                   CASE WHEN d.updated OPERATOR(pg_catalog.<>) d.phase_started
+                        THEN d.done::float8 OPERATOR(pg_catalog./) extract(epoch FROM d.updated OPERATOR(pg_catalog.-) d.phase_started)::float8 END AS rate
               FROM router.progress_def d
              OFFSET 0) p;
 COMMENT ON VIEW router.progress
@@ -492,10 +527,10 @@ GRANT EXECUTE ON FUNCTION router.unseal(oid, "any") TO PUBLIC;
 
 CREATE VIEW router.seals AS
     SELECT s.base, s.child, s."column", r.span,
-           CASE WHEN EXISTS (SELECT FROM router.unsealed_def u WHERE u.child = s.child) THEN 'broken'
+           CASE WHEN EXISTS (SELECT FROM router.unsealed_def u WHERE u.child OPERATOR(pg_catalog.=) s.child) THEN 'broken'
                 WHEN s.sealed THEN 'sealed' ELSE 'under way' END AS state
       FROM router.seal_def s
-      LEFT JOIN router.readable_seals() r ON r.child = s.child AND r."column" = s."column";
+      LEFT JOIN router.readable_seals() r ON r.child OPERATOR(pg_catalog.=) s.child AND r."column" OPERATOR(pg_catalog.=) s."column";
 COMMENT ON VIEW router.seals IS 'what is noted of columns of children that are no keys; span NULL: no values, or the reader may not read the column of all rows; broken: a row came that lies beyond, so that it is not used';
 GRANT SELECT ON router.seals TO PUBLIC;
 
@@ -519,7 +554,7 @@ COMMENT ON FUNCTION router.end_hot(regclass, boolean)
 
 -- ---------------------------------------------------------------- background worker
 
-CREATE FUNCTION router.maintain_next(after timestamptz DEFAULT now())
+CREATE FUNCTION router.maintain_next(after timestamptz DEFAULT pg_catalog.now())
     RETURNS timestamptz STRICT STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_maintain_next';
 COMMENT ON FUNCTION router.maintain_next(timestamptz)
     IS 'when the background worker does maintenance next, by router.maintain_at; NULL: it does not';
@@ -626,12 +661,12 @@ COMMENT ON EVENT TRIGGER router_on_ddl_end IS 'router: children and catalog foll
 
 CREATE VIEW router.routes AS
     SELECT r.base,
-           (SELECT array_agg(k.kind || '(' || quote_ident(k.column_name)
-                             || coalesce(', ' || k.every, '') || coalesce(', ' || k.modulus, '') || ')'
-                             ORDER BY k.level)
-              FROM router.key_def k WHERE k.base = r.base) AS keys,
+           (SELECT pg_catalog.array_agg(pg_catalog.concat(k.kind, '(', pg_catalog.quote_ident(k.column_name::text), ', ' OPERATOR(pg_catalog.||) k.every,
+                                                          ', ' OPERATOR(pg_catalog.||) k.modulus::text, ')')
+                                        ORDER BY k.level)
+              FROM router.key_def k WHERE k.base OPERATOR(pg_catalog.=) r.base) AS keys,
            r.time_zone, r.template, r.on_missing, r.on_reject, r.horizon, r.max_new_children, r.hot, r.watermark, r.pending,
-           (SELECT count(*) FROM router.child_def c WHERE c.base = r.base) AS children
+           (SELECT pg_catalog.count(*) FROM router.child_def c WHERE c.base OPERATOR(pg_catalog.=) r.base) AS children
       FROM router.route_def r;
 COMMENT ON VIEW router.routes IS 'the routed tables of this database';
 
@@ -639,24 +674,24 @@ CREATE VIEW router.children AS
     SELECT d.base, d.child, d.bounds,
            (SELECT pg_catalog.pg_get_expr(con.conbin, con.conrelid)
               FROM pg_catalog.pg_constraint con
-             WHERE con.conrelid = d.child AND con.conname = 'router_home') AS condition,
-           CASE WHEN c.reltuples < 0 THEN NULL ELSE c.reltuples::bigint END AS rows,
-           CASE WHEN c.relkind = 'f' THEN NULL ELSE pg_catalog.pg_total_relation_size(d.child) END AS bytes,
+             WHERE con.conrelid OPERATOR(pg_catalog.=) d.child AND con.conname OPERATOR(pg_catalog.=) 'router_home') AS condition,
+           CASE WHEN c.reltuples OPERATOR(pg_catalog.<) 0::real THEN NULL ELSE c.reltuples::bigint END AS rows,
+           CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'f' THEN NULL ELSE pg_catalog.pg_total_relation_size(d.child) END AS bytes,
            coalesce(t.spcname, (SELECT dt.spcname FROM pg_catalog.pg_database db
-                                  JOIN pg_catalog.pg_tablespace dt ON dt.oid = db.dattablespace
-                                 WHERE db.datname = pg_catalog.current_database())) AS tablespace,
-           CASE WHEN c.relkind = 'f' THEN 'foreign'
-                WHEN 'default' = ANY (d.bounds) THEN 'default'
+                                  JOIN pg_catalog.pg_tablespace dt ON dt.oid OPERATOR(pg_catalog.=) db.dattablespace
+                                 WHERE db.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())) AS tablespace,
+           CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'f' THEN 'foreign'
+                WHEN 'default' OPERATOR(pg_catalog.=) ANY (d.bounds) THEN 'default'
                 ELSE 'online' END AS state
       FROM router.child_def d
-      JOIN pg_catalog.pg_class c ON c.oid = d.child
-      LEFT JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace;
+      JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.child
+      LEFT JOIN pg_catalog.pg_tablespace t ON t.oid OPERATOR(pg_catalog.=) c.reltablespace;
 COMMENT ON VIEW router.children IS 'the children of every route: bounds, condition in SQL, rows as last analyzed (NULL: never), bytes, tablespace, state';
 
 CREATE VIEW router.global_keys AS
     SELECT d.base, d.columns, d.key_table, con.conname AS constraint_name
       FROM router.global_key_def d
-      LEFT JOIN pg_catalog.pg_constraint con ON con.conrelid = d.key_table AND con.contype = 'p';
+      LEFT JOIN pg_catalog.pg_constraint con ON con.conrelid OPERATOR(pg_catalog.=) d.key_table AND con.contype OPERATOR(pg_catalog.=) 'p';
 COMMENT ON VIEW router.global_keys IS 'columns that are unique over a whole routed table, and the table that foreign keys to them refer to';
 
 GRANT SELECT ON router.routes, router.children, router.global_keys TO PUBLIC;
@@ -670,9 +705,9 @@ DECLARE
 BEGIN
     FOR given IN SELECT c.oid::pg_catalog.regclass AS object, a.privilege_type, a.grantee
                    FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a
-                  WHERE c.relnamespace = 'router'::pg_catalog.regnamespace AND a.grantee <> c.relowner
-                    AND (a.grantee <> 0 OR a.privilege_type <> 'SELECT') LOOP
+                  WHERE c.relnamespace OPERATOR(pg_catalog.=) 'router'::pg_catalog.regnamespace AND a.grantee OPERATOR(pg_catalog.<>) c.relowner
+                    AND (a.grantee OPERATOR(pg_catalog.<>) 0::oid OR a.privilege_type OPERATOR(pg_catalog.<>) 'SELECT') LOOP
         EXECUTE pg_catalog.format('REVOKE %s ON %s FROM %s', given.privilege_type, given.object,
-                                  CASE WHEN given.grantee = 0 THEN 'PUBLIC' ELSE given.grantee::pg_catalog.regrole::text END);
+                                  CASE WHEN given.grantee OPERATOR(pg_catalog.=) 0::oid THEN 'PUBLIC' ELSE given.grantee::pg_catalog.regrole::text END);
     END LOOP;
 END $$;

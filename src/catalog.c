@@ -745,6 +745,7 @@ router_catalog_put_route(const RouterConfig *config)
 	}
 	router_catalog_forewarn(router_catalog_marks_id());
 	CacheInvalidateRelcacheByRelid(config->base);
+	CommandCounterIncrement();	/* where a restore has left the triggers, nothing else does */
 }
 
 /*

@@ -167,7 +167,7 @@ check_global_keys(Check *check)
 	static const char *const query = "SELECT format('%s: %s rows without an entry, %s entries without a row, %s keys that "
 		"several rows have', key_table, missing, orphans, duplicates), quote_literal(columns) "
 		"FROM router.check_global_key($1) WHERE missing + orphans + duplicates > 0";
-	Oid			type = OIDOID;
+	Oid			type = REGCLASSOID;
 	Datum		base = ObjectIdGetDatum(check->base);
 	int			guc_level = router_spi_begin();
 

@@ -32,6 +32,19 @@ grep -nH 'PG_VERSION_NUM' src/*.[ch] sql/* /dev/null | grep -v '^src/compat\.h:'
 	complain "only src/compat.h may know the version"
 grep -nHE '^[[:blank:]]*(PG_)?(printf|fprintf|malloc|free|strtok|sprintf|strcpy|strcat)\(' src/*.[ch] /dev/null &&
 	complain "use PostgreSQL's own: ereport, palloc, psprintf, strlcpy"
+# What the script runs or keeps (views, bodies, defaults) names the schema of every function and operator.
+perl -0ne '
+	s/--.*//g; s/\x27(?:[^\x27]|\x27\x27)*\x27/""/g;
+	while (/^(CREATE VIEW .*?;|DO .*?^END |SELECT .*?;|\s+BEGIN ATOMIC.*?END;|\s+RETURN .*?;)|DEFAULT (\w+\(.*?\))/gms)
+	{
+		my $text = $1 // $2;
+		my ($what) = $text =~ /^\s*(.{1,40})/;
+		(my $rest = $text) =~ s/OPERATOR\(pg_catalog\.\S+?\)|::|=>|\w+\.\*|\(\*\)|\b(?:ERRCODE|MESSAGE|DETAIL|HINT) =//g;
+		print "sql/router.sql: $what: operator $1\n" while $rest =~ /([-+*\/<>=~!@#%^&|]+)/g;
+		print "sql/router.sql: $what: $1 without a schema\n"
+			while $text =~ /(?<![\w."])(?!(?:AND|AS|CASE|EXISTS|NOT|ANY|SELECT|FROM|WHEN|ROW|OPERATOR|coalesce|greatest|extract)\b)([a-z_]\w*)\s*\(/gi;
+		print "sql/router.sql: $what: $1 looks for an operator\n" while $text =~ /\b(NULLIF|USING \(|CASE (?!WHEN)|IN \(|LIKE|SIMILAR|BETWEEN|IS DISTINCT)/gi;
+	}' sql/router.sql | grep . && complain "sql/router.sql: unqualified, see above"
 for file in test/run test/demo/run test/lib/*.sh .ci/run; do
 	bash -n "$file" || complain "$file: syntax"
 done
