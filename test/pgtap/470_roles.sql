@@ -242,10 +242,8 @@ RESET ROLE;
 SELECT test.as_role('energy_web') \g /dev/null
 SELECT lives_ok($$INSERT INTO energy.refers VALUES (1, NULL)$$, 'for new children, too');
 RESET SESSION AUTHORIZATION;
-\set place `mkdir -p "$CHECK_OUT/$PGDATABASE.slow"; chmod 700 "$CHECK_OUT/$PGDATABASE.slow"; echo "$CHECK_OUT/$PGDATABASE.slow"`
-SET client_min_messages = error;
-CREATE TABLESPACE energy_slow LOCATION :'place';
-SET client_min_messages = warning;
+SET allow_in_place_tablespaces = on;
+CREATE TABLESPACE energy_slow LOCATION '';
 SET ROLE energy_owner;
 SELECT throws_ok($$SELECT router.add_tier('energy.reading', '1 month', tablespace => 'energy_slow')$$, '42501', NULL, 'owner: CREATE on the tablespace of a tier');
 RESET ROLE;
@@ -425,3 +423,4 @@ DROP SCHEMA energy, energy_ii, other, attic, closed, evil CASCADE;
 DROP TABLE public.stranger CASCADE;
 DROP TABLESPACE energy_slow;
 SELECT 'DROP OWNED BY ' || oid::regrole || ' CASCADE' FROM pg_roles WHERE rolname ~ '^energy_' \gexec
+SELECT 'DROP ROLE ' || string_agg(oid::regrole::text, ', ') FROM pg_roles WHERE rolname ~ '^energy_' \gexec
