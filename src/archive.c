@@ -926,6 +926,7 @@ router_archive(PG_FUNCTION_ARGS)
 				 errhint("Name the base to which the child belongs as well.")));
 	run.batch_rows = PG_GETARG_INT32(1);
 	run.dry_run = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+	router_will_write(fcinfo, run.dry_run);
 	job->lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(3));
 	job->deadline = router_job_deadline(PG_ARGISNULL(2) ? NULL : PG_GETARG_INTERVAL_P(2));
 	router_job_begin(job, fcinfo, "archive");
@@ -962,16 +963,17 @@ Datum
 router_archive_now(PG_FUNCTION_ARGS)
 {
 	RouterJob	job = {.deadline = DT_NOEND,.lock_timeout = LockTimeout};
+	bool		dry_run = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	char	   *cutoff;
 	ErrorData  *error;
 	uint64		moved;
 
 	router_require(fcinfo, 1);
+	router_will_write(fcinfo, dry_run);
 	router_job_begin(&job, fcinfo, "archive");
 	job.base = PG_GETARG_OID(0);
 	cutoff = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
-	error = router_archive_base(&job, PG_INT32_MAX, cutoff, InvalidOid, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2), false,
-								&moved);
+	error = router_archive_base(&job, PG_INT32_MAX, cutoff, InvalidOid, dry_run, false, &moved);
 	if (error)
 		ReThrowError(error);
 	router_job_end(&job);

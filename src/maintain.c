@@ -591,6 +591,7 @@ router_maintain(PG_FUNCTION_ARGS)
 	maintain->job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(2));
 	maintain->batch_rows = PG_GETARG_INT32(3);
 	maintain->dry_run = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+	router_will_write(fcinfo, maintain->dry_run);
 	if (!PG_ARGISNULL(0))
 		(void) router_owned_route(PG_GETARG_OID(0));
 	router_job_begin(&maintain->job, fcinfo, "maintain");

@@ -770,6 +770,7 @@ router_redistribute(PG_FUNCTION_ARGS)
 	Oid			base;
 
 	router_require(fcinfo, 1);
+	router_will_write(fcinfo, dry_run);
 	base = PG_GETARG_OID(0);
 	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
 	while (redistribute_once(base, dry_run))

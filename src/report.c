@@ -10,16 +10,31 @@
 #include "report.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_proc.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
+
+/*
+ * Refuses a function that changes something, unless in a dry run, in a read-only transaction and on a standby, as core
+ * does commands: rows of the catalog are not written by SQL. Errors: read_only_sql_transaction.
+ */
+void
+router_will_write(FunctionCallInfo fcinfo, bool dry_run)
+{
+	if (!dry_run && XactReadOnly)
+		PreventCommandIfReadOnly(psprintf("router.%s", get_func_name(fcinfo->flinfo->fn_oid)));
+}
 
 void
 router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, bool dry_run)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 
+	router_will_write(fcinfo, dry_run);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	report->store = rsinfo->setResult;
 	report->desc = rsinfo->setDesc;

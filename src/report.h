@@ -20,6 +20,7 @@ typedef struct RouterReport
 
 extern void router_require_argument(FunctionCallInfo fcinfo, int n);
 extern void router_require(FunctionCallInfo fcinfo, int n);
+extern void router_will_write(FunctionCallInfo fcinfo, bool dry_run);
 extern void router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, bool dry_run);
 extern void router_report(RouterReport *report, const char *fmt,...) pg_attribute_printf(2, 3);
 

@@ -491,17 +491,19 @@ Datum
 router_rotate(PG_FUNCTION_ARGS)
 {
 	RouterJob	job = {0};
+	bool		dry_run = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
 	char	   *cutoff;
 	ErrorData  *error;
 	uint64		rows;
 
 	router_require(fcinfo, 2);
+	router_will_write(fcinfo, dry_run);
 	job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(1));
 	job.deadline = router_job_deadline(NULL);
 	job.base = PG_GETARG_OID(0);
 	router_job_begin(&job, fcinfo, "rotate");
 	cutoff = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
-	error = rotate_base(&job, cutoff, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3), &rows);
+	error = rotate_base(&job, cutoff, dry_run, &rows);
 	if (error)
 		ReThrowError(error);
 	router_job_end(&job);

@@ -509,6 +509,7 @@ router_seal(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	router_require(fcinfo, 3);
+	router_will_write(fcinfo, false);
 	sealing.child = PG_GETARG_OID(0);
 	router_check_exists(sealing.child);
 	def = router_catalog_child(sealing.child);

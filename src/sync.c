@@ -391,6 +391,7 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	router_require(fcinfo, 2);
+	router_will_write(fcinfo, dry_run);
 	base = PG_GETARG_OID(0);
 	router_check_exists(base);
 	if (atomic)

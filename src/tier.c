@@ -279,9 +279,10 @@ router_tier_base(const RouterJob *job, bool dry_run)
 /* ----------------------------------------------------------------- procedures */
 
 static void
-begin_job(RouterJob *job, FunctionCallInfo fcinfo, const char *action, int lock_timeout)
+begin_job(RouterJob *job, FunctionCallInfo fcinfo, const char *action, int lock_timeout, bool dry_run)
 {
 	router_require_argument(fcinfo, lock_timeout);
+	router_will_write(fcinfo, dry_run);
 	job->lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(lock_timeout));
 	job->deadline = DT_NOEND;
 	router_job_begin(job, fcinfo, action);
@@ -312,7 +313,7 @@ router_tier(PG_FUNCTION_ARGS)
 	int			failed = 0;
 	ListCell   *lc;
 
-	begin_job(job, fcinfo, "tier", 2);
+	begin_job(job, fcinfo, "tier", 2, run.dry_run);
 	if (!PG_ARGISNULL(1))
 		job->deadline = router_job_deadline(PG_GETARG_INTERVAL_P(1));
 	if (PG_ARGISNULL(0))
@@ -359,7 +360,7 @@ router_move_child(PG_FUNCTION_ARGS)
 	ErrorData  *error;
 
 	router_require(fcinfo, 1);
-	begin_job(&job, fcinfo, "move_child", 6);
+	begin_job(&job, fcinfo, "move_child", 6, dry_run);
 	move.child = PG_GETARG_OID(0);
 	move.place.tablespace = name_argument(fcinfo, 1);
 	move.place.access_method = name_argument(fcinfo, 2);

@@ -1,7 +1,7 @@
 -- Functions that everybody may call: trigger functions on every kind of relation and event, event trigger functions,
 -- router.unseal, and relations of every kind as an argument. What is not called by router's own objects is refused.
 \ir include/helpers.sql
-\set tests 57
+\set tests 59
 SELECT plan(:tests);
 SELECT set_config('statement_timeout', '60s', false) \g /dev/null
 
@@ -219,5 +219,19 @@ END$$;
 SET statement_timeout = '5s';
 SELECT ok(router.unseal('l40'::regclass, 1), 'tables above are looked at once');
 RESET statement_timeout;
+RESET ROLE;
+
+-- ------------------------------------------------- read-only transactions
+SET ROLE router_ca_owner;
+BEGIN READ ONLY;
+SELECT is((SELECT string_agg(concat_ws(' ', c, o), '; ') FROM unnest(ARRAY['SELECT router.create_route(''app.refd'', router.by_integer(''n'', 10))', 'SELECT router.alter_route(''app.t'', max_new_children => 7)', 'SELECT router.drop_route(''app.t'')',
+    'SELECT router.create_child(''app.t'', ''99'', ''2024-01-01'')', 'SELECT router.premake(''app.t'')', 'SELECT router.attach_child(''app.t'', ''app.refd'', ''{99,2024-01-01}'')', 'SELECT router.detach_child(''app.t_1_10_y2024m01'')',
+    'CALL router.redistribute(''app.t'')', 'CALL router.archive(''app.h'')', 'SELECT router.archive_now(''app.h'')', 'SELECT router.add_tier(''app.h'', ''9 years'', ''pg_default'')', 'SELECT router.drop_tier(''app.h'', ''9 years'')',
+    'CALL router.tier(''app.h'')', 'CALL router.move_child(''app.t_1_10_y2024m01'', ''pg_default'')', 'CALL router.maintain(''app.t'')', 'SELECT router.set_maintenance(''app.h'', premake => 1)', 'SELECT router.clear_maintenance(''app.h'')',
+    'CALL router.seal(''app.t_1_10_y2024m01'', ''{id}'')', 'CALL router.rotate(''app.h'')', 'SELECT router.restore(''app.t_1_10_y2024m01'')', 'SELECT router.end_hot(''app.h'')', 'SELECT router.add_global_key(''app.h'', ''{id}'')',
+    'SELECT router.rebuild_global_key(''app.t'', ''{id}'')', 'SELECT router.drop_global_key(''app.t'', ''{id}'')', 'SELECT router.sync(''app.t'')', 'CALL router.sync(''app.t'', concurrently => true)']) c, test.attempt(c) o WHERE o <> '25006'), NULL, 'what changes something is refused in a read-only transaction');
+SELECT is((SELECT string_agg(concat_ws(' ', c, o), '; ') FROM unnest(ARRAY['SELECT router.alter_route(''app.t'', max_new_children => 7, dry_run => true)', 'SELECT router.drop_route(''app.h'', dry_run => true)', 'SELECT router.create_child(''app.t'', ''{99,2024-01-01}'', dry_run => true)',
+    'SELECT router.sync(''app.t'', dry_run => true)', 'SELECT router.check(''app.t'')', 'SELECT router.check_global_key(''app.t'')']) c, test.attempt(c) o WHERE o <> 'done'), NULL, 'what only tells is not');
+COMMIT;
 RESET ROLE;
 SELECT * FROM finish();

@@ -164,6 +164,24 @@ like(planned_before(3, 'INSERT INTO gap VALUES (4, 31)', 'SET router.prune = off
 like(planned_before(4, 'INSERT INTO gap VALUES (5, 41)', 'SELECT count(*) FROM gap'), qr/^4.*new child of "gap"/s, 'in a session that knew the table');
 is(planned_before(5, "SELECT router.create_child('gap', '51')"), 5, 'a child without rows');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM gap'), 5, 'and once more');
+
+# Functions: those that change something are refused as commands of core are, those that look work.
+foreach my $call ("SELECT router.create_route('pg_class', router.by_hash('oid', 2))", "SELECT router.alter_route('gap', max_new_children => 7)", "SELECT router.drop_route('gap')",
+	"SELECT router.create_child('gap', '99')", "SELECT router.premake('gap')", "SELECT router.attach_child('gap', 'late', '{99}')", "SELECT router.detach_child('gap_1_10')",
+	"CALL router.redistribute('gap')", 'CALL router.archive()', "SELECT router.archive_now('bank')", "SELECT router.add_tier('bank', '9 years', 'pg_default')", "SELECT router.drop_tier('bank', '9 years')",
+	'CALL router.tier()', "CALL router.move_child('gap_1_10', 'pg_default')", 'CALL router.maintain()', "SELECT router.set_maintenance('bank', premake => 1)", "SELECT router.clear_maintenance('bank')",
+	"CALL router.seal('gap_1_10', '{id}')", "CALL router.rotate('bank')", "SELECT router.restore('gap_1_10')", "SELECT router.end_hot('bank')", "SELECT router.add_global_key('gap', '{id}')",
+	"SELECT router.sync('gap')", "CALL router.sync('gap', concurrently => true)")
+{
+	my (undef, undef, $error) = $standby->psql('postgres', "\\set VERBOSITY sqlstate\n$call");
+	like($error, qr/ERROR:  25006/, "$call on a standby");
+}
+foreach my $call ('SELECT count(*) FROM router.check()', 'SELECT count(*) FROM router.check_global_key(\'gap\')', 'SELECT count(*) FROM router.routes, router.children, router.maintenance', 'SELECT count(*) FROM router.progress',
+	'SELECT count(*) FROM router.seals', 'SELECT router.maintain_next()')
+{
+	my (undef, undef, $error) = $standby->psql('postgres', $call);
+	is($error, '', "$call on a standby");
+}
 $standby->stop;
 $primary->stop;
 done_testing();

@@ -317,7 +317,10 @@ class Fuzz:
         else:
             commands = [self.call(function)]
             if r.random() < (0.5 if function[1] else 0.9):
-                commands.insert(0, "BEGIN")
+                commands.insert(0, r.choice(["BEGIN", "BEGIN", "BEGIN READ ONLY", "BEGIN ISOLATION LEVEL SERIALIZABLE"]))
+            elif function[1]:
+                # where a procedure cannot commit, or not as it likes
+                commands[0] = r.choice(["%s", "%s", "DO $do$ BEGIN %s; END $do$", "DO $do$ BEGIN %s; EXCEPTION WHEN division_by_zero THEN NULL; END $do$"]) % commands[0]
         current = "as %s: %s" % (role or "superuser", "; ".join(c if len(c) < 2000 else c[:2000] + "..." for c in commands))
         signal.alarm(TIMEOUT * 10)
         start = time.monotonic()
@@ -358,8 +361,8 @@ class Fuzz:
             "SELECT proname, proowner, prosrc, proacl FROM pg_proc WHERE proowner NOT IN (SELECT oid FROM pg_roles WHERE rolname LIKE 'router_fz_%')",
             "SELECT evtname, evtenabled, evtfoid FROM pg_event_trigger",
             "SELECT nspname, nspowner FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'app'",
-            "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles",
-            "SELECT * FROM pg_auth_members", "SELECT * FROM router.seals WHERE base::text LIKE 'safe.%'",
+            "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolsuper OR rolname LIKE 'router_fz_%%_%d'" % os.getpid(),
+            "SELECT roleid, member FROM pg_auth_members WHERE member::regrole::text LIKE 'router_fz_%%_%d'" % os.getpid(), "SELECT * FROM router.seals WHERE base::text LIKE 'safe.%'",
             "SELECT * FROM router.children WHERE base::text LIKE 'safe.%'", "SELECT * FROM router.routes WHERE base::text LIKE 'safe.%'",
             "SELECT * FROM router.maintain_def WHERE base::text LIKE 'safe.%'", "SELECT * FROM router.tier_def WHERE base::text LIKE 'safe.%'",
             "SELECT classid, objid, refclassid, refobjid, deptype FROM pg_depend WHERE objid::regclass::text LIKE 'safe.%' AND classid = 'pg_class'::regclass"]]
