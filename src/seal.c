@@ -36,6 +36,7 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "storage/lmgr.h"
@@ -49,6 +50,7 @@
 #include "utils/snapmgr.h"
 
 #include "seal.h"
+#include "statement.h"
 #include "waitpoint.h"
 
 /* how often a seal is made wider before writers win */
@@ -637,17 +639,40 @@ set_column(Fence *fence, int n, Oid type, const RouterSeal *seal)
 	fence->hi[n] = bound->hi;
 }
 
+/* The table of the CHECK that calls, by the expression that its EState has of it; InvalidOid: no CHECK calls. */
+static Oid
+table_of_check(Node *call)
+{
+	EState	   *estate = router_running_estate();
+	ListCell   *lc;
+
+	foreach(lc, estate ? estate->es_opened_result_relations : NIL)
+	{
+		ResultRelInfo *rri = lfirst(lc);
+		TupleConstr *constr = RelationGetDescr(rri->ri_RelationDesc)->constr;
+		ExprState **exprs = router_check_exprs(rri);
+
+		for (int i = 0; exprs && constr && i < constr->num_check; i++)
+			if (exprs[i] && (Node *) exprs[i]->expr == call)
+				return RelationGetRelid(rri->ri_RelationDesc);
+	}
+	return InvalidOid;
+}
+
 /* Finds what a statement's rows are to be compared with. Their table is locked, so that the seal stays what it is. */
 static Fence *
 open_fence(FmgrInfo *flinfo, Oid table, int nargs)
 {
 	Fence	   *fence = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(Fence));
-	Oid			child = child_above(table);
+	Oid			child;
 	RouterRoute *route;
 	int			guc_level;
 	ListCell   *lc;
 
 	fence->table = table;
+	if (!OidIsValid(table))		/* the rows of an apply worker do not say where they are going */
+		table = table_of_check(flinfo->fn_expr);
+	child = child_above(table);
 	fence->base = OidIsValid(child) ? router_cache_base(child) : InvalidOid;
 	route = OidIsValid(child) ? router_cache_route(router_cache_entry(fence->base)) : NULL;
 	if (route == NULL || !list_member_oid(route->fenced, child))

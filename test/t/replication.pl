@@ -210,6 +210,16 @@ for my $preload (0, 1)
 	caught_up($db);
 	is(sql($sub, $db, $all), sql($pub, $db, $all), "$mode, publication of a schema");
 	is(sql($sub, $db, q{SELECT count(*) FROM router.children}), '2', "$mode, publication of a schema: router's catalog is not in it");
+	# the apply worker writes into children, and names no table in its rows
+	for (['INSERT', q{INSERT INTO t VALUES (100, 3, 'late')}, 100], ['UPDATE', q{UPDATE t SET id = 200 WHERE id = 100}, 200])
+	{
+		my ($how, $command, $id) = @$_;
+		sql($sub, $db, q{CALL router.seal('t_1_10', '{id}')});
+		is(sql($sub, $db, q{SELECT state FROM router.seals}), 'sealed', "$mode, $how: a child is sealed");
+		sql($pub, $db, $command);
+		caught_up($db);
+		is(sql($sub, $db, "LOAD 'router'; SELECT state, (SELECT count(*) FROM t WHERE id = $id) FROM router.seals"), 'broken|1', "$mode, $how: a row beyond breaks the seal, and is found");
+	}
 	sql($sub, $db, "DROP SUBSCRIPTION ${db}_sub");
 
 	# all tables are also router's own: where both sides have the route, the copies of its catalog fail (a limit), nothing else does
