@@ -166,7 +166,7 @@ bad_number(const char *what, const char *allowed)
 
 /* Can values of a type not be told apart, or not be hashed? */
 static bool
-lacks_functions(Oid type, void *arg)
+lacks_functions(Oid type)
 {
 	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_HASH_PROC |
 											  TYPECACHE_HASH_EXTENDED_PROC);
@@ -272,7 +272,7 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 
 	type = lookup_type_cache(key->typid, TYPECACHE_EQ_OPR | TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_PROC_FINFO |
 							 TYPECACHE_HASH_EXTENDED_PROC_FINFO);
-	if (lacks_functions(key->typid, NULL))
+	if (lacks_functions(key->typid))
 		wrong_type(key, key->typid, FITTING_TYPES);
 	if (key->kind == ROUTER_HASH)
 		check_hash_argument(key, type->hash_extended_proc);
@@ -283,7 +283,7 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 }
 
 static bool
-type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg, List **seen)
+walk_type(Oid type, bool (*test) (Oid type), bool keep, List **seen)
 {
 	Oid			relid;
 	Relation	rel;
@@ -294,33 +294,37 @@ type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg, List **seen)
 	if (list_member_oid(*seen, type))
 		return false;
 	*seen = lappend_oid(*seen, type);
-	if (test(type, arg))
+	if (test(type))
 		return true;
 	if (get_typtype(type) == TYPTYPE_DOMAIN)
-		return type_any(getBaseType(type), test, arg, seen);
+		return walk_type(getBaseType(type), test, keep, seen);
 	if (OidIsValid(get_element_type(type)))
-		return type_any(get_element_type(type), test, arg, seen);
+		return walk_type(get_element_type(type), test, keep, seen);
 	if (type_is_multirange(type))
-		return type_any(get_multirange_range(type), test, arg, seen);
+		return walk_type(get_multirange_range(type), test, keep, seen);
 	if (type_is_range(type))
-		return type_any(get_range_subtype(type), test, arg, seen);
+		return walk_type(get_range_subtype(type), test, keep, seen);
 	relid = get_typ_typrelid(type);
 	if (!OidIsValid(relid))
 		return false;
 	rel = relation_open(relid, AccessShareLock);
 	for (int i = 0; i < RelationGetNumberOfAttributes(rel) && !found; i++)
 		if (!TupleDescAttr(RelationGetDescr(rel), i)->attisdropped)
-			found = type_any(TupleDescAttr(RelationGetDescr(rel), i)->atttypid, test, arg, seen);
-	relation_close(rel, AccessShareLock);
+			found = walk_type(TupleDescAttr(RelationGetDescr(rel), i)->atttypid, test, keep, seen);
+	relation_close(rel, keep ? NoLock : AccessShareLock);
 	return found;
 }
 
-/* Is the test true for a type, or for one that its values are made of? A domain is tested, and then the type below. */
-bool
-router_type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg)
+/*
+ * Is the test true for a type, or for one that its values are made of? A domain
+ * is tested, and then the type below. keep: composite types stay locked to
+ * the end of the transaction, so that nobody changes them meanwhile.
+ */
+static bool
+type_any(Oid type, bool (*test) (Oid type), bool keep)
 {
 	List	   *seen = NIL;
-	bool		found = type_any(type, test, arg, &seen);
+	bool		found = walk_type(type, test, keep, &seen);
 
 	list_free(seen);
 	return found;
@@ -328,7 +332,7 @@ router_type_any(Oid type, bool (*test) (Oid type, void *arg), void *arg)
 
 /* Is a value written as the name of something that has names of its own? Its number is another one after a restore. */
 static bool
-names_object(Oid type, void *arg)
+names_object(Oid type)
 {
 	static const Oid types[] = {REGPROCOID, REGPROCEDUREOID, REGOPEROID, REGOPERATOROID, REGCLASSOID, REGTYPEOID,
 	REGROLEOID, REGNAMESPACEOID, REGCONFIGOID, REGDICTIONARYOID, REGCOLLATIONOID, ACLITEMOID};
@@ -340,13 +344,13 @@ names_object(Oid type, void *arg)
 }
 
 static bool
-is_enum(Oid type, void *arg)
+is_enum(Oid type)
 {
 	return type_is_enum(type);
 }
 
 static bool
-is_domain(Oid type, void *arg)
+is_domain(Oid type)
 {
 	return get_typtype(type) == TYPTYPE_DOMAIN;
 }
@@ -360,7 +364,7 @@ is_domain(Oid type, void *arg)
 static bool
 type_runs_code(Oid type)
 {
-	return router_type_any(getBaseType(type), is_domain, NULL);
+	return type_any(getBaseType(type), is_domain, false);
 }
 
 /*
@@ -389,20 +393,20 @@ router_key_input(const RouterKey *key, const char *text)
 /*
  * Refuses the type of a column that is to be a key, or that has changed, if its
  * values do not outlive a rename or a restore, or to read them would run its
- * owner's code.
+ * owner's code. What it is made of stays locked, so that it stays so.
  *
  * Errors: feature_not_supported, datatype_mismatch.
  */
 void
 router_key_check_type(const RouterKey *key, Oid type)
 {
-	if (router_type_any(type, names_object, NULL))
+	if (type_any(type, names_object, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("column \"%s\" of type %s cannot be a key", key->column, format_type_be(type)),
 				 errdetail("Its values are names of objects of the database, which can get other names."),
 				 errhint("Use a column of type text or oid.")));
-	if (key->kind == ROUTER_HASH && router_type_any(type, is_enum, NULL))
+	if (key->kind == ROUTER_HASH && type_any(type, is_enum, false))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("column \"%s\" of type %s cannot be a hash key", key->column, format_type_be(type)),
@@ -415,7 +419,7 @@ router_key_check_type(const RouterKey *key, Oid type)
 				 errdetail("Whoever reads its values would run the CHECKs of a domain within it."),
 				 errhint("Use the type below that domain. A domain over all of it may stay.")));
 	/* an attribute may have taken both from a composite type; the type cache hears that of the innermost one only */
-	if (router_type_any(type, lacks_functions, NULL))
+	if (type_any(type, lacks_functions, false))
 		wrong_type(key, type, FITTING_TYPES);
 }
 
