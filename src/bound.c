@@ -483,6 +483,19 @@ append_values(StringInfo buf, RouterKey *key, const RouterBound *bound, const ch
 	Oid			type = folded ? TEXTOID : key->typid;
 	const char *opr = folded ? "OPERATOR(pg_catalog.=)" : qualified_operator(key->eq_opr);
 
+	/* an ARRAY of arrays is one array of more dimensions */
+	if (bound->nvalues > 1 && OidIsValid(get_element_type(type)))
+	{
+		for (int i = 0; i < bound->nvalues; i++)
+		{
+			RouterBound one = {.form = ROUTER_BOUND_VALUES,.nvalues = 1,.values = &bound->values[i]};
+
+			appendStringInfoString(buf, i == 0 ? "(" : " OR ");
+			append_values(buf, key, &one, column);
+		}
+		appendStringInfoChar(buf, ')');
+		return;
+	}
 	if (key->kind == ROUTER_PREFIX)
 		appendStringInfo(buf, "pg_catalog.lower(pg_catalog.substr(%s, 1, %d)) %s ", column, key->modulus, opr);
 	else if (key->kind == ROUTER_SUFFIX)

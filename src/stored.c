@@ -53,13 +53,12 @@ router_home_check(Oid child, bool *valid)
 
 /* --------------------------------------------------------------- by the CHECK */
 
-/* Looks for "column = …" or "column = ANY (…)" by the key's own operator. */
+/* Looks for "column = …" and "column = ANY (…)" by the key's own operator. */
 typedef struct Search
 {
 	RouterKey  *key;
 	AttrNumber	attnum;			/* of the column in the child */
-	int			skip;			/* how many such are of keys further out */
-	Node	   *found;
+	List	   *found;			/* what it is compared with, of keys further out first */
 } Search;
 
 static Node *
@@ -93,10 +92,13 @@ find_values(Node *node, void *arg)
 	{
 		Var		   *var = (Var *) strip(linitial(args));
 
-		if (IsA(var, Var) && var->varattno == search->attnum && search->skip-- == 0)
+		if (IsA(var, Var) && var->varattno == search->attnum)
 		{
-			search->found = strip(lsecond(args));
-			return true;
+			Node	   *with = strip(lsecond(args));
+
+			search->found = IsA(with, ArrayExpr) ? list_concat(search->found, ((ArrayExpr *) with)->elements) :
+				lappend(search->found, with);
+			return false;
 		}
 	}
 	return expression_tree_walker(node, find_values, arg);
@@ -110,22 +112,28 @@ bound_of_check(RouterKey *keys, int level, const RouterChildDef *def, Node *chec
 	RouterBound *bound = palloc0(sizeof(RouterBound));
 	int			nvalues = router_bound_outline(def->bounds[level], bound);
 	Search		search = {.key = key,.attnum = get_attnum(def->child, key->column)};
-	List	   *values;
-	ListCell   *lc;
+	int			first = 0;
+	int			others = 0;
 
 	if (nvalues == 0)
 		return bound;
-	for (int i = 0; i < level; i++)
-		search.skip += keys[i].by_check && keys[i].attnum == key->attnum && def->bounds[i][0] == '{';
-	if (!find_values(check, &search))
-		return NULL;
-	values = IsA(search.found, ArrayExpr) ? ((ArrayExpr *) search.found)->elements : list_make1(search.found);
-	if (list_length(values) != nvalues)
+	/* a column may be the key of several levels */
+	for (int i = 0; i < def->nbounds; i++)
+	{
+		RouterBound outline;
+		int			n = i != level && keys[i].by_check && keys[i].attnum == key->attnum && def->bounds[i][0] == '{' ?
+			router_bound_outline(def->bounds[i], &outline) : 0;
+
+		others += n;
+		first += i < level ? n : 0;
+	}
+	(void) find_values(check, &search);
+	if (list_length(search.found) != nvalues + others)
 		return NULL;
 	bound->values = palloc(nvalues * sizeof(Datum));
-	foreach(lc, values)
+	for (int i = first; i < first + nvalues; i++)
 	{
-		Const	   *value = (Const *) strip(lfirst(lc));
+		Const	   *value = (Const *) strip(list_nth(search.found, i));
 
 		if (!IsA(value, Const) || value->constisnull || value->consttype != key->typid)
 			return NULL;

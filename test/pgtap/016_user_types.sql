@@ -17,7 +17,7 @@ INSERT INTO shape VALUES
     ('t_enum', 'mood', '{sad,ok,happy}', $$router.by_list('v')$$),
     ('t_group', 'mood', '{sad,ok,happy}', $$router.by_list('v', ARRAY['{sad,ok,NULL}', '{happy,"a b\"c"}'])$$),
     ('t_domain', 'dmood', '{sad,ok,happy}', $$router.by_list('v')$$),
-    ('t_array', 'mood[]', '{"{sad}","{ok,sad}","{}"}', $$router.by_list('v', ARRAY['{"{sad}"}', '{"{}",NULL}'])$$),
+    ('t_array', 'mood[]', '{"{sad}","{ok,sad}","{}"}', $$router.by_list('v', ARRAY['{"{sad}","{ok,sad}"}', '{"{}",NULL}'])$$),
     ('t_range', 'moods', '{"[sad,ok]","(ok,happy]","empty"}', $$router.by_list('v')$$),
     ('t_composite', 'fulln', '{"(Joe,Blow)","(Jim,)","(\"a,b\",\"\")"}', $$router.by_list('v')$$),
     ('t_composites', 'fulln', '{"(Joe,Blow)","(Jim,)","(\"a,b\",\"\")"}', $$router.by_list('v', ARRAY['{"(Joe,Blow)","(Jim,)"}', '{"(\"a,b\",\"\")",NULL}'])$$),
