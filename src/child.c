@@ -54,6 +54,10 @@
 #include "name.h"
 #include "see.h"
 #include "stored.h"
+#include "waitpoint.h"
+
+/* how many names a child is tried under */
+#define MAX_NAMES 4
 
 /* ------------------------------------------------------------------- owners */
 
@@ -620,6 +624,68 @@ make_child(Relation base, const char *name, const char *create)
 	return child;
 }
 
+/* A child in the making. */
+typedef struct Making
+{
+	RouterEntry *entry;
+	uint64		generation;
+	Relation	base;
+	RouterBound **bounds;
+	char	  **texts;
+	int			nkeys;
+	const char *condition;
+	const char *name;
+	Oid			child;
+} Making;
+
+/*
+ * Makes a child and tells of it: a command by itself for event triggers, whatever is under way. Labels and our own
+ * DDL invalidate the route: it is not looked at any more.
+ */
+static bool
+make_and_tell(void *arg)
+{
+	Making	   *m = arg;
+	bool		observed = EventTriggerBeginCompleteQuery();
+
+	PG_TRY();
+	{
+		m->child = make_child(m->base, m->name, create_statement(m->base, m->name, m->condition));
+		register_child(m->entry, m->generation, RelationGetRelid(m->base), m->child, m->bounds, m->texts, m->nkeys);
+		if (observed)
+			tell_event_triggers(RelationGetNamespace(m->base), m->name);
+	}
+	PG_FINALLY();
+	{
+		if (observed)
+			EventTriggerEndCompleteQuery();
+	}
+	PG_END_TRY();
+	return true;
+}
+
+/*
+ * The same where strangers may create in the schema as well: one may take a name after we saw that it was free. Then
+ * the child gets a name that he cannot foresee. A subtransaction is not for free where a statement makes many children.
+ */
+static void
+make_among_strangers(Making *m)
+{
+	Oid			schema = RelationGetNamespace(m->base);
+	const char *wanted = m->name;
+	ErrorData  *error;
+	uint64		secret;
+
+	for (int tries = 1; (error = router_attempt_step(make_and_tell, m)) != NULL; tries++)
+	{
+		if (tries == MAX_NAMES || !pg_strong_random(&secret, sizeof(secret)) ||
+			(error->sqlerrcode != ERRCODE_DUPLICATE_TABLE && error->sqlerrcode != ERRCODE_DUPLICATE_OBJECT &&
+			 error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION))
+			ReThrowError(error);
+		m->name = router_another_name(wanted, psprintf("%s " UINT64_FORMAT, wanted, secret), schema, schema);
+	}
+}
+
 /*
  * Creates the child with these bounds; name NULL: the one it gets by itself.
  * The creation locks are held, the route was looked at under them, and no
@@ -631,57 +697,39 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router create", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(work);
 	RouterRoute *route = router_route_locked(entry);
-	uint64		generation = route->generation;
-	int			nkeys = route->config.nkeys;
 	Relation	base = table_open(route->config.base, NoLock);
+	Oid			schema = RelationGetNamespace(base);
 	bool		temp = base->rd_rel->relpersistence == RELPERSISTENCE_TEMP;
 	char	   *texts[ROUTER_MAX_LEVELS];
-	char	   *condition;
-	char	   *create;
-	bool		observed;
+	Making		m = {.entry = entry,.generation = route->generation,.base = base,.bounds = bounds,.texts = texts};
 	RouterAsOwner saved;
-	Oid			child = InvalidOid;
 
 	router_become_owner(&saved, base->rd_rel->relowner, temp, route->config.time_zone);
-	for (int i = 0; i < nkeys; i++)
+	m.nkeys = route->config.nkeys;
+	for (int i = 0; i < m.nkeys; i++)
 		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
-	condition = router_child_condition(route, bounds);
-	if (name == NULL)
-		name = router_child_name(route, bounds);
-	if (OidIsValid(get_relname_relid(name, RelationGetNamespace(base))))
+	m.condition = router_child_condition(route, bounds);
+	m.name = name ? name : router_child_name(route, bounds);
+	if (name && OidIsValid(get_relname_relid(name, schema)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),
 				 errmsg("relation \"%s\" already exists, so it cannot become a child of \"%s\"",
 						name, RelationGetRelationName(base)),
 				 errhint("Rename it, or make it the child with router.attach_child.")));
-	router_check_name(name, RelationGetNamespace(base));
+	if (name)
+		router_check_name(name, schema);
 	check_schema(base);
-	create = create_statement(base, name, condition);
-
-	/*
-	 * A command by itself for event triggers, whatever is under way. Labels and
-	 * our own DDL invalidate the route: it is not looked at any more.
-	 */
-	observed = EventTriggerBeginCompleteQuery();
-	PG_TRY();
-	{
-		child = make_child(base, name, create);
-		register_child(entry, generation, RelationGetRelid(base), child, bounds, texts, nkeys);
-		if (observed)
-			tell_event_triggers(RelationGetNamespace(base), name);
-	}
-	PG_FINALLY();
-	{
-		if (observed)
-			EventTriggerEndCompleteQuery();
-	}
-	PG_END_TRY();
+	ROUTER_WAITPOINT("naming");
+	if (name == NULL && router_strangers_create(schema, base->rd_rel->relowner))
+		make_among_strangers(&m);
+	else
+		(void) make_and_tell(&m);
 	router_become_user(&saved);
 	table_close(base, NoLock);
-	router_child_fill(entry, child, bounds);
+	router_child_fill(entry, m.child, bounds);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
-	return child;
+	return m.child;
 }
 
 /* -------------------------------------------- rows waiting in the default child */

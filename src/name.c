@@ -17,6 +17,7 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
@@ -100,6 +101,34 @@ router_check_name(const char *name, Oid schema)
 			(errcode(ERRCODE_DUPLICATE_OBJECT),
 			 errmsg("name \"%s\" is taken by a type, or by what another session is making", name),
 			 errhint("Give another name.")));
+}
+
+/* May somebody create in a schema who is neither this role nor the owner of the schema? */
+bool
+router_strangers_create(Oid schema, Oid role)
+{
+	HeapTuple	tup = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	bool		strangers = false;
+	bool		isnull;
+	Datum		datum;
+
+	if (!HeapTupleIsValid(tup))
+		return false;
+	datum = SysCacheGetAttr(NAMESPACEOID, tup, Anum_pg_namespace_nspacl, &isnull);
+	if (!isnull)
+	{
+		Acl		   *acl = DatumGetAclPCopy(datum);
+
+		for (int i = 0; i < ACL_NUM(acl); i++)
+		{
+			const AclItem *item = &ACL_DAT(acl)[i];
+
+			strangers = strangers || ((ACLITEM_GET_PRIVS(*item) & ACL_CREATE) != 0 && item->ai_grantee != role &&
+									  item->ai_grantee != ((Form_pg_namespace) GETSTRUCT(tup))->nspowner);
+		}
+	}
+	ReleaseSysCache(tup);
+	return strangers;
 }
 
 bool
