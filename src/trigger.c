@@ -81,7 +81,8 @@ mask_after_triggers(TriggerData *trigdata)
 
 /*
  * Inserts the apply worker's row, if it is not hot. True: core shall not. The
- * mover is closed at once: nobody tells us when the worker is done with a row.
+ * mover is closed at once, after the triggers of the child: nobody tells us when the
+ * worker is done with a row, and it would leave open what they have opened.
  */
 static bool
 insert_applied(TriggerData *trigdata)
@@ -92,7 +93,12 @@ insert_applied(TriggerData *trigdata)
 	bool		hot = RelationGetRelid(dest->rel) == base;
 
 	if (!hot)
+	{
+		AfterTriggerBeginQuery();
 		router_mover_insert(mover, dest, trigdata->tg_trigslot);
+		AfterTriggerEndQuery(mover->estate);
+		ExecCloseResultRelations(mover->estate);
+	}
 	router_mover_close(mover);
 	return !hot;
 }
