@@ -1,7 +1,7 @@
 -- Where children may be: what the owner of a base may not use, nobody uses for him, whoever asks. Tablespaces as for
 -- partitions; servers with the owner's mapping, by connections of router's own; and servers that do not keep to the rules.
 \ir include/helpers.sql
-\set tests 33
+\set tests 36
 SELECT plan(:tests);
 
 SELECT test.role('router_l_owner'), test.role('router_l_user') \g /dev/null
@@ -131,13 +131,21 @@ CREATE OR REPLACE TRIGGER lie BEFORE INSERT ON far.old_y2001 FOR EACH ROW EXECUT
 CALL router.move_child('l.old_y2001', server => 'here', remote_schema => 'far');
 SELECT is(:'SQLSTATE'::text, '57014'::text, 'what it raises is told');
 SELECT is((SELECT relkind::text || (SELECT count(*) FROM l.old) FROM pg_class WHERE oid = 'l.old_y2001'::regclass), 'r1', 'the child is as it was');
+SELECT is((SELECT count(*)::int FROM pg_class WHERE relname ~ '^router_(copy|bridge)'), 0, 'and nothing is left: it is no cancel of ours');
+-- one that does not answer
+CREATE OR REPLACE FUNCTION far.cancel() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(60); RETURN NEW; END$$;
+SET statement_timeout = '500 ms';
+CALL router.move_child('l.old_y2001', server => 'here', remote_schema => 'far');
+SELECT is(:'SQLSTATE'::text, '57014'::text, 'a server that does not answer can be canceled');
+RESET statement_timeout;
+SELECT is((SELECT count(*)::int FROM l.old), 1, 'the child is as it was');
 CALL router.move_child('l.old_y2001', access_method => 'heap2');
-SELECT is((SELECT count(*)::int FROM pg_class WHERE relname ~ '^router_(copy|bridge)'), 0, 'and nothing is left after the next move');
+SELECT is((SELECT count(*)::int FROM pg_class WHERE relname ~ '^router_(copy|bridge)'), 0, 'and the next move clears away');
 DROP TABLE far.old_y2001;
 DROP TABLE mine;
 DROP EXTENSION dblink, postgres_fdw CASCADE;
 \else
-SELECT pass('postgres_fdw and dblink are not installed') FROM generate_series(1, 22);
+SELECT pass('postgres_fdw and dblink are not installed') FROM generate_series(1, 25);
 \endif
 
 DROP TABLE l.t, l.p, l.old;
