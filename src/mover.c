@@ -13,6 +13,8 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
 #include "utils/memutils.h"
 
 static dlist_head movers = DLIST_STATIC_INIT(movers);
@@ -42,7 +44,9 @@ open_mover(EState *statement, Oid base, bool moving)
 	mover->homes.speculative = !moving; /* one INSERT of the statement may have ON CONFLICT, another not */
 	mover->batch.estate = mover->estate;
 	mover->batch.cid = statement ? statement->es_output_cid : GetCurrentCommandId(true);
-	if (statement)
+	if (statement == NULL)
+		AfterTriggerBeginQuery();	/* the apply worker would not close the home whose triggers it fires */
+	else
 	{
 		mover->forget.func = forget_mover;
 		mover->forget.arg = mover;
@@ -54,7 +58,7 @@ open_mover(EState *statement, Oid base, bool moving)
 }
 
 /*
- * The mover of a statement (NULL: a new one, to be closed) for rows of a base;
+ * The mover of a statement (NULL: a new one, to be closed, when AFTER triggers fire) for rows of a base;
  * moving: rows that come from another table of the route, for which the base's
  * BEFORE INSERT triggers were not fired.
  */
@@ -79,6 +83,11 @@ router_mover_close(RouterMover *mover)
 {
 	if (mover->base == NULL)
 		return;
+	if (mover->statement == NULL)
+	{
+		AfterTriggerEndQuery(mover->estate);
+		ExecCloseResultRelations(mover->estate);
+	}
 	router_homes_close(&mover->homes);
 	router_free_estate(mover->estate);
 	table_close(mover->base, NoLock);

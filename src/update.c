@@ -237,7 +237,11 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 		!router_fire_before_delete(statement, epqstate, rri, &source->tid))
 		return false;
 	if (!delete_old(rel, &source->tid, statement, mover->batch.cid))
+	{
+		if (statement == NULL)
+			router_mover_close(mover);
 		return false;
+	}
 	if (rri == NULL)
 		router_step_deleted(rel, &source->tid);
 	if (triggers && triggers->trig_delete_after_row)
