@@ -1,7 +1,7 @@
 -- One owner cannot stop the maintenance of others: what his functions raise, catch or never end is his
 -- own tables' loss. A cancel by others ends all of it.
 \ir include/helpers.sql
-\set tests 61
+\set tests 63
 SELECT plan(:tests);
 
 SELECT test.role('router_j_good'), test.role('router_j_mal') \g /dev/null
@@ -211,7 +211,8 @@ DROP TABLE mal.hot1, mal.hot2 CASCADE;
 SELECT count(*) = 1 AS dblink FROM pg_available_extensions WHERE name = 'dblink' \gset
 \if :dblink
 CREATE EXTENSION dblink;
-SELECT dblink_connect('other', format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database(), current_user)) \g /dev/null
+SELECT format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database(), current_user) AS connection \gset
+SELECT dblink_connect('other', :'connection') \g /dev/null
 SELECT pg_backend_pid() AS me \gset
 
 -- a function fails to get a lock, in earnest: that is tried again, the first time longer, and the others have their turn
@@ -257,9 +258,34 @@ CALL router.maintain();
 SELECT is(:'SQLSTATE'::text || :'LAST_ERROR_MESSAGE', '57014canceling statement due to user request', 'a user''s cancel ends the call, also where a function has caught it');
 SELECT is((SELECT count(*) FROM ONLY good.hot), 1::bigint, 'before the turn of the other');
 SELECT count(*) FROM dblink_get_result('other') AS (a text, b boolean) \g /dev/null
+
+-- another session moves children of one table: an error that comes between steps
+CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
+CALL test.prepare('off', 'mal.hot');
+CALL router.archive();
+SELECT router.add_tier('mal.hot', after => '2 days', access_method => 'heap2') \g /dev/null
+SELECT child FROM router.children WHERE base = 'mal.hot'::regclass ORDER BY child LIMIT 1 \gset
+SELECT dblink_disconnect('other'), dblink_connect('other', :'connection'), dblink_connect('third', :'connection') \g /dev/null
+SELECT dblink_exec('third', 'BEGIN; LOCK TABLE mal.hot IN ACCESS SHARE MODE') \g /dev/null
+SELECT dblink_send_query('other', format('CALL router.move_child(%L, access_method => %L)', :'child', 'heap2')) \g /dev/null
+SET statement_timeout = '20s';
+DO $$BEGIN
+    WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 3) LOOP PERFORM pg_sleep(0.01); END LOOP;
+END$$;
+RESET statement_timeout;
+DELETE FROM router.events;
+INSERT INTO good.hot VALUES (2, now() - interval '50 days');
+UPDATE router.route_def SET watermark = '-infinity', pending = '-infinity' WHERE base = 'good.hot'::regclass;
+CALL router.maintain(table_budget => '1 minute');
+SELECT is(test.event('mal.hot'), 'tier: another session is moving children of "hot"', 'what is raised between steps is in router.events');
+SELECT is((SELECT count(*) FROM ONLY good.hot), 0::bigint, 'the other owner''s table is maintained');
+SELECT dblink_cancel_query('other') \g /dev/null
+SELECT * FROM dblink_get_result('other', false) AS (a text) \g /dev/null
+SELECT dblink_exec('third', 'ROLLBACK') \g /dev/null
+SELECT dblink_disconnect('third') \g /dev/null
 SELECT dblink_disconnect('other') \g /dev/null
 \else
-SELECT skip('dblink is not available', 12);
+SELECT skip('dblink is not available', 14);
 \endif
 
 UPDATE mal.mode SET mode = 'off';
