@@ -55,6 +55,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -541,12 +542,34 @@ is_harmless(const RouterKey *key, Oid from, Oid to)
 	return key->kind != ROUTER_HASH && is_integer(from) && is_integer(to);
 }
 
+#define ANOTHER_ROUTE "Make another routed table with that type and move the rows into it, or end the routing first, with router.drop_route."
+
+/* A collation that takes different texts for equal can make one value of those of two children. */
+static void
+check_key_collation(Oid base, AttrNumber attnum, const char *column, Oid to)
+{
+	Oid			type;
+	Oid			from;
+	int32		typmod;
+
+	get_atttypetypmodcoll(base, attnum, &type, &typmod, &from);
+	if (from == to || !OidIsValid(to) || get_collation_isdeterministic(to))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot change the collation of column \"%s\" of routed table \"%s\" to %s: it is a key",
+					column, get_rel_name(base), generate_collation_name(to)),
+			 errdetail("Values of several children can be equal by that collation."),
+			 errhint(ANOTHER_ROUTE)));
+}
+
 /* Before ALTER TABLE … ALTER COLUMN … TYPE. */
 static void
 check_key_type(Oid base, AlterTableCmd *cmd)
 {
 	RouterConfig *route = router_catalog_route(base);
 	AttrNumber	attnum = get_attnum(base, cmd->name);
+	ColumnDef  *def = castNode(ColumnDef, cmd->def);
 	Oid			to;
 
 	if (attnum != InvalidAttrNumber)
@@ -557,8 +580,10 @@ check_key_type(Oid base, AlterTableCmd *cmd)
 
 		if (attnum == InvalidAttrNumber || key->attnum != attnum)
 			continue;
-		to = typenameTypeId(NULL, castNode(ColumnDef, cmd->def)->typeName);
+		to = typenameTypeId(NULL, def->typeName);
 		router_key_check_type(key, to);
+		if (router_catalog_children(base) || key->ngroups > 0)
+			check_key_collation(base, attnum, cmd->name, GetColumnDefCollation(NULL, def, to));
 		if (router_catalog_children(base) == NIL)
 			continue;
 		if (!is_harmless(key, get_atttype(base, attnum), to))
@@ -568,7 +593,7 @@ check_key_type(Oid base, AlterTableCmd *cmd)
 							cmd->name, get_rel_name(base), format_type_be(to)),
 					 errdetail("The bounds of its children are values of type %s.",
 							   format_type_be(get_atttype(base, attnum))),
-					 errhint("Make another routed table with that type and move the rows into it, or end the routing first, with router.drop_route.")));
+					 errhint(ANOTHER_ROUTE)));
 	}
 }
 
