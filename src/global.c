@@ -39,6 +39,7 @@
 #include "entry.h"
 #include "keep.h"
 #include "mirror.h"
+#include "move.h"
 #include "name.h"
 #include "route.h"
 
@@ -232,9 +233,12 @@ static char *
 join_condition(Oid base, const RouterGlobalKey *key)
 {
 	Relation	rel = table_open(key->key_table, AccessShareLock);
-	Relation	index = index_open(router_entry_index(rel, base, key->attnums, key->ncolumns), AccessShareLock);
+	Relation	index;
 	StringInfoData buf;
 
+	/* whoever reads it has what its owner defined evaluated, if only by the planner */
+	router_check_definer(rel, router_relation_owner(base));
+	index = index_open(router_entry_index(rel, base, key->attnums, key->ncolumns), AccessShareLock);
 	initStringInfo(&buf);
 	for (int i = 0; i < key->ncolumns; i++)
 	{

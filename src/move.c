@@ -248,7 +248,7 @@ router_check_definer(Relation rel, Oid role)
 			 errmsg("\"%s\" belongs to another role than its routed table", RelationGetRelationName(rel)),
 			 errdetail("What %s defined for it would run with the rights of %s.", GetUserNameFromId(definer, false),
 					   GetUserNameFromId(role, false)),
-			 errhint("Look at what it has of its own, then ALTER TABLE %s OWNER TO %s, which is what router.sync does.",
+			 errhint("Look at what it has of its own, then ALTER TABLE %s OWNER TO %s, or for a child router.sync.",
 					 router_qualified_name(RelationGetRelid(rel)), quote_identifier(GetUserNameFromId(role, false)))));
 }
 

@@ -1,7 +1,7 @@
 -- Children that belong to another role than their base: what their owner defined is not evaluated as the base's owner,
 -- by no maintenance. Labels asked for from a session that means no good. Plans and views that several roles use.
 \ir include/helpers.sql
-\set tests 30
+\set tests 33
 SELECT plan(:tests);
 
 SELECT test.role('router_oo_owner'), test.role('router_oo_other'), test.role('router_oo_both'), test.role('router_oo_app'), test.role('router_oo_nobody') \g /dev/null
@@ -32,7 +32,7 @@ RESET SESSION AUTHORIZATION;
 SELECT throws_ok($$SELECT router.attach_child('app.t', 'app.others', '{"[2020-01-01,2021-01-01)"}')$$, '42501',
     '"others" belongs to another role than its routed table', 'a superuser does not attach the table of a stranger');
 SELECT is(test.hint($$SELECT router.attach_child('app.t', 'app.others', '{"[2020-01-01,2021-01-01)"}')$$),
-    'Look at what it has of its own, then ALTER TABLE app.others OWNER TO router_oo_owner, which is what router.sync does.', 'and hears what to do');
+    'Look at what it has of its own, then ALTER TABLE app.others OWNER TO router_oo_owner, or for a child router.sync.', 'and hears what to do');
 SET ROLE router_oo_both;
 SELECT throws_ok($$SELECT router.attach_child('app.t', 'app.others', '{"[2020-01-01,2021-01-01)"}')$$, '42501',
     '"others" belongs to another role than its routed table', 'nor does a member of both roles');
@@ -80,6 +80,22 @@ SELECT is(test.homes('app.h'), 'app.h_y2024m01: 1', 'and archiving goes on');
 CREATE TABLE app.admins (LIKE app.t);
 SELECT isnt_empty($$SELECT router.attach_child('app.t', 'app.admins', '{"[2024-01-01,2024-02-01)"}')$$, 'the table of a superuser is attached');
 SELECT is(test.homes('app.t'), 'app.admins: 1, app.others: 1', 'and given the rows that it holds');
+
+-- a key table that was given away
+SET ROLE router_oo_owner;
+CREATE TABLE app.k (id int, d date);
+SELECT router.create_route('app.k', router.by_date('d', 'month')) \g /dev/null
+SELECT router.add_global_key('app.k', '{id}', 'k_keys') \g /dev/null
+RESET ROLE;
+ALTER TABLE app.k_keys OWNER TO router_oo_other;
+SET ROLE router_oo_other;
+GRANT SELECT ON app.k_keys TO router_oo_owner;
+CREATE INDEX ON app.k_keys (id) WHERE app.evil(1) = 1;
+RESET ROLE;
+TRUNCATE seen;
+SELECT throws_ok($$SELECT router.check_global_key('app.k')$$, '42501', '"k_keys" belongs to another role than its routed table', 'check_global_key');
+SELECT throws_ok($$SELECT router.rebuild_global_key('app.k', '{id}')$$, '42501', NULL, 'rebuild_global_key');
+SELECT is((SELECT count(*) FROM seen WHERE who <> 'router_oo_other'), 0::bigint, 'nothing of the stranger ran, nor when it was planned');
 
 -- ------------------------------------------------------------ labels
 TRUNCATE seen;
