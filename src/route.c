@@ -24,6 +24,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/tablecmds.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -442,6 +443,16 @@ same_keys(const RouterConfig *a, const RouterConfig *b)
 				return false;
 	}
 	return true;
+}
+
+/* Is it the same column by whose dates rows are hot? */
+static bool
+same_hot_key(const RouterConfig *a, const RouterConfig *b)
+{
+	int			x = router_hot_level(a);
+	int			y = router_hot_level(b);
+
+	return x >= 0 && y >= 0 && strcmp(a->keys[x].column, b->keys[y].column) == 0;
 }
 
 static bool
@@ -880,6 +891,13 @@ plan_route(NewRoute *plan)
 		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 						"It is routed by other keys and has children.",
 						"Drop the route with router.drop_route, and its children, or keep the keys.");
+	/* a label that is asked for a name, say */
+	if (plan->there && !same_keys(plan->there, config))
+		CheckTableNotInUse(base, "router.create_route");
+	/* which rows are in the base, the watermark says */
+	if (plan->there && plan->there->hot && !same_hot_key(plan->there, config))
+		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It is hot by another date key.",
+						"End that with router.end_hot, or keep the key.");
 	plan->rows = has_rows(base);
 	if (config->hot && config->watermark == NULL)
 		set_watermark(config, plan->there ? router_cache_route(entry) : NULL, plan->rows && !plan->move_rows);

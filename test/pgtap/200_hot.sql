@@ -1,6 +1,6 @@
 -- The hot base and router.archive. Checklist B1-B5, B8, B10, B11, D9.
 \ir include/helpers.sql
-\set tests 73
+\set tests 76
 SELECT plan(:tests);
 
 CREATE TABLE residence (id int PRIMARY KEY);
@@ -194,4 +194,12 @@ SELECT is((SELECT count(*) FROM ONLY bad), 1::bigint, 'the bad one is as it was'
 SELECT is((SELECT string_agg(base_name || ' ' || rows || ' ' || (error IS NULL), ', ' ORDER BY base_name) FROM router.events WHERE base IN ('bad'::regclass, 'good'::regclass)),
           'public.bad 0 false, public.good 1 true', 'router.events tells of both');
 SELECT throws_ok($$CALL router.archive('bad', cutoff => 'tomorrow')$$, '23514', NULL, 'by itself it fails with the reason');
+
+-- ------------------------------------------------------------ other keys
+CREATE TABLE rekeyed (k int, d date, e date);
+SELECT router.create_route('rekeyed', router.by_date('d', 'month'), hot => '7 days') \g /dev/null
+INSERT INTO rekeyed VALUES (1, current_date, current_date);
+SELECT throws_ok($$SELECT router.create_route('rekeyed', router.by_list('k'))$$, '55000', NULL, 'a hot route gets no keys without its date');
+SELECT throws_ok($$SELECT router.create_route('rekeyed', router.by_date('e', 'month'))$$, '55000', NULL, 'nor another date');
+SELECT is(test.outcome($$SELECT router.create_route('rekeyed', router.by_date('d', 'year'))$$), 'done', 'other steps of the same date will do');
 SELECT * FROM finish();

@@ -63,6 +63,20 @@ BEGIN
     END LOOP;
 END $$;
 CALL test.statements(:'me');
+SET canary.call = 'o COPY';
+COPY mal.o (id, d, n) FROM STDIN;
+1	2024-01-10	1
+2	2024-05-10	2
+\.
+SET canary.call = 'r COPY';
+COPY mal.r (id, d, n) FROM STDIN;
+1	2024-01-10	1
+2	2024-05-10	2
+\.
+RESET work_mem;
+RESET lock_timeout;
+RESET timezone;
+CALL test.twice(:'me', 'TRUNCATE @');
 CALL test.statements('router_oc_app');
 CALL test.statements('router_oc_owner');
 SELECT is_empty($$

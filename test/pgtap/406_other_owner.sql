@@ -1,7 +1,7 @@
 -- Children that belong to another role than their base: what their owner defined is not evaluated as the base's owner,
 -- by no maintenance. Labels asked for from a session that means no good. Plans and views that several roles use.
 \ir include/helpers.sql
-\set tests 33
+\set tests 34
 SELECT plan(:tests);
 
 SELECT test.role('router_oo_owner'), test.role('router_oo_other'), test.role('router_oo_both'), test.role('router_oo_app'), test.role('router_oo_nobody') \g /dev/null
@@ -121,6 +121,13 @@ INSERT INTO app.l VALUES (1);
 RESET SESSION AUTHORIZATION;
 RESET search_path;
 SELECT is(test.children('app.l') || (SELECT count(*) FROM seen), 'app.l_one0', 'a hostile session has its child named as any other has, and nothing of it runs');
+
+SET ROLE router_oo_owner;
+CREATE FUNCTION app.rekey(int) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM router.create_route('app.l2', ARRAY[router.by_list('j'), router.by_list('k')]); RETURN 'x'; END $$;
+CREATE TABLE app.l2 (k int, j text);
+SELECT router.create_route('app.l2', router.by_list('k', label => 'SELECT app.rekey($1)')) \g /dev/null
+SELECT throws_ok($$INSERT INTO app.l2 VALUES (1, 'one')$$, '55006', NULL, 'a label does not change the keys of the route that asks it');
+RESET ROLE;
 
 -- ------------------------------------------------------------ plans that one role made and another uses
 CREATE PROCEDURE test.twins(setup text) LANGUAGE plpgsql AS $$

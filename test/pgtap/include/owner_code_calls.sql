@@ -120,6 +120,9 @@ ALTER TABLE mal.t ADD CONSTRAINT excl2 EXCLUDE USING btree ((mal.i('new exclusio
 SET canary.call = 'CREATE STATISTICS';
 CREATE STATISTICS mal.stat2 ON (mal.i('new statistics', n)), d FROM mal.t;
 :left;
+SET canary.call = 'CHECK NO INHERIT';
+ALTER TABLE mal.t ADD CONSTRAINT chk_here CHECK (mal.b('check no inherit', n)) NO INHERIT;
+:left;
 SET canary.call = 'CREATE TRIGGER, POLICY, GRANT';
 CREATE TRIGGER new_trigger BEFORE INSERT ON mal.t FOR EACH ROW EXECUTE FUNCTION mal.fire();
 CREATE POLICY new_policy ON mal.t USING (mal.b('new policy', n));
@@ -151,10 +154,10 @@ SELECT is_empty($$SELECT DISTINCT call, place, who, restricted FROM seen WHERE w
     'what the owner defined runs as the owner, restricted, and leaves nothing: called by ' || :'caller');
 SELECT bag_eq($$SELECT DISTINCT call FROM seen$$, $$SELECT unnest(ARRAY['create_route', 'create_route, hot', 'alter_route', 'create_child', 'premake', 'sync',
     'archive, dry run', 'archive', 'archive_now', 'restore', 'end_hot', 'add_global_key', 'check_global_key', 'rebuild_global_key', 'sync concurrently', 'move_child',
-    'move_child in a block', 'maintain', 'CREATE INDEX', 'EXCLUDE', 'VACUUM ANALYZE', 'REINDEX', 'CLUSTER', 'VACUUM FULL', 'SET UNLOGGED', 'drop_route'])$$,
+    'move_child in a block', 'maintain', 'CREATE INDEX', 'EXCLUDE', 'CHECK NO INHERIT', 'VACUUM ANALYZE', 'REINDEX', 'CLUSTER', 'VACUUM FULL', 'SET UNLOGGED', 'drop_route'])$$,
     'these did run some of it');
 SELECT bag_eq($$SELECT DISTINCT place FROM seen$$, $$SELECT unnest(ARRAY['index', 'index const', 'predicate', 'predicate const', 'unique index', 'exclusion',
-    'statistics', 'label', 'new index', 'new exclusion', 'new statistics'])$$, 'of what maintenance has to evaluate, everything');
+    'statistics', 'label', 'new index', 'new exclusion', 'check no inherit', 'new statistics'])$$, 'of what maintenance has to evaluate, everything');
 SELECT is((SELECT count(*) FROM mal.t) || ' ' || (SELECT count(*) FROM mal.att) || ' ' || test.homes('mal.u'), '6 3 mal.u_20240101: 2, mal.u_20240201: 1, mal.u_20240301: 2, mal.u_20240401: 1', 'and did what they should');
 TRUNCATE seen;
 DROP TABLE mal.t, mal.u, mal.h, mal.att;
