@@ -297,7 +297,7 @@ check_indexes(Check *check, Oid relid)
 	table_close(rel, NoLock);
 }
 
-/* Columns that the base lacks and that no row can do without: nothing goes into the child. */
+/* Columns that the base lacks: no row that comes by it goes into the child. */
 static void
 check_own_columns(Check *check, Oid child)
 {
@@ -307,10 +307,9 @@ check_own_columns(Check *check, Oid child)
 	{
 		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), i);
 
-		if (!column->attisdropped && column->attnotnull && !column->atthasdef && !column->attidentity &&
-			get_attnum(check->base, NameStr(column->attname)) == InvalidAttrNumber)
+		if (!column->attisdropped && get_attnum(check->base, NameStr(column->attname)) == InvalidAttrNumber)
 			add_line(check, child, "column",
-					 psprintf("column \"%s\" takes no NULL, and the base does not have it", NameStr(column->attname)),
+					 psprintf("the base does not have column \"%s\"", NameStr(column->attname)),
 					 psprintf("ALTER %s %s DROP COLUMN %s", router_table_word(child), router_qualified_name(child),
 							  quote_identifier(NameStr(column->attname))));
 	}
