@@ -311,6 +311,7 @@ router_tier(PG_FUNCTION_ARGS)
 	List	   *bases = NIL;
 	RouterTurns *turns;
 	int			failed = 0;
+	int			nbases;
 	ListCell   *lc;
 
 	begin_job(job, fcinfo, "tier", 2, run.dry_run);
@@ -324,6 +325,7 @@ router_tier(PG_FUNCTION_ARGS)
 	}
 	else
 		bases = list_make1_oid(PG_GETARG_OID(0));
+	nbases = list_length(bases);	/* the list ends with the job */
 	turns = router_turns(bases);
 	while (router_next_turn(turns, &job->base))
 	{
@@ -343,7 +345,7 @@ router_tier(PG_FUNCTION_ARGS)
 	if (failed > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("children of %d of %d tables could not be moved", failed, list_length(bases)),
+				 errmsg("children of %d of %d tables could not be moved", failed, nbases),
 				 job->atomic ? 0 : errdetail("What was moved of the others is committed."),
 				 errhint("See router.events for the reasons.")));
 	PG_RETURN_VOID();

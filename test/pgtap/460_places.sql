@@ -1,7 +1,7 @@
 -- Where children may be: what the owner of a base may not use, nobody uses for him, whoever asks. Tablespaces as for
 -- partitions; servers with the owner's mapping, by connections of router's own; and servers that do not keep to the rules.
 \ir include/helpers.sql
-\set tests 36
+\set tests 37
 SELECT plan(:tests);
 
 SELECT test.role('router_l_owner'), test.role('router_l_user') \g /dev/null
@@ -61,6 +61,8 @@ SET client_min_messages = error;
 CALL router.tier('l.old');
 SELECT is(:'SQLSTATE'::text, '42501'::text, 'what was granted once and revoked counts no more');
 SELECT is((SELECT reltablespace::int FROM pg_class WHERE oid = 'l.old_y2001'::regclass), 0, 'the child is where it was');
+CALL router.tier();
+SELECT is(:'SQLSTATE'::text || :'LAST_ERROR_MESSAGE', '55000children of 1 of 1 tables could not be moved', 'all bases: it says of how many');
 RESET client_min_messages;
 
 -- ------------------------------------------------------------------ servers
