@@ -1,8 +1,8 @@
 /*
  * guard.c
- *		Functions that everybody may call or attach to tables of his own, since
- *		triggers and CHECKs that router makes are checked for EXECUTE as their
- *		owner or the writer: who calls them?
+ *		Trigger functions, which everybody may attach to tables of his own, since
+ *		triggers that router makes are checked for EXECUTE as their owner: what
+ *		calls them?
  *
  * Nothing here takes locks or keeps memory.
  */
@@ -11,12 +11,7 @@
 
 #include "catalog/pg_trigger.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
-#include "utils/lsyscache.h"
 #include "utils/reltrigger.h"
-
-#include "mirror.h"
-#include "statement.h"
 
 /* What of a tgtype has led to an event. */
 static int16
