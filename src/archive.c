@@ -57,8 +57,12 @@
 #include "home.h"
 #include "mirror.h"
 #include "move.h"
+#include "moving.h"
+#include "owned.h"
+#include "owner.h"
 #include "seal.h"
 #include "settle.h"
+#include "sql.h"
 
 /* how often children are looked for that a row needs and that somebody else is making */
 #define MAX_TRIES 20
@@ -595,7 +599,7 @@ drain(RouterJob *job)
 	RouterRoute *route;
 	EState	   *estate;
 	AgedScan	scan;
-	RouterAsOwner saved;
+	RouterMoving moving;
 
 	router_lock_homes(archive->job.base, ExclusiveLock);
 	route = hot_route(archive);
@@ -624,7 +628,7 @@ drain(RouterJob *job)
 	if (scan.index == NULL)
 		state.until = end_of_batch(archive, base, state.from);
 	PushActiveSnapshot(scan.snapshot);
-	router_moving_begin(&saved, base, base);
+	router_moving_begin(&moving, base, base);
 	while (next_aged(&scan))
 	{
 		ResetPerTupleExprContext(estate);
@@ -637,7 +641,7 @@ drain(RouterJob *job)
 		for (RouterDest *dest = state.homes.first; dest; dest = dest->next_opened)
 			router_dest_enter(dest);
 	}
-	router_moving_end(&saved, estate);
+	router_moving_end(&moving, estate);
 	PopActiveSnapshot();
 	end_aged(&scan);
 	router_homes_close(&state.homes);

@@ -30,7 +30,7 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
-#include "lock.h"
+#include "attempt.h"
 
 /* of a base, where all have their turn: most of a night, so that one that is stuck leaves some to the others */
 #define USUAL_HOURS 6
@@ -78,23 +78,6 @@ router_table_budget(FunctionCallInfo fcinfo, int arg)
 	return budget;
 }
 
-/*
- * Was this raised by core for an interrupt? The name of the C function tells, which no code of users can choose:
- * procedural languages raise errors in functions of their own. That it is this one, test 440 looks at.
- */
-static bool
-is_interrupt(const ErrorData *error)
-{
-	return error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
-}
-
-/* A cancel, statement_timeout and the like; not just an error of that code, which any function can raise. */
-bool
-router_is_cancel(const ErrorData *error)
-{
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && is_interrupt(error);
-}
-
 /* Sees each error of the work when it is raised. */
 static void
 see_error(void *arg)
@@ -106,7 +89,7 @@ see_error(void *arg)
 		return;
 	old = MemoryContextSwitchTo(watch.cxt);
 	error = CopyErrorData();
-	if (is_interrupt(error) && ours)
+	if (router_is_interrupt(error) && ours)
 	{
 		/* a lock_timeout at the same time takes the pending cancel away */
 		ours = false;

@@ -9,13 +9,10 @@
 
 #include "datatype/timestamp.h"
 #include "fmgr.h"
-#include "utils/elog.h"
 
-/* Does something such that, if it fails, nothing of it is left but the error; NULL: it succeeded. As router_attempt. */
-typedef ErrorData *(*RouterAttempt) (bool (*work) (void *arg), void *arg);
+#include "attempt.h"
 
 extern const Interval *router_table_budget(FunctionCallInfo fcinfo, int arg);
-extern bool router_is_cancel(const ErrorData *error);
 extern ErrorData *router_attempt_within(const Interval *budget, RouterAttempt attempt, bool (*work) (void *arg),
 										void *arg);
 extern ErrorData *router_attempt_step(bool (*work) (void *arg), void *arg);

@@ -712,6 +712,20 @@ router_cache_route(RouterEntry *entry)
 	return entry->route;
 }
 
+/* The route of a base whose creation locks are held; an error if it is gone. */
+RouterRoute *
+router_route_locked(RouterEntry *entry)
+{
+	RouterRoute *route = router_cache_route(entry);
+
+	if (route == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the route was dropped while the statement waited"),
+				 errhint("Run the statement again.")));
+	return route;
+}
+
 /*
  * The same, with its strays and absent ones. Both are rare: a table that somebody
  * made to inherit from the base, a child taken away while event triggers were off.

@@ -120,6 +120,7 @@ typedef struct RouterMiss
 extern void router_cache_init(void);
 extern RouterEntry *router_cache_entry(Oid base);
 extern RouterRoute *router_cache_route(RouterEntry *entry);
+extern RouterRoute *router_route_locked(RouterEntry *entry);
 extern Oid	router_cache_base(Oid relid);
 extern bool router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int64 *reach);
 extern bool router_cache_has_grown(Oid base, Snapshot snapshot, uint64 version);

@@ -36,9 +36,13 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "attempt.h"
 #include "budget.h"
+#include "owned.h"
+#include "owner.h"
 #include "relocate.h"
 #include "route.h"
+#include "sql.h"
 #include "step.h"
 #include "waitpoint.h"
 

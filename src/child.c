@@ -51,96 +51,16 @@
 #include "keep.h"
 #include "mirror.h"
 #include "move.h"
+#include "moving.h"
 #include "name.h"
+#include "owner.h"
 #include "see.h"
+#include "sql.h"
 #include "stored.h"
 #include "waitpoint.h"
 
 /* how many names a child is tried under */
 #define MAX_NAMES 4
-
-/* ------------------------------------------------------------------- owners */
-
-Oid
-router_relation_owner(Oid relid)
-{
-	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tup))->relowner;
-	ReleaseSysCache(tup);
-	return owner;
-}
-
-void
-router_become_owner(RouterAsOwner *saved, Oid owner, bool temp, const char *time_zone)
-{
-	GetUserIdAndSecContext(&saved->user, &saved->context);
-	/* temporary tables cannot be made in a restricted operation; they are the user's own */
-	SetUserIdAndSecContext(owner, saved->context | SECURITY_LOCAL_USERID_CHANGE |
-						   (temp ? 0 : SECURITY_RESTRICTED_OPERATION));
-	saved->guc_level = router_pin_settings(time_zone);
-	router_pin_creation();
-}
-
-void
-router_become_user(const RouterAsOwner *saved)
-{
-	AtEOXact_GUC(false, saved->guc_level);
-	SetUserIdAndSecContext(saved->user, saved->context);
-}
-
-static void
-tell_moving(void *arg)
-{
-	errcontext("moving rows of \"%s\", with search_path set to pg_catalog, pg_temp",
-			   RelationGetRelationName((Relation) arg));
-	router_hint_at_search_path();
-}
-
-/*
- * Brackets for whoever moves rows outside of a statement: expressions of the
- * table's indexes and constraints run as its owner, and deferrable constraints
- * have a query to belong to, as in CopyFrom. An abort undoes the first.
- *
- * Errors: object_in_use (rows of from have checks to come, and this is a
- * restricted operation already).
- */
-void
-router_moving_begin(RouterAsOwner *saved, Relation base, Relation from)
-{
-	saved->pending = router_may_be_pending(from);
-	if (saved->pending && InSecurityRestrictedOperation())
-		router_refuse_pending(RelationGetRelid(from), "move rows of");
-	saved->moving.callback = tell_moving;
-	saved->moving.arg = base;
-	saved->moving.previous = error_context_stack;
-	error_context_stack = &saved->moving;
-	router_become_owner(saved, base->rd_rel->relowner, base->rd_rel->relpersistence == RELPERSISTENCE_TEMP, NULL);
-	AfterTriggerBeginQuery();
-}
-
-/* All rows are flushed, a snapshot is active. */
-void
-router_moving_end(const RouterAsOwner *saved, EState *estate)
-{
-	Oid			owner;
-	int			context;
-
-	/*
-	 * Core does not put off a check within a restricted operation. Where some may wait already, this transaction has
-	 * written to the table, and called what its owner has defined, without being restricted.
-	 */
-	GetUserIdAndSecContext(&owner, &context);
-	if (saved->pending)
-		SetUserIdAndSecContext(owner, saved->context | SECURITY_LOCAL_USERID_CHANGE);
-	AfterTriggerEndQuery(estate);
-	ExecCloseResultRelations(estate);
-	router_become_user(saved);
-	error_context_stack = saved->moving.previous;
-}
 
 /* --------------------------------------------------------------------- text */
 
@@ -809,14 +729,14 @@ router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relati
 	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
-	RouterAsOwner saved;
+	RouterMoving moving;
 	RouterDest *dest;
 	uint64		moved = 0;
 
 	PushActiveSnapshot(snapshot);
-	router_moving_begin(&saved, base, from);
+	router_moving_begin(&moving, base, from);
 	dest = router_dest_open(estate, to, RelationGetDescr(from), NULL, false);
-	router_dest_take(dest, estate, from, true, saved.pending);
+	router_dest_take(dest, estate, from, true, moving.pending);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -830,7 +750,7 @@ router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relati
 		moved++;
 	}
 	router_batch_flush(&batch);
-	router_moving_end(&saved, estate);
+	router_moving_end(&moving, estate);
 	table_endscan(scan);
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);

@@ -23,21 +23,4 @@ extern void router_child_fill(RouterEntry *entry, Oid child, RouterBound **bound
 extern void router_check_label(RouterKey *key, Oid owner, const char *time_zone);
 extern void router_register_child(RouterEntry *entry, Oid child, RouterBound **bounds);
 
-/* Running as the owner of a base, restricted, with pinned settings. */
-typedef struct RouterAsOwner
-{
-	Oid			user;
-	int			context;
-	int			guc_level;
-	/* between router_moving_begin and _end */
-	ErrorContextCallback moving;
-	bool		pending;
-} RouterAsOwner;
-
-extern Oid	router_relation_owner(Oid relid);
-extern void router_become_owner(RouterAsOwner *saved, Oid owner, bool temp, const char *time_zone);
-extern void router_become_user(const RouterAsOwner *saved);
-extern void router_moving_begin(RouterAsOwner *saved, Relation base, Relation from);
-extern void router_moving_end(const RouterAsOwner *saved, EState *estate);
-
 #endif

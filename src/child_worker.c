@@ -54,6 +54,7 @@
 
 #include "child.h"
 #include "mirror.h"
+#include "owner.h"
 
 /* how many workers are sent to locks that are busy, before the session goes itself */
 #define MAX_TRIES 4

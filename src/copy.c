@@ -40,6 +40,7 @@
 #include "home.h"
 #include "look.h"
 #include "mirror.h"
+#include "sql.h"
 #include "statement.h"
 
 typedef struct CopyRun

@@ -66,7 +66,9 @@
 #include "global.h"
 #include "keep.h"
 #include "loose.h"
+#include "owner.h"
 #include "seal.h"
+#include "sql.h"
 #include "step.h"
 #include "type_ddl.h"
 

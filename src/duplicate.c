@@ -34,6 +34,7 @@
 #include "mirror.h"
 #include "move.h"
 #include "name.h"
+#include "sql.h"
 #include "step.h"
 
 /* catching up ends when so few rows are left, or after so many rounds */

@@ -41,7 +41,10 @@
 #include "mirror.h"
 #include "move.h"
 #include "name.h"
+#include "owned.h"
+#include "owner.h"
 #include "route.h"
+#include "sql.h"
 
 PG_FUNCTION_INFO_V1(router_add_global_key);
 PG_FUNCTION_INFO_V1(router_drop_global_key);

@@ -28,6 +28,7 @@
 #include "child.h"
 #include "child_worker.h"
 #include "defer.h"
+#include "moving.h"
 #include "passed.h"
 #include "serial.h"
 

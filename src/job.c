@@ -41,11 +41,14 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "attempt.h"
 #include "budget.h"
 #include "catalog.h"
 #include "child.h"
 #include "loose.h"
 #include "mirror.h"
+#include "owner.h"
+#include "sql.h"
 
 /* how often a step that did not get its lock is tried again, and the longest pause between */
 #define MAX_TRIES 20

@@ -38,6 +38,7 @@
 #include "entry.h"
 #include "guard.h"
 #include "mirror.h"
+#include "sql.h"
 
 /* A statement that changes tables with global keys. */
 typedef struct Statement

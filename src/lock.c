@@ -1,8 +1,7 @@
 /*
  * lock.c
  *		Locks on several tables at once, and the locks of those who create
- *		children. Neither knows how long others keep theirs. What is tried in a
- *		subtransaction.
+ *		children. Neither knows how long others keep theirs.
  *
  * Lock order: the creation lock, the base, its default child, the other
  * children by oid. But writers take locks as their rows come: one that holds a
@@ -41,47 +40,13 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "attempt.h"
 #include "catalog.h"
 
 /* how long a lock is waited for with others in hand: at first, and at most */
 #define PATIENCE_MS 50
 #define MAX_PATIENCE_MS 5000
 #define MAX_PAUSE_MS 20L
-
-/* ------------------------------------------------------------ subtransactions */
-
-/* Does something in a subtransaction. NULL: it succeeded; else nothing of it is left but this error. */
-ErrorData *
-router_attempt(bool (*work) (void *arg), void *arg)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		bool		keep = work(arg);
-
-		MemoryContextSwitchTo(caller);
-		if (keep)
-			ReleaseCurrentSubTransaction();
-		else
-			RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return error;
-}
 
 /* -------------------------------------------------------------- several locks */
 
@@ -437,20 +402,6 @@ router_creation_is_locked(Oid base)
 		return false;
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, AuthIdRelationId, ((RouterLock *) linitial(creation))->owner, 0);
 	return router_lock_is_held(&tag, ShareUpdateExclusiveLock);
-}
-
-/* The route of a base whose creation locks are held; an error if it is gone. */
-RouterRoute *
-router_route_locked(RouterEntry *entry)
-{
-	RouterRoute *route = router_cache_route(entry);
-
-	if (route == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the route was dropped while the statement waited"),
-				 errhint("Run the statement again.")));
-	return route;
 }
 
 static List *

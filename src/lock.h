@@ -25,7 +25,6 @@ typedef struct RouterLock
  */
 typedef List *(*RouterLockFinder) (void *arg, bool locked);
 
-extern ErrorData *router_attempt(bool (*work) (void *arg), void *arg);
 extern List *router_lock_add(List *locks, Oid relid, LOCKMODE mode);
 extern List *router_lock_add_creation(List *locks, Oid base);
 extern void router_lock_all(RouterLockFinder find, void *arg);
@@ -51,6 +50,5 @@ typedef struct RouterCreation
 } RouterCreation;
 
 extern RouterRoute *router_lock_children(RouterCreation *creation);
-extern RouterRoute *router_route_locked(RouterEntry *entry);
 
 #endif

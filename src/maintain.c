@@ -27,8 +27,11 @@
 
 #include "archive.h"
 #include "budget.h"
+#include "owned.h"
+#include "owner.h"
 #include "retention.h"
 #include "seal.h"
+#include "sql.h"
 #include "tier.h"
 
 /* steps premade for a route by date that has no setting */

@@ -37,7 +37,10 @@
 #include "mirror.h"
 #include "move.h"
 #include "name.h"
+#include "owned.h"
+#include "owner.h"
 #include "seal.h"
+#include "sql.h"
 #include "step.h"
 #include "stored.h"
 

@@ -80,16 +80,10 @@ typedef struct RouterIndexStep
 } RouterIndexStep;
 
 extern bool router_is_own_trigger(const Trigger *trigger);
-extern void router_run(const char *fmt,...) pg_attribute_printf(1, 2);
-extern int	router_see_all_rows(void);
-extern void router_drop_table(Oid relid);
-extern char *router_qualified_name(Oid relid);
-extern const char *router_table_word(Oid relid);
 extern void router_take_grants_away(Oid relid);
 extern void router_put_move_trigger(Oid relid, bool hot);
 extern void router_drop_move_trigger(Oid relid);
 
-extern void router_hint_at_search_path(void);
 extern int	router_mirror(const RouterMirror *request, Oid base, Oid child);
 extern bool router_has_whole_row(Node *expr);
 extern void router_leave_to_base(Oid base, Oid child);

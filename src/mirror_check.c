@@ -14,6 +14,7 @@
  */
 #include "compat.h"
 #include "mirror_part.h"
+#include "sql.h"
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"

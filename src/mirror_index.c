@@ -36,6 +36,7 @@
 #include "utils/syscache.h"
 
 #include "name.h"
+#include "sql.h"
 
 /* What an index is, as far as two can be alike. */
 typedef struct Shape

@@ -6,6 +6,8 @@
  */
 #include "compat.h"
 #include "mirror_part.h"
+#include "owner.h"
+#include "sql.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"

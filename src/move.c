@@ -41,6 +41,7 @@
 #include "look.h"
 #include "mirror.h"
 #include "passed.h"
+#include "sql.h"
 #include "step.h"
 
 #define MAX_DEST_ROWS 1000
@@ -267,22 +268,6 @@ router_dest_take(RouterDest *dest, EState *estate, Relation source, bool at_home
 	mute(dest->rri->ri_TrigDesc, false);
 	dest->keeps_generated = !AttributeNumberIsValid(router_unlike_generated(source, dest->rel));
 	router_skip_check(dest->rri, estate, source, at_home);
-}
-
-/*
- * Might checks of rows of this table be waiting for the end of a statement or
- * of the transaction? A check passes by a row that is not there any more, so
- * that it has to be made where the row goes.
- */
-bool
-router_may_be_pending(Relation source)
-{
-	TriggerDesc *triggers = source->trigdesc;
-
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-		if (triggers->triggers[i].tgfoid == F_RI_FKEY_CHECK_INS || triggers->triggers[i].tgfoid == F_UNIQUE_KEY_RECHECK)
-			return AfterTriggerPendingOnRel(RelationGetRelid(source));
-	return false;
 }
 
 /*
@@ -616,21 +601,6 @@ prepare_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, TupleTab
 	check_row(batch, dest, copy);
 	ExecMaterializeSlot(copy);
 	return true;
-}
-
-/*
- * Refuses what would take a table, or its files, away from triggers that are still to fire.
- *
- * Errors: object_in_use, as core's CheckTableNotInUse.
- */
-void
-router_refuse_pending(Oid relid, const char *command)
-{
-	if (AfterTriggerPendingOnRel(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("cannot %s \"%s\" because it has pending trigger events", command, get_rel_name(relid)),
-				 errhint("Let them fire first, by SET CONSTRAINTS ALL IMMEDIATE or COMMIT.")));
 }
 
 /*

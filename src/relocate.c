@@ -68,12 +68,16 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "attempt.h"
 #include "keep.h"
 #include "loose.h"
 #include "mirror.h"
 #include "move.h"
 #include "name.h"
+#include "owned.h"
+#include "owner.h"
 #include "route.h"
+#include "sql.h"
 #include "step.h"
 #include "waitpoint.h"
 

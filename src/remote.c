@@ -26,9 +26,11 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "attempt.h"
 #include "key.h"
 #include "lock.h"
 #include "mirror.h"
+#include "sql.h"
 
 /* ------------------------------------------------------------------ helpers */
 

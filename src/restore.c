@@ -24,8 +24,10 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "owned.h"
 #include "serial.h"
 #include "settle.h"
+#include "sql.h"
 #include "sync.h"
 
 PG_FUNCTION_INFO_V1(router_restore);

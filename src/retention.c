@@ -32,6 +32,7 @@
 #include "utils/timestamp.h"
 
 #include "home.h"
+#include "sql.h"
 #include "retention.h"
 
 /* A child with a beginning and an end. */

@@ -41,9 +41,11 @@
 #include "job.h"
 #include "loose.h"
 #include "mirror.h"
+#include "owned.h"
 #include "route.h"
 #include "seal.h"
 #include "settle.h"
+#include "sql.h"
 #include "step.h"
 #include "storage.h"
 

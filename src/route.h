@@ -9,13 +9,8 @@
 #include "mirror.h"
 #include "report.h"
 
-extern void router_check_exists(Oid relid);
-extern void router_check_owned_base(Oid base);
 extern void router_check_whole_rows(Relation rel);
 extern void router_refuse_whole_row(Oid base, const char *constraint);
-extern RouterEntry *router_owned_route(Oid base);
-extern RouterChildDef *router_known_child(Oid child, Oid base);
-extern void router_check_owner(Oid relid);
 extern void router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **bounds, const char *name);
 extern int	router_mend_base(const RouterMirror *request, Oid base);
 extern void router_move_to_schema(Oid child, Oid schema);

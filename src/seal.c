@@ -50,6 +50,8 @@
 #include "utils/snapmgr.h"
 
 #include "seal.h"
+#include "owned.h"
+#include "sql.h"
 #include "statement.h"
 #include "waitpoint.h"
 

@@ -29,6 +29,8 @@
 #include "child.h"
 #include "home.h"
 #include "move.h"
+#include "moving.h"
+#include "owner.h"
 
 /* ------------------------------------------------------- reading by the hot key */
 
@@ -184,7 +186,7 @@ router_settle(RouterSettle *settle)
 	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	Oid			index = settle->some_stay ? router_key_index(from, column) : InvalidOid;
-	RouterAsOwner saved;
+	RouterMoving moving;
 
 	settle->moved = 0;
 	settle->missing = false;
@@ -193,7 +195,7 @@ router_settle(RouterSettle *settle)
 	PushActiveSnapshot(snapshot);
 	router_homes_init(&run.homes, settle->entry, base, estate, router_make_root(estate, base));
 	router_homes_take(&run.homes, from);
-	router_moving_begin(&saved, base, from);
+	router_moving_begin(&moving, base, from);
 	run.homes.archiving = settle->archiving;
 	run.homes.create_none = settle->create_none;
 	if (settle->archiving)
@@ -207,7 +209,7 @@ router_settle(RouterSettle *settle)
 	else
 		settle_all(&run, slot);
 	router_batch_flush(&run.batch);
-	router_moving_end(&saved, estate);
+	router_moving_end(&moving, estate);
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
 	router_homes_close(&run.homes);

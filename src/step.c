@@ -57,6 +57,8 @@
 #include "guard.h"
 #include "mirror.h"
 #include "move.h"
+#include "owner.h"
+#include "sql.h"
 
 PG_FUNCTION_INFO_V1(router_keep_in_step);
 

@@ -46,6 +46,7 @@
 #include "key.h"
 #include "mirror.h"
 #include "move.h"
+#include "moving.h"
 #include "passed.h"
 
 /* ---------------------------------------------------------------- may they swap? */

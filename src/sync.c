@@ -43,6 +43,9 @@
 #include "route.h"
 
 #include "global.h"
+#include "owned.h"
+#include "owner.h"
+#include "sql.h"
 #include "stored.h"
 
 PG_FUNCTION_INFO_V1(router_sync);

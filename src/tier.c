@@ -25,8 +25,11 @@
 
 #include "budget.h"
 #include "home.h"
+#include "owned.h"
+#include "owner.h"
 #include "relocate.h"
 #include "route.h"
+#include "sql.h"
 
 PG_FUNCTION_INFO_V1(router_add_tier);
 PG_FUNCTION_INFO_V1(router_drop_tier);

@@ -34,6 +34,7 @@
 
 #include "cache.h"
 #include "mirror.h"
+#include "sql.h"
 
 /* A utility command, as it comes to the hook. */
 typedef struct Utility

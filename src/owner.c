@@ -1,0 +1,62 @@
+/*
+ * owner.c
+ *		Running as the owner of a table: what he has defined runs with his rights,
+ *		in a security-restricted operation, with pinned settings.
+ */
+#include "compat.h"
+#include "owner.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/syscache.h"
+
+#include "pin.h"
+
+Oid
+router_relation_owner(Oid relid)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tup))->relowner;
+	ReleaseSysCache(tup);
+	return owner;
+}
+
+void
+router_become_owner(RouterAsOwner *saved, Oid owner, bool temp, const char *time_zone)
+{
+	GetUserIdAndSecContext(&saved->user, &saved->context);
+	/* temporary tables cannot be made in a restricted operation; they are the user's own */
+	SetUserIdAndSecContext(owner, saved->context | SECURITY_LOCAL_USERID_CHANGE |
+						   (temp ? 0 : SECURITY_RESTRICTED_OPERATION));
+	saved->guc_level = router_pin_settings(time_zone);
+	router_pin_creation();
+}
+
+void
+router_become_user(const RouterAsOwner *saved)
+{
+	AtEOXact_GUC(false, saved->guc_level);
+	SetUserIdAndSecContext(saved->user, saved->context);
+}
+
+/*
+ * For who has become an owner: row security hides nothing from him, not even
+ * where it is forced on him. Returns the security context that there was;
+ * router_become_user brings it back as well.
+ */
+int
+router_see_all_rows(void)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context | SECURITY_NOFORCE_RLS);
+	return context;
+}

@@ -1,0 +1,21 @@
+/*
+ * owner.h
+ *		Running as the owner of a table. See owner.c.
+ */
+#ifndef ROUTER_OWNER_H
+#define ROUTER_OWNER_H
+
+/* What there was before. */
+typedef struct RouterAsOwner
+{
+	Oid			user;
+	int			context;
+	int			guc_level;
+} RouterAsOwner;
+
+extern Oid	router_relation_owner(Oid relid);
+extern void router_become_owner(RouterAsOwner *saved, Oid owner, bool temp, const char *time_zone);
+extern void router_become_user(const RouterAsOwner *saved);
+extern int	router_see_all_rows(void);
+
+#endif
