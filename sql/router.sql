@@ -32,7 +32,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'schema "router" was there before the extension, and is not safe to use',
             DETAIL = wrong,
-            HINT = 'Drop or rename it, and let CREATE EXTENSION make the schema.';
+            HINT = 'Drop or rename it, and let CREATE EXTENSION make the schema. No default privileges may let others create objects there.';
     END IF;
 END $$;
 
@@ -226,17 +226,12 @@ CREATE FUNCTION router.readable_seals()
     RETURNS SETOF router.seal_def STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_readable_seals';
 COMMENT ON FUNCTION router.readable_seals()
     IS 'the seals whose span the caller may see, since he may read the column of all rows; what pg_dump dumps of seal_def';
-GRANT EXECUTE ON FUNCTION router.readable_seals() TO PUBLIC;
 -- pg_dump puts it behind FROM router.seal_def: who may dump the tables dumps their seals, without a right to read those of others
 SELECT pg_catalog.pg_extension_config_dump('router.seal_def', 'AS hidden (h1, h2, h3, h4, h5, h6) RIGHT JOIN router.readable_seals() ON false');
 
 CREATE FUNCTION router.config_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_config_changed';
 COMMENT ON FUNCTION router.config_changed() IS 'internal: tells every session that a route changed, and fills attnum from the column name';
--- Of internal functions, this one and those of event triggers are fired by objects of the extension only, for which
--- nobody needs EXECUTE. The others see for themselves who calls them (src/guard.c), and stay open: owners of tables
--- and who restores them make the triggers, router.progress asks is_at_work as its reader, CHECKs call unseal as the writer.
-REVOKE EXECUTE ON FUNCTION router.config_changed() FROM PUBLIC;
 
 CREATE TRIGGER config_changed BEFORE INSERT OR UPDATE OR DELETE ON router.route_def
     FOR EACH ROW EXECUTE FUNCTION router.config_changed();
@@ -523,7 +518,6 @@ CREATE FUNCTION router.unseal(child oid, VARIADIC columns "any")
     RETURNS boolean VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_unseal';
 COMMENT ON FUNCTION router.unseal(oid, "any")
     IS 'takes back what router.seal noted of a child if a row lies beyond it; its CHECK, with its tableoid and sealed columns; always true';
-GRANT EXECUTE ON FUNCTION router.unseal(oid, "any") TO PUBLIC;
 
 CREATE VIEW router.seals AS
     SELECT s.base, s.child, s."column", r.span,
@@ -643,8 +637,6 @@ CREATE FUNCTION router.on_ddl_end() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_ddl_end';
 COMMENT ON FUNCTION router.on_ddl_end() IS 'internal: children and catalog follow DDL on their base';
 
-REVOKE EXECUTE ON FUNCTION router.on_sql_drop(), router.on_ddl_start(), router.on_ddl_end() FROM PUBLIC;
-
 CREATE EVENT TRIGGER router_on_sql_drop ON sql_drop EXECUTE FUNCTION router.on_sql_drop();
 CREATE EVENT TRIGGER router_on_ddl_start ON ddl_command_start WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'CREATE VIEW', 'DROP TABLE', 'GRANT', 'REVOKE')
     EXECUTE FUNCTION router.on_ddl_start();
@@ -698,16 +690,28 @@ GRANT SELECT ON router.routes, router.children, router.global_keys TO PUBLIC;
 
 -- ---------------------------------------------------------------- grants
 
--- What default privileges of who installs this grant is for other tables: who writes to these is as good as every owner.
+-- Default privileges of who installs this are for other objects: who writes to these tables is as good as every owner.
 DO $$
 DECLARE
     given record;
 BEGIN
-    FOR given IN SELECT c.oid::pg_catalog.regclass AS object, a.privilege_type, a.grantee
+    FOR given IN SELECT 'TABLE' AS kind, c.oid::pg_catalog.regclass::text AS object, a.privilege_type, a.grantee
                    FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a
                   WHERE c.relnamespace OPERATOR(pg_catalog.=) 'router'::pg_catalog.regnamespace AND a.grantee OPERATOR(pg_catalog.<>) c.relowner
-                    AND (a.grantee OPERATOR(pg_catalog.<>) 0::oid OR a.privilege_type OPERATOR(pg_catalog.<>) 'SELECT') LOOP
-        EXECUTE pg_catalog.format('REVOKE %s ON %s FROM %s', given.privilege_type, given.object,
+                    AND (a.grantee OPERATOR(pg_catalog.<>) 0::oid OR a.privilege_type OPERATOR(pg_catalog.<>) 'SELECT')
+                 UNION ALL
+                 SELECT 'ROUTINE', p.oid::pg_catalog.regprocedure::text, a.privilege_type, a.grantee
+                   FROM pg_catalog.pg_proc p, pg_catalog.aclexplode(p.proacl) a
+                  WHERE p.pronamespace OPERATOR(pg_catalog.=) 'router'::pg_catalog.regnamespace AND a.grantee OPERATOR(pg_catalog.<>) p.proowner
+                    AND a.grantee OPERATOR(pg_catalog.<>) 0::oid LOOP
+        EXECUTE pg_catalog.format('REVOKE %s ON %s %s FROM %s', given.privilege_type, given.kind, given.object,
                                   CASE WHEN given.grantee OPERATOR(pg_catalog.=) 0::oid THEN 'PUBLIC' ELSE given.grantee::pg_catalog.regrole::text END);
     END LOOP;
 END $$;
+
+-- Functions ask for the owner themselves. Of internal ones, those of event triggers and config_changed are fired by objects
+-- of the extension only, for which nobody needs EXECUTE. The others see who calls them (src/guard.c), and are open: owners of
+-- tables and who restores them make the triggers, router.progress asks is_at_work as its reader, CHECKs call unseal as the writer.
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA router TO PUBLIC;
+REVOKE EXECUTE ON FUNCTION router.config_changed(), router.on_sql_drop(), router.on_ddl_start(), router.on_ddl_end() FROM PUBLIC;
+GRANT USAGE ON TYPE router.key TO PUBLIC;

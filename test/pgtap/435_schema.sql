@@ -37,7 +37,7 @@ SELECT is(test.install(command), 'There is something in it.', command)
     'CREATE TABLE router.t ()', 'CREATE VIEW router.pg_class AS SELECT 1 AS oid', 'CREATE SEQUENCE router.s', 'CREATE COLLATION router.c (provider = libc, locale = ''C'')',
     'CREATE OPERATOR FAMILY router.f USING btree', 'CREATE TEXT SEARCH DICTIONARY router.d (TEMPLATE = simple)', 'CREATE DEFAULT CONVERSION router.c FOR ''LATIN1'' TO ''UTF8'' FROM iso8859_1_to_utf8',
     'ALTER DEFAULT PRIVILEGES FOR ROLE router_sc_squatter IN SCHEMA router GRANT ALL ON TABLES TO router_sc_squatter']) command;
-SELECT is(test.hint('DO $$BEGIN CREATE TABLE router.t (); CREATE EXTENSION router; END$$'), 'Drop or rename it, and let CREATE EXTENSION make the schema.', 'and a hint');
+SELECT is(test.hint('DO $$BEGIN CREATE TABLE router.t (); CREATE EXTENSION router; END$$'), 'Drop or rename it, and let CREATE EXTENSION make the schema. No default privileges may let others create objects there.', 'and a hint');
 
 -- ------------------------------------------------------------------ a hostile schema
 -- Whatever pg_catalog has, with the same arguments, and some that fit better. Each counts its calls, also if they are undone.
