@@ -476,7 +476,11 @@ follow_grant(List **follows, const CollectedCommand *command)
 
 /* ---------------------------------------------------------------- refusals */
 
-/* A foreign key that refers to a base would look for the row in the base only. */
+/*
+ * A foreign key that refers to a base would look for the row in the base only. One that refers to a child keeps rows
+ * there, and the child from being retired: who has REFERENCES, as GRANT ALL gives it, could not do that to
+ * an ordinary table.
+ */
 static void
 check_references(const CollectedCommand *command)
 {
@@ -497,7 +501,36 @@ check_references(const CollectedCommand *command)
 							get_constraint_name(address->objectId), get_rel_name(referenced)),
 					 errdetail("It would not find the rows that live in children."),
 					 errhint("Refer to a table of keys that is not routed.")));
+		if (OidIsValid(referenced) && router_catalog_child(referenced) &&
+			!router_owns_relation(referenced, GetUserId()))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("foreign key \"%s\" cannot refer to child \"%s\" of another owner",
+							get_constraint_name(address->objectId), get_rel_name(referenced)),
+					 errdetail("No row could leave the child, nor could it be retired."),
+					 errhint("Refer to the key table of a global key, or to a table of keys that is not routed.")));
 	}
+}
+
+/*
+ * Who has TRIGGER on a table may also replace triggers, but not those of router: they keep rows in their homes and
+ * keys unique, for everybody, as the bounds and indexes of a partitioned table do.
+ */
+static void
+check_trigger_name(Oid table, const char *name)
+{
+	Trigger		trigger = {.tgname = unconstify(char *, name)};
+
+	if (!OidIsValid(table) || router_owns_relation(table, GetUserId()) ||
+		!(router_is_own_trigger(&trigger) || router_is_global_key_trigger(&trigger) ||
+		  router_is_step_trigger(&trigger)) ||
+		!(is_base(table) || router_catalog_child(table)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("trigger \"%s\" of routed table \"%s\" is router's", name, get_rel_name(table)),
+			 errdetail("Only the owner of the table can make another one of that name."),
+			 errhint("Take another name.")));
 }
 
 static void
@@ -809,6 +842,7 @@ visit_command(List **follows, Node *parsetree, CollectedCommand *command)
 				int			aspects;
 				Oid			table = table_of(&command->d.simple.address, &aspects);
 
+				check_trigger_name(table, castNode(CreateTrigStmt, parsetree)->trigname);
 				if (is_base(table))
 					check_trigger(table, command->d.simple.address.objectId);
 			}

@@ -492,6 +492,37 @@ insert_or_do_nothing(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, 
 	ResetPerTupleExprContext(mover->estate);
 }
 
+/* The statement's slot is to have the row as it is in its home. */
+static void
+note_place(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	RouterMover *mover = batch->arg;
+
+	router_show_row(mover->arg, slot, dest->map ? ExecGetChildToRootMap(dest->rri) : NULL);
+}
+
+/* Policies hold for what BEFORE ROW triggers and generated columns of the home have made of the row. */
+static void
+check_placed(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	RouterMover *mover = batch->arg;
+
+	if (slot != mover->arg)
+		note_place(batch, dest, slot);
+	ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, mover->target, mover->arg, mover->statement);
+}
+
+/* Finds the home of a row that the statement inserts by hand. */
+static RouterDest *
+find_place(RouterMover *mover, ResultRelInfo *rri, TupleTableSlot *slot)
+{
+	mover->batch.check = rri->ri_WithCheckOptions != NIL ? check_placed : NULL;
+	mover->batch.arg = mover;
+	mover->target = rri;
+	mover->arg = slot;
+	return router_home(&mover->homes, slot);
+}
+
 /*
  * INSERT or MERGE, without RETURNING: the row is inserted here, and counted.
  * node: of MERGE, NULL for an INSERT.
@@ -505,22 +536,13 @@ insert_here(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTab
 
 	mover->batch.capture = node ? node->mt_transition_capture : shared_capture(rri);
 	mover->batch.inserted = NULL;
-	if (rri->ri_WithCheckOptions != NIL)
-		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, rri, slot, estate);
-	dest = router_home(&mover->homes, slot);
+	dest = find_place(mover, rri, slot);
 	if (!router_mover_insert(mover, dest, slot))
 		return;
 	if (rri->ri_WithCheckOptions != NIL)
 		ExecWithCheckOptions(WCO_VIEW_CHECK, rri, slot, estate);
 	if (plan->canSetTag)
 		estate->es_processed++;
-}
-
-/* Core shall see the row as it was inserted. */
-static void
-note_place(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
-{
-	router_show_row(batch->arg, slot, dest->map ? ExecGetChildToRootMap(dest->rri) : NULL);
 }
 
 /*
@@ -536,12 +558,9 @@ insert_instead(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot, TupleTa
 	RouterDest *dest;
 
 	rri->ri_FdwRoutine = NULL;	/* for this row only: transition tables refuse foreign tables */
-	if (rri->ri_WithCheckOptions != NIL)
-		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, rri, slot, estate);
-	dest = router_home(&mover->homes, slot);
+	dest = find_place(mover, rri, slot);
 	mover->batch.capture = NULL;	/* core does that */
 	mover->batch.inserted = note_place;
-	mover->batch.arg = slot;
 	if (!router_mover_insert(mover, dest, slot))
 		return NULL;
 	router_return_from(&mover->elsewhere, estate, rri, RelationGetRelid(dest->rel));

@@ -466,6 +466,8 @@ static void
 check_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
 	slot->tts_tableOid = RelationGetRelid(dest->rel);
+	if (batch->check)
+		batch->check(batch, dest, slot);
 	if (dest->rri->ri_FdwRoutine == NULL && dest->rri->ri_WithCheckOptions != NIL)
 		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, dest->rri, slot, batch->estate);
 	if (RelationGetDescr(dest->rel)->constr)

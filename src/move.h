@@ -54,9 +54,10 @@ typedef struct RouterBatch
 	bool		may_take;		/* rows may be taken out of the slots they come in */
 	bool		freeze;			/* COPY FREEZE: rows into tables that are new here are frozen */
 	int			bulk_kb;		/* not 0: keep index entries back, in so much memory; router_dest_enter ends it */
-	/* called for each row inserted; or NULL */
+	/* called for each row as it will be inserted, and for each row inserted; or NULL */
+	void		(*check) (struct RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot);
 	void		(*inserted) (struct RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot);
-	void	   *arg;			/* for inserted */
+	void	   *arg;			/* for both */
 	RouterDest *pending;
 	int			nrows;
 	Size		nbytes;

@@ -20,6 +20,7 @@ typedef struct RouterMover
 	RouterHomes homes;
 	RouterBatch batch;
 	RouterElsewhere *elsewhere; /* RETURNING of what was inserted */
+	ResultRelInfo *target;		/* of the statement, whose policies count; or NULL */
 	void	   *arg;			/* the user's */
 	MemoryContextCallback forget;
 } RouterMover;

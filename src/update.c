@@ -40,6 +40,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
 #include "foreign/fdwapi.h"
 #include "lib/ilist.h"
 #include "nodes/makefuncs.h"
@@ -144,28 +145,48 @@ router_mask_move(TriggerDesc *triggers, const RouterConfig *config, const Bitmap
 
 /* --------------------------------------------------------------------- a move */
 
-/* Keeps the row as it was inserted, for RETURNING; its global keys follow. */
+/* Makes source->slot the row as it is in its destination. */
 static void
-note_inserted(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+show_moved(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
-	RouterMover *mover = batch->arg;
-	Source	   *source = mover->arg;
-	Oid			home = RelationGetRelid(dest->rel);
+	Source	   *source = ((RouterMover *) batch->arg)->arg;
 
-	router_keys_follow_move(&mover->homes.keys, mover->estate, source->rel, source->old, dest->rel, slot);
-
-	if (source->back_of != home)
+	if (source->back_of != RelationGetRelid(dest->rel))
 	{
 		MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
 
 		if (source->back)
 			free_conversion_map(source->back);
 		source->back = convert_tuples_by_name(RelationGetDescr(dest->rel), source->slot->tts_tupleDescriptor);
-		source->back_of = home;
+		source->back_of = RelationGetRelid(dest->rel);
 		MemoryContextSwitchTo(old);
 	}
 	router_show_row(source->slot, slot, source->back);
-	source->home = home;
+}
+
+/* Policies hold for what BEFORE INSERT triggers and generated columns of the new home have made of the row, too. */
+static void
+check_moved(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	RouterMover *mover = batch->arg;
+	Source	   *source = mover->arg;
+
+	if (slot == source->slot || slot == source->base_slot)
+		return;					/* as it was when it was checked */
+	show_moved(batch, dest, slot);
+	ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, mover->target, source->slot, mover->statement);
+}
+
+/* Keeps the row as it was inserted, for RETURNING; its global keys follow. */
+static void
+note_inserted(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	RouterMover *mover = batch->arg;
+	Source	   *source = mover->arg;
+
+	router_keys_follow_move(&mover->homes.keys, mover->estate, source->rel, source->old, dest->rel, slot);
+	show_moved(batch, dest, slot);
+	source->home = RelationGetRelid(dest->rel);
 }
 
 static TupleTableSlot *
@@ -254,8 +275,10 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 	dest = router_home(&mover->homes, base_layout(source, source->slot));
 	if (dest->rri->ri_FdwRoutine)
 		check_foreign_target(statement, rri, dest);
+	mover->batch.check = rri && rri->ri_WithCheckOptions != NIL ? check_moved : NULL;
 	mover->batch.inserted = note_inserted;
 	mover->batch.arg = mover;
+	mover->target = rri;
 	mover->arg = source;
 	source->home = InvalidOid;
 	inserted = router_mover_insert(mover, dest, base_layout(source, source->slot));
@@ -367,6 +390,19 @@ begin_instead(Source *source, TriggerData *trigdata, EState *estate, ResultRelIn
 	set_instead(trigdata->tg_trigger, rri->ri_TrigDesc, true);
 }
 
+/* Asks the policies as core does before it changes the row: when generated columns are computed. */
+static void
+check_policies(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot)
+{
+	TupleConstr *constr = RelationGetDescr(rri->ri_RelationDesc)->constr;
+
+	if (rri->ri_WithCheckOptions == NIL)
+		return;
+	if (constr && constr->has_generated_stored)
+		ExecComputeStoredGenerated(rri, estate, slot, CMD_UPDATE);
+	ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, rri, slot, estate);
+}
+
 /* The second call. False: a trigger wants it otherwise. */
 static bool
 move_instead(Source *source, TriggerData *trigdata, EState *estate, ResultRelInfo *rri)
@@ -380,8 +416,7 @@ move_instead(Source *source, TriggerData *trigdata, EState *estate, ResultRelInf
 	MemoryContextSwitchTo(estate->es_query_cxt);
 	set_instead(trigdata->tg_trigger, rri->ri_TrigDesc, false);
 	source->old_tuple = NULL;
-	if (rri->ri_WithCheckOptions != NIL)
-		ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, rri, trigdata->tg_newslot, estate);
+	check_policies(estate, rri, trigdata->tg_newslot);
 	source->slot = trigdata->tg_newslot;
 	moved = move_row(source, estate, rri, &node->mt_epqstate, trigdata->tg_relation);
 	rri->ri_TrigDesc->trig_update_after_row = false;
@@ -523,8 +558,8 @@ move_at_once(Source *source, TriggerData *trigdata, EState *estate, ResultRelInf
 {
 	Relation	rel = trigdata->tg_relation;
 
-	if (node && rri->ri_WithCheckOptions != NIL)
-		ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, rri, trigdata->tg_newslot, estate);
+	if (node)
+		check_policies(estate, rri, trigdata->tg_newslot);
 	source->slot = trigdata->tg_newslot;
 	if (!move_row(source, node ? estate : NULL, node ? rri : NULL, node ? &node->mt_epqstate : NULL, rel) ||
 		node == NULL)
