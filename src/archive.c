@@ -54,6 +54,7 @@
 
 #include "archive.h"
 #include "budget.h"
+#include "estate.h"
 #include "home.h"
 #include "mirror.h"
 #include "move.h"

@@ -47,6 +47,7 @@
 #include "utils/syscache.h"
 
 #include "budget.h"
+#include "estate.h"
 #include "growth.h"
 #include "keep.h"
 #include "mirror.h"

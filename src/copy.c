@@ -37,6 +37,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "estate.h"
 #include "home.h"
 #include "look.h"
 #include "mirror.h"

@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "estate.h"
 #include "mirror.h"
 #include "move.h"
 #include "name.h"

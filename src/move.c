@@ -38,6 +38,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "estate.h"
 #include "look.h"
 #include "mirror.h"
 #include "passed.h"
@@ -764,31 +765,6 @@ router_insert_unless_conflict(RouterBatch *batch, RouterDest *dest, TupleTableSl
 }
 
 /* -------------------------------------------------------- states of our own */
-
-/*
- * An EState for rows that no executor brings: its range table has the base
- * only. copy: take the range table of that COPY, which says what columns the
- * user may see in an error message.
- */
-EState *
-router_make_estate(Relation base, CopyFromState copy)
-{
-	EState	   *estate = CreateExecutorState();
-	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
-
-	router_init_range_table(estate, base, copy);
-	estate->es_output_cid = GetCurrentCommandId(true);
-	MemoryContextSwitchTo(old);
-	return estate;
-}
-
-void
-router_free_estate(EState *estate)
-{
-	ExecResetTupleTable(estate->es_tupleTable, false);
-	estate->es_tupleTable = NIL;
-	FreeExecutorState(estate);
-}
 
 /* The base as root of the destinations in an EState of router_make_estate. */
 ResultRelInfo *

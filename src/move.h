@@ -82,8 +82,6 @@ extern void router_dest_enter(RouterDest *dest);
 extern bool router_insert_unless_conflict(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, List *arbiters,
 										  Snapshot snapshot);
 
-extern EState *router_make_estate(Relation base, struct CopyFromStateData *copy);
-extern void router_free_estate(EState *estate);
 extern ResultRelInfo *router_make_root(EState *estate, Relation base);
 extern void router_delete_row(Relation rel, ItemPointer tid, CommandId cid);
 

@@ -17,6 +17,8 @@
 #include "executor/executor.h"
 #include "utils/memutils.h"
 
+#include "estate.h"
+
 static dlist_head movers = DLIST_STATIC_INIT(movers);
 
 static void

@@ -76,7 +76,6 @@
 #include "name.h"
 #include "owned.h"
 #include "owner.h"
-#include "route.h"
 #include "sql.h"
 #include "step.h"
 #include "waitpoint.h"

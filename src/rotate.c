@@ -37,6 +37,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "estate.h"
 #include "home.h"
 #include "job.h"
 #include "loose.h"

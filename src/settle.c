@@ -27,6 +27,7 @@
 #include "utils/snapmgr.h"
 
 #include "child.h"
+#include "estate.h"
 #include "home.h"
 #include "move.h"
 #include "moving.h"

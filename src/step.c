@@ -53,10 +53,9 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "child.h"
+#include "estate.h"
 #include "guard.h"
 #include "mirror.h"
-#include "move.h"
 #include "owner.h"
 #include "sql.h"
 

@@ -28,7 +28,7 @@
 #include "owned.h"
 #include "owner.h"
 #include "relocate.h"
-#include "route.h"
+#include "report.h"
 #include "sql.h"
 
 PG_FUNCTION_INFO_V1(router_add_tier);

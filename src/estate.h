@@ -1,0 +1,14 @@
+/*
+ * estate.h
+ *		An EState where no executor has made one. See estate.c.
+ */
+#ifndef ROUTER_ESTATE_H
+#define ROUTER_ESTATE_H
+
+#include "commands/copy.h"
+#include "nodes/execnodes.h"
+
+extern EState *router_make_estate(Relation base, CopyFromState copy);
+extern void router_free_estate(EState *estate);
+
+#endif
