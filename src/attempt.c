@@ -5,8 +5,6 @@
 #include "compat.h"
 #include "attempt.h"
 
-#include "access/xact.h"
-#include "utils/memutils.h"
 #include "utils/resowner.h"
 
 /* Does something in a subtransaction. NULL: it succeeded; else nothing of it is left but this error. */

@@ -28,6 +28,7 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "defs.h"
 #include "growth.h"
 #include "loose.h"
 #include "stored.h"

@@ -110,8 +110,6 @@ typedef struct RouterProgress
 extern const char *router_policy_name(RouterPolicy policy);
 extern RouterPolicy router_policy_from_text(const char *setting, const char *policy, bool create_allowed);
 
-extern void router_catalog_read_at_once(void (*read) (void *arg), void *arg);
-extern bool router_catalog_exists(void);
 extern bool router_catalog_any_base(void);
 extern List *router_catalog_bases(void);
 extern bool router_catalog_is_base(Oid relid);
@@ -139,12 +137,14 @@ extern List *router_catalog_global_keys(Oid base);
 extern Oid	router_catalog_global_key_base(Oid key_table);
 extern void router_catalog_add_global_key(Oid base, const RouterGlobalKey *key);
 extern void router_catalog_remove_global_key(Oid key_table);
+extern void router_depend_on_base(Oid key_table, Oid base);
 extern void router_catalog_rename_global_keys(Oid base);
 
 extern List *router_catalog_tiers(Oid base);
 extern List *router_catalog_tiered_bases(void);
 extern void router_catalog_add_tier(Oid base, const RouterTier *tier);
 extern void router_catalog_remove_tier(Oid base, const Interval *after);
+extern void router_catalog_remove_tiers(Oid base);
 
 extern List *router_catalog_seals(Oid base);
 extern List *router_catalog_child_seals(Oid child);
@@ -162,8 +162,8 @@ extern bool router_catalog_upkeep(Oid base, RouterUpkeep *upkeep);
 extern void router_catalog_put_upkeep(const RouterUpkeep *upkeep);
 extern void router_catalog_remove_upkeep(Oid base);
 extern void router_catalog_follow_upkeep(Oid base, const char *column, const char *to);
-extern List *router_catalog_names(ArrayType *array);
 extern void router_catalog_put_progress(const RouterProgress *progress);
 extern void router_catalog_end_progress(Oid base);
+extern void router_catalog_remove_progress(Oid base);
 
 #endif

@@ -61,6 +61,7 @@
 
 #include "route.h"
 
+#include "defs.h"
 #include "drop.h"
 #include "entry.h"
 #include "global.h"

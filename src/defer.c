@@ -42,6 +42,7 @@
 #include "utils/syscache.h"
 
 #include "cache.h"
+#include "defs.h"
 #include "mirror.h"
 
 /* A constraint of a base that this transaction has set. */

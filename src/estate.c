@@ -5,8 +5,6 @@
 #include "compat.h"
 #include "estate.h"
 
-#include "access/xact.h"
-#include "executor/executor.h"
 
 /*
  * An EState for rows that no executor brings: its range table has the base

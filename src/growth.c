@@ -32,7 +32,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "catalog_part.h"
+#include "defs.h"
 
 enum
 {

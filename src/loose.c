@@ -31,7 +31,8 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "catalog_part.h"
+#include "defs.h"
+#include "key.h"
 
 enum
 {

@@ -6,9 +6,6 @@
 #include "compat.h"
 #include "moving.h"
 
-#include "catalog/pg_class.h"
-#include "commands/trigger.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"

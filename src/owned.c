@@ -6,9 +6,7 @@
 #include "compat.h"
 #include "owned.h"
 
-#include "catalog/pg_class.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/lsyscache.h"
 
 void

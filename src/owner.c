@@ -6,8 +6,6 @@
 #include "compat.h"
 #include "owner.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"

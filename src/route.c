@@ -43,6 +43,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "defs.h"
 #include "entry.h"
 #include "home.h"
 #include "mirror.h"

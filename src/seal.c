@@ -25,7 +25,7 @@
  * holds up no reader or writer; nothing on the base.
  */
 #include "compat.h"
-#include "route.h"
+#include "seal.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -49,8 +49,9 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-#include "seal.h"
+#include "defs.h"
 #include "owned.h"
+#include "report.h"
 #include "sql.h"
 #include "statement.h"
 #include "waitpoint.h"

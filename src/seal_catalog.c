@@ -8,7 +8,7 @@
  * other. These rows go when the child is sealed anew, under a lock that excludes writers.
  */
 #include "compat.h"
-#include "catalog_part.h"
+#include "defs.h"
 
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -21,6 +21,7 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
+#include "catalog.h"
 #include "see.h"
 
 PG_FUNCTION_INFO_V1(router_readable_seals);

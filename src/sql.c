@@ -5,14 +5,10 @@
 #include "compat.h"
 #include "sql.h"
 
-#include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "parser/parser.h"
-#include "tcop/dest.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
