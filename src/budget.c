@@ -78,23 +78,30 @@ router_table_budget(FunctionCallInfo fcinfo, int arg)
 	return budget;
 }
 
+/* Core tells of one cause, if several have come before it could look. */
+static bool
+is_statement_timeout(const ErrorData *error)
+{
+	return error->message_id && strcmp(error->message_id, "canceling statement due to statement timeout") == 0;
+}
+
 /* Sees each error of the work when it is raised. */
 static void
 see_error(void *arg)
 {
 	MemoryContext old;
 	ErrorData  *error;
+	bool		mine;
 
 	if (geterrcode() != ERRCODE_QUERY_CANCELED && geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
 		return;
 	old = MemoryContextSwitchTo(watch.cxt);
 	error = CopyErrorData();
-	if (router_is_interrupt(error) && ours)
-	{
-		/* a lock_timeout at the same time takes the pending cancel away */
-		ours = false;
+	mine = ours && router_is_interrupt(error);
+	if (mine)
+		ours = false;			/* also a lock_timeout at the same time takes the pending cancel away */
+	if (mine && !is_statement_timeout(error))
 		watch.over = true;
-	}
 	else if (router_is_cancel(error) && watch.canceled == NULL)
 	{
 		watch.canceled = error;
@@ -137,8 +144,8 @@ stop_timer(void)
 {
 	if (timer != MAX_TIMEOUTS)
 		disable_timeout(timer, false);
-	/* that one was not for what comes next */
-	if (ours)
+	/* that one was not for what comes next; a statement_timeout in the same moment is */
+	if (ours && !get_timeout_indicator(STATEMENT_TIMEOUT, false))
 		QueryCancelPending = false;
 	ours = false;
 }

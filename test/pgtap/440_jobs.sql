@@ -1,7 +1,7 @@
 -- One owner cannot stop the maintenance of others: what his functions raise, catch or never end is his
 -- own tables' loss. A cancel by others ends all of it.
 \ir include/helpers.sql
-\set tests 63
+\set tests 65
 SELECT plan(:tests);
 
 SELECT test.role('router_j_good'), test.role('router_j_mal') \g /dev/null
@@ -23,6 +23,8 @@ BEGIN
         PERFORM pg_catalog.pg_sleep(1000);
     ELSIF m = 'loop' THEN
         LOOP NULL; END LOOP;
+    ELSIF m = 'busy' THEN
+        LOOP PERFORM n * n FROM (SELECT repeat('9', 65000)::numeric) s (n); END LOOP;
     ELSIF m IN ('swallow', 'swallow and fail') THEN
         BEGIN
             PERFORM pg_catalog.pg_sleep(1000);
@@ -196,6 +198,15 @@ CALL router.maintain(table_budget => '1 hour');
 \set state :SQLSTATE
 RESET statement_timeout;
 SELECT is(:'state'::text || :'LAST_ERROR_MESSAGE', '57014canceling statement due to statement timeout', 'and raised something else');
+
+-- and where core finds both at once, when it has not looked for a while
+CALL test.prepare('busy', 'mal.hot');
+SET statement_timeout = '560ms';
+CALL router.maintain(table_budget => '500 milliseconds');
+\set state :SQLSTATE
+RESET statement_timeout;
+SELECT is(:'state'::text || :'LAST_ERROR_MESSAGE', '57014canceling statement due to statement timeout', 'at the same time as the budget');
+SELECT is((SELECT count(*) FROM ONLY good.hot), 1::bigint, 'before the turn of the other');
 
 -- each owner has his turn: three tables that take their budget do not come before another owner's one
 SELECT format('SET ROLE router_j_mal; CREATE TABLE mal.hot%s (LIKE mal.hot INCLUDING ALL); SELECT router.create_route(''mal.hot%s'', router.by_date(''d'', ''month''), hot => ''1 day''); UPDATE mal.mode SET mode = ''off'';'
