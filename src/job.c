@@ -402,6 +402,8 @@ router_job_base(RouterJob *job, const Interval *budget, RouterWork work)
 		Note		note = {job, 0, thrown};
 		ErrorData  *error = attempt(write_note, &note);
 
+		if (error && router_is_cancel(error))
+			ReThrowError(error);
 		if (error)
 			ereport(WARNING,
 					(errcode(error->sqlerrcode),

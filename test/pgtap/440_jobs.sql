@@ -1,7 +1,7 @@
 -- One owner cannot stop the maintenance of others: what his functions raise, catch or never end is his
 -- own tables' loss. A cancel by others ends all of it.
 \ir include/helpers.sql
-\set tests 65
+\set tests 67
 SELECT plan(:tests);
 
 SELECT test.role('router_j_good'), test.role('router_j_mal') \g /dev/null
@@ -252,6 +252,20 @@ SELECT dblink_exec('other', 'ROLLBACK') \g /dev/null
 CALL router.maintain(table_budget => '1 minute');
 SELECT is((SELECT count(*) FROM ONLY mal.hot), 0::bigint, 'the next run does it');
 
+-- a cancel while the failure of a table is noted
+CALL test.prepare('off', 'mal.hot');
+SELECT dblink_exec('other', 'BEGIN; LOCK TABLE router.event_def IN SHARE MODE') \g /dev/null
+SET lock_timeout = '3s';
+SET statement_timeout = '1500ms';
+CALL router.maintain(table_budget => '500 milliseconds');
+\set state :SQLSTATE
+RESET statement_timeout;
+RESET lock_timeout;
+SELECT is(:'state'::text || :'LAST_ERROR_MESSAGE', '57014canceling statement due to statement timeout', 'while a failure is noted');
+SELECT is((SELECT count(*) FROM ONLY good.hot), 1::bigint, 'before the turn of the other');
+SELECT dblink_exec('other', 'ROLLBACK') \g /dev/null
+CALL router.maintain(table_budget => '1 minute');
+
 -- check does not wait for one table for ever
 SELECT is((SELECT count(*) FROM router.check(table_budget => '1 minute') WHERE kind = 'check'), 0::bigint, 'all can be checked');
 SELECT dblink_exec('other', 'BEGIN; LOCK TABLE mal.hot') \g /dev/null
@@ -300,7 +314,7 @@ SELECT dblink_exec('third', 'ROLLBACK') \g /dev/null
 SELECT dblink_disconnect('third') \g /dev/null
 SELECT dblink_disconnect('other') \g /dev/null
 \else
-SELECT skip('dblink is not available', 14);
+SELECT skip('dblink is not available', 16);
 \endif
 
 UPDATE mal.mode SET mode = 'off';
