@@ -1,4 +1,4 @@
--- Seals: children left out by columns that are no keys. Checklist A16, B1; the reads of issue 5.
+-- Seals: children left out by columns that are no keys. Checklist A16, B1.
 \ir include/helpers.sql
 \set tests 77
 SELECT plan(:tests);
