@@ -642,7 +642,7 @@ CREATE EVENT TRIGGER router_on_ddl_start ON ddl_command_start WHEN TAG IN ('ALTE
     EXECUTE FUNCTION router.on_ddl_start();
 CREATE EVENT TRIGGER router_on_ddl_end ON ddl_command_end
     WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'CREATE VIEW', 'CREATE TABLE', 'CREATE INDEX', 'ALTER INDEX',
-                 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE POLICY', 'ALTER POLICY',
+                 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE RULE', 'CREATE POLICY', 'ALTER POLICY',
                  'CREATE STATISTICS', 'ALTER STATISTICS', 'COMMENT', 'GRANT', 'REVOKE', 'CREATE SCHEMA')
     EXECUTE FUNCTION router.on_ddl_end();
 COMMENT ON EVENT TRIGGER router_on_sql_drop IS 'router: forgets dropped tables, drops from children what their base lost';

@@ -36,6 +36,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
+#include "catalog/pg_rewrite.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
@@ -463,6 +464,16 @@ follow_simple(List **follows, Node *parsetree, const CollectedCommand *command)
 		want_object(follow, address->objectId, aspects);
 }
 
+/* What a base has rules for is not granted on children. */
+static void
+follow_rule(List **follows, const RuleStmt *stmt)
+{
+	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+
+	if (OidIsValid(relid) && is_base(relid))
+		want(follow_of(follows, relid), ROUTER_GRANTS);
+}
+
 static void
 follow_grant(List **follows, const CollectedCommand *command)
 {
@@ -847,6 +858,8 @@ visit_command(List **follows, Node *parsetree, CollectedCommand *command)
 				if (is_base(table))
 					check_trigger(table, command->d.simple.address.objectId);
 			}
+			if (IsA(parsetree, RuleStmt))
+				follow_rule(follows, castNode(RuleStmt, parsetree));
 			if (IsA(parsetree, IndexStmt))
 				check_index(&command->d.simple.address);
 			/* sequences and indexes made on the way of another command come with that */
@@ -1314,6 +1327,28 @@ follow_dropped(Node *parsetree, Oid classid, Oid oid, char *name)
 	router_for_children(&plain, base, drop_from_child, &dropped);
 }
 
+/* A statement trigger or rule of a base is gone: children may have its grants again. */
+static void
+reopen_children(Oid classid, Oid oid)
+{
+	RouterMirror request = {.aspects = ROUTER_GRANTS};
+	HeapTuple	row = NULL;
+	Oid			base = InvalidOid;
+
+	if (classid == TriggerRelationId)
+		row = deleted_row(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, oid);
+	else if (classid == RewriteRelationId)
+		row = deleted_row(RewriteRelationId, RewriteOidIndexId, Anum_pg_rewrite_oid, oid);
+	if (row && classid == RewriteRelationId)
+		base = ((Form_pg_rewrite) GETSTRUCT(row))->ev_class;
+	else if (row && !TRIGGER_FOR_ROW(((Form_pg_trigger) GETSTRUCT(row))->tgtype))
+		base = ((Form_pg_trigger) GETSTRUCT(row))->tgrelid;
+	if (!OidIsValid(base) || !is_base(base))
+		return;
+	LockRelationOid(base, ShareUpdateExclusiveLock);
+	(void) router_sync_children(&request, base);
+}
+
 /* sql_drop */
 Datum
 router_on_sql_drop(PG_FUNCTION_ARGS)
@@ -1352,7 +1387,10 @@ router_on_sql_drop(PG_FUNCTION_ARGS)
 			else if (pass == 0)
 				forget_seal(classid, oid);
 			else if (pass == 1 && subid == 0 && !restoring)
+			{
 				follow_dropped(event->parsetree, classid, oid, SPI_getvalue(found->vals[i], found->tupdesc, 4));
+				reopen_children(classid, oid);
+			}
 		}
 	router_type_columns_dropped(lost);
 	router_spi_end(guc_level);

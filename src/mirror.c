@@ -323,6 +323,61 @@ is_closed(const Mirror *m)
 	return m->relkind == RELKIND_FOREIGN_TABLE && m->base->rd_rel->relrowsecurity;
 }
 
+/*
+ * What only the owner may do with children: what the base has statement triggers or rules for. These count for
+ * statements that name the base, so that who names a child would pass them by.
+ */
+static AclMode
+guarded_rights(const Mirror *m)
+{
+	const TriggerDesc *triggers = m->base->trigdesc;
+	const RuleLock *rules = m->base->rd_rules;
+	AclMode		rights = 0;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_ROW(trigger->tgtype) || strncmp(trigger->tgname + 1, "router_", strlen("router_")) == 0)
+			continue;
+		rights |= (TRIGGER_FOR_INSERT(trigger->tgtype) ? ACL_INSERT : 0) |
+			(TRIGGER_FOR_UPDATE(trigger->tgtype) ? ACL_UPDATE : 0) |
+			(TRIGGER_FOR_DELETE(trigger->tgtype) ? ACL_DELETE : 0) |
+			(TRIGGER_FOR_TRUNCATE(trigger->tgtype) ? ACL_TRUNCATE : 0);
+	}
+	for (int i = 0; rules && i < rules->numLocks; i++)
+	{
+		CmdType		event = rules->rules[i]->event;
+
+		rights |= event == CMD_INSERT ? ACL_INSERT :
+			event == CMD_UPDATE ? ACL_UPDATE :
+			event == CMD_DELETE ? ACL_DELETE : 0;
+	}
+	return rights;
+}
+
+/* Grants without some rights, but for the owner; NULL: nothing is left. */
+static Acl *
+without_rights(const Acl *acl, Oid owner, AclMode rights)
+{
+	Acl		   *left = aclcopy(acl);
+	AclItem    *items = ACL_DAT(left);
+	int			n = 0;
+
+	for (int i = 0; i < ACL_NUM(acl); i++)
+	{
+		AclItem		item = items[i];
+
+		if (item.ai_grantee != owner)
+			ACLITEM_SET_PRIVS_GOPTIONS(item, ACLITEM_GET_PRIVS(item) & ~rights, ACLITEM_GET_GOPTIONS(item) & ~rights);
+		if (ACLITEM_GET_RIGHTS(item) != 0)
+			items[n++] = item;
+	}
+	*ARR_DIMS(left) = n;
+	SET_VARSIZE(left, ACL_N_SIZE(n));
+	return n == 0 ? NULL : left;
+}
+
 static void
 mirror_acl(Mirror *m, int cache, HeapTuple base, HeapTuple child, AttrNumber attno, AttrNumber subid)
 {
@@ -335,6 +390,13 @@ mirror_acl(Mirror *m, int cache, HeapTuple base, HeapTuple child, AttrNumber att
 	{
 		base_acl = (Datum) 0;
 		no_base = true;
+	}
+	if (!no_base && guarded_rights(m) != 0)
+	{
+		Acl		   *open = without_rights(DatumGetAclP(base_acl), m->base->rd_rel->relowner, guarded_rights(m));
+
+		base_acl = PointerGetDatum(open);
+		no_base = open == NULL;
 	}
 	if (no_base && no_child)
 		return;
@@ -750,7 +812,7 @@ mirror_aspects(Mirror *m, void *arg)
 		mirror_publications(m);
 	if (aspects & ROUTER_COMMENTS)
 		mirror_comments(m);
-	if (aspects & ROUTER_GRANTS || (!table && aspects & ROUTER_ROW_SECURITY))
+	if (aspects & (ROUTER_GRANTS | ROUTER_TRIGGERS) || (!table && aspects & ROUTER_ROW_SECURITY))
 		mirror_grants(m);
 }
 

@@ -1,7 +1,7 @@
 -- What a role with some grants may not do: write rows that a policy refuses, whatever makes the row what it is and however it comes
 -- home; put another trigger in the place of router's; keep rows and children from leaving.
 \ir include/helpers.sql
-\set tests 75
+\set tests 88
 SELECT plan(:tests);
 SELECT test.role('router_g_owner'), test.role('router_g_app') \g /dev/null
 CREATE SCHEMA app AUTHORIZATION router_g_owner;
@@ -81,6 +81,45 @@ RESET ROLE;
 SELECT is_empty($$SELECT * FROM router.check('app.t')$$, 'nothing is changed');
 SET ROLE router_g_owner;
 SELECT lives_ok('CREATE TABLE app.r (id int, d date, FOREIGN KEY (id, d) REFERENCES app.t_y2026m01)', 'the owner''s does');
+RESET ROLE;
+
+-- ------------------------------------------- statement triggers, rules
+-- count for statements that name the base: who names a child does not pass them by
+CREATE FUNCTION test.rights() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(DISTINCT (SELECT coalesce(string_agg(lower(p), ' ' ORDER BY p), 'none') FROM unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) p WHERE has_table_privilege('router_g_app', child, p))
+                    || CASE WHEN has_column_privilege('router_g_app', child, 'x', 'UPDATE') THEN ' x' ELSE '' END, ', ')
+      FROM router.children WHERE base = to_regclass('app.s')
+$$;
+SET ROLE router_g_owner;
+CREATE TABLE app.s (k int, x text);
+CREATE FUNCTION app.refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'refused'; END$$;
+GRANT SELECT, INSERT, DELETE, TRUNCATE, UPDATE (x) ON app.s TO router_g_app;
+SELECT router.create_route('app.s', router.by_list('k')) \g /dev/null
+INSERT INTO app.s VALUES (1);
+SELECT is(test.rights(), 'delete insert select truncate x', 'a child is written by name');
+CREATE TRIGGER no BEFORE INSERT OR UPDATE ON app.s FOR EACH STATEMENT WHEN (current_user <> 'router_g_owner') EXECUTE FUNCTION app.refuse();
+SELECT is(test.rights(), 'delete select truncate', 'not with what the base has statement triggers for');
+INSERT INTO app.s VALUES (2);
+SELECT is(test.rights(), 'delete select truncate', 'nor is one that is made then');
+CREATE TRIGGER never BEFORE TRUNCATE ON app.s FOR EACH STATEMENT EXECUTE FUNCTION app.refuse();
+CREATE RULE none AS ON DELETE TO app.s DO INSTEAD NOTHING;
+SELECT is(test.rights(), 'select', 'TRUNCATE, and rules');
+GRANT ALL ON app.s TO router_g_app;
+SELECT is(test.rights(), 'select', 'nor does GRANT give it');
+SELECT is_empty($$SELECT * FROM router.check('app.s')$$, 'as router.check would have it');
+SELECT lives_ok('INSERT INTO app.s_1 VALUES (1)', 'the owner may');
+RESET ROLE;
+SET ROLE router_g_app;
+SELECT throws_ok(format('%s', q), '42501', NULL, q) FROM unnest(ARRAY['INSERT INTO app.s_1 VALUES (1)', 'DELETE FROM app.s_1', 'TRUNCATE app.s_1']) q;
+SELECT throws_ok('INSERT INTO app.s VALUES (1)', 'P0001', NULL, 'the trigger of the base');
+RESET ROLE;
+SET ROLE router_g_owner;
+DROP TRIGGER no ON app.s;
+DROP RULE none ON app.s;
+SELECT is(test.rights(), 'delete insert select update x', 'without them it has the grants again');
+ALTER TABLE app.s RENAME TO s2;
+DROP TRIGGER never ON app.s2;
+SELECT ok(has_table_privilege('router_g_app', 'app.s_1', 'TRUNCATE'), 'all of them');
 RESET ROLE;
 
 SELECT * FROM finish();
