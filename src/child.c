@@ -538,6 +538,7 @@ make_child(Relation base, const char *name, const char *create)
 	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
 	Oid			child;
 
+	router_check_parts(RelationGetRelid(base));
 	router_run("%s", create);
 	child = get_relname_relid(name, RelationGetNamespace(base));
 	(void) router_mirror(&everything, RelationGetRelid(base), child);

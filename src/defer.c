@@ -19,7 +19,7 @@
  *
  * Memory: TopTransactionContext. An aborted subtransaction brings back what was
  * remembered before it, as core does with the constraints' states.
- * Locks: AccessShare on base and children.
+ * Locks: AccessShare on children.
  */
 #include "compat.h"
 #include "defer.h"
@@ -44,6 +44,7 @@
 #include "cache.h"
 #include "defs.h"
 #include "mirror.h"
+#include "see.h"
 
 /* A constraint of a base that this transaction has set. */
 typedef struct Setting
@@ -214,11 +215,15 @@ router_defer_start(ModifyTableState *mtstate)
 
 /* ------------------------------------------------------------- SET CONSTRAINTS */
 
-/* Adds what children have for one constraint; returns the setting to remember. */
+/*
+ * Adds what children have for one constraint; returns the setting to remember. Core locks nothing: who has no right on
+ * the table shall not keep its owner waiting for a child. His statement fails if one goes in this very moment.
+ */
 static Setting *
 add_children(ConstraintsSetStmt *stmt, Form_pg_constraint base)
 {
 	Setting    *setting = palloc0(sizeof(Setting));
+	bool		may_lock = router_may_lock(base->conrelid);
 	ListCell   *lc;
 
 	setting->base = base->conrelid;
@@ -229,7 +234,8 @@ add_children(ConstraintsSetStmt *stmt, Form_pg_constraint base)
 		Oid			child = ((RouterChildDef *) lfirst(lc))->child;
 		RangeVar   *constraint;
 
-		LockRelationOid(child, AccessShareLock);
+		if (may_lock)
+			LockRelationOid(child, AccessShareLock);
 		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(child)))
 			continue;
 		constraint = constraint_of_child(base->conrelid, base->oid, child);

@@ -67,6 +67,7 @@ router_make_copy(Relocation *r)
 	char	   *name = router_private_name(psprintf("router_copy_%u", r->child), schema);
 	StringInfoData buf;
 
+	router_check_parts(r->child);
 	r->copy_name = MemoryContextStrdup(r->job.cxt, quote_qualified_identifier(get_namespace_name(schema), name));
 	if (r->place->server)
 	{

@@ -14,6 +14,7 @@
 
 #include "access/detoast.h"
 #include "access/relation.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
@@ -32,6 +33,11 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
+
+#include "see.h"
+
+/* some tenths of a second */
+#define MAX_PARTS 1000000
 
 static const char *const kind_names[] = {"list", "date", "integer", "prefix", "suffix", "hash"};
 
@@ -311,6 +317,8 @@ walk_type(Oid type, bool (*test) (Oid type), bool keep, List **seen)
 	for (int i = 0; i < RelationGetNumberOfAttributes(rel) && !found; i++)
 		if (!TupleDescAttr(RelationGetDescr(rel), i)->attisdropped)
 			found = walk_type(TupleDescAttr(RelationGetDescr(rel), i)->atttypid, test, keep, seen);
+	/* the table of a row type is for others than this user to lock, if he has no right on it */
+	keep = keep && (rel->rd_rel->relkind == RELKIND_COMPOSITE_TYPE || router_may_lock(relid));
 	relation_close(rel, keep ? NoLock : AccessShareLock);
 	return found;
 }
@@ -328,6 +336,63 @@ type_any(Oid type, bool (*test) (Oid type), bool keep)
 
 	list_free(seen);
 	return found;
+}
+
+/* Counts a type and what is within it, as often as it is met. False: there are more than so many. */
+static bool
+count_parts(Oid type, int *left)
+{
+	bool		few = true;
+
+	check_stack_depth();
+	if (--*left < 0)
+		return false;
+	if (type < FirstNormalObjectId)
+		return true;
+	if (get_typtype(type) == TYPTYPE_DOMAIN)
+		return count_parts(getBaseType(type), left);
+	if (OidIsValid(get_element_type(type)))
+		return count_parts(get_element_type(type), left);
+	if (type_is_range(type))
+		return count_parts(get_range_subtype(type), left);
+	if (OidIsValid(get_typ_typrelid(type)))
+	{
+		TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+
+		for (int i = 0; i < desc->natts && few; i++)
+			if (!TupleDescAttr(desc, i)->attisdropped)
+				few = count_parts(TupleDescAttr(desc, i)->atttypid, left);
+		ReleaseTupleDesc(desc);
+	}
+	return few;
+}
+
+/*
+ * Before a table with the columns of another one is made: core goes through the types of each (CheckAttributeType), and
+ * nothing ends it meanwhile. Types of many attributes of the same type, some deep, would take hours.
+ *
+ * Errors: program_limit_exceeded.
+ */
+void
+router_check_parts(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	int			left = MAX_PARTS;
+
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), i);
+
+		if (!column->attisdropped && !count_parts(column->atttypid, &left))
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("column \"%s\" of \"%s\" has a type with too many types within it", NameStr(column->attname),
+							RelationGetRelationName(rel)),
+					 errdetail("PostgreSQL would go through more than %d when a table with such a column is made, and could not be canceled meanwhile.",
+							   MAX_PARTS),
+					 errhint("Give the column another type.")));
+	}
+	table_close(rel, NoLock);
 }
 
 /* Is a value written as the name of something that has names of its own? Its number is another one after a restore. */

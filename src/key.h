@@ -92,6 +92,7 @@ extern RouterKeyKind router_kind_from_text(const char *kind);
 extern const char *router_kind_name(RouterKeyKind kind);
 extern void router_key_resolve(RouterKey *key, Relation base, const char *time_zone);
 extern void router_key_check_type(const RouterKey *key, Oid type);
+extern void router_check_parts(Oid relid);
 extern bool router_seal_type(RouterKey *key, Oid typid);
 extern bool router_seal_key(RouterKey *key, Relation base, const char *column, const char *time_zone);
 extern bool router_key_is_range(const RouterKey *key);

@@ -17,6 +17,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "utils/builtins.h"
@@ -24,14 +25,14 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
-static bool type_looks(Oid type);
-
 /* What an expression was found to use; context of the walker. */
 typedef struct Uses
 {
 	bool		looks;
+	List	   *types;			/* whose values are read */
+	int			nlooked;		/* so many of them were looked at */
 	List	   *harmless_functions; /* hash values of catalog entries, as a plan has them */
-	List	   *harmless_types;
+	List	   *harmless_types;	/* unless one of types looks */
 } Uses;
 
 static bool
@@ -55,6 +56,14 @@ note_function(Oid function, void *context)
 	return false;
 }
 
+/* Each once: types of many attributes of the same type, some deep, would take hours. */
+static void
+note_type(Oid type, Uses *uses)
+{
+	if (!is_builtin(type))
+		uses->types = list_append_unique_oid(uses->types, type);
+}
+
 static bool
 note_uses(Node *node, void *context)
 {
@@ -68,12 +77,69 @@ note_uses(Node *node, void *context)
 	{
 		Oid			type = ((CoerceToDomain *) node)->resulttype;
 
-		if (type_looks(type))
-			return uses->looks = true;
+		note_type(type, uses);
 		uses->harmless_types = lappend_oid(uses->harmless_types,
 										   GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(type)));
 	}
 	return expression_tree_walker(node, note_uses, context);
+}
+
+static void
+note_domain(Oid type, Uses *uses)
+{
+	DomainConstraintRef *ref = palloc(sizeof(DomainConstraintRef)); /* the context refers to it */
+	ListCell   *lc;
+
+	InitDomainConstraintRef(type, ref, CurrentMemoryContext, false);
+	foreach(lc, ref->constraints)
+		(void) note_uses((Node *) ((DomainConstraintState *) lfirst(lc))->check_expr, uses);
+	note_type(getBaseType(type), uses);
+}
+
+static void
+note_attributes(Oid type, Uses *uses)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			note_type(TupleDescAttr(desc, i)->atttypid, uses);
+	ReleaseTupleDesc(desc);
+}
+
+/* What a value of a type is made of. */
+static void
+note_parts(Oid type, Uses *uses)
+{
+	switch (get_typtype(type))
+	{
+		case TYPTYPE_DOMAIN:
+			note_domain(type, uses);
+			break;
+		case TYPTYPE_COMPOSITE:
+			note_attributes(type, uses);
+			break;
+		case TYPTYPE_RANGE:
+			note_type(get_range_subtype(type), uses);
+			break;
+		case TYPTYPE_MULTIRANGE:
+			note_type(get_multirange_range(type), uses);
+			break;
+		default:
+			note_type(get_element_type(type), uses);
+	}
+}
+
+/* Does what was noted look? So does reading a value of a type if there is a domain in it whose CHECK does. */
+static bool
+looks(Uses *uses)
+{
+	for (; !uses->looks && uses->nlooked < list_length(uses->types); uses->nlooked++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		note_parts(list_nth_oid(uses->types, uses->nlooked), uses);
+	}
+	return uses->looks;
 }
 
 /* May an expression look into tables? */
@@ -83,54 +149,7 @@ router_expr_looks(Node *expr)
 	Uses		uses = {0};
 
 	(void) note_uses(expr, &uses);
-	return uses.looks;
-}
-
-static bool
-domain_looks(Oid type)
-{
-	DomainConstraintRef *ref = palloc(sizeof(DomainConstraintRef)); /* the context refers to it */
-	ListCell   *lc;
-
-	InitDomainConstraintRef(type, ref, CurrentMemoryContext, false);
-	foreach(lc, ref->constraints)
-		if (router_expr_looks((Node *) ((DomainConstraintState *) lfirst(lc))->check_expr))
-			return true;
-	return false;
-}
-
-static bool
-composite_looks(Oid type)
-{
-	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
-	bool		looks = false;
-
-	for (int i = 0; i < desc->natts && !looks; i++)
-		if (!TupleDescAttr(desc, i)->attisdropped)
-			looks = type_looks(TupleDescAttr(desc, i)->atttypid);
-	ReleaseTupleDesc(desc);
-	return looks;
-}
-
-/* May reading a value of a type look into tables? So it is if there is a domain in it whose CHECK does. */
-static bool
-type_looks(Oid type)
-{
-	if (is_builtin(type))
-		return false;
-	switch (get_typtype(type))
-	{
-		case TYPTYPE_DOMAIN:
-			return domain_looks(type) || type_looks(getBaseType(type));
-		case TYPTYPE_COMPOSITE:
-			return composite_looks(type);
-		case TYPTYPE_RANGE:
-			return type_looks(get_range_subtype(type));
-		case TYPTYPE_MULTIRANGE:
-			return type_looks(get_multirange_range(type));
-		default:
-			return OidIsValid(get_element_type(type)) && type_looks(get_element_type(type));
-	}
+	return looks(&uses);
 }
 
 /* May the CHECKs, generated columns and indexes of a table that is opened for rows look into tables? */
@@ -164,14 +183,14 @@ bool
 router_input_looks(Relation rel)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
+	Uses		uses = {0};
 
 	for (int i = 0; i < desc->natts; i++)
-		if (!TupleDescAttr(desc, i)->attisdropped && type_looks(TupleDescAttr(desc, i)->atttypid))
-			return true;
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			note_type(TupleDescAttr(desc, i)->atttypid, &uses);
 	for (int i = 0; desc->constr && i < desc->constr->num_defval; i++)
-		if (router_expr_looks(stringToNode(desc->constr->defval[i].adbin)))
-			return true;
-	return false;
+		(void) note_uses(stringToNode(desc->constr->defval[i].adbin), &uses);
+	return looks(&uses);
 }
 
 /* Notes what the expressions of a plan use, as far as they are easy to find. */
@@ -212,6 +231,8 @@ router_plan_looks(PlannedStmt *stmt)
 	note_plan(stmt->planTree, &uses);
 	foreach(lc, stmt->subplans)
 		note_plan(lfirst(lc), &uses);
+	if (looks(&uses))
+		return true;
 	foreach(lc, stmt->invalItems)
 	{
 		PlanInvalItem *item = lfirst_node(PlanInvalItem, lc);
@@ -220,5 +241,5 @@ router_plan_looks(PlannedStmt *stmt)
 			(item->cacheId == TYPEOID && !list_member_oid(uses.harmless_types, item->hashValue)))
 			return true;
 	}
-	return uses.looks;
+	return false;
 }

@@ -250,6 +250,7 @@ build_bridge(RouterJob *job)
 	char	   *name = router_private_name(psprintf("router_bridge_%u", job->base), schema);
 
 	LockRelationOid(job->base, ShareUpdateExclusiveLock);
+	router_check_parts(job->base);
 	router_run("CREATE TABLE %s (CHECK (false) NO INHERIT) INHERITS (%s)",
 			   quote_qualified_identifier(get_namespace_name(schema), name), router_qualified_name(job->base));
 	router_step_mark(get_relname_relid(name, schema), job->base);

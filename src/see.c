@@ -25,3 +25,12 @@ router_may_see(Oid relid, const AttrNumber *attnums, int n)
 			return false;
 	return true;
 }
+
+/* Has the user a right on a table by which a statement of his would lock it? Who has none is not to do so by other means. */
+bool
+router_may_lock(Oid relid)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE) ==
+		ACLCHECK_OK ||
+		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT | ACL_INSERT | ACL_UPDATE, ACLMASK_ANY) == ACLCHECK_OK;
+}

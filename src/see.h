@@ -8,5 +8,6 @@
 #include "compat.h"
 
 extern bool router_may_see(Oid relid, const AttrNumber *attnums, int n);
+extern bool router_may_lock(Oid relid);
 
 #endif

@@ -44,21 +44,6 @@ static const RouterOwnTrigger flush_trigger[] = {
 	{ROUTER_TRIGGER_FLUSH, TRIGGER_TYPE_INSERT},
 };
 
-/*
- * The descriptor that the running statement works with, from one of its
- * triggers: tg_trigger points into its array, which has the relcache's order.
- */
-static Trigger *
-statement_triggers(TriggerData *trigdata)
-{
-	TriggerDesc *known = trigdata->tg_relation->trigdesc;
-
-	for (int i = 0; i < known->numtriggers; i++)
-		if (known->triggers[i].tgoid == trigdata->tg_trigger->tgoid)
-			return trigdata->tg_trigger - i;
-	elog(ERROR, "trigger %u is not one of its table", trigdata->tg_trigger->tgoid);
-}
-
 static bool
 is_after_insert(const Trigger *trigger)
 {
@@ -66,23 +51,30 @@ is_after_insert(const Trigger *trigger)
 }
 
 /*
- * Masks the AFTER INSERT ROW triggers of the base other than ours: those of the
- * child fire.
+ * Masks the AFTER INSERT ROW triggers of the base other than ours, in the copy that the running statement works with,
+ * since a trigger before us may have made others: those of the child fire.
  */
 static void
 mask_after_triggers(TriggerData *trigdata)
 {
-	Trigger    *triggers = statement_triggers(trigdata);
+	EState	   *estate = router_running_estate();
+	ResultRelInfo *rri = estate ? router_running_target(estate, trigdata->tg_trigger) : NULL;
 
-	for (int i = 0; i < trigdata->tg_relation->trigdesc->numtriggers; i++)
-		if (is_after_insert(&triggers[i]) && !router_is_own_trigger(&triggers[i]))
-			triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
+	if (rri == NULL)
+		elog(ERROR, "could not find the statement that inserts into \"%s\"", RelationGetRelationName(trigdata->tg_relation));
+	for (int i = 0; i < rri->ri_TrigDesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rri->ri_TrigDesc->triggers[i];
+
+		if (is_after_insert(trigger) && !router_is_own_trigger(trigger))
+			trigger->tgtype &= ~TRIGGER_TYPE_INSERT;
+	}
 }
 
 /*
  * Inserts the apply worker's row, if it is not hot. True: core shall not. The
  * mover is closed at once, after the triggers of the child: nobody tells us when the
- * worker is done with a row, and it would leave open what they have opened.
+ * worker is done with a row.
  */
 static bool
 insert_applied(TriggerData *trigdata)
@@ -93,12 +85,7 @@ insert_applied(TriggerData *trigdata)
 	bool		hot = RelationGetRelid(dest->rel) == base;
 
 	if (!hot)
-	{
-		AfterTriggerBeginQuery();
 		router_mover_insert(mover, dest, trigdata->tg_trigslot);
-		AfterTriggerEndQuery(mover->estate);
-		ExecCloseResultRelations(mover->estate);
-	}
 	router_mover_close(mover);
 	return !hot;
 }

@@ -1,7 +1,7 @@
 -- router's event triggers see the DDL of everybody in the database, and its hooks their statements. Who has nothing to do with routed tables does not notice them:
 -- whatever state the extension and its catalog are in, and whoever may read them.
 \ir include/helpers.sql
-\set tests 30
+\set tests 39
 SELECT plan(:tests);
 SELECT test.role('router_s_owner'), test.role('router_s_stranger') \g /dev/null
 CREATE EXTENSION postgres_fdw;
@@ -148,6 +148,81 @@ SELECT router.create_route('app.deep', router.by_list('k')) \g /dev/null
 SELECT count(*) FROM router.check('app.deep') \g /dev/null
 SELECT ok(clock_timestamp() - :'made' < :'made'::timestamptz - :'begun', 'nor is anybody kept long by a type of many layers');
 
+-- The same, where the type grows when there is a routed table with a column of it: COPY looks for domains in it, and core goes through it for each new child.
+DO $$
+BEGIN
+    FOR level IN 0 .. 5 LOOP
+        EXECUTE format('CREATE TYPE app.grown%s AS (f0 %s)', level, CASE level WHEN 0 THEN 'int' ELSE 'app.grown' || level - 1 END);
+    END LOOP;
+    CREATE TABLE app.grown (k int, v app.grown5);
+    PERFORM router.create_route('app.grown', router.by_list('k')), router.create_child('app.grown', '1');
+    FOR level IN REVERSE 5 .. 1 LOOP
+        EXECUTE format('ALTER TYPE app.grown%s %s', level, (SELECT string_agg(format('ADD ATTRIBUTE f%s app.grown%s', i, level - 1), ', ') FROM generate_series(1, 39) i));
+    END LOOP;
+END $$;
+CREATE ACCESS METHOD another_heap TYPE TABLE HANDLER heap_tableam_handler;
+SELECT clock_timestamp() AS begun \gset
+COPY app.grown FROM stdin;
+1	\N
+1	\N
+\.
+SELECT throws_ok('INSERT INTO app.grown VALUES (2, NULL)', '54000', NULL, 'there is no child, which nobody could cancel, of a type that grew so');
+SELECT throws_ok($$CALL router.move_child('app.grown_1', access_method => 'another_heap')$$, '54000', NULL, 'nor does one move');
+SELECT ok(clock_timestamp() - :'begun' < interval '20 s', 'and rows come as ever');
+SELECT is(test.homes('app.grown'), 'app.grown_1: 2', 'into the child that there is');
+
+-- Nobody keeps a lock on a table that he has no right on, though he may name its constraints and its row type.
+SET ROLE router_s_owner;
+CREATE TABLE app.referred (id int PRIMARY KEY);
+CREATE TABLE app.kept (k int, id int CONSTRAINT later REFERENCES app.referred DEFERRABLE);
+SELECT router.create_route('app.kept', router.by_list('k')) \g /dev/null
+INSERT INTO app.kept VALUES (1), (2);
+CREATE FUNCTION app.later() RETURNS void LANGUAGE sql SECURITY DEFINER AS
+    $$INSERT INTO app.kept VALUES (1, 1), (3, 1); INSERT INTO app.referred VALUES (1)$$;
+RESET ROLE;
+CREATE SCHEMA strange AUTHORIZATION router_s_stranger;
+CREATE FUNCTION test.kept() RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(string_agg(relation::regclass::text || ' ' || mode, ', ' ORDER BY relation::regclass::text COLLATE "C"), 'none')
+      FROM pg_locks JOIN pg_class c ON c.oid = relation
+     WHERE pid = pg_backend_pid() AND relnamespace = 'app'::regnamespace AND relkind IN ('r', 'c')
+$$;
+BEGIN;
+SET LOCAL ROLE router_s_stranger;
+SET CONSTRAINTS app.later DEFERRED;
+SELECT test.kept() AS locks \gset
+SELECT app.later() \g /dev/null
+SET CONSTRAINTS ALL IMMEDIATE;
+COMMIT;
+SELECT is(:'locks'::text, 'none', 'SET CONSTRAINTS locks no children of others');
+SELECT is(test.homes('app.kept'), 'app.kept_1: 2, app.kept_2: 1, app.kept_3: 1', 'and counts where the owner''s function writes to them');
+GRANT INSERT (k) ON app.kept TO router_s_stranger;
+BEGIN;
+SET LOCAL ROLE router_s_stranger;
+SET CONSTRAINTS app.later DEFERRED;
+SELECT test.kept() AS locks \gset
+COMMIT;
+SELECT is(:'locks'::text, 'app.kept_1 AccessShareLock, app.kept_2 AccessShareLock, app.kept_3 AccessShareLock', 'who may write there keeps them until he has');
+REVOKE INSERT (k) ON app.kept FROM router_s_stranger;
+SET ROLE router_s_stranger;
+CREATE TABLE strange.rows (k app.kept);
+BEGIN;
+SELECT router.create_route('strange.rows', router.by_list('k')) \g /dev/null
+INSERT INTO strange.rows VALUES (ROW(1, 1));
+SELECT test.kept() AS locks \gset
+COMMIT;
+SELECT is(:'locks'::text, 'none', 'nor does a route by the row type of somebody''s table lock that');
+RESET ROLE;
+GRANT SELECT ON app.kept TO router_s_stranger;
+SET ROLE router_s_stranger;
+CREATE TABLE strange.more (k app.kept);
+BEGIN;
+SELECT router.create_route('strange.more', router.by_list('k')) \g /dev/null
+SELECT test.kept() AS locks \gset
+ROLLBACK;
+RESET ROLE;
+SELECT is(:'locks'::text, 'app.kept AccessShareLock', 'unless its rows may be read');
+DROP SCHEMA strange CASCADE;
+
 -- Without its library nothing of router can run, and DDL fails. A superuser has two ways out.
 UPDATE pg_proc SET probin = '$libdir/no_such_router' WHERE probin = '$libdir/router';
 SELECT throws_ok('SELECT test.ddl_of_stranger()', '58P01', NULL, 'without the library DDL fails');
@@ -169,4 +244,5 @@ UPDATE pg_proc SET probin = '$libdir/router' WHERE probin = '$libdir/no_such_rou
 
 SELECT * FROM finish();
 DROP SCHEMA app CASCADE;
+DROP ACCESS METHOD another_heap;
 DROP EXTENSION postgres_fdw CASCADE;
