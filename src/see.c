@@ -26,7 +26,7 @@ router_may_see(Oid relid, const AttrNumber *attnums, int n)
 	return true;
 }
 
-/* Has the user a right on a table by which a statement of his would lock it? Who has none is not to do so by other means. */
+/* May the user lock a table by a statement of his? Who has no right on it is not to do so by other means. */
 bool
 router_may_lock(Oid relid)
 {

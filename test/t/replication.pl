@@ -195,6 +195,23 @@ for my $preload (0, 1)
 	sql($pub, "${db}_end", "DROP SUBSCRIPTION ${db}_end");
 	sql($sub, $db, "DROP SUBSCRIPTION ${db}_sub");
 
+	# ------------------------------------------------ a trigger that gives others of its table another order, while they fire
+	$db = "order_$preload";
+	databases($db, $preload);
+	sql($_, $db, q{CREATE TABLE t (id int, d timestamptz)}) for $pub, $sub;
+	sql($sub, $db, q{SELECT count(*) FROM router.create_route('t', router.by_date('d', 'day'), hot => '3 days');
+		CREATE TABLE fired (id int);
+		CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.fired VALUES (NEW.id); RETURN NEW; END$$;
+		CREATE FUNCTION reorder() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN ALTER TRIGGER "~~last" ON public.t RENAME TO b; RETURN NEW; END$$;
+		CREATE TRIGGER "~~last" AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION note(); ALTER TABLE t ENABLE ALWAYS TRIGGER "~~last";
+		CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.id = 1) EXECUTE FUNCTION reorder(); ALTER TABLE t ENABLE ALWAYS TRIGGER a});
+	sql($pub, $db, q{CREATE PUBLICATION p FOR TABLE t});
+	subscribe($db, 'p');
+	sql($pub, $db, q{INSERT INTO t VALUES (1, now()); INSERT INTO t VALUES (2, now() - interval '10 days'), (3, now())});
+	caught_up($db);
+	is(sql($sub, $db, q{SELECT string_agg(id::text, ' ' ORDER BY id) FROM fired}), '1 2 3', "$mode, triggers that change their order: each fires once a row");
+	sql($sub, $db, "DROP SUBSCRIPTION ${db}_sub");
+
 	# ------------------------------------------------ a schema, all tables
 	$db = "all_$preload";
 	databases($db, $preload);
