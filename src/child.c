@@ -763,6 +763,36 @@ router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relati
 	return moved;
 }
 
+/* Of rows that the user may not see an error tells him nothing: constraints and functions say what is in them. */
+static void
+move_unseen(RouterEntry *entry, RouterBound **bounds, Relation from, Relation to)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		(void) router_move_rows(entry, bounds, from, to, false);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		ereport(LOG_SERVER_ONLY,
+				(errcode(error->sqlerrcode),
+				 errmsg_internal("%s", error->message),
+				 error->detail ? errdetail_internal("%s", error->detail) : 0));
+		ereport(ERROR,
+				(errcode(error->sqlerrcode),
+				 errmsg("cannot move rows out of default child \"%s\"", RelationGetRelationName(from)),
+				 errdetail("What is wrong with them is only for those who may see all rows, and in the server's log."),
+				 errhint("Let the owner of the table CALL router.redistribute.")));
+	}
+	PG_END_TRY();
+}
+
 /* Moves the rows that a new child now holds out of the default child, which is locked. */
 void
 router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds)
@@ -782,7 +812,10 @@ router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds)
 	base = table_open(route->config.base, AccessExclusiveLock);
 	from = table_open(default_child, NoLock);
 	to = table_open(child, RowExclusiveLock);
-	(void) router_move_rows(entry, bounds, from, to, false);
+	if (router_may_see_all(RelationGetRelid(base)))
+		(void) router_move_rows(entry, bounds, from, to, false);
+	else
+		move_unseen(entry, bounds, from, to);
 	table_close(to, NoLock);
 	table_close(from, NoLock);
 	table_close(base, NoLock);

@@ -34,3 +34,11 @@ router_may_lock(Oid relid)
 		ACLCHECK_OK ||
 		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT | ACL_INSERT | ACL_UPDATE, ACLMASK_ANY) == ACLCHECK_OK;
 }
+
+/* May the user see all columns of all rows of a table, by a right on it? */
+bool
+router_may_see_all(Oid relid)
+{
+	return check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED &&
+		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}

@@ -9,5 +9,6 @@
 
 extern bool router_may_see(Oid relid, const AttrNumber *attnums, int n);
 extern bool router_may_lock(Oid relid);
+extern bool router_may_see_all(Oid relid);
 
 #endif

@@ -1,7 +1,7 @@
 -- What a role with some grants may not do: write rows that a policy refuses, whatever makes the row what it is and however it comes
 -- home; put another trigger in the place of router's; keep rows and children from leaving.
 \ir include/helpers.sql
-\set tests 88
+\set tests 96
 SELECT plan(:tests);
 SELECT test.role('router_g_owner'), test.role('router_g_app') \g /dev/null
 CREATE SCHEMA app AUTHORIZATION router_g_owner;
@@ -121,5 +121,38 @@ ALTER TABLE app.s RENAME TO s2;
 DROP TRIGGER never ON app.s2;
 SELECT ok(has_table_privilege('router_g_app', 'app.s_1', 'TRUNCATE'), 'all of them');
 RESET ROLE;
+
+-- ------------------------------------------- rows of others that move
+-- out of the default child, when a row needs a child that they belong in: errors do not tell of them who may not see them
+SET ROLE router_g_owner;
+CREATE TABLE app.d (k int, secret text);
+SELECT router.create_route('app.d', router.by_list('k'), default_child => true, on_missing => 'default') \g /dev/null
+INSERT INTO app.d VALUES (1, 'hidden one'), (2, 'hidden two');
+SELECT router.alter_route('app.d', on_missing => 'create') \g /dev/null
+ALTER TABLE app.d ADD CONSTRAINT c CHECK (secret <> 'hidden one') NOT VALID;
+CREATE FUNCTION app.tells(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+CREATE INDEX ON app.d (app.tells(secret));
+CREATE OR REPLACE FUNCTION app.tells(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$BEGIN IF $1 ~ 'two' THEN RAISE 'it is %', $1 USING HINT = $1, DETAIL = $1; END IF; RETURN $1; END$$;
+GRANT INSERT (k, secret) ON app.d TO router_g_app;
+RESET ROLE;
+CREATE FUNCTION test.told(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    detail text; hint text; context text;
+BEGIN
+    SET LOCAL ROLE router_g_app;
+    EXECUTE query;
+    RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
+    RETURN concat_ws(' ', SQLSTATE, SQLERRM, detail, hint, context);
+END $$;
+CREATE VIEW test.tried AS SELECT q, wanted, test.told(q) AS t
+    FROM (VALUES ('INSERT INTO app.d VALUES (1)', '^23514 cannot move rows'), ('INSERT INTO app.d VALUES (2)', '^P0001 cannot move rows'), ('INSERT INTO app.d VALUES (3)', '^done')) v (q, wanted);
+SELECT ok(t ~ wanted AND t !~ 'hidden', 'who may insert only: ' || split_part(t, E'\n', 1)) FROM test.tried;
+GRANT ALL ON app.d TO router_g_app;
+SELECT ok(t ~ 'hidden', 'who may read: ' || split_part(t, E'\n', 1)) FROM test.tried WHERE wanted <> '^done';
+ALTER TABLE app.d ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON app.d USING (secret IS NULL);
+SELECT ok(t ~ wanted AND t !~ 'hidden', 'under row security: ' || split_part(t, E'\n', 1)) FROM test.tried;
 
 SELECT * FROM finish();
