@@ -144,6 +144,7 @@ parse_values(RouterKey *key, const char *literal, bool folded, RouterBound *boun
 		Datum		value;
 		bool		seen = false;
 
+		CHECK_FOR_INTERRUPTS();
 		if (nulls[i])
 		{
 			bound->with_null = true;
@@ -369,6 +370,7 @@ router_bounds_overlap(RouterKey *key, const RouterBound *a, const RouterBound *b
 	bool		b_null = b->form == ROUTER_BOUND_NULL || b->with_null;
 	int			gcd;
 
+	CHECK_FOR_INTERRUPTS();		/* who has many bounds compares each with each */
 	if (a_null && b_null)
 		return true;
 	if (a->form != b->form)
@@ -384,9 +386,12 @@ router_bounds_overlap(RouterKey *key, const RouterBound *a, const RouterBound *b
 			return a->remainder % gcd == b->remainder % gcd;
 		case ROUTER_BOUND_VALUES:
 			for (int i = 0; i < a->nvalues; i++)
+			{
+				CHECK_FOR_INTERRUPTS();
 				for (int j = 0; j < b->nvalues; j++)
 					if (DatumGetBool(FunctionCall2Coll(&key->eq, key->collation, a->values[i], b->values[j])))
 						return true;
+			}
 			return false;
 		default:
 			return false;

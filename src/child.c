@@ -273,14 +273,26 @@ router_child_name(RouterRoute *route, RouterBound **bounds)
 static RouterBound *
 group_of(RouterKey *key, Datum value, bool isnull)
 {
-	RouterBound *bound;
+	RouterBound *bound = NULL;
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext work = key->ngroups > 0 ? AllocSetContextCreate(caller, "router groups", ALLOCSET_SMALL_SIZES) : NULL;
 
-	for (int i = 0; i < key->ngroups; i++)
+	/* a statement may make many children, of a key with many groups */
+	for (int i = 0; i < key->ngroups && bound == NULL; i++)
 	{
-		bound = router_bound_parse(key, key->groups[i]);
-		if (router_bound_has(key, bound, value, isnull))
-			return bound;
+		RouterBound *group;
+
+		MemoryContextReset(work);
+		MemoryContextSwitchTo(work);
+		group = router_bound_parse(key, key->groups[i]);
+		MemoryContextSwitchTo(caller);
+		if (router_bound_has(key, group, value, isnull))
+			bound = router_bound_copy(key, group);
 	}
+	if (work)
+		MemoryContextDelete(work);
+	if (bound)
+		return bound;
 	bound = palloc0(sizeof(RouterBound));
 	if (isnull)
 	{

@@ -202,15 +202,15 @@ check_template(const char *template, int nkeys)
 static void
 check_groups(RouterKey *key)
 {
+	RouterBound **groups = palloc(Max(key->ngroups, 1) * sizeof(RouterBound *));
+
 	for (int i = 0; i < key->ngroups; i++)
 	{
-		RouterBound *group;
-
 		if (key->groups[i][0] != '{')
 			bad_setting("groups", "Each group is an array literal, such as {1,2,3}.");
-		group = router_bound_parse(key, key->groups[i]);
+		groups[i] = router_bound_parse(key, key->groups[i]);
 		for (int j = 0; j < i; j++)
-			if (router_bounds_overlap(key, group, router_bound_parse(key, key->groups[j])))
+			if (router_bounds_overlap(key, groups[i], groups[j]))
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("groups %s and %s of key \"%s\" overlap", key->groups[j], key->groups[i], key->column),

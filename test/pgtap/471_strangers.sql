@@ -1,7 +1,7 @@
 -- router's event triggers see the DDL of everybody in the database, and its hooks their statements. Who has nothing to do with routed tables does not notice them:
 -- whatever state the extension and its catalog are in, and whoever may read them.
 \ir include/helpers.sql
-\set tests 39
+\set tests 43
 SELECT plan(:tests);
 SELECT test.role('router_s_owner'), test.role('router_s_stranger') \g /dev/null
 CREATE EXTENSION postgres_fdw;
@@ -170,6 +170,18 @@ SELECT throws_ok('INSERT INTO app.grown VALUES (2, NULL)', '54000', NULL, 'there
 SELECT throws_ok($$CALL router.move_child('app.grown_1', access_method => 'another_heap')$$, '54000', NULL, 'nor does one move');
 SELECT ok(clock_timestamp() - :'begun' < interval '20 s', 'and rows come as ever');
 SELECT is(test.homes('app.grown'), 'app.grown_1: 2', 'into the child that there is');
+
+-- Many groups are read once each, and can be canceled.
+CREATE TABLE app.grouped (k int);
+SELECT clock_timestamp() AS begun \gset
+SELECT throws_ok($$SELECT router.create_route('app.grouped', router.by_list('k', (SELECT array_agg(format('{%s}', i % 2999)) FROM generate_series(0, 2999) i)))$$,
+    '22023', 'groups {0} and {0} of key "k" overlap', 'groups of thousands that overlap');
+SELECT ok(clock_timestamp() - :'begun' < interval '5 s', 'are found at once');
+SET statement_timeout = '100ms';
+SELECT router.create_route('app.grouped', router.by_list('k', ARRAY[(SELECT '{' || string_agg(i::text, ',') || '}' FROM generate_series(1, 50000) i)]), dry_run => true);
+RESET statement_timeout;
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '57014', 'a group of very many values can be canceled');
+SELECT ok(clock_timestamp() - :'begun' < interval '10 s', 'at once');
 
 -- Nobody keeps a lock on a table that he has no right on, though he may name its constraints and its row type.
 SET ROLE router_s_owner;
