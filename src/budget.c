@@ -85,18 +85,21 @@ is_statement_timeout(const ErrorData *error)
 	return error->message_id && strcmp(error->message_id, "canceling statement due to statement timeout") == 0;
 }
 
-/* Sees each error of the work when it is raised. */
+/* Sees each error of the work when it is raised. There may be millions, and FreeErrorData leaves some memory behind. */
 static void
 see_error(void *arg)
 {
+	MemoryContext cxt;
 	MemoryContext old;
 	ErrorData  *error;
 	bool		mine;
 
 	if (geterrcode() != ERRCODE_QUERY_CANCELED && geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
 		return;
-	old = MemoryContextSwitchTo(watch.cxt);
+	cxt = AllocSetContextCreate(watch.cxt, "router error", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(cxt);
 	error = CopyErrorData();
+	MemoryContextSwitchTo(old);
 	mine = ours && router_is_interrupt(error);
 	if (mine)
 		ours = false;			/* also a lock_timeout at the same time takes the pending cancel away */
@@ -105,11 +108,9 @@ see_error(void *arg)
 	else if (router_is_cancel(error) && watch.canceled == NULL)
 	{
 		watch.canceled = error;
-		error = NULL;
+		return;
 	}
-	if (error)
-		FreeErrorData(error);
-	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
 }
 
 /* The timer, in a signal handler. */

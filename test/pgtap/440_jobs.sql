@@ -1,7 +1,7 @@
 -- One owner cannot stop the maintenance of others: what his functions raise, catch or never end is his
 -- own tables' loss. A cancel by others ends all of it.
 \ir include/helpers.sql
-\set tests 67
+\set tests 68
 SELECT plan(:tests);
 
 SELECT test.role('router_j_good'), test.role('router_j_mal') \g /dev/null
@@ -35,6 +35,14 @@ BEGIN
         EXCEPTION WHEN query_canceled THEN
             IF m = 'swallow and fail' THEN RAISE EXCEPTION 'something else'; END IF;
         END;
+    ELSIF m = 'raise and catch' THEN
+        FOR i IN 1..10000 LOOP
+            BEGIN
+                RAISE EXCEPTION 'x' USING ERRCODE = '57014';
+            EXCEPTION WHEN query_canceled THEN NULL;
+            END;
+        END LOOP;
+        RAISE EXCEPTION 'memory: %', mal.memory() < 500000;
     ELSIF m = 'settings' THEN
         PERFORM pg_catalog.set_config('transaction_timeout', '1', false);
         PERFORM pg_catalog.pg_sleep(0.1);
@@ -124,6 +132,13 @@ CALL test.prepare('swallow and fail', 'mal.hot');
 :run
 SELECT matches(test.event('mal.hot'), '^archive: it took longer', 'it catches the cancel and raises something else: the reason is the time');
 SELECT is((SELECT count(*) FROM ONLY good.hot), 0::bigint, 'it raises something else: the other owner''s table is maintained');
+
+-- errors without end take no memory
+CREATE FUNCTION mal.memory() RETURNS numeric SECURITY DEFINER LANGUAGE sql AS
+    $$SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'router job%' OR name = 'router error'$$;
+CALL test.prepare('raise and catch', 'mal.hot');
+CALL router.maintain('mal.hot');
+SELECT matches(test.event('mal.hot'), '^archive: memory: t', 'it raises and catches: no memory is left behind');
 
 -- nor can it end the session, where there is a setting that does
 CALL test.prepare('settings', 'mal.hot');
