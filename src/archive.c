@@ -850,7 +850,8 @@ hot_bases(void)
 	List	   *bases = NIL;
 	int			guc_level = router_pin_settings(NULL);
 
-	if (SPI_execute("SELECT base FROM router.route_def WHERE hot IS NOT NULL AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = base), 'USAGE') ORDER BY base", true, 0) != SPI_OK_SELECT)
+	if (SPI_execute("SELECT base FROM router.route_def JOIN pg_class c ON c.oid = base"
+					" WHERE hot IS NOT NULL AND pg_has_role(relowner, 'USAGE') AND NOT pg_is_other_temp_schema(relnamespace) ORDER BY base", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the hot routes");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{

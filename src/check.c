@@ -546,7 +546,7 @@ check_base(Check *check, Oid base)
 	ROUTER_WAITPOINT("checking");
 	check_privileges(check);
 	(void) router_mend_base(&request, base);
-	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP,
+	router_become_owner(&saved, router_relation_owner(base), router_is_own_temp(base),
 						router_route_locked(entry)->config.time_zone);
 	check_indexes(check, base);
 	check_rows(check, entry, base);
@@ -631,7 +631,7 @@ router_check(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	}
 	foreach(lc, router_catalog_bases())
-		if (get_rel_name(lfirst_oid(lc)) && router_owns_relation(lfirst_oid(lc), GetUserId()))
+		if (router_is_meant(lfirst_oid(lc)))
 			check_another(&check, lfirst_oid(lc), table_budget);
 	return (Datum) 0;
 }

@@ -633,12 +633,11 @@ router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
 	RouterRoute *route = router_route_locked(entry);
 	Relation	base = table_open(route->config.base, NoLock);
 	Oid			schema = RelationGetNamespace(base);
-	bool		temp = base->rd_rel->relpersistence == RELPERSISTENCE_TEMP;
 	char	   *texts[ROUTER_MAX_LEVELS];
 	Making		m = {.entry = entry,.generation = route->generation,.base = base,.bounds = bounds,.texts = texts};
 	RouterAsOwner saved;
 
-	router_become_owner(&saved, base->rd_rel->relowner, temp, route->config.time_zone);
+	router_become_owner(&saved, base->rd_rel->relowner, isTempNamespace(schema), route->config.time_zone);
 	m.nkeys = route->config.nkeys;
 	for (int i = 0; i < m.nkeys; i++)
 		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);

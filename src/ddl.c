@@ -962,7 +962,7 @@ keep_always(AlterTableStmt *stmt)
 	table_close(rel, NoLock);
 	if (names == NIL)
 		return;
-	router_become_owner(&saved, router_relation_owner(relid), get_rel_persistence(relid) == RELPERSISTENCE_TEMP, NULL);
+	router_become_owner(&saved, router_relation_owner(relid), router_is_own_temp(relid), NULL);
 	foreach(lc, names)
 		router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", router_qualified_name(relid),
 				   quote_identifier(lfirst(lc)));

@@ -263,7 +263,7 @@ join_condition(Oid base, const RouterGlobalKey *key)
 static void
 become_reader(RouterAsOwner *saved, Oid base)
 {
-	router_become_owner(saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP, NULL);
+	router_become_owner(saved, router_relation_owner(base), router_is_own_temp(base), NULL);
 	(void) router_see_all_rows();
 }
 
@@ -690,7 +690,7 @@ follow_types(Oid base, const RouterGlobalKey *key)
 
 	/* to rewrite it evaluates what its owner has defined */
 	router_become_owner(&saved, router_relation_owner(key->key_table),
-						get_rel_persistence(base) == RELPERSISTENCE_TEMP, NULL);
+						router_is_own_temp(base), NULL);
 	for (int i = 0; i < key->ncolumns; i++)
 		changed |= follow_type(base, key, i);
 	router_become_user(&saved);

@@ -116,7 +116,7 @@ run_step(void *arg)
 	/* expressions of indexes and constraints are the owner's, and run as such; an abort undoes it */
 	if (try->as_owner)
 		router_become_owner(&saved, router_relation_owner(job->base),
-							get_rel_persistence(job->base) == RELPERSISTENCE_TEMP, NULL);
+							router_is_own_temp(job->base), NULL);
 	keep = try->step(job);
 	if (try->as_owner)
 		router_become_user(&saved);

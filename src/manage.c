@@ -301,7 +301,7 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 	char	   *condition;
 
 	router_become_owner(&saved, router_relation_owner(child) == owner ? owner : GetUserId(),
-						get_rel_persistence(base) == RELPERSISTENCE_TEMP, route->config.time_zone);
+						router_is_own_temp(base), route->config.time_zone);
 	condition = router_child_condition(route, bounds);
 	if (OidIsValid(get_relation_constraint_oid(child, ROUTER_CHECK_NAME, true)))
 		router_run("ALTER %s %s DROP CONSTRAINT %s", router_table_word(child), name, ROUTER_CHECK_NAME);

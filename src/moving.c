@@ -69,8 +69,7 @@ router_moving_begin(RouterMoving *moving, Relation base, Relation from)
 	moving->tell.arg = base;
 	moving->tell.previous = error_context_stack;
 	error_context_stack = &moving->tell;
-	router_become_owner(&moving->saved, base->rd_rel->relowner, base->rd_rel->relpersistence == RELPERSISTENCE_TEMP,
-						NULL);
+	router_become_owner(&moving->saved, base->rd_rel->relowner, router_is_own_temp(RelationGetRelid(base)), NULL);
 	AfterTriggerBeginQuery();
 }
 

@@ -6,8 +6,11 @@
 #include "compat.h"
 #include "owner.h"
 
+#include "catalog/namespace.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "pin.h"
@@ -25,6 +28,25 @@ router_relation_owner(Oid relid)
 	return owner;
 }
 
+/*
+ * A temporary table of this session: who owns it is at work here, or was let to be. What owners of those of other
+ * sessions have defined is theirs as elsewhere.
+ */
+bool
+router_is_own_temp(Oid relid)
+{
+	return isTempNamespace(get_rel_namespace(relid));
+}
+
+/* Is a base one of those that are meant where none is named? Nobody can work on a temporary one of another session. */
+bool
+router_is_meant(Oid base)
+{
+	return get_rel_name(base) && router_owns_relation(base, GetUserId()) &&
+		!isOtherTempNamespace(get_rel_namespace(base));
+}
+
+/* temp: router_is_own_temp */
 void
 router_become_owner(RouterAsOwner *saved, Oid owner, bool temp, const char *time_zone)
 {

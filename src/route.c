@@ -749,7 +749,7 @@ put_route(const RouterConfig *config, const RouterConfig *there)
 	RouterAsOwner saved;
 
 	router_become_owner(&saved, router_relation_owner(config->base),
-						get_rel_persistence(config->base) == RELPERSISTENCE_TEMP, config->time_zone);
+						router_is_own_temp(config->base), config->time_zone);
 	if (there == NULL)
 	{
 		(void) create_triggers(&all, config->base);
@@ -793,7 +793,7 @@ router_mend_base(const RouterMirror *request, Oid base)
 	RouterAsOwner saved;
 	int			differences;
 
-	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP, NULL);
+	router_become_owner(&saved, router_relation_owner(base), router_is_own_temp(base), NULL);
 	differences = create_triggers(request, base);
 	router_become_user(&saved);
 	return differences;

@@ -162,7 +162,7 @@ router_sync_child(const RouterMirror *request, Oid base, Oid child)
 
 	if (request->aspects & ROUTER_OWNER)
 		differences += sync_owner(request, base, child);
-	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP,
+	router_become_owner(&saved, router_relation_owner(base), router_is_own_temp(base),
 						config ? config->time_zone : NULL);
 	differences += router_mirror(request, base, child);
 	if (request->aspects & ROUTER_HOME)
@@ -196,7 +196,7 @@ router_for_children(const RouterMirror *request, Oid base, RouterChildAction act
 	RouterAsOwner saved;
 	ListCell   *lc;
 
-	router_become_owner(&saved, router_relation_owner(base), get_rel_persistence(base) == RELPERSISTENCE_TEMP, NULL);
+	router_become_owner(&saved, router_relation_owner(base), router_is_own_temp(base), NULL);
 	foreach(lc, router_children_by_oid(base))
 	{
 		LockRelationOid(lfirst_oid(lc), AccessShareLock);

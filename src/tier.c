@@ -323,7 +323,7 @@ router_tier(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 	{
 		foreach(lc, router_catalog_tiered_bases())
-			if (get_rel_name(lfirst_oid(lc)) && router_owns_relation(lfirst_oid(lc), GetUserId()))
+			if (router_is_meant(lfirst_oid(lc)))
 				bases = lappend_oid(bases, lfirst_oid(lc));
 	}
 	else

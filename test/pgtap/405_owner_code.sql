@@ -1,7 +1,7 @@
 -- Code that a table's owner defined runs only as that owner, restricted, or as core would run it for an ordinary table:
 -- a canary wherever he can define some, and every call, by a superuser and by a member of his role.
 \ir include/helpers.sql
-\set tests 21
+\set tests 24
 SELECT plan(:tests);
 
 SELECT test.role('router_oc_owner'), test.role('router_oc_member'), test.role('router_oc_app') \g /dev/null
@@ -147,5 +147,26 @@ SET row_security = off;
 CALL router.move_child('mal.f_y2024m01', tablespace => 'router_t_space');
 SELECT is((SELECT count(*) FROM pg_class WHERE relname ~ '^f_y' AND reltablespace <> 0), 2::bigint, 'row_security off does not hinder it');
 RESET row_security;
+
+-- ------------------------------------------------------------ a temporary table of another session
+SELECT count(*) = 1 AS dblink FROM pg_available_extensions WHERE name = 'dblink' \gset
+\if :dblink
+CREATE EXTENSION dblink;
+SELECT dblink_connect('other', format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database(), current_user)) \g /dev/null
+SELECT dblink_exec('other', $$SET SESSION AUTHORIZATION router_oc_owner; CREATE TEMP TABLE elsewhere (id int, d date)$$),
+       dblink_exec('other', $$DO 'BEGIN PERFORM router.create_route(''elsewhere'', router.by_date(''d'', ''month'', label => ''SELECT mal.label($1)''), hot => ''1 day''); END'$$),
+       dblink_exec('other', $$INSERT INTO elsewhere VALUES (1, '2024-01-01')$$) \g /dev/null
+SELECT base::oid AS elsewhere FROM router.routes JOIN pg_class ON oid = base WHERE relname = 'elsewhere' \gset
+SET canary.call = 'temporary, of another session';
+CALL router.maintain(:elsewhere, dry_run => true);
+SET canary.call = '';
+SELECT results_eq('SELECT DISTINCT place, who, restricted FROM seen', $$VALUES ('label', 'router_oc_owner'::name, true)$$, 'what its owner defined runs as he, restricted');
+SELECT is((SELECT count(*) FROM router.check() WHERE routed_table = :elsewhere), 0::bigint, 'it is none of those that are checked where none is named');
+CALL router.archive();
+SELECT is((SELECT count(*) FROM router.events WHERE base = :elsewhere AND action = 'archive'), 0::bigint, 'or archived');
+SELECT dblink_disconnect('other') \g /dev/null
+\else
+SELECT skip('dblink is not there', 3);
+\endif
 
 SELECT * FROM finish();
