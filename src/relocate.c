@@ -369,9 +369,9 @@ give_up(Relocation *r)
 	return error;
 }
 
-/* From the commit on, the copy has what the child has, for all who write and all who look from then on. */
+/* From the commit on, the copy has what the child has, for all who write and all who look from then on. Closes child. */
 static void
-step_in(Relocation *r, Changes *changes)
+step_in(Relocation *r, Changes *changes, Relation child)
 {
 	for (int tries = 1; !lock_writers_out(r, changes); tries++)
 	{
@@ -384,6 +384,7 @@ step_in(Relocation *r, Changes *changes)
 	router_apply_changes(r, changes);
 	if (r->place->server && changes->ncome + changes->ngone > 0)
 		router_verify_count(r);
+	table_close(child, NoLock);
 	router_step_begin(r->child, r->copy);
 	r->since = GetTopTransactionId();
 	r->in_step = true;
@@ -491,7 +492,7 @@ swap(Relocation *r)
 	router_step_mark(r->copy, InvalidOid);
 	router_keys_strip(r->child);
 	router_catalog_remove_child(r->child);
-	router_run("DROP %sTABLE %s", r->from_server ? "FOREIGN " : "", r->child_name);
+	router_run("DROP %sTABLE %s", r->from_server ? "FOREIGN " : "", router_qualified_name(r->child));
 	router_run("ALTER TABLE %s RENAME TO %s", r->copy_name, quote_identifier(name));
 	forboth(from, r->copy_index_names, to, r->index_names)
 		router_run("ALTER INDEX %s RENAME TO %s", quote_qualified_identifier(schema, lfirst(from)),
@@ -518,6 +519,7 @@ copy_child(RouterJob *job)
 	Relocation *r = (Relocation *) job;
 	int			guc_level = NewGUCNestLevel();
 	Changes		changes;
+	Relation	child;
 
 	if (job->atomic)
 		LockRelationOid(job->base, AccessExclusiveLock);
@@ -527,6 +529,8 @@ copy_child(RouterJob *job)
 	check_definer(r->child, GetUserId());
 	(void) router_see_all_rows();
 	SPI_connect();
+	/* open, so that what indexes of the copy evaluate cannot drop or alter it */
+	child = table_open(r->child, NoLock);
 	router_make_copy(r);
 	r->index_names = r->copy_index_names = NIL;
 	r->in_step = false;
@@ -538,10 +542,13 @@ copy_child(RouterJob *job)
 	if (r->from_server || r->place->server || job->atomic)
 		router_verify_copy(r);
 	if (job->atomic)
+	{
+		table_close(child, NoLock);
 		check_old_snapshots(r);
+	}
 	else
 	{
-		step_in(r, &changes);
+		step_in(r, &changes, child);
 		r->shape = MemoryContextStrdup(job->cxt, shape_of(r->child));
 	}
 	router_end_changes(&changes);
