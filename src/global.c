@@ -186,7 +186,7 @@ lock_family(RouterEntry *entry, Oid base, LOCKMODE mode)
 	Family		family = {.base = base,.mode = mode};
 
 	router_lock_all(find_family, &family);
-	(void) router_route_locked(entry);
+	(void) router_owned_route(base);
 	return lcons_oid(base, router_children_by_oid(base));
 }
 
@@ -547,7 +547,7 @@ router_check_global_key(PG_FUNCTION_ARGS)
 	router_report_begin(&report, fcinfo, true); /* changes nothing */
 	router_require(fcinfo, 1);
 	base = PG_GETARG_OID(0);
-	(void) router_owned_route(base);
+	(void) router_owned_locked(base, AccessShareLock);
 	become_reader(&saved, base);
 	foreach(lc, router_catalog_global_keys(base))
 		check_key(&report, base, lfirst(lc));

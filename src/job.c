@@ -47,6 +47,7 @@
 #include "child.h"
 #include "loose.h"
 #include "mirror.h"
+#include "owned.h"
 #include "owner.h"
 #include "sql.h"
 
@@ -94,6 +95,17 @@ typedef struct Try
 	MemoryContext work;
 } Try;
 
+/* With its locks in hand: was the base given to somebody else while a step waited for them? */
+static void
+check_same_owner(Oid base, Oid owner)
+{
+	if (get_rel_name(base) && router_relation_owner(base) != owner)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" got another owner meanwhile", get_rel_name(base)),
+				 errhint("Nothing of this step was done. Run it again, as a role that may act for the owner.")));
+}
+
 static bool
 run_step(void *arg)
 {
@@ -101,6 +113,7 @@ run_step(void *arg)
 	RouterJob  *job = try->job;
 	RouterAsOwner saved;
 	int			guc_level = NewGUCNestLevel();
+	Oid			owner = InvalidOid;
 	bool		keep;
 
 	MemoryContextSwitchTo(try->work);
@@ -115,11 +128,17 @@ run_step(void *arg)
 				 errmsg("table %u was dropped meanwhile", job->base)));
 	/* expressions of indexes and constraints are the owner's, and run as such; an abort undoes it */
 	if (try->as_owner)
-		router_become_owner(&saved, router_relation_owner(job->base),
-							router_is_own_temp(job->base), NULL);
+	{
+		router_check_owner(job->base);
+		owner = router_relation_owner(job->base);
+		router_become_owner(&saved, owner, router_is_own_temp(job->base), NULL);
+	}
 	keep = try->step(job);
 	if (try->as_owner)
+	{
 		router_become_user(&saved);
+		check_same_owner(job->base, owner);
+	}
 	PopActiveSnapshot();
 	AtEOXact_GUC(false, guc_level);
 	return keep;

@@ -42,6 +42,7 @@
 
 #include "attempt.h"
 #include "catalog.h"
+#include "owned.h"
 
 /* how long a lock is waited for with others in hand: at first, and at most */
 #define PATIENCE_MS 50
@@ -423,7 +424,7 @@ find_for_creation(void *arg, bool locked)
 }
 
 /*
- * For the admin functions: the creation lock, the base, the default child, and
+ * For the admin functions, who see to it that the caller owns the base, still: the creation lock, the base, the default child, and
  * the base in AccessExclusiveLock if rows leave the default child. takes_rows is
  * called whenever things may have changed.
  */
@@ -431,5 +432,5 @@ RouterRoute *
 router_lock_children(RouterCreation *creation)
 {
 	router_lock_all(find_for_creation, creation);
-	return router_route_locked(creation->entry);
+	return router_cache_route(router_owned_route(creation->base));
 }

@@ -215,8 +215,7 @@ router_set_maintenance(PG_FUNCTION_ARGS)
 	router_require(fcinfo, 1);
 	base = PG_GETARG_OID(0);
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(7) && PG_GETARG_BOOL(7));
-	entry = router_owned_route(base);
-	LockRelationOid(base, ShareUpdateExclusiveLock);
+	entry = router_owned_locked(base, ShareUpdateExclusiveLock);
 	router_catalog_upkeep(base, &upkeep);
 	apply_arguments(&upkeep, fcinfo, &report);
 	check_upkeep(&router_route_locked(entry)->config, &upkeep);
@@ -236,8 +235,7 @@ router_clear_maintenance(PG_FUNCTION_ARGS)
 	router_require(fcinfo, 1);
 	base = PG_GETARG_OID(0);
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
-	(void) router_owned_route(base);
-	LockRelationOid(base, ShareUpdateExclusiveLock);
+	(void) router_owned_locked(base, ShareUpdateExclusiveLock);
 	if (!router_catalog_upkeep(base, &upkeep))
 		return (Datum) 0;
 	router_report(&report, "clear the maintenance settings of %s", router_qualified_name(base));

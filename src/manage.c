@@ -269,8 +269,10 @@ check_attachable(Oid child, Oid base)
 static void
 check_table(Oid child, Oid base)
 {
-	Relation	rel = table_open(child, AccessShareLock);
+	Relation	rel = try_table_open(child, AccessShareLock);
 
+	if (rel == NULL)
+		router_check_exists(child);
 	router_check_definer(rel, router_relation_owner(base));
 	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
 	{
@@ -339,6 +341,7 @@ router_attach_child(PG_FUNCTION_ARGS)
 	check_table(child, base);
 	bounds = lock_for_bounds(entry, base, PG_GETARG_ARRAYTYPE_P(2),
 							 report.dry_run ? NIL : router_lock_add(NIL, child, AccessExclusiveLock));
+	check_attachable(child, base);
 	if (bounds == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
@@ -399,7 +402,9 @@ router_detach_child(PG_FUNCTION_ARGS)
 	(void) router_owned_route(def->base);
 	locks = router_lock_add(router_lock_add_creation(NIL, def->base), def->base, ShareUpdateExclusiveLock);
 	router_lock_these(report.dry_run ? locks : router_lock_add(locks, child, AccessExclusiveLock));
-	def = router_known_child(child, def->base);	/* who was waited for may have dropped it */
+	/* who was waited for may have dropped it, or given it to somebody else */
+	(void) router_owned_route(def->base);
+	def = router_known_child(child, def->base);
 	router_report(&report, "detach %s from %s", router_qualified_name(child), router_qualified_name(def->base));
 	if (report.dry_run)
 		return (Datum) 0;

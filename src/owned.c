@@ -7,6 +7,7 @@
 #include "owned.h"
 
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 
 void
@@ -53,6 +54,15 @@ router_owned_route(Oid base)
 		(void) router_route_locked(entry);
 	}
 	return entry;
+}
+
+/* The same of one that is locked now: who was waited for may have dropped it, or given it to somebody else. */
+RouterEntry *
+router_owned_locked(Oid base, LOCKMODE mode)
+{
+	(void) router_owned_route(base);
+	LockRelationOid(base, mode);
+	return router_owned_route(base);
 }
 
 /*

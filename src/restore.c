@@ -213,7 +213,7 @@ router_restore(PG_FUNCTION_ARGS)
 	restoring.child = child;
 	restoring.mode = report.dry_run ? AccessShareLock : ExclusiveLock;
 	router_lock_all(find_for_restore, &restoring);
-	route = router_route_locked(entry);
+	route = router_cache_route(router_owned_route(def->base));
 	if (route->hot_level < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -263,7 +263,7 @@ router_end_hot(PG_FUNCTION_ARGS)
 	entry = router_owned_route(base);
 	if (!report.dry_run)
 		router_lock_these(router_lock_add(router_lock_add_creation(NIL, base), base, AccessExclusiveLock));
-	if (router_route_locked(entry)->hot_level < 0)
+	if (router_cache_route(router_owned_route(base))->hot_level < 0)
 		return (Datum) 0;
 	router_report(&report, "end the hot window of %s", router_qualified_name(base));
 	router_report(&report, "move the rows of %s into children", router_qualified_name(base));

@@ -818,9 +818,11 @@ static void
 plan_route(NewRoute *plan)
 {
 	RouterEntry *entry = router_cache_entry(plan->relid);
-	Relation	base = relation_open(plan->relid, AccessShareLock);
+	Relation	base = try_relation_open(plan->relid, AccessShareLock);
 	RouterConfig *config;
 
+	if (base == NULL)
+		router_check_exists(plan->relid);
 	check_base(base);
 	plan->there = router_catalog_route(plan->relid);
 	plan->has_default = plan->there && router_cache_route(entry) &&

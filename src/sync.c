@@ -225,8 +225,7 @@ router_sync(PG_FUNCTION_ARGS)
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
 	router_require(fcinfo, 1);
 	base = PG_GETARG_OID(0);
-	(void) router_owned_route(base);
-	LockRelationOid(base, AccessShareLock);
+	(void) router_owned_locked(base, AccessShareLock);
 	request.arg = &report;
 	if (report.dry_run)
 		request.found = report_difference;
@@ -353,8 +352,7 @@ sync_one_child(Oid base, Oid child, bool concurrently, bool dry_run, MemoryConte
 		request.found = note_difference;
 	else if (concurrently)
 		build_indexes(base, child, cxt);
-	(void) router_owned_route(base);
-	LockRelationOid(base, AccessShareLock);
+	(void) router_owned_locked(base, AccessShareLock);
 	LockRelationOid(child, AccessShareLock);
 	if (is_child_still(base, child))
 		differences = router_sync_child(&request, base, child);
@@ -402,8 +400,7 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("CALL router.sync cannot run inside a transaction block or a function"),
 				 errhint("Call it by itself, or use SELECT router.sync(…), which keeps writers away while it builds indexes.")));
-	(void) router_owned_route(base);
-	LockRelationOid(base, AccessShareLock);
+	(void) router_owned_locked(base, AccessShareLock);
 	if (router_mend_base(&look, base) > 0)
 		ereport(NOTICE, (errmsg("triggers of \"%s\" are missing or disabled", get_rel_name(base)),
 						 errhint("SELECT router.sync(…) mends them.")));

@@ -127,8 +127,7 @@ router_add_tier(PG_FUNCTION_ARGS)
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(6) && PG_GETARG_BOOL(6));
 	router_require(fcinfo, 2);
 	base = PG_GETARG_OID(0);
-	entry = router_owned_route(base);
-	LockRelationOid(base, ShareUpdateExclusiveLock);
+	entry = router_owned_locked(base, ShareUpdateExclusiveLock);
 	route = router_route_locked(entry);
 	tier.after = PG_GETARG_INTERVAL_P(1);
 	tier.tablespace = place.tablespace = name_argument(fcinfo, 2);
@@ -159,8 +158,7 @@ router_drop_tier(PG_FUNCTION_ARGS)
 	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
 	router_require(fcinfo, 2);
 	base = PG_GETARG_OID(0);
-	(void) router_owned_route(base);
-	LockRelationOid(base, ShareUpdateExclusiveLock);
+	(void) router_owned_locked(base, ShareUpdateExclusiveLock);
 	after = PG_GETARG_INTERVAL_P(1);
 	if (find_tier(base, after) == NULL)
 		ereport(ERROR,
