@@ -55,6 +55,7 @@
 #include "child.h"
 #include "mirror.h"
 #include "owner.h"
+#include "pin.h"
 
 /* how many workers are sent to locks that are busy, before the session goes itself */
 #define MAX_TRIES 4
@@ -372,10 +373,7 @@ router_child_worker_main(Datum arg)
 	request = dsm_segment_address(segment);
 	/* not as the owner, who need not be allowed to log in; nor to a database where that is forbidden by now */
 	BackgroundWorkerInitializeConnectionByOid(request->database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
-	/* what the owner of the database has set for it is not for a superuser's session */
-	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	router_pin_worker();
 	snprintf(timeout, sizeof(timeout), "%d", Max(DeadlockTimeout / 2, 1));
 	SetConfigOption("lock_timeout", timeout, PGC_USERSET, PGC_S_OVERRIDE);
 	pgstat_report_activity(STATE_RUNNING, MyBgworkerEntry->bgw_name);

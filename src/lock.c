@@ -424,7 +424,7 @@ find_for_creation(void *arg, bool locked)
 }
 
 /*
- * For the admin functions, who see to it that the caller owns the base, still: the creation lock, the base, the default child, and
+ * For the admin functions, whose caller has to own the base, still: the creation lock, the base, the default child, and
  * the base in AccessExclusiveLock if rows leave the default child. takes_rows is
  * called whenever things may have changed.
  */

@@ -369,7 +369,7 @@ give_up(Relocation *r)
 	return error;
 }
 
-/* From the commit on, the copy has what the child has, for all who write and all who look from then on. Closes child. */
+/* From the commit on, the copy has what the child has, for all who write and look from then on. Closes child. */
 static void
 step_in(Relocation *r, Changes *changes, Relation child)
 {

@@ -45,6 +45,8 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
+#include "pin.h"
+
 /* what a worker runs in its database */
 #define MAINTENANCE "CALL router.maintain()"
 
@@ -417,6 +419,8 @@ maintain(const char *database, MemoryContext cxt)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	MemoryContextSwitchTo(cxt);
+	/* another one may be set for the database */
+	SetSessionAuthorization(GetAuthenticatedUserId(), superuser_arg(GetAuthenticatedUserId()));
 	extension = get_extension_oid("router", true);
 	if (OidIsValid(extension))
 	{
@@ -465,10 +469,7 @@ router_maintenance_main(Datum arg)
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(database, maintain_role[0] ? maintain_role : NULL, 0);
-	/* a superuser's session, in a database whose owner may be anybody */
-	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	router_pin_worker();
 	PG_TRY();
 	{
 		maintain(database, cxt);

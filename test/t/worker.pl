@@ -312,6 +312,24 @@ like(ask($a, "TRUNCATE seen; SET canary.call = ''; SET router.create_in_backgrou
 like(sql('canary', $ran), qr/label.*\|router_oc_owner true$/, 'and runs the label and the rest as the owner, restricted');
 close_session($a);
 
+# ------------------------------------------- what the owner of a database has set for it
+
+make_database('lent');
+sql('postgres', 'CREATE ROLE lender; ALTER DATABASE lent OWNER TO lender');
+for my $setting ('role = lender', 'session_authorization = lender', "lock_timeout = '1ms'", "transaction_timeout = '1ms'")
+{
+	next if $setting =~ /transaction_timeout/ && sql('postgres', "SELECT current_setting('transaction_timeout', true) IS NULL") eq 't';
+	age('lent');
+	my $lender = session($node, 'postgres');
+	is(ask($lender, "SET SESSION AUTHORIZATION lender; ALTER DATABASE lent SET $setting"), '', "somebody sets $setting for his database");
+	$mark = -s $node->logfile;
+	run_in(2, 'router.maintain_databases' => 'lent');
+	like(logged($node, $mark, qr/maintenance of database "lent" (?:took|failed)|terminating/), qr/"lent" took/, 'it is maintained');
+	is(ask($lender, 'ALTER DATABASE lent RESET ALL'), '', 'he takes it back');
+	close_session($lender);
+	is(sql('lent', $aged), '0', 'the tables of others were as well');
+}
+
 # --------------------------------------------------------------------- standby
 
 set($node, 'router.maintain_at' => "'03:00'");
