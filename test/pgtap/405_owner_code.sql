@@ -1,7 +1,7 @@
 -- Code that a table's owner defined runs only as that owner, restricted, or as core would run it for an ordinary table:
 -- a canary wherever he can define some, and every call, by a superuser and by a member of his role.
 \ir include/helpers.sql
-\set tests 24
+\set tests 26
 SELECT plan(:tests);
 
 SELECT test.role('router_oc_owner'), test.role('router_oc_member'), test.role('router_oc_app') \g /dev/null
@@ -147,6 +147,25 @@ SET row_security = off;
 CALL router.move_child('mal.f_y2024m01', tablespace => 'router_t_space');
 SELECT is((SELECT count(*) FROM pg_class WHERE relname ~ '^f_y' AND reltablespace <> 0), 2::bigint, 'row_security off does not hinder it');
 RESET row_security;
+
+-- ------------------------------------------------------------ what is at work on a child cannot be taken away underneath
+SET SESSION AUTHORIZATION router_oc_owner;
+CREATE TABLE mal.taken (id int, d date);
+CREATE FUNCTION mal.take() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('canary.call') = 'take' THEN DROP TABLE mal.taken; END IF;
+EXCEPTION WHEN object_in_use THEN NULL;
+END $$;
+CREATE FUNCTION mal.taking(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM mal.take(); RETURN i; END $$;
+CREATE INDEX ON mal.taken (mal.taking(id));
+SELECT router.create_route('mal.taken', router.by_date('d', 'month')) \g /dev/null
+INSERT INTO mal.taken VALUES (1, '2024-01-01'), (2, '2024-02-01');
+RESET SESSION AUTHORIZATION;
+SET canary.call = 'take';
+CALL router.move_child('mal.taken_y2024m01', tablespace => 'router_t_space');
+SELECT is(test.outcome($$CALL router.move_child('mal.taken_y2024m02', tablespace => 'router_t_space')$$), 'done', 'a move goes on in a transaction block');
+SET canary.call = '';
+SELECT is((SELECT count(*) FROM pg_class WHERE relname ~ '^taken_y' AND relkind = 'r' AND reltablespace <> 0), 2::bigint, 'and by itself, when an index function tries to drop the table');
 
 -- ------------------------------------------------------------ a temporary table of another session
 SELECT count(*) = 1 AS dblink FROM pg_available_extensions WHERE name = 'dblink' \gset
