@@ -4,11 +4,14 @@
 
 EXTENSION  = router
 MODULE_big = router
-OBJS       = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+OBJS       = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 DATA_built = router--1.0.sql
 PGFILEDESC = "router - routed tables"
 # What the files of router call of each other is bound here, and not looked up by name when a session loads it.
 SHLIB_LINK = $(if $(filter linux,$(PORTNAME)),-Xlinker -Bsymbolic)
+
+# A file includes another one by its room: "route/cache.h".
+override PG_CPPFLAGS += -I$(srcdir)/src
 
 PG_CONFIG ?= pg_config
 PGXS      := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -29,14 +32,14 @@ all install uninstall:
 	@echo "No server headers found by $(PG_CONFIG): apt-get install postgresql-server-dev-15, or set PG_CONFIG." >&2
 	@false
 clean:
-	rm -f src/*.o src/*.bc *.so router--1.0.sql
+	rm -f src/*.o src/*/*.o src/*.bc src/*/*.bc *.so router--1.0.sql
 endif
 endif
 
 router--1.0.sql: sql/router.sql
 	cp $< $@
 
-$(OBJS): $(wildcard src/*.h)
+$(OBJS): $(wildcard src/*.h src/*/*.h)
 
 # Only a PG_CONFIG that was asked for binds the scripts.
 ifneq ($(origin PG_CONFIG),file)

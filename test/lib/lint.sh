@@ -19,7 +19,7 @@ normal() {
 }
 
 shopt -s nullglob
-for file in src/*.[ch]; do
+for file in src/*.[ch] src/*/*.[ch]; do
 	diff -u --label "$file" --label "$file, formatted" <(normal <"$file") \
 		<("$format" --style=file "$file" | normal) || complain "$file: layout, see above"
 	grep -nH '[[:blank:]]$' "$file" && complain "$file: blanks at the end of a line"
@@ -28,9 +28,9 @@ for file in src/*.[ch]; do
 		END { exit bad }' || complain "$file: long lines"
 done
 
-grep -nH 'PG_VERSION_NUM' src/*.[ch] sql/* /dev/null | grep -v '^src/compat\.h:' &&
+grep -nH 'PG_VERSION_NUM' src/*.[ch] src/*/*.[ch] sql/* /dev/null | grep -v '^src/compat\.h:' &&
 	complain "only src/compat.h may know the version"
-grep -nHE '^[[:blank:]]*(PG_)?(printf|fprintf|malloc|free|strtok|sprintf|strcpy|strcat)\(' src/*.[ch] /dev/null &&
+grep -nHE '^[[:blank:]]*(PG_)?(printf|fprintf|malloc|free|strtok|sprintf|strcpy|strcat)\(' src/*.[ch] src/*/*.[ch] /dev/null &&
 	complain "use PostgreSQL's own: ereport, palloc, psprintf, strlcpy"
 # What the script runs or keeps (views, bodies, defaults) names the schema of every function and operator.
 perl -0ne '
@@ -45,6 +45,7 @@ perl -0ne '
 			while $text =~ /(?<![\w."])(?!(?:AND|AS|CASE|EXISTS|NOT|ANY|SELECT|FROM|WHEN|ROW|OPERATOR|coalesce|greatest|extract)\b)([a-z_]\w*)\s*\(/gi;
 		print "sql/router.sql: $what: $1 looks for an operator\n" while $text =~ /\b(NULLIF|USING \(|CASE (?!WHEN)|IN \(|LIKE|SIMILAR|BETWEEN|IS DISTINCT)/gi;
 	}' sql/router.sql | grep . && complain "sql/router.sql: unqualified, see above"
+perl test/lib/layers.pl || fail=1
 for file in test/run test/demo/run test/lib/*.sh .ci/run; do
 	bash -n "$file" || complain "$file: syntax"
 done

@@ -1,0 +1,637 @@
+/*
+ * check.c
+ *		router.check: what is not as it should be, and what to do about it.
+ *
+ * Drift is found by the comparison that router.sync makes, in a dry run. Rows
+ * are looked at with the route's own search for a home.
+ *
+ * Locking: AccessShareLock on base and children. Rights: the caller is an owner
+ * of the base; comparisons and scans run as the owner, in a security-restricted
+ * operation.
+ */
+#include "compat.h"
+#include "admin/sync.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_event_trigger.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "commands/tablespace.h"
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "base/attempt.h"
+#include "base/budget.h"
+#include "route/owned.h"
+#include "base/owner.h"
+#include "tier/relocate.h"
+#include "admin/route_admin.h"
+#include "base/sql.h"
+#include "rows/keep_in_step.h"
+#include "base/waitpoint.h"
+
+/* a route that changes in mid-scan: how often the scan is made again */
+#define MAX_SCANS 5
+
+PG_FUNCTION_INFO_V1(router_check);
+
+typedef struct Check
+{
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	Oid			base;
+	const char *base_name;		/* as a literal */
+	bool		moving;			/* children are being moved: what is there for that is not left behind */
+} Check;
+
+/* Adds a line. child InvalidOid: the base, base InvalidOid: the whole database. */
+static void
+add_line(Check *check, Oid child, const char *kind, const char *detail, const char *remedy)
+{
+	Datum		values[5];
+	bool		nulls[5] = {0};
+
+	values[0] = ObjectIdGetDatum(check->base);
+	nulls[0] = !OidIsValid(check->base);
+	values[1] = ObjectIdGetDatum(child);
+	nulls[1] = !OidIsValid(child);
+	values[2] = CStringGetTextDatum(kind);
+	values[3] = CStringGetTextDatum(detail);
+	values[4] = CStringGetTextDatum(remedy);
+	tuplestore_putvalues(check->store, check->desc, values, nulls);
+}
+
+/* ---------------------------------------------------------------------- rows */
+
+/* Rows that are not at home, or not as they must be. */
+typedef struct Strays
+{
+	uint64		n;
+	char	   *first;			/* its keys */
+	bool		changed;		/* the route changed while the rows were read */
+	uint64	   *nulls;			/* of each column that is NOT NULL */
+} Strays;
+
+/* Is a row with these keys not where it belongs? */
+static bool
+is_stray(RouterRoute *route, Oid where, const Datum *values, const bool *isnull)
+{
+	RouterMiss	miss;
+	Oid			home;
+
+	if (router_route_zone(route, values, isnull) != ROUTER_COLD)
+		return where != route->config.base;
+	if (where == route->config.base)
+		return true;
+	home = router_route_find(route, values, isnull, &miss);
+	return where == route->default_child ? OidIsValid(home) : home != where;
+}
+
+/* Counts NULL where none may be. That is next to nothing for a row without any, else the row has to be taken apart. */
+static void
+count_nulls(TupleDesc desc, TupleTableSlot *slot, uint64 *nulls)
+{
+	HeapTuple	tuple = TTS_IS_BUFFERTUPLE(slot) ? ((HeapTupleTableSlot *) slot)->tuple : NULL;
+
+	if (tuple && !HeapTupleHasNulls(tuple) && HeapTupleHeaderGetNatts(tuple->t_data) == desc->natts)
+		return;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attnotnull && router_not_null_is_valid(desc, i) &&
+			(att->attgenerated == '\0' || att->attgenerated == ATTRIBUTE_GENERATED_STORED))
+			nulls[i] += slot_attisnull(slot, i + 1);
+	}
+}
+
+/* Reads the rows of one table. */
+static void
+scan_for_strays(RouterEntry *entry, Relation base, Relation rel, Strays *strays)
+{
+	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(rel), RelationGetDescr(base));
+	uint64		generation = router_route_locked(entry)->generation;
+	int64		watermark = router_route_locked(entry)->watermark;
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext row = AllocSetContextCreate(caller, "router check row", ALLOCSET_DEFAULT_SIZES);
+
+	ROUTER_WAITPOINT("checking_rows");
+	memset(strays, 0, sizeof(*strays));
+	strays->nulls = palloc0(RelationGetDescr(rel)->natts * sizeof(uint64));
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		RouterRoute *route;
+		Datum		values[ROUTER_MAX_LEVELS];
+		bool		isnull[ROUTER_MAX_LEVELS];
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(row);
+		route = router_route_locked(entry);
+		for (int i = 0; i < route->config.nkeys; i++)
+			values[i] = slot_getattr(slot, map->attnums[route->config.keys[i].attnum - 1], &isnull[i]);
+		strays->changed = strays->changed || route->generation != generation || route->watermark != watermark;
+		if (is_stray(route, RelationGetRelid(rel), values, isnull) && strays->n++ == 0)
+		{
+			char	   *first = router_row_display(route, values, isnull);
+
+			strays->first = first ? MemoryContextStrdup(caller, first) : NULL;
+		}
+		count_nulls(RelationGetDescr(rel), slot, strays->nulls);
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(row);
+	}
+	MemoryContextDelete(row);
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+}
+
+static void
+check_global_keys(Check *check)
+{
+	static const char *const query = "SELECT format('%s: %s rows without an entry, %s entries without a row, %s keys that "
+		"several rows have', key_table, missing, orphans, duplicates), quote_literal(columns) "
+		"FROM router.check_global_key($1) WHERE missing + orphans + duplicates > 0";
+	Oid			type = REGCLASSOID;
+	Datum		base = ObjectIdGetDatum(check->base);
+	int			guc_level = router_spi_begin();
+
+	if (SPI_execute_with_args(query, 1, &type, &base, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not check the global keys");
+	for (uint64 i = 0; i < SPI_processed; i++)
+		add_line(check, InvalidOid, "global key", SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
+				 psprintf("SELECT router.rebuild_global_key(%s, %s)", check->base_name,
+						  SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2)));
+	router_spi_end(guc_level);
+}
+
+/* A key table has no policies: beside row security of the base, who may read it sees keys of all rows. */
+static void
+check_key_readers(Check *check)
+{
+	static const char *const query = "SELECT key_table, readers FROM (SELECT k.key_table, "
+		"string_agg(DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, ', ') AS readers "
+		"FROM router.global_key_def k JOIN pg_class b ON b.oid = k.base JOIN pg_class t ON t.oid = k.key_table, "
+		"LATERAL (SELECT t.relacl AS acl UNION ALL SELECT attacl FROM pg_attribute WHERE attrelid = t.oid) x, aclexplode(acl) "
+		"WHERE b.oid = $1 AND b.relrowsecurity AND privilege_type = 'SELECT' AND grantee <> t.relowner GROUP BY 1) s";
+	Oid			type = OIDOID;
+	Datum		base = ObjectIdGetDatum(check->base);
+	int			guc_level = router_spi_begin();
+
+	if (SPI_execute_with_args(query, 1, &type, &base, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not check the grants on key tables");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *table = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		char	   *readers = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
+
+		add_line(check, InvalidOid, "grants",
+				 psprintf("%s may read key table %s, which has keys of rows that policies of the base hide", readers, table),
+				 psprintf("REVOKE SELECT ON %s FROM %s", table, readers));
+	}
+	router_spi_end(guc_level);
+}
+
+static void
+tell_nulls(Check *check, Relation rel, const uint64 *nulls)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	for (int i = 0; nulls && i < desc->natts; i++)
+	{
+		const char *column = quote_identifier(NameStr(TupleDescAttr(desc, i)->attname));
+
+		/* the planner may take "IS NULL" by itself for false */
+		if (nulls[i] > 0)
+			add_line(check, RelationGetRelid(rel) == check->base ? InvalidOid : RelationGetRelid(rel), "rows",
+					 psprintf(UINT64_FORMAT " %s NULL in column %s, which is NOT NULL", nulls[i],
+							  nulls[i] == 1 ? "row has" : "rows have", column),
+					 psprintf("UPDATE ONLY %s SET %s = … WHERE (%s IS NULL) IS TRUE",
+							  router_qualified_name(RelationGetRelid(rel)), column, column));
+	}
+}
+
+static void
+check_rows(Check *check, RouterEntry *entry, Oid relid)
+{
+	Relation	base = table_open(check->base, AccessShareLock);
+	Relation	rel = table_open(relid, AccessShareLock);
+	bool		default_child = router_route_locked(entry)->default_child == relid;
+	Strays		strays = {0};
+	const char *remedy;
+
+	if (rel->rd_rel->relkind == RELKIND_RELATION)
+	{
+		/*
+		 * A child made after the snapshot makes rows of the default child look
+		 * astray, a watermark that moved those of a hot base. That may be heard of
+		 * late: so what is astray has to be so twice.
+		 */
+		for (int i = 0; i < MAX_SCANS && (i < 2 || strays.changed); i++)
+		{
+			AcceptInvalidationMessages();
+			scan_for_strays(entry, base, rel, &strays);
+			if (strays.n == 0)
+				break;
+		}
+		tell_nulls(check, rel, strays.nulls);
+	}
+	table_close(rel, NoLock);
+	table_close(base, NoLock);
+	if (strays.n == 0)
+		return;
+	if (relid == check->base)
+		remedy = psprintf("SELECT router.create_route(%s, …, move_rows => true), with the keys there are", check->base_name);
+	else if (default_child)
+		remedy = psprintf("CALL router.redistribute(%s)", check->base_name);
+	else
+		remedy = psprintf("DELETE them FROM ONLY %s and INSERT them INTO %s", router_qualified_name(relid),
+						  router_qualified_name(check->base));
+	add_line(check, relid == check->base ? InvalidOid : relid, "rows",
+			 psprintf(UINT64_FORMAT " %s not at home%s%s", strays.n, strays.n == 1 ? "row is" : "rows are",
+					  strays.first ? ", the first has " : "", strays.first ? strays.first : ""), remedy);
+}
+
+/* ------------------------------------------------------------------ children */
+
+static void
+add_difference(void *arg, Oid child, const char *kind, const char *action)
+{
+	Check	   *check = arg;
+
+	add_line(check, child == check->base ? InvalidOid : child, kind, psprintf("to be mended: %s", action),
+			 psprintf("SELECT router.sync(%s)", check->base_name));
+}
+
+static void
+check_indexes(Check *check, Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Oid			index = lfirst_oid(lc);
+
+		if (get_index_isvalid(index))
+			continue;
+		add_line(check, relid == check->base ? InvalidOid : relid, "index",
+				 psprintf("index \"%s\" is invalid", get_rel_name(index)),
+				 psprintf("DROP INDEX %s, or REINDEX INDEX CONCURRENTLY", router_qualified_name(index)));
+	}
+	table_close(rel, NoLock);
+}
+
+/* Columns that the base lacks: no row that comes by it goes into the child. */
+static void
+check_own_columns(Check *check, Oid child)
+{
+	Relation	rel = table_open(child, AccessShareLock);
+
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), i);
+
+		if (!column->attisdropped && get_attnum(check->base, NameStr(column->attname)) == InvalidAttrNumber)
+			add_line(check, child, "column",
+					 psprintf("the base does not have column \"%s\"", NameStr(column->attname)),
+					 psprintf("ALTER %s %s DROP COLUMN %s", router_table_word(child), router_qualified_name(child),
+							  quote_identifier(NameStr(column->attname))));
+	}
+	table_close(rel, NoLock);
+}
+
+static bool
+is_child(const Check *check, Oid child)
+{
+	RouterChildDef *def = router_catalog_child(child);
+
+	return def && def->base == check->base;
+}
+
+static void
+check_copy(Check *check, Oid child)
+{
+	Relation	rel = table_open(child, AccessShareLock);
+	Oid			copy = check->moving ? InvalidOid : router_step_copy(rel);
+
+	if (OidIsValid(copy))
+		add_line(check, child, "copy", "an interrupted move_child left a copy, to which its writers write as well",
+				 psprintf("DROP TABLE %s, or router.move_child once more", router_qualified_name(copy)));
+	table_close(rel, NoLock);
+}
+
+static void
+check_child(Check *check, RouterEntry *entry, Oid child)
+{
+	RouterMirror request = {.aspects = ROUTER_ALL,.dry_run = true,.found = add_difference,.arg = check};
+
+	LockRelationOid(child, AccessShareLock);
+	if (!is_child(check, child))
+		return;					/* it was one when this began */
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(child)))
+	{
+		add_line(check, InvalidOid, "catalog", psprintf("router.child_def names relation %u, which does not exist", child),
+				 psprintf("DELETE FROM router.child_def WHERE child = %u", child));
+		return;
+	}
+	if (!list_member_oid(find_inheritance_children(check->base, NoLock), child))
+	{
+		add_line(check, child, "inheritance", "the child does not inherit from its base",
+				 psprintf("SELECT router.detach_child(%s), then router.attach_child",
+						  quote_literal_cstr(router_qualified_name(child))));
+		return;
+	}
+	check_copy(check, child);
+	(void) router_sync_child(&request, check->base, child);
+	check_own_columns(check, child);
+	check_indexes(check, child);
+	check_rows(check, entry, child);
+}
+
+/* Does a table inherit from the base, and is no child of the route? Both come and go together. */
+static bool
+is_strange(const Check *check, Oid heir)
+{
+	return !is_child(check, heir) && list_member_oid(find_inheritance_children(check->base, NoLock), heir) &&
+		!is_child(check, heir);
+}
+
+/*
+ * Tables that inherit from the base and are no children of the route. A bridge
+ * is neither to be attached nor to be let go: the next move looks for it
+ * among the heirs, and a child may inherit from it.
+ */
+static void
+check_inheritance(Check *check, List *children)
+{
+	Oid			bridge = router_bridge(check->base);
+	ListCell   *lc;
+
+	foreach(lc, find_inheritance_children(check->base, NoLock))
+	{
+		Oid			heir = lfirst_oid(lc);
+
+		if (list_member_oid(children, heir) || !is_strange(check, heir))
+			continue;
+		if (heir != bridge)
+			add_line(check, heir, "inheritance", "the table inherits from the base and is no child of the route",
+					 psprintf("SELECT router.attach_child(%s, %s, …), or ALTER TABLE … NO INHERIT", check->base_name,
+							  quote_literal_cstr(router_qualified_name(heir))));
+		else if (!check->moving)
+			add_line(check, heir, "inheritance", "an interrupted move_child left an empty table that inherits from the base",
+					 "router.move_child once more, of any child of the base, which drops it");
+	}
+}
+
+static bool
+has_seal(const Check *check, Oid child)
+{
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_seals(check->base))
+		if (((RouterSeal *) lfirst(lc))->child == child)
+			return true;
+	return false;
+}
+
+/* Seals that nothing guards: somebody dropped the CHECK while event triggers were off. */
+static void
+check_seals(Check *check)
+{
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_seals(check->base))
+	{
+		RouterSeal *seal = lfirst(lc);
+
+		/* looked for again under a lock: sealing and ending a seal take a stronger one */
+		if (OidIsValid(get_relation_constraint_oid(seal->child, ROUTER_SEAL_NAME, true)))
+			continue;
+		LockRelationOid(seal->child, AccessShareLock);
+		if (has_seal(check, seal->child) &&
+			!OidIsValid(get_relation_constraint_oid(seal->child, ROUTER_SEAL_NAME, true)))
+			add_line(check, seal->child, "seal", psprintf("column \"%s\" is sealed without a CHECK", seal->column),
+					 psprintf("DELETE FROM router.seal_def WHERE child = %u", seal->child));
+	}
+}
+
+/* -------------------------------------------------------------------- bases */
+
+/* What the owner may not do, and new children need. */
+static void
+check_privileges(Check *check)
+{
+	Oid			schema = get_rel_namespace(check->base);
+	Oid			tablespace = get_rel_tablespace(check->base);
+	Oid			owner = router_relation_owner(check->base);
+	char	   *role = GetUserNameFromId(owner, false);
+
+	if (!isTempNamespace(schema) && !router_may_create_in(schema, owner))
+		add_line(check, InvalidOid, "privilege",
+				 psprintf("owner %s may not create children in schema %s", role, get_namespace_name(schema)),
+				 psprintf("GRANT CREATE ON SCHEMA %s TO %s", quote_identifier(get_namespace_name(schema)),
+						  quote_identifier(role)));
+	if (!router_may_use_tablespace(tablespace, owner))
+		add_line(check, InvalidOid, "privilege",
+				 psprintf("owner %s may not create children in tablespace %s", role, get_tablespace_name(tablespace)),
+				 psprintf("GRANT CREATE ON TABLESPACE %s TO %s", quote_identifier(get_tablespace_name(tablespace)),
+						  quote_identifier(role)));
+}
+
+static bool
+read_groups(void *arg)
+{
+	RouterKey  *key = arg;
+	int			guc_level = router_pin_settings(NULL);
+
+	for (int i = 0; i < key->ngroups; i++)
+		(void) router_bound_parse(key, key->groups[i]);
+	AtEOXact_GUC(false, guc_level);
+	return true;
+}
+
+static bool
+check_type(void *arg)
+{
+	const RouterKey *key = arg;
+
+	router_key_check_type(key, key->typid);
+	return true;
+}
+
+static bool
+read_route(void *entry)
+{
+	return router_cache_route(entry) != NULL;
+}
+
+/* Can the route be read, and the groups that children will be made by? */
+static bool
+check_readable(Check *check, RouterEntry *entry)
+{
+	ErrorData  *error = router_attempt_step(read_route, entry);
+	RouterRoute *route;
+
+	if (error)
+	{
+		add_line(check, InvalidOid, "route",
+				 psprintf("it cannot be read: %s%s%s", error->message, error->context ? "; " : "",
+						  error->context ? error->context : ""),
+				 error->hint ? error->hint : psprintf("SELECT router.drop_route(%s)", check->base_name));
+		return false;
+	}
+	route = router_route_locked(entry);
+	for (int i = 0; i < route->config.nkeys; i++)
+	{
+		RouterKey  *key = &route->config.keys[i];
+
+		error = router_attempt_step(check_type, key);
+		if (error)
+			add_line(check, InvalidOid, "key", psprintf("%s: %s", error->message, error->detail ? error->detail : ""),
+					 psprintf("SELECT router.drop_route(%s), and a column of another type", check->base_name));
+		error = error == NULL && key->by_check ? router_attempt_step(read_groups, key) : NULL;
+		if (error)
+			add_line(check, InvalidOid, "groups",
+					 psprintf("groups of key \"%s\" cannot be read: %s", key->column, error->message),
+					 psprintf("UPDATE router.key_def SET groups = … WHERE base = %s::regclass AND level = %d", check->base_name,
+							  i + 1));
+	}
+	return true;
+}
+
+static void
+check_base(Check *check, Oid base)
+{
+	RouterMirror request = {.dry_run = true,.found = add_difference,.arg = check};
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router check", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(work);
+	RouterEntry *entry = router_cache_entry(base);
+	List	   *children;
+	RouterAsOwner saved;
+	ListCell   *lc;
+
+	router_check_owned_base(base);
+	LockRelationOid(base, AccessShareLock);
+	router_check_owned_base(base);	/* it may have gone while we waited */
+	check->base = base;
+	check->moving = router_is_moving(base);
+	check->base_name = quote_literal_cstr(router_qualified_name(base));
+	if (!check_readable(check, entry))
+	{
+		MemoryContextSwitchTo(caller);
+		MemoryContextDelete(work);
+		return;
+	}
+	children = router_children_by_oid(base);
+	ROUTER_WAITPOINT("checking");
+	check_privileges(check);
+	(void) router_mend_base(&request, base);
+	router_become_owner(&saved, router_relation_owner(base), router_is_own_temp(base),
+						router_route_locked(entry)->config.time_zone);
+	check_indexes(check, base);
+	check_rows(check, entry, base);
+	foreach(lc, children)
+		check_child(check, entry, lfirst_oid(lc));
+	check_inheritance(check, children);
+	check_seals(check);
+	if (router_route_locked(entry)->global_keys != NIL)
+	{
+		check_global_keys(check);
+		check_key_readers(check);
+	}
+	router_become_user(&saved);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+}
+
+static bool
+check_listed(void *arg)
+{
+	check_base(arg, ((Check *) arg)->base);
+	return true;
+}
+
+/* One of several bases: what is wrong with it keeps nobody from hearing of the others. */
+static void
+check_another(Check *check, Oid base, const Interval *table_budget)
+{
+	ErrorData  *error;
+
+	check->base = base;
+	error = router_attempt_within(table_budget, router_attempt, check_listed, check);
+	if (error == NULL || get_rel_name(base) == NULL)
+		return;
+	check->base = base;
+	add_line(check, InvalidOid, "check", psprintf("it could not be checked to the end: %s", error->message),
+			 psprintf("SELECT router.check(%s), for the whole message", quote_literal_cstr(router_job_name(base))));
+	FreeErrorData(error);
+}
+
+/* Without its event triggers router does not hear of DDL. */
+static void
+check_event_triggers(Check *check)
+{
+	static const char *const names[] = {"router_on_sql_drop", "router_on_ddl_start", "router_on_ddl_end"};
+
+	check->base = InvalidOid;
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		HeapTuple	tup = SearchSysCache1(EVENTTRIGGERNAME, CStringGetDatum(names[i]));
+
+		if (!HeapTupleIsValid(tup))
+		{
+			add_line(check, InvalidOid, "event trigger", psprintf("event trigger %s is missing", names[i]),
+					 "see the CREATE EVENT TRIGGER commands of the extension's script");
+			continue;
+		}
+		if (((Form_pg_event_trigger) GETSTRUCT(tup))->evtenabled == TRIGGER_DISABLED ||
+			((Form_pg_event_trigger) GETSTRUCT(tup))->evtenabled == TRIGGER_FIRES_ON_REPLICA)
+			add_line(check, InvalidOid, "event trigger", psprintf("event trigger %s is disabled", names[i]),
+					 psprintf("ALTER EVENT TRIGGER %s ENABLE", names[i]));
+		ReleaseSysCache(tup);
+	}
+}
+
+/* router.check(base, table_budget): no line when all is well; NULL: every base that the caller owns. */
+Datum
+router_check(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Check		check = {0};
+	const Interval *table_budget = router_table_budget(fcinfo, 1);
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	check.store = rsinfo->setResult;
+	check.desc = rsinfo->setDesc;
+	check_event_triggers(&check);
+	if (!PG_ARGISNULL(0))
+	{
+		check_base(&check, PG_GETARG_OID(0));
+		return (Datum) 0;
+	}
+	foreach(lc, router_catalog_bases())
+		if (router_is_meant(lfirst_oid(lc)))
+			check_another(&check, lfirst_oid(lc), table_budget);
+	return (Datum) 0;
+}

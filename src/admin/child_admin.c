@@ -1,0 +1,792 @@
+/*
+ * manage.c
+ *		create_child, attach_child, detach_child, premake, redistribute: the
+ *		functions by which children come and go other than by an INSERT.
+ *
+ * Locking: the creation locks and the default child, in the order of child.c.
+ * attach_child and detach_child take AccessExclusiveLock on the child, as
+ * ALTER TABLE … INHERIT does.
+ */
+#include "compat.h"
+#include "admin/route_admin.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "tcop/pquery.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "write/home.h"
+#include "globalkey/triggers.h"
+#include "mirror/mirror.h"
+#include "rows/move.h"
+#include "base/name.h"
+#include "route/owned.h"
+#include "base/owner.h"
+#include "admin/seal.h"
+#include "base/sql.h"
+#include "rows/keep_in_step.h"
+#include "route/stored.h"
+
+#define MAX_PREMAKE 10000
+
+PG_FUNCTION_INFO_V1(router_create_child);
+PG_FUNCTION_INFO_V1(router_attach_child);
+PG_FUNCTION_INFO_V1(router_detach_child);
+PG_FUNCTION_INFO_V1(router_premake);
+PG_FUNCTION_INFO_V1(router_redistribute);
+
+/* ----------------------------------------------------------------- helpers */
+
+/* Is this a value rather than a bound? */
+static bool
+is_value(RouterKey *key, const char *text)
+{
+	if (strcmp(text, "default") == 0)
+		return false;
+	if (router_key_is_range(key))
+		return text[0] != '[' && text[0] != '(';
+	return key->kind == ROUTER_HASH ? strchr(text, '/') == NULL : text[0] != '{';
+}
+
+/*
+ * Reads values that a row could have, one a level. False: a child holds them
+ * already; else in bounds what an INSERT of such a row would create.
+ */
+static bool
+bounds_of_values(RouterRoute *route, Datum *elements, bool *nulls, RouterBound **bounds)
+{
+	Datum		values[ROUTER_MAX_LEVELS];
+	bool		isnull[ROUTER_MAX_LEVELS];
+	RouterMiss	miss;
+
+	for (int i = 0; i < route->config.nkeys; i++)
+	{
+		char	   *value = nulls[i] ? NULL : TextDatumGetCString(elements[i]);
+
+		isnull[i] = value == NULL || strcmp(value, "null") == 0;
+		values[i] = isnull[i] ? (Datum) 0 : router_key_input(&route->config.keys[i], value);
+	}
+	if (OidIsValid(router_route_find(route, values, isnull, &miss)))
+		return false;
+	if (!router_child_bounds(route, values, isnull, &miss, bounds))
+	{
+		char	   *row = router_row_display(route, values, isnull);
+
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no step of the key holds %s", row ? row : "these values"),
+				 errhint("Give a range such as [lo,hi), (,hi) or [lo,).")));
+	}
+	return true;
+}
+
+/*
+ * Reads bounds given as text[]: one a level; a null element means rows with
+ * NULL. NULL: they are values, and a child holds them already.
+ */
+static RouterBound **
+parse_bounds(RouterRoute *route, ArrayType *array)
+{
+	RouterBound **bounds = palloc(ROUTER_MAX_LEVELS * sizeof(RouterBound *));
+	int			guc_level = router_pin_settings(route->config.time_zone);
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+	int			ndefaults = 0;
+	bool		all_values = true;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+	if (n == 1 && !nulls[0] && strcmp(TextDatumGetCString(elements[0]), "default") == 0)
+	{
+		AtEOXact_GUC(false, guc_level);
+		return router_default_bounds(route);
+	}
+	if (n != route->config.nkeys)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%d bounds given for a route of %d keys", n, route->config.nkeys),
+				 errhint("Give one bound a key, outermost first, or 'default' alone.")));
+	for (int i = 0; i < n; i++)
+		all_values = all_values && (nulls[i] || is_value(&route->config.keys[i], TextDatumGetCString(elements[i])));
+	if (all_values && !bounds_of_values(route, elements, nulls, bounds))
+		bounds = NULL;
+	for (int i = 0; i < n && !all_values; i++)
+	{
+		bounds[i] = router_bound_parse(&route->config.keys[i], nulls[i] ? "null" : TextDatumGetCString(elements[i]));
+		ndefaults += bounds[i]->form == ROUTER_BOUND_DEFAULT;
+	}
+	AtEOXact_GUC(false, guc_level);
+	if (ndefaults > 0 && ndefaults < n)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a default child is default at every level"),
+				 errhint("Give 'default' alone.")));
+	return bounds;
+}
+
+/* The child that has exactly these bounds, or InvalidOid. */
+static Oid
+find_exact(RouterRoute *route, RouterBound **bounds)
+{
+	int			guc_level = router_pin_settings(route->config.time_zone);
+	Oid			found = InvalidOid;
+	char	   *texts[ROUTER_MAX_LEVELS];
+	ListCell   *lc;
+
+	for (int i = 0; i < route->config.nkeys; i++)
+		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
+	foreach(lc, router_catalog_children(route->config.base))
+	{
+		RouterChildDef *def = lfirst(lc);
+		RouterBound *others[ROUTER_MAX_LEVELS];
+		bool		same = true;
+
+		/* as it would be written now: the route's zone may have changed since */
+		router_stored_bounds(route->config.keys, def, others);
+		for (int i = 0; same && i < route->config.nkeys; i++)
+			same = strcmp(router_bound_text(&route->config.keys[i], others[i]), texts[i]) == 0;
+		if (same)
+			found = def->child;
+	}
+	AtEOXact_GUC(false, guc_level);
+	return found;
+}
+
+static void
+check_bounds(RouterEntry *entry, RouterBound **bounds)
+{
+	RouterRoute *route = router_route_locked(entry);
+	int			guc_level = router_pin_settings(route->config.time_zone);
+
+	router_child_check_bounds(entry, bounds, InvalidOid);
+	AtEOXact_GUC(false, guc_level);
+}
+
+/* ------------------------------------------------------------ create_child */
+
+/* The bounds given for a child. */
+typedef struct Given
+{
+	ArrayType  *array;
+	RouterBound **bounds;		/* NULL: a child holds these values already */
+} Given;
+
+static bool
+takes_given(RouterCreation *creation)
+{
+	Given	   *given = creation->arg;
+
+	given->bounds = parse_bounds(router_route_locked(creation->entry), given->array);
+	return given->bounds && router_default_child_has(creation->entry, list_make1(given->bounds));
+}
+
+/* Takes the locks for making or attaching a child, and reads its bounds under them. */
+static RouterBound **
+lock_for_bounds(RouterEntry *entry, Oid base, ArrayType *array, List *others)
+{
+	Given		given = {.array = array};
+	RouterCreation creation = {.entry = entry,.base = base,.others = others,.takes_rows = takes_given,.arg = &given};
+	RouterRoute *route = router_lock_children(&creation);
+
+	return parse_bounds(route, array);
+}
+
+/* router.create_child(base, bounds, child_name, dry_run). Nothing happens if the child is there. */
+Datum
+router_create_child(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	RouterEntry *entry;
+	RouterBound **bounds;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
+	router_require(fcinfo, 2);
+	entry = router_owned_route(PG_GETARG_OID(0));
+	bounds = lock_for_bounds(entry, PG_GETARG_OID(0), PG_GETARG_ARRAYTYPE_P(1), NIL);
+	if (bounds == NULL || OidIsValid(find_exact(router_route_locked(entry), bounds)))
+		return (Datum) 0;
+	check_bounds(entry, bounds);
+	router_create_reported(&report, entry, bounds, PG_ARGISNULL(2) ? NULL : NameStr(*PG_GETARG_NAME(2)));
+	return (Datum) 0;
+}
+
+/* ---------------------------------------------------------- attach, detach */
+
+static bool
+inherits_from(Oid child, Oid base)
+{
+	return list_member_oid(find_inheritance_children(base, NoLock), child);
+}
+
+static void
+check_attachable(Oid child, Oid base)
+{
+	char		relkind = get_rel_relkind(child);
+	RouterChildDef *def;
+
+	router_check_exists(child);
+	router_check_owner(child);
+	if ((relkind != RELKIND_RELATION && relkind != RELKIND_FOREIGN_TABLE) || get_rel_relispartition(child) ||
+		child == base)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("relation cannot become a child of \"%s\"", get_rel_name(base)),
+				 errhint("A child is an ordinary table or a foreign table of its own.")));
+	def = router_catalog_child(child);
+	if (def || router_catalog_route(child))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("\"%s\" %s", get_rel_name(child), def ? "is a child already" : "is a routed table itself"),
+				 errhint("%s it first.", def ? "Detach" : "End the routing of")));
+	if (OidIsValid(router_catalog_global_key_base(child)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("\"%s\" keeps a global key of a routed table", get_rel_name(child)),
+				 errhint("Entries of a key are no rows: attach another table.")));
+}
+
+/*
+ * A child may lay out its columns as it likes, but what the base lacks no row
+ * would bring. Rows that router moves there pass its indexes as the base's owner.
+ */
+static void
+check_table(Oid child, Oid base)
+{
+	Relation	rel = try_table_open(child, AccessShareLock);
+
+	if (rel == NULL)
+		router_check_exists(child);
+	router_check_definer(rel, router_relation_owner(base));
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
+
+		if (!att->attisdropped && get_attnum(base, NameStr(att->attname)) == InvalidAttrNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("\"%s\" has a column \"%s\" that its base lacks", get_rel_name(child),
+							NameStr(att->attname)),
+					 errhint("Add the column to \"%s\", or drop it.", get_rel_name(base))));
+	}
+	table_close(rel, NoLock);
+}
+
+/*
+ * Makes the table inherit and gives it the CHECK, which reads all its rows. Runs
+ * as the owner of both; if they have two, as the caller, who acts for both.
+ */
+static void
+alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
+{
+	Oid			base = route->config.base;
+	Oid			owner = router_relation_owner(base);
+	char	   *name = router_qualified_name(child);
+	char	   *base_name = router_qualified_name(base);
+	RouterAsOwner saved;
+	char	   *condition;
+
+	router_become_owner(&saved, router_relation_owner(child) == owner ? owner : GetUserId(),
+						router_is_own_temp(base), route->config.time_zone);
+	condition = router_child_condition(route, bounds);
+	if (OidIsValid(get_relation_constraint_oid(child, ROUTER_CHECK_NAME, true)))
+		router_run("ALTER %s %s DROP CONSTRAINT %s", router_table_word(child), name, ROUTER_CHECK_NAME);
+	if (condition[0] != '\0')
+		router_run("ALTER %s %s ADD CONSTRAINT %s CHECK (%s)", router_table_word(child), name, ROUTER_CHECK_NAME, condition);
+	if (!inherits_from(child, base))
+		router_run("ALTER %s %s INHERIT %s", router_table_word(child), name, base_name);
+	router_leave_to_base(base, child);
+	if (get_rel_relkind(child) == RELKIND_RELATION)
+	{
+		router_drop_move_trigger(child);
+		router_put_move_trigger(child, route->hot_level >= 0);
+	}
+	router_become_user(&saved);
+}
+
+/* router.attach_child(base, child, bounds, dry_run) */
+Datum
+router_attach_child(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	RouterEntry *entry;
+	RouterRoute *route;
+	RouterBound **bounds;
+	Oid			base,
+				child;
+	int			guc_level;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
+	router_require(fcinfo, 3);
+	base = PG_GETARG_OID(0);
+	child = PG_GETARG_OID(1);
+	entry = router_owned_route(base);
+	check_attachable(child, base);
+	check_table(child, base);
+	bounds = lock_for_bounds(entry, base, PG_GETARG_ARRAYTYPE_P(2),
+							 report.dry_run ? NIL : router_lock_add(NIL, child, AccessExclusiveLock));
+	check_attachable(child, base);
+	if (bounds == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("a child of \"%s\" holds these values already", get_rel_name(base)),
+				 errhint("See router.children for the bounds there are.")));
+	check_bounds(entry, bounds);
+	route = router_route_locked(entry);
+	router_report(&report, "attach %s for %s", router_qualified_name(child), router_bounds_display(route, bounds));
+	if (report.dry_run)
+		return (Datum) 0;
+	alter_attached(route, child, bounds);
+	route = router_route_locked(entry);
+	guc_level = router_pin_settings(route->config.time_zone);
+	router_register_child(entry, child, bounds);
+	AtEOXact_GUC(false, guc_level);
+	if (router_cache_route(entry)->hot_level >= 0)
+		router_raise_reach(entry, base, bounds[router_cache_route(entry)->hot_level]);
+	router_keys_attach(base, child);
+	router_child_fill(entry, child, bounds);
+	return (Datum) 0;
+}
+
+/*
+ * Makes a child a table of its own again, its CHECK stays with it. The caller
+ * holds AccessExclusiveLock on it. Errors: foreign_key_violation if something
+ * refers to an entry of its rows.
+ */
+void
+router_child_release(Oid base, Oid child)
+{
+	int			guc_level;
+
+	router_keys_detach(base, child);
+	router_step_end(child);
+	guc_level = router_pin_settings(NULL);
+	router_before_no_inherit(base, child);
+	router_run("ALTER %s %s NO INHERIT %s", router_table_word(child), router_qualified_name(child),
+			   router_qualified_name(base));
+	router_drop_move_trigger(child);
+	router_drop_seal(child);
+	AtEOXact_GUC(false, guc_level);
+	router_catalog_remove_child(child);
+}
+
+/* router.detach_child(child, dry_run) */
+Datum
+router_detach_child(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	RouterChildDef *def;
+	List	   *locks;
+	Oid			child;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
+	router_require(fcinfo, 1);
+	child = PG_GETARG_OID(0);
+	def = router_known_child(child, InvalidOid);
+	(void) router_owned_route(def->base);
+	locks = router_lock_add(router_lock_add_creation(NIL, def->base), def->base, ShareUpdateExclusiveLock);
+	router_lock_these(report.dry_run ? locks : router_lock_add(locks, child, AccessExclusiveLock));
+	/* who was waited for may have dropped it, or given it to somebody else */
+	(void) router_owned_route(def->base);
+	def = router_known_child(child, def->base);
+	router_report(&report, "detach %s from %s", router_qualified_name(child), router_qualified_name(def->base));
+	if (report.dry_run)
+		return (Datum) 0;
+	router_child_release(def->base, child);
+	return (Datum) 0;
+}
+
+/*
+ * Takes a child, or one that was, to another schema: under another name if its own
+ * is taken there, and so for the indexes and sequences that go along. As the
+ * caller.
+ */
+void
+router_move_to_schema(Oid child, Oid schema)
+{
+	Relation	rel = table_open(child, AccessExclusiveLock);
+	List	   *moving = lcons_oid(child, list_concat(RelationGetIndexList(rel), getOwnedSequences(child)));
+	ListCell   *lc;
+
+	table_close(rel, NoLock);
+	router_check_owner(child);
+	foreach(lc, moving)
+		router_make_room(lfirst_oid(lc), schema);
+	router_run("ALTER %s %s SET SCHEMA %s", router_table_word(child), router_qualified_name(child),
+			   quote_identifier(get_namespace_name(schema)));
+}
+
+/* ----------------------------------------------------------------- premake */
+
+typedef struct Premake
+{
+	RouterRoute *route;
+	int			n;
+	bool		nightly;		/* called again and again: integer steps, which know no now, get no more */
+	RouterBound *path[ROUTER_MAX_LEVELS];
+	List	   *wanted;			/* of RouterBound *[nkeys] */
+} Premake;
+
+static void premake_level(Premake *pm, RouterNode *node, int level);
+
+/* Wants a bound at a level; target: where it leads already, or NULL. */
+static void
+premake_bound(Premake *pm, RouterBound *bound, const RouterTarget *target, int level)
+{
+	RouterBound **copy;
+
+	pm->path[level] = bound;
+	if (level + 1 < pm->route->config.nkeys)
+	{
+		premake_level(pm, target ? target->node : NULL, level + 1);
+		return;
+	}
+	if (target)
+		return;
+	copy = palloc(ROUTER_MAX_LEVELS * sizeof(RouterBound *));
+	memcpy(copy, pm->path, sizeof(pm->path));
+	pm->wanted = lappend(pm->wanted, copy);
+	if (list_length(pm->wanted) > MAX_PREMAKE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("premake would create more than %d children", MAX_PREMAKE),
+				 errhint("Ask for fewer.")));
+}
+
+static RouterTarget *
+range_at(RouterNode *node, int64 value)
+{
+	for (int i = 0; node && i < node->nranges; i++)
+		if (node->ranges[i].lo <= value && value <= node->ranges[i].hi)
+			return &node->ranges[i].target;
+	return NULL;
+}
+
+/* The steps of a range key from value on: the first and n more. */
+static void
+premake_steps(Premake *pm, RouterNode *node, int level, int64 value, int steps)
+{
+	RouterKey  *key = &pm->route->config.keys[level];
+
+	for (int i = 0; i < steps; i++)
+	{
+		RouterBound *bound = palloc0(sizeof(RouterBound));
+		RouterTarget *target = range_at(node, value);
+
+		bound->form = ROUTER_BOUND_RANGE;
+		if (!router_key_bucket(key, value, &bound->lo, &bound->hi))
+			return;
+		value = bound->hi;
+		if (target == NULL && node)
+			router_route_clip(node, bound->lo, &bound->lo, &bound->hi);
+		if (target && level + 1 < pm->route->config.nkeys)
+			bound = router_bound_copy(key, target->node->bound);
+		premake_bound(pm, bound, target, level);
+		if (value == PG_INT64_MAX)
+			return;
+		value++;
+	}
+}
+
+/* The ranges there are. */
+static void
+premake_below_ranges(Premake *pm, RouterNode *node, int level)
+{
+	RouterKey  *key = &pm->route->config.keys[level];
+
+	for (int i = 0; node && level + 1 < pm->route->config.nkeys && i < node->nranges; i++)
+		premake_bound(pm, router_bound_copy(key, node->ranges[i].target.node->bound), &node->ranges[i].target, level);
+}
+
+static void
+premake_ranges(Premake *pm, RouterNode *node, int level)
+{
+	RouterKey  *key = &pm->route->config.keys[level];
+	bool		any = node && node->nranges > 0;
+
+	if (key->every == NULL)
+		return;
+	if (key->kind == ROUTER_DATE)
+		premake_steps(pm, node, level, router_key_now(key, GetCurrentTransactionStartTimestamp()), pm->n + 1);
+	else if (pm->nightly)
+		premake_below_ranges(pm, node, level);
+	else if (!any || node->ranges[node->nranges - 1].hi < PG_INT64_MAX)
+		premake_steps(pm, node, level, any ? node->ranges[node->nranges - 1].hi + 1 : 1, pm->n);
+}
+
+/* The outer bounds there are, other than the steps that were just wanted. */
+static void
+premake_existing(Premake *pm, RouterNode *node, int level)
+{
+	RouterKey  *key = &pm->route->config.keys[level];
+
+	if (node == NULL || level + 1 == pm->route->config.nkeys)
+		return;
+	for (uint32 i = 0; i < node->maxvalues; i++)
+	{
+		RouterNode *next = node->values[i].target.node;
+		RouterBound *bound;
+
+		/* a group is met once, at its first value */
+		if (next == NULL)
+			continue;
+		bound = router_bound_copy(key, next->bound);
+		if (DatumGetBool(FunctionCall2Coll(&key->eq, key->collation, bound->values[0], node->values[i].value)))
+			premake_bound(pm, bound, &node->values[i].target, level);
+	}
+	if (node->null.node && node->null.node->bound->form == ROUTER_BOUND_NULL)
+		premake_bound(pm, router_bound_copy(key, node->null.node->bound), &node->null, level);
+}
+
+static void
+premake_level(Premake *pm, RouterNode *node, int level)
+{
+	RouterKey  *key = &pm->route->config.keys[level];
+
+	if (router_key_is_range(key))
+		premake_ranges(pm, node, level);
+	else if (key->kind == ROUTER_HASH)
+	{
+		for (int i = 0; i < key->modulus; i++)
+		{
+			RouterBound *bound = palloc0(sizeof(RouterBound));
+			RouterTarget *target = NULL;
+
+			bound->form = ROUTER_BOUND_HASH;
+			bound->modulus = key->modulus;
+			bound->remainder = i;
+			for (int j = 0; node && j < node->nbuckets; j++)
+			{
+				int			gcd = router_gcd(key->modulus, node->buckets[j].modulus);
+
+				if (i % gcd == node->buckets[j].remainder % gcd)
+					target = &node->buckets[j].target;
+			}
+			if (target && target->node)
+				bound = router_bound_copy(key, target->node->bound);
+			premake_bound(pm, bound, target, level);
+		}
+	}
+	else
+	{
+		premake_existing(pm, node, level);
+		for (int i = 0; i < key->ngroups; i++)
+		{
+			RouterBound *bound = router_bound_parse(key, key->groups[i]);
+			bool		there = false;
+
+			for (uint32 j = 0; node && j < node->maxvalues && !there; j++)
+				there = (node->values[j].target.node || OidIsValid(node->values[j].target.child)) &&
+					router_bound_has(key, bound, node->values[j].value, false);
+			if (!there)
+				premake_bound(pm, bound, NULL, level);
+		}
+	}
+}
+
+/*
+ * The children that premaking n steps would create: a list of RouterBound *[].
+ * nightly: as router.maintain does it. The route is current and stays so.
+ */
+List *
+router_premake_bounds(RouterRoute *route, int n, bool nightly)
+{
+	Premake		pm = {.route = route,.n = n,.nightly = nightly};
+	int			guc_level = router_pin_settings(route->config.time_zone);
+
+	premake_level(&pm, &route->root, 0);
+	AtEOXact_GUC(false, guc_level);
+	return pm.wanted;
+}
+
+/* An argument n of premake. Errors: invalid_parameter_value. */
+void
+router_check_steps(int n)
+{
+	if (n < 0 || n > MAX_PREMAKE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid number of steps %d", n),
+				 errhint("Give 0 to %d.", MAX_PREMAKE)));
+}
+
+static bool
+takes_premade(RouterCreation *creation)
+{
+	List	   *wanted = router_premake_bounds(router_route_locked(creation->entry), *(int *) creation->arg, false);
+
+	return router_default_child_has(creation->entry, wanted);
+}
+
+/* router.premake(base, n, dry_run): see docs/reference.md for what it creates for which key. */
+Datum
+router_premake(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	RouterCreation creation = {.takes_rows = takes_premade};
+	RouterEntry *entry;
+	RouterRoute *route;
+	int			n;
+	ListCell   *lc;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
+	router_require(fcinfo, 2);
+	n = PG_GETARG_INT32(1);
+	router_check_steps(n);
+	entry = router_owned_route(PG_GETARG_OID(0));
+	creation.entry = entry;
+	creation.base = PG_GETARG_OID(0);
+	creation.arg = &n;
+	route = router_lock_children(&creation);
+	foreach(lc, router_premake_bounds(route, n, false))
+		router_create_reported(&report, entry, lfirst(lc), NULL);
+	return (Datum) 0;
+}
+
+/* ------------------------------------------------------------ redistribute */
+
+/* The bounds of a child, as the catalog has them. Settings are pinned. */
+static void
+read_bounds(RouterRoute *route, Oid child, RouterBound **bounds)
+{
+	router_stored_bounds(route->config.keys, router_catalog_child(child), bounds);
+}
+
+/*
+ * The bounds of the child that some row in the default child has (*child) or
+ * could have; false if there is no such row.
+ */
+static bool
+next_waiting(RouterEntry *entry, RouterBound **bounds, Oid *child)
+{
+	RouterRoute *route = router_route_locked(entry);
+	Relation	from = table_open(route->default_child, NoLock);
+	Relation	base = table_open(route->config.base, NoLock);
+	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(from), RelationGetDescr(base));
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(from, NULL);
+	bool		found = false;
+
+	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		Datum		values[ROUTER_MAX_LEVELS];
+		bool		isnull[ROUTER_MAX_LEVELS];
+		RouterMiss	miss;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < route->config.nkeys; i++)
+			values[i] = slot_getattr(slot, map->attnums[route->config.keys[i].attnum - 1], &isnull[i]);
+		if (router_route_zone(route, values, isnull) != ROUTER_COLD)
+			continue;			/* a stray of a hot base: no child is its home */
+		*child = router_route_find(route, values, isnull, &miss);
+		if (OidIsValid(*child))
+		{
+			/* a stray: written into the default child by name */
+			int			guc_level = router_pin_settings(route->config.time_zone);
+
+			read_bounds(route, *child, bounds);
+			AtEOXact_GUC(false, guc_level);
+			found = true;
+			continue;
+		}
+		found = !router_home_is_beyond_horizon(route, values, isnull, &miss) &&
+			!router_home_is_too_long(route, values, isnull, miss.level) &&
+			router_child_bounds(route, values, isnull, &miss, bounds);
+		/* values of this row outlive it in the bounds */
+		if (found)
+			for (int i = 0; i < route->config.nkeys; i++)
+				bounds[i] = router_bound_copy(&route->config.keys[i], bounds[i]);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(base, NoLock);
+	table_close(from, NoLock);
+	return found;
+}
+
+static bool
+takes_waiting(RouterCreation *creation)
+{
+	RouterBound *bounds[ROUTER_MAX_LEVELS];
+	Oid			child;
+
+	return get_rel_relkind(router_route_locked(creation->entry)->default_child) == RELKIND_RELATION &&
+		next_waiting(creation->entry, bounds, &child);
+}
+
+/* Makes one child for rows that wait in the default child; false: none can be made. */
+static bool
+redistribute_once(Oid base, bool dry_run)
+{
+	RouterEntry *entry = router_owned_route(base);
+	RouterCreation creation = {.entry = entry,.base = base,.takes_rows = dry_run ? NULL : takes_waiting};
+	RouterRoute *route = router_lock_children(&creation);
+	RouterBound *bounds[ROUTER_MAX_LEVELS];
+	char	   *display;
+	Oid			child;
+
+	if (!OidIsValid(route->default_child))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("routed table \"%s\" has no default child", get_rel_name(base)),
+				 errhint("There is nothing to redistribute.")));
+	if (get_rel_relkind(route->default_child) != RELKIND_RELATION || !next_waiting(entry, bounds, &child))
+		return false;
+	display = router_bounds_display(router_route_locked(entry), bounds);
+	if (dry_run)
+	{
+		ereport(NOTICE, (errmsg("rows wait in the default child, the first for a child of %s", display)));
+		return false;
+	}
+	if (OidIsValid(child))
+		router_child_fill(entry, child, bounds);
+	else
+		child = router_child_create(entry, bounds, NULL);
+	ereport(NOTICE, (errmsg("moved rows of %s to child %s", display, router_qualified_name(child))));
+	return true;
+}
+
+/*
+ * CALL router.redistribute(base, dry_run): one transaction a child, or all in
+ * the caller's when there is one. Rows beyond the horizon stay, and those with
+ * keys that are too long.
+ */
+Datum
+router_redistribute(PG_FUNCTION_ARGS)
+{
+	bool		atomic = fcinfo->context && IsA(fcinfo->context, CallContext) &&
+		castNode(CallContext, fcinfo->context)->atomic;
+	bool		dry_run = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	Oid			base;
+
+	router_require(fcinfo, 1);
+	router_will_write(fcinfo, dry_run);
+	base = PG_GETARG_OID(0);
+	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
+	while (redistribute_once(base, dry_run))
+		if (!atomic)
+		{
+			SPI_commit();
+			EnsurePortalSnapshotExists();
+		}
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,125 @@
+/*
+ * sql.c
+ *		Commands of router's own in SQL, and the names of tables in them.
+ */
+#include "compat.h"
+#include "base/sql.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "base/pin.h"
+
+/* What a command of router says goes wrong names the command, as SPI has it. */
+static void
+add_command(void *arg)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(arg);
+	}
+	else
+		errcontext("SQL statement \"%s\"", (char *) arg);
+}
+
+static void
+run_utility(char *sql)
+{
+	ErrorContextCallback context = {.callback = add_command,.arg = sql,.previous = error_context_stack};
+	PlannedStmt *stmt = makeNode(PlannedStmt);
+	int			guc_level;
+
+	Assert(router_is_pinned() || InLocalUserIdChange());
+	/* what the owner defined may have set something since, or does so now */
+	guc_level = router_pin_settings(NULL);
+	error_context_stack = &context;
+	stmt->commandType = CMD_UTILITY;
+	stmt->utilityStmt = linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt;
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	ProcessUtility(stmt, sql, false, PROCESS_UTILITY_SUBCOMMAND, NULL, NULL, None_Receiver, NULL);
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	AtEOXact_GUC(false, guc_level);
+	error_context_stack = context.previous;
+}
+
+/*
+ * Runs one command that is no query. It is a part of what somebody else does, an
+ * INSERT, CREATE INDEX or function: no event triggers fire for it, neither
+ * router's, which need not follow what router does, nor those of users. What
+ * watches commands by ProcessUtility_hook sees it.
+ */
+void
+router_run(const char *fmt,...)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, fmt);
+		needed = appendStringInfoVA(&sql, fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&sql, needed);
+	}
+	run_utility(sql.data);
+	pfree(sql.data);
+}
+
+/* "TABLE" or "FOREIGN TABLE", for ALTER and DROP. */
+const char *
+router_table_word(Oid relid)
+{
+	return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE ? "FOREIGN TABLE" : "TABLE";
+}
+
+/* Drops a table with its rows, as by hand: event triggers that guard tables fire. */
+void
+router_drop_table(Oid relid)
+{
+	char	   *sql = psprintf("DROP %s %s", router_table_word(relid), router_qualified_name(relid));
+
+	SPI_connect();
+	if (SPI_execute(sql, false, 0) < 0)
+		elog(ERROR, "SPI_execute failed: %s", sql);
+	SPI_finish();
+}
+
+/* The name of a table; an error if it is gone, as one may be that is not locked. */
+char *
+router_qualified_name(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	char	   *schema = name ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+
+	if (schema == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u was dropped by another session", relid),
+				 errhint("Run the statement again.")));
+	return quote_qualified_identifier(schema, name);
+}
+
+/* What is not found under the pinned search_path may be there for those who write rows. Of an error callback. */
+void
+router_hint_at_search_path(void)
+{
+	int			code = geterrcode();
+
+	if (code == ERRCODE_UNDEFINED_TABLE || code == ERRCODE_UNDEFINED_FUNCTION || code == ERRCODE_UNDEFINED_OBJECT)
+		errhint("Give the function that the table's indexes or constraints call a search_path of its own, with ALTER FUNCTION … SET search_path.");
+}

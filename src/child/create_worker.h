@@ -1,0 +1,13 @@
+/*
+ * child_worker.h
+ *		Creating children in a transaction of their own. See child_worker.c.
+ */
+#ifndef ROUTER_CHILD_WORKER_H
+#define ROUTER_CHILD_WORKER_H
+
+#include "route/cache.h"
+
+extern void router_child_worker_init(void);
+extern Oid	router_child_create_aside(RouterEntry *entry, const Datum *values, const bool *isnull);
+
+#endif

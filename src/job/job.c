@@ -1,0 +1,526 @@
+/*
+ * job.c
+ *		The frame of maintenance: steps that succeed or leave nothing behind,
+ *		tried again while locks cannot be had, committed one by one, and the
+ *		outcome in router.events.
+ *
+ * A step runs in a subtransaction with a lock_timeout of its own, as the owner
+ * of the base unless told otherwise. In a transaction block nothing is
+ * committed between steps, and none is tried twice: the lock of who is in the
+ * way would be waited for with all of ours in hand.
+ *
+ * A deadlock is the job's to lose, not that of a transaction of the application:
+ * it looks for one soon after it began to wait, and gives up before others do,
+ * unless its lock_timeout is longer than their deadlock_timeout.
+ *
+ * Of several bases each has its turn (router_job_base), whatever becomes of the
+ * others, and each owner: the next base is one of the owner who has had the least
+ * time so far, so that who has many that take long keeps others waiting for one.
+ *
+ * Memory: job->cxt lives until router_job_end, what a step allocates until its end.
+ */
+#include "compat.h"
+#include "job/job.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/attempt.h"
+#include "base/budget.h"
+#include "route/catalog.h"
+#include "child/create.h"
+#include "route/loose.h"
+#include "mirror/mirror.h"
+#include "route/owned.h"
+#include "base/owner.h"
+#include "base/sql.h"
+
+/* how often a step that did not get its lock is tried again, and the longest pause between */
+#define MAX_TRIES 20
+#define MAX_PAUSE_MS 2000L
+
+/* this try is the first with the full lock_timeout, each before it had half of that of the next */
+#define SHORT_TRIES 5
+
+/* a base whose locks could not be had once is tried so often from then on */
+#define FEW_TRIES 5
+
+/* deadlock_timeout of a step */
+#define DEADLOCK_TIMEOUT "50ms"
+
+/* how often a step of this base is tried */
+static int	max_tries = MAX_TRIES;
+
+/* Makes a job of the call of a procedure (of a function: an atomic one) and connects to SPI. The base is set later. */
+void
+router_job_begin(RouterJob *job, FunctionCallInfo fcinfo, const char *action)
+{
+	job->action = action;
+	max_tries = MAX_TRIES;
+	job->atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext) &&
+					!castNode(CallContext, fcinfo->context)->atomic);
+	job->cxt = AllocSetContextCreate(PortalContext, "router job", ALLOCSET_DEFAULT_SIZES);
+	SPI_connect_ext(job->atomic ? 0 : SPI_OPT_NONATOMIC);
+	MemoryContextSwitchTo(job->cxt);
+}
+
+void
+router_job_end(RouterJob *job)
+{
+	SPI_finish();
+	MemoryContextDelete(job->cxt);
+}
+
+typedef struct Try
+{
+	RouterJob  *job;
+	RouterStep	step;
+	bool		as_owner;
+	MemoryContext work;
+} Try;
+
+/* With its locks in hand: was the base given to somebody else while a step waited for them? */
+static void
+check_same_owner(Oid base, Oid owner)
+{
+	if (get_rel_name(base) && router_relation_owner(base) != owner)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" got another owner meanwhile", get_rel_name(base)),
+				 errhint("Nothing of this step was done. Run it again, as a role that may act for the owner.")));
+}
+
+static bool
+run_step(void *arg)
+{
+	Try		   *try = arg;
+	RouterJob  *job = try->job;
+	RouterAsOwner saved;
+	int			guc_level = NewGUCNestLevel();
+	Oid			owner = InvalidOid;
+	bool		keep;
+
+	MemoryContextSwitchTo(try->work);
+	(void) set_config_option("lock_timeout", psprintf("%d", job->lock_timeout), PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("deadlock_timeout", DEADLOCK_TIMEOUT, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (try->as_owner && get_rel_name(job->base) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table %u was dropped meanwhile", job->base)));
+	/* expressions of indexes and constraints are the owner's, and run as such; an abort undoes it */
+	if (try->as_owner)
+	{
+		router_check_owner(job->base);
+		owner = router_relation_owner(job->base);
+		router_become_owner(&saved, owner, router_is_own_temp(job->base), NULL);
+	}
+	keep = try->step(job);
+	if (try->as_owner)
+	{
+		router_become_user(&saved);
+		check_same_owner(job->base, owner);
+	}
+	PopActiveSnapshot();
+	AtEOXact_GUC(false, guc_level);
+	return keep;
+}
+
+/*
+ * Runs a step once. NULL: it succeeded; else nothing of it is left but this error, in job->cxt. Commits nothing. Throws
+ * a cancel.
+ */
+ErrorData *
+router_job_try(RouterJob *job, RouterStep step, bool as_owner)
+{
+	Try			try = {.job = job,.step = step,.as_owner = as_owner};
+	ErrorData  *error;
+
+	try.work = AllocSetContextCreate(job->cxt, "router job step", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(job->cxt);
+	error = router_attempt_step(run_step, &try);
+	MemoryContextDelete(try.work);
+	return error;
+}
+
+/* What a function of a procedural language raises has another domain than what core and router do. */
+static bool
+worth_a_retry(const ErrorData *error)
+{
+	if (error->domain == NULL || strcmp(error->domain, PG_TEXTDOMAIN("postgres")) != 0)
+		return false;
+	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
+		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+static void
+commit(RouterJob *job)
+{
+	if (!job->atomic)
+		SPI_commit();
+	MemoryContextSwitchTo(job->cxt);
+}
+
+/* Nothing is left of a step that failed. The transaction goes, too: with a broken server it could not commit. */
+static void
+abandon(RouterJob *job)
+{
+	if (!job->atomic)
+		SPI_rollback();
+	MemoryContextSwitchTo(job->cxt);
+}
+
+/* Waits before the next try, the longer the more there were. */
+void
+router_job_pause(int tries)
+{
+	ResetLatch(MyLatch);		/* a lock timeout leaves it set */
+	CHECK_FOR_INTERRUPTS();
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(MAX_PAUSE_MS, 50L << Min(tries, 6)),
+					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Waits for them, to the end of their transactions, as CREATE INDEX CONCURRENTLY does. */
+void
+router_job_wait(TransactionId xid)
+{
+	VirtualTransactionId *older;
+	int			n = router_older_snapshots(xid, &older);
+
+	for (int i = 0; i < n; i++)
+		(void) VirtualXactLock(older[i], true);
+}
+
+/*
+ * Runs a step until it gets its locks, and commits it. NULL: it succeeded. A
+ * cancel is thrown at once. While it waits for a lock others queue up behind
+ * it, so that first tries are short: most transactions are.
+ */
+ErrorData *
+router_job_insist(RouterJob *job, RouterStep step, bool as_owner)
+{
+	int			lock_timeout = job->lock_timeout;
+
+	for (int tries = 1;; tries++)
+	{
+		ErrorData  *error;
+
+		job->lock_timeout = job->atomic ? lock_timeout : Max(lock_timeout >> Max(SHORT_TRIES - tries, 0), 1);
+		error = router_job_try(job, step, as_owner);
+		job->lock_timeout = lock_timeout;
+
+		if (error == NULL)
+		{
+			commit(job);
+			return NULL;
+		}
+		abandon(job);
+		if (job->atomic || !worth_a_retry(error))
+			return error;
+		if (tries >= max_tries)
+		{
+			max_tries = FEW_TRIES;
+			return error;
+		}
+		FreeErrorData(error);
+		router_job_pause(tries);
+	}
+}
+
+/* The name of a table that is not locked: its number if it is gone. */
+char *
+router_job_name(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	char	   *schema = name ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+
+	return schema ? quote_qualified_identifier(schema, name) : psprintf("%u", relid);
+}
+
+/* The session's text in pg_stat_activity: the statement, and as a comment behind it what it is at, or NULL. */
+static void
+report_activity(const char *what)
+{
+	uint64		query_id = pgstat_get_my_query_id();
+
+	if (debug_query_string == NULL)
+		return;					/* a worker that runs no statement */
+	pgstat_report_activity(STATE_RUNNING, what ? psprintf("%s -- %s", debug_query_string, what) : debug_query_string);
+	pgstat_report_query_id(query_id, true);
+}
+
+/*
+ * Says how far the job is, in router.progress and pg_stat_activity: to be
+ * called within a step, with whose work it is committed. child: what is worked
+ * on, or InvalidOid. total: 0 for unknown; an estimate will do. What they count
+ * is up to the phase: rows, or children. router_job_note ends it.
+ */
+void
+router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, uint64 total)
+{
+	RouterProgress progress = {.base = job->base,.action = job->action,.phase = phase,.child = child};
+	const char *name = router_job_name(OidIsValid(child) ? child : job->base);
+
+	progress.done = done;
+	progress.total = total;
+	/* in a transaction block nobody else could see it before it is over */
+	if (!job->atomic)
+		router_catalog_put_progress(&progress);
+	report_activity(total == 0 ? psprintf("%s: %s", name, phase) :
+					psprintf("%s: %s, " UINT64_FORMAT " of " UINT64_FORMAT, name, phase, done, Max(done, total)));
+}
+
+/* The planner's estimate of the rows of a query. SPI is connected. */
+uint64
+router_job_estimate(const char *query)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
+	CachedPlan *cached = plan ? SPI_plan_get_cached_plan(plan) : NULL;
+	double		rows = 0;
+
+	if (cached)
+	{
+		rows = linitial_node(PlannedStmt, cached->stmt_list)->planTree->plan_rows;
+		ReleaseCachedPlan(cached, NULL);
+	}
+	if (plan)
+		SPI_freeplan(plan);
+	return (uint64) rows;
+}
+
+typedef struct Note
+{
+	RouterJob  *job;
+	uint64		rows;
+	const ErrorData *error;
+} Note;
+
+static bool
+write_note(void *arg)
+{
+	Note	   *note = arg;
+	RouterJob  *job = note->job;
+	char	   *name = get_rel_name(job->base) ? router_qualified_name(job->base) : NULL;
+
+	/* a long message is toasted, which takes a snapshot */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	router_catalog_add_event(job->base, name, job->action, note->rows, note->error ? note->error->message : NULL);
+	router_catalog_end_progress(job->base);
+	PopActiveSnapshot();
+	report_activity(NULL);
+	commit(job);
+	return true;
+}
+
+/*
+ * Records the outcome in router.events, ends what router.progress shows, and
+ * commits; error NULL: it went well. Rolled back with the caller if atomic.
+ */
+void
+router_job_note(RouterJob *job, uint64 rows, const ErrorData *error)
+{
+	Note		note = {job, rows, error};
+
+	(void) write_note(&note);
+}
+
+/* ------------------------------------------------------------------ several bases */
+
+/* What a procedure that commits does. What is thrown between steps has no subtransaction: the transaction goes. */
+static ErrorData *
+attempt_transactions(bool (*work) (void *arg), void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		(void) work(arg);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (error)
+	{
+		PG_TRY();
+		{
+			SPI_rollback();
+		}
+		PG_CATCH();
+		{
+			/* it has begun another one nevertheless */
+			FlushErrorState();
+		}
+		PG_END_TRY();
+	}
+	MemoryContextSwitchTo(caller);
+	return error;
+}
+
+typedef struct Turn
+{
+	RouterJob  *job;
+	RouterWork	work;
+	ErrorData  *error;			/* that work returned */
+} Turn;
+
+static bool
+take_turn(void *arg)
+{
+	Turn	   *turn = arg;
+
+	turn->error = turn->work(turn->job);
+	return true;
+}
+
+/*
+ * Does all the work on job->base, no longer than the budget (NULL: no limit),
+ * after which no step begins and what is under way is canceled. NULL: it went
+ * well; else what work returned, or what was thrown, which is in router.events
+ * then. Throws a cancel by others only.
+ */
+ErrorData *
+router_job_base(RouterJob *job, const Interval *budget, RouterWork work)
+{
+	TimestampTz deadline = job->deadline;
+	Turn		turn = {.job = job,.work = work};
+	RouterAttempt attempt = job->atomic ? router_attempt : attempt_transactions;
+	ErrorData  *thrown;
+
+	MemoryContextSwitchTo(job->cxt);
+	max_tries = MAX_TRIES;
+	job->deadline = Min(deadline, router_job_deadline(budget));
+	thrown = router_attempt_within(budget, attempt, take_turn, &turn);
+	job->deadline = deadline;
+	if (thrown)
+	{
+		Note		note = {job, 0, thrown};
+		ErrorData  *error = attempt(write_note, &note);
+
+		if (error && router_is_cancel(error))
+			ReThrowError(error);
+		if (error)
+			ereport(WARNING,
+					(errcode(error->sqlerrcode),
+					 errmsg("could not note a failure in router.events: %s", error->message)));
+	}
+	return thrown ? thrown : turn.error;
+}
+
+/* The bases of an owner that wait for their turn. */
+typedef struct Queue
+{
+	Oid			owner;
+	List	   *bases;
+	int64		used;			/* by those before, microseconds */
+} Queue;
+
+struct RouterTurns
+{
+	List	   *queues;
+	Queue	   *current;
+	TimestampTz since;			/* current has its turn */
+};
+
+/* Of an owner the bases come in the order in which they are given. */
+RouterTurns *
+router_turns(List *bases)
+{
+	RouterTurns *turns = palloc0(sizeof(RouterTurns));
+	ListCell   *lb,
+			   *lq;
+
+	foreach(lb, bases)
+	{
+		Oid			base = lfirst_oid(lb);
+		Oid			owner = get_rel_name(base) ? router_relation_owner(base) : InvalidOid;
+		Queue	   *queue = NULL;
+
+		foreach(lq, turns->queues)
+			if (((Queue *) lfirst(lq))->owner == owner)
+				queue = lfirst(lq);
+		if (queue == NULL)
+		{
+			queue = palloc0(sizeof(Queue));
+			queue->owner = owner;
+			turns->queues = lappend(turns->queues, queue);
+		}
+		queue->bases = lappend_oid(queue->bases, base);
+	}
+	return turns;
+}
+
+/* The base whose turn is next; false: all have had theirs. */
+bool
+router_next_turn(RouterTurns *turns, Oid *base)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Queue	   *next = NULL;
+	ListCell   *lc;
+
+	if (turns->current)
+		turns->current->used += now - turns->since;
+	foreach(lc, turns->queues)
+	{
+		Queue	   *queue = lfirst(lc);
+
+		if (queue->bases != NIL && (next == NULL || queue->used < next->used))
+			next = queue;
+	}
+	turns->current = next;
+	turns->since = now;
+	if (next == NULL)
+		return false;
+	*base = linitial_oid(next->bases);
+	next->bases = list_delete_first(next->bases);
+	return true;
+}
+
+/* --------------------------------------------------------------------- arguments */
+
+/* An argument lock_timeout in milliseconds. */
+int
+router_job_lock_timeout(const Interval *interval)
+{
+	double		ms = interval->time / 1000.0 + (interval->day + interval->month * 30.0) * 86400000.0;
+
+	if (ms < 1 || ms > PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for lock_timeout"),
+				 errhint("Give an interval from 1 millisecond to 24 days.")));
+	return (int) ms;
+}
+
+/* An argument time_budget, or NULL for none, as a point of time. */
+TimestampTz
+router_job_deadline(const Interval *budget)
+{
+	return budget == NULL ? DT_NOEND :
+		DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
+												IntervalPGetDatum(budget)));
+}

@@ -1,0 +1,987 @@
+/*
+ * archive.c
+ *		router.archive: moves the rows that have left the hot window from the
+ *		base into their children, batch by batch.
+ *
+ * The watermark says where a row lives: before it in a child, from it on in
+ * the base. A run takes it to a cutoff:
+ *	1. Announce: record the cutoff as pending, under ShareRowExclusiveLock on
+ *	   the base, which waits for writers that do not know of it. From then on a
+ *	   writer of a row between watermark and cutoff takes the home lock
+ *	   (ShareLock, see home.c) and looks again.
+ *	2. Drain: a batch takes the home lock (ExclusiveLock), moves all rows from
+ *	   the watermark to some later point, and advances the watermark there, in
+ *	   one transaction. It ends where a child is missing, or not known to all.
+ *	3. Then create all children that aged rows need, commit, and wait for
+ *	   everybody who holds a lock on the base: their plans may not know all
+ *	   children. Rows move only into children that were there before the wait.
+ *	   Back to 2. At every instant each row has one home, so that unique
+ *	   keys hold. Rows are deleted as moved: whoever waits for one gets core's
+ *	   serialization error.
+ * Readers see each row once by their snapshot. Nobody who reads or writes rows
+ * after the cutoff waits for any of this, but for a moment in step 1.
+ *
+ * Each step is one of job.c; a run that was interrupted anywhere is carried on
+ * by the next. In a transaction block nothing can be committed
+ * between the steps: then the base is locked AccessExclusive instead.
+ */
+#include "compat.h"
+#include "admin/route_admin.h"
+
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xlog.h"
+#include "catalog/pg_operator.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "replication/walsender.h"
+#include "replication/walsender_private.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/tuplesort.h"
+
+#include "maintain/archive.h"
+#include "base/budget.h"
+#include "rows/estate.h"
+#include "write/home.h"
+#include "mirror/mirror.h"
+#include "rows/move.h"
+#include "rows/moving.h"
+#include "route/owned.h"
+#include "base/owner.h"
+#include "admin/seal.h"
+#include "admin/rehome.h"
+#include "base/sql.h"
+
+/* how often children are looked for that a row needs and that somebody else is making */
+#define MAX_TRIES 20
+
+/* a batch into empty children, whose indexes are filled by the page, may have so many times batch_rows */
+#define EMPTY_CHILD_BATCHES 50
+
+/* without an index each batch reads the whole base: so there are not more of them, or batch_rows a batch */
+#define MAX_UNINDEXED_BATCHES 50
+
+/* a cutoff later than so long from now is taken for a mistake */
+#define LATEST_CUTOFF USECS_PER_DAY
+
+PG_FUNCTION_INFO_V1(router_archive);
+PG_FUNCTION_INFO_V1(router_archive_now);
+
+typedef struct Archive
+{
+	RouterJob	job;
+	RouterEntry *entry;
+	int			batch_rows;
+	const char *cutoff_text;	/* or NULL: by the hot window */
+	Oid			child;			/* no further than its end; or InvalidOid */
+	int64		cutoff;
+	uint64		moved;
+	int			nbatches;		/* that were not undone */
+	int			created;		/* children, by the last step 3 */
+	bool		more;			/* it goes on in another transaction */
+	bool		fenced;			/* queries on standbys know the children there are */
+	bool		done;			/* the watermark has reached the cutoff */
+	uint64		expected;		/* rows, as the planner sees it */
+	bool		missing;		/* a row needs a child that is not there, or not known to all */
+	bool		unknown;		/* the latter, of a child that step 3 did not make */
+	List	   *known;			/* children that everybody knows who has a plan */
+	int64	   *ends;			/* without an index: where batches end, in order; or NULL */
+	int			nends;
+} Archive;
+
+/* A batch under way. */
+typedef struct Drain
+{
+	Archive    *archive;
+	Relation	base;
+	RouterHomes homes;
+	RouterBatch batch;
+	struct AgedScan *scan;
+	int64		from;			/* the watermark */
+	int64		until;			/* where it is going */
+	int64		next;			/* without an index: the first key there is from until on */
+	int64		last;			/* of the row before */
+	uint64		moved;
+	int			portion;		/* of children */
+	bool		all_empty;		/* the children that it met, before */
+	bool		undo;			/* it cannot be finished, nor ended before this row */
+} Drain;
+
+/* ------------------------------------------------------------- reading the base */
+
+/* A scan of the rows of a base between two points of the hot key: in their order, if there is an index for it. */
+typedef struct AgedScan
+{
+	Relation	base;
+	Relation	index;			/* or NULL: the whole table, unordered */
+	Snapshot	snapshot;
+	IndexScanDesc iscan;
+	TableScanDesc tscan;
+	TupleTableSlot *slot;
+} AgedScan;
+
+static void
+begin_aged(AgedScan *scan, Relation base, RouterRoute *route, int64 from, int64 before)
+{
+	RouterKey	key = route->config.keys[route->hot_level];
+	Oid			index = router_key_index(base, key.column);
+
+	memset(scan, 0, sizeof(*scan));
+	scan->base = base;
+	scan->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	scan->slot = table_slot_create(base, NULL);
+	if (!OidIsValid(index))
+	{
+		scan->tscan = table_beginscan(base, scan->snapshot, 0, NULL);
+		return;
+	}
+	scan->index = index_open(index, AccessShareLock);
+	scan->iscan = router_key_scan(base, scan->index, &key, scan->snapshot, from, before);
+}
+
+static bool
+next_aged(AgedScan *scan)
+{
+	CHECK_FOR_INTERRUPTS();
+	return scan->index ? index_getnext_slot(scan->iscan, ForwardScanDirection, scan->slot) :
+		table_scan_getnextslot(scan->tscan, ForwardScanDirection, scan->slot);
+}
+
+static void
+end_aged(AgedScan *scan)
+{
+	if (scan->index)
+	{
+		index_endscan(scan->iscan);
+		index_close(scan->index, NoLock);
+	}
+	else
+		table_endscan(scan->tscan);
+	ExecDropSingleTupleTableSlot(scan->slot);
+	UnregisterSnapshot(scan->snapshot);
+}
+
+/* The hot key of a row. False: NULL. */
+static bool
+hot_value(RouterRoute *route, TupleTableSlot *slot, int64 *value)
+{
+	RouterKey  *key = &route->config.keys[route->hot_level];
+	bool		isnull;
+	Datum		datum = slot_getattr(slot, key->attnum, &isnull);
+
+	if (!isnull)
+		*value = router_key_int(key, datum);
+	return !isnull;
+}
+
+/* --------------------------------------------------------------------- the steps */
+
+static RouterRoute *
+hot_route(Archive *archive)
+{
+	RouterRoute *route = router_route_locked(archive->entry);
+
+	if (route->hot_level < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("routed table \"%s\" is not hot", get_rel_name(archive->job.base)),
+				 errhint("Say how long rows stay in it, with router.alter_route(…, hot => '7 days').")));
+	return route;
+}
+
+/* The end of the child that the run shall not go beyond. */
+static int64
+end_of_child(Archive *archive, RouterRoute *route)
+{
+	RouterKey	key = route->config.keys[route->hot_level];
+	int			level = route->hot_level;
+	const char *base = get_rel_name(archive->job.base);
+	const char *child = get_rel_name(archive->child);
+	RouterChildDef *def = router_catalog_child(archive->child);
+	RouterBound *bound;
+
+	if (def == NULL || def->base != archive->job.base)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("table \"%s\" is not a child of \"%s\"", child ? child : "?", base),
+				 errhint("See router.children.")));
+	bound = level < def->nbounds ? router_bound_parse(&key, def->bounds[level]) : NULL;
+	if (bound == NULL || bound->form != ROUTER_BOUND_RANGE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("child \"%s\" has no range of dates to archive up to", child),
+				 errdetail("Its bounds are %s.", def->bounds[Min(level, def->nbounds - 1)]),
+				 errhint("Name a child with a range of %s, or give a cutoff.", key.column)));
+	return bound->hi == PG_INT64_MAX ? PG_INT64_MAX : bound->hi + 1;
+}
+
+/* Sets archive->cutoff, by what the caller gave. */
+static void
+find_cutoff(Archive *archive)
+{
+	RouterRoute *route = hot_route(archive);
+	RouterKey  *key = &route->config.keys[route->hot_level];
+	int			guc_level = router_pin_settings(route->config.time_zone);
+
+	archive->cutoff = archive->cutoff_text ? router_key_parse(key, archive->cutoff_text) :
+		router_hot_cutoff(&route->config);
+	if (archive->cutoff != PG_INT64_MAX && archive->cutoff_text &&
+		archive->cutoff > router_key_now(key, GetCurrentTransactionStartTimestamp() + LATEST_CUTOFF))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cutoff \"%s\" lies in the future", archive->cutoff_text),
+				 errdetail("Rows until then would go to children as they come, and the watermark never goes back."),
+				 errhint("The latest cutoff is a day from now. To keep no row in the base any more, say 'infinity'.")));
+	if (OidIsValid(archive->child))
+	{
+		int64		end = end_of_child(archive, route);
+
+		archive->cutoff = Min(archive->cutoff, end);
+	}
+	AtEOXact_GUC(false, guc_level);
+}
+
+/* How many rows lie between watermark and cutoff, by the statistics. */
+static uint64
+estimate(Archive *archive)
+{
+	RouterRoute *route = hot_route(archive);
+	RouterKey	key = route->config.keys[route->hot_level];
+	int			guc_level = router_pin_settings(route->config.time_zone);
+	const char *column = quote_identifier(key.column);
+	char	   *from = router_key_text(&key, route->watermark);
+	char	   *before = router_key_text(&key, archive->cutoff);
+	uint64		rows;
+
+	(void) router_see_all_rows();	/* nor does row_security = off forbid to look */
+	SPI_connect();
+	rows = router_job_estimate(psprintf("SELECT FROM ONLY %s WHERE %s >= %s AND %s < %s",
+										router_qualified_name(archive->job.base), column, quote_literal_cstr(from),
+										column, quote_literal_cstr(before)));
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
+	return rows;
+}
+
+/* Step 1. What an interrupted run announced is replaced: rows from this cutoff on are hot again, and in the base. */
+static bool
+announce(RouterJob *job)
+{
+	Archive    *archive = (Archive *) job;
+	RouterRoute *route;
+	int64		pending;
+
+	/* a transaction that keeps everybody away from the base must not wait for who creates children, and wants it */
+	if (archive->job.atomic)
+		router_lock_these(router_lock_add(router_lock_add_creation(NIL, job->base), job->base, AccessExclusiveLock));
+	else
+		LockRelationOid(job->base, ShareRowExclusiveLock);
+	find_cutoff(archive);
+	route = hot_route(archive);
+	archive->done = archive->cutoff <= route->watermark;
+	pending = archive->done ? route->watermark : archive->cutoff;
+	if (route->pending != pending)
+		router_put_watermark(archive->entry, route->watermark, pending);
+	if (!archive->done)
+	{
+		archive->expected = estimate(archive);
+		router_job_progress(job, "move rows", InvalidOid, 0, archive->expected);
+	}
+	return true;
+}
+
+static void
+init_homes(Archive *archive, RouterHomes *homes, Relation base, EState *estate)
+{
+	router_homes_init(homes, archive->entry, base, estate, router_make_root(estate, base));
+	homes->archiving = true;
+	router_homes_take(homes, base);
+	homes->created = PG_INT32_MIN;	/* the rows are there: no rail holds them back */
+}
+
+/* The number of children that a transaction makes or fills; in a block all are locked to its end. */
+static int
+portion(const Archive *archive, Relation base)
+{
+	return archive->job.atomic ? PG_INT32_MAX : router_lock_portion(base);
+}
+
+/* Has a row a child there? Takes no lock on it. */
+static bool
+has_child(RouterRoute *route, TupleTableSlot *slot)
+{
+	Datum		values[ROUTER_MAX_LEVELS];
+	bool		isnull[ROUTER_MAX_LEVELS];
+	RouterMiss	miss;
+
+	for (int i = 0; i < route->config.nkeys; i++)
+		values[i] = slot_getattr(slot, route->config.keys[i].attnum, &isnull[i]);
+	return OidIsValid(router_route_find(route, values, isnull, &miss));
+}
+
+/*
+ * Step 3, but for the waiting: some of the missing children (archive->more), or
+ * all. Where the date is all that decides and has an index, one row a child is read.
+ */
+static bool
+create_children(RouterJob *job)
+{
+	Archive    *archive = (Archive *) job;
+	Relation	base = table_open(archive->job.base, RowExclusiveLock);
+	RouterRoute *route = hot_route(archive);
+	EState	   *estate = router_make_estate(base, NULL);
+	int64		from = route->watermark;
+	RouterHomes homes;
+	int			limit = portion(archive, base);
+	bool		more = true;
+
+	archive->more = false;
+	init_homes(archive, &homes, base, estate);
+	while (more)
+	{
+		AgedScan	scan;
+		int64		value,
+					end;
+
+		more = false;
+		begin_aged(&scan, base, hot_route(archive), from, archive->cutoff);
+		while (!more && !archive->more && next_aged(&scan))
+		{
+			route = hot_route(archive);
+			if (!hot_value(route, scan.slot, &value) || value < from || value >= archive->cutoff)
+				continue;
+			if (!has_child(route, scan.slot))
+				(void) router_home(&homes, scan.slot);
+			archive->more = homes.created - PG_INT32_MIN >= limit;
+			route = hot_route(archive);
+			more = scan.index && route->config.nkeys == 1 && router_route_end(route, value, &end);
+		}
+		end_aged(&scan);
+		from = more ? end : from;
+		more = more && !archive->more && from < archive->cutoff;
+	}
+	archive->created += homes.created - PG_INT32_MIN;
+	router_homes_close(&homes);
+	router_free_estate(estate);
+	table_close(base, NoLock);
+	return true;
+}
+
+/*
+ * Deletes a row that is to be moved, in its newest version, which the slot
+ * holds afterwards. False: it is gone, or became hot.
+ */
+static bool
+take_row(Archive *archive, Relation base, TupleTableSlot *slot, int64 value, CommandId cid)
+{
+	for (;;)
+	{
+		TM_FailureData failure;
+		ItemPointerData tid = slot->tts_tid;
+		int64		now;
+
+		switch (table_tuple_delete(base, &tid, cid, GetActiveSnapshot(), InvalidSnapshot, true, &failure, true))
+		{
+			case TM_Ok:
+				return true;
+			case TM_Deleted:
+				return false;
+			case TM_Updated:
+				break;
+			default:
+				ereport(ERROR,
+						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						 errmsg("could not serialize access due to concurrent update")));
+		}
+		/* writers of aged rows hold the home lock: what went on was an update of other columns, or to a fresh date */
+		switch (table_tuple_lock(base, &tid, GetActiveSnapshot(), slot, cid, LockTupleExclusive, LockWaitBlock,
+								 TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure))
+		{
+			case TM_Ok:
+				break;
+			case TM_Deleted:
+				return false;
+			default:
+				ereport(ERROR,
+						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						 errmsg("could not serialize access due to concurrent update")));
+		}
+		if (!hot_value(hot_route(archive), slot, &now) || now != value)
+			return false;
+	}
+}
+
+/* Without an index: divides the keys of aged rows among batches, by one more scan. */
+static void
+plan_ends(Archive *archive, Relation base)
+{
+	RouterRoute *route = hot_route(archive);
+	int64		from = route->watermark;
+	Tuplesortstate *sort = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, work_mem, NULL,
+												 TUPLESORT_NONE);
+	RouterKey	key = route->config.keys[route->hot_level];
+	int			most = portion(archive, base);
+	AgedScan	scan;
+	int64		nrows = 0,
+				size,
+				value,
+				last = from,
+				lo,
+				hi = PG_INT64_MIN,
+				rows = 0,
+				steps = 0;
+	Datum		datum;
+	bool		isnull;
+
+	begin_aged(&scan, base, route, from, archive->cutoff);
+	while (next_aged(&scan))
+	{
+		route = hot_route(archive);
+		if (!hot_value(route, scan.slot, &value) || value < from || value >= archive->cutoff)
+			continue;
+		tuplesort_putdatum(sort, Int64GetDatum(value), false);
+		nrows++;
+	}
+	end_aged(&scan);
+	tuplesort_performsort(sort);
+	size = Max((int64) archive->batch_rows, nrows / MAX_UNINDEXED_BATCHES + 1);
+	archive->ends = MemoryContextAlloc(archive->job.cxt, (nrows / Min(size, most) + 1) * sizeof(int64));
+	archive->nends = 0;
+	while (router_getdatum(sort, &datum, &isnull))
+	{
+		value = DatumGetInt64(datum);
+		if (value > hi)
+		{
+			steps++;
+			if (key.every == NULL || !router_key_bucket(&key, value, &lo, &hi))
+				hi = value;
+		}
+		if ((rows >= size || steps > most) && value > last)
+		{
+			archive->ends[archive->nends++] = value;
+			rows = 0;
+			steps = 1;
+		}
+		rows++;
+		last = value;
+	}
+	tuplesort_end(sort);
+}
+
+/* Without an index: where the batch that begins at the watermark ends. */
+static int64
+end_of_batch(Archive *archive, Relation base, int64 watermark)
+{
+	if (archive->ends == NULL)
+		plan_ends(archive, base);
+	for (int i = 0; i < archive->nends; i++)
+		if (archive->ends[i] > watermark)
+			return archive->ends[i];
+	return archive->cutoff;
+}
+
+/*
+ * Does everybody who has a plan know this child? Those planned with a snapshot
+ * to which the child was there already, or were waited for.
+ */
+static bool
+is_known(Archive *archive, Relation base, RouterDest *dest)
+{
+	HeapTuple	tup;
+	TransactionId xmin;
+
+	if (archive->job.atomic || list_member_oid(archive->known, RelationGetRelid(dest->rel)))
+		return true;
+	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(dest->rel)));
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for relation %u", RelationGetRelid(dest->rel));
+	xmin = HeapTupleHeaderGetXmin(tup->t_data);
+	ReleaseSysCache(tup);
+	return TransactionIdPrecedes(xmin, GetOldestNonRemovableTransactionId(base));
+}
+
+/* Called for each child that a batch meets. */
+static void
+meet_child(RouterHomes *homes, RouterDest *dest)
+{
+	Drain	   *drain = homes->arg;
+
+	dest->barred = !is_known(drain->archive, drain->base, dest);
+	if (!RELKIND_HAS_TABLE_AM(dest->rel->rd_rel->relkind) || RelationGetNumberOfBlocks(dest->rel) > 0)
+		drain->all_empty = false;
+}
+
+/* Is there a home to which rows may move now? */
+static bool
+is_ready(Drain *drain, RouterDest *dest)
+{
+	if (dest && !dest->barred)
+		return true;
+	drain->archive->missing = true;
+	drain->archive->unknown = dest != NULL;
+	return false;
+}
+
+/* Shall the batch end before a row, and may it, since there is a point between this row and the one before? */
+static bool
+ends_before(Drain *drain, RouterDest *dest, int64 value)
+{
+	uint64		limit = drain->archive->batch_rows;
+
+	if (drain->all_empty)
+		limit *= EMPTY_CHILD_BATCHES;
+	return drain->scan->index && drain->moved > 0 && value > drain->last &&
+		(drain->moved >= limit || drain->homes.nopened > drain->portion || !is_ready(drain, dest));
+}
+
+/* Moves the row in the scan's slot, if it is one of the batch. False: the batch is at its end. */
+static bool
+drain_row(Drain *drain)
+{
+	Archive    *archive = drain->archive;
+	TupleTableSlot *slot = drain->scan->slot;
+	RouterDest *dest;
+	ItemPointerData tid;
+	int64		value;
+
+	if (!hot_value(hot_route(archive), slot, &value) || value < drain->from)
+		return true;
+	if (value >= drain->until)
+	{
+		drain->next = Min(drain->next, value);
+		return true;
+	}
+	dest = router_home(&drain->homes, slot);
+	if (ends_before(drain, dest, value))
+	{
+		drain->until = value;
+		return false;
+	}
+	drain->last = value;
+	drain->undo = !is_ready(drain, dest);
+	if (drain->undo)
+		return false;
+	tid = slot->tts_tid;
+	if (!take_row(archive, drain->base, slot, value, drain->batch.cid))
+		return true;
+	if (!ItemPointerEquals(&tid, &slot->tts_tid))
+	{
+		dest = router_home(&drain->homes, slot);	/* the newest version may have another one */
+		drain->undo = !is_ready(drain, dest);
+		if (drain->undo)
+			return false;
+	}
+	router_batch_source(&drain->batch, dest, slot);
+	router_batch_add(&drain->batch, dest, slot);
+	drain->moved++;
+	return true;
+}
+
+/* Step 2: one batch. archive->missing: it ended, or was undone, where a child is missing. */
+static bool
+drain(RouterJob *job)
+{
+	Archive    *archive = (Archive *) job;
+	Relation	base = table_open(archive->job.base, RowExclusiveLock);
+	Drain		state = {.archive = archive,.base = base,.all_empty = true};
+	RouterRoute *route;
+	EState	   *estate;
+	AgedScan	scan;
+	RouterMoving moving;
+
+	router_lock_homes(archive->job.base, ExclusiveLock);
+	route = hot_route(archive);
+	/* another run may have announced less: rows from there on are hot again */
+	archive->cutoff = Min(archive->cutoff, route->pending);
+	state.from = route->watermark;
+	state.until = state.next = archive->cutoff;
+	archive->done = state.from >= archive->cutoff;
+	archive->missing = false;
+	if (archive->done)
+	{
+		table_close(base, NoLock);
+		return true;
+	}
+	estate = router_make_estate(base, NULL);
+	state.batch.estate = estate;
+	state.batch.cid = GetCurrentCommandId(true);
+	state.batch.bulk_kb = maintenance_work_mem;
+	state.portion = portion(archive, base);
+	init_homes(archive, &state.homes, base, estate);
+	state.homes.create_none = true;
+	state.homes.opened = meet_child;
+	state.homes.arg = &state;
+	begin_aged(&scan, base, route, state.from, archive->cutoff);
+	state.scan = &scan;
+	if (scan.index == NULL)
+		state.until = end_of_batch(archive, base, state.from);
+	PushActiveSnapshot(scan.snapshot);
+	router_moving_begin(&moving, base, base);
+	while (next_aged(&scan))
+	{
+		ResetPerTupleExprContext(estate);
+		if (!drain_row(&state))
+			break;
+	}
+	if (!state.undo)
+	{
+		router_batch_flush(&state.batch);
+		for (RouterDest *dest = state.homes.first; dest; dest = dest->next_opened)
+			router_dest_enter(dest);
+	}
+	router_moving_end(&moving, estate);
+	PopActiveSnapshot();
+	end_aged(&scan);
+	router_homes_close(&state.homes);
+	router_free_estate(estate);
+	table_close(base, NoLock);
+	if (state.undo)
+		return false;
+	CommandCounterIncrement();
+	if (!scan.index)
+		state.until = state.next;	/* nothing can come between: the home lock is held */
+	router_put_watermark(archive->entry, state.until, hot_route(archive)->pending);
+	archive->done = state.until >= archive->cutoff;
+	archive->moved += state.moved;
+	archive->nbatches++;
+	router_job_progress(job, "move rows", InvalidOid, archive->moved, Max(archive->expected, archive->moved));
+	return true;
+}
+
+/* ------------------------------------------------------------------- the procedure */
+
+/* Waits for those whose plans may not know the children there are now, whoever made them. */
+static void
+wait_for_planners(Archive *archive)
+{
+	LOCKTAG		tag;
+	ListCell   *lc;
+
+	if (archive->job.atomic)
+		return;
+	list_free(archive->known);
+	archive->known = NIL;
+	foreach(lc, router_catalog_children(archive->job.base))
+		archive->known = lappend_oid(archive->known, ((RouterChildDef *) lfirst(lc))->child);
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, archive->job.base);
+	WaitForLockers(tag, AccessExclusiveLock, false);
+}
+
+/* Does somebody follow this server by its WAL? */
+static bool
+has_standby(void)
+{
+	bool		found = XLogArchivingActive();
+
+	for (int i = 0; i < max_wal_senders && !found; i++)
+		found = WalSndCtl->walsnds[i].pid != 0;
+	return found && XLogStandbyInfoActive();
+}
+
+/*
+ * Nobody here waits for who plans on a standby, without the children that have
+ * come, and takes his snapshot when rows have moved into them. So the base is
+ * locked for an instant: where that is replayed, he is waited for or cancelled.
+ */
+static bool
+fence_standbys(RouterJob *job)
+{
+	LockRelationOid(job->base, AccessExclusiveLock);
+	return true;
+}
+
+static ErrorData *
+let_standbys_know(Archive *archive)
+{
+	ErrorData  *error = NULL;
+
+	/* a transaction block has the lock, and has it before rows move */
+	if (!archive->fenced && !archive->job.atomic && has_standby())
+		error = router_job_insist(&archive->job, fence_standbys, true);
+	archive->fenced = true;
+	return error;
+}
+
+static bool
+count_aged(RouterJob *job)
+{
+	Archive    *archive = (Archive *) job;
+	Relation	base = table_open(archive->job.base, AccessShareLock);
+	RouterRoute *route;
+	AgedScan	scan;
+	uint64		n = 0;
+	int64		value;
+
+	find_cutoff(archive);
+	route = hot_route(archive);
+	begin_aged(&scan, base, route, route->watermark, archive->cutoff);
+	while (next_aged(&scan))
+	{
+		route = hot_route(archive);
+		n += hot_value(route, scan.slot, &value) && value >= route->watermark && value < archive->cutoff;
+	}
+	end_aged(&scan);
+	table_close(base, NoLock);
+	archive->moved = n;
+	return true;
+}
+
+static bool
+give_up(RouterJob *job)
+{
+	Archive    *archive = (Archive *) job;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not create the children that rows of \"%s\" need", get_rel_name(archive->job.base)),
+			 errdetail("The default child holds rows for them, and is in use."),
+			 errhint("CALL router.redistribute, and archive again.")));
+	return false;
+}
+
+static bool
+open_base(RouterJob *job)
+{
+	Archive    *archive = (Archive *) job;
+
+	archive->entry = router_owned_route(archive->job.base);
+	(void) hot_route(archive);
+	return true;
+}
+
+static ErrorData *
+run_batches(Archive *archive)
+{
+	ErrorData  *error = router_job_insist(&archive->job, announce, true);
+	int			idle = 0;
+
+	while (error == NULL && !archive->done &&
+		   (archive->nbatches == 0 || GetCurrentTimestamp() < archive->job.deadline))
+	{
+		if (archive->missing)
+		{
+			archive->created = 0;
+			archive->fenced = false;
+			do
+				error = router_job_insist(&archive->job, create_children, true);
+			while (error == NULL && archive->more);
+			if (error == NULL && (archive->created > 0 || archive->unknown))
+				wait_for_planners(archive);
+			/* somebody else may be making it */
+			if (error == NULL && archive->created == 0 && idle++ > 2)
+			{
+				if (idle > MAX_TRIES || archive->job.atomic)
+					error = router_job_try(&archive->job, give_up, true);
+				else
+					router_job_pause(idle);
+			}
+		}
+		if (error == NULL)
+			error = let_standbys_know(archive);
+		if (error == NULL)
+		{
+			int			nbatches = archive->nbatches;
+
+			error = router_job_insist(&archive->job, drain, true);
+			idle = archive->nbatches > nbatches ? 0 : idle;
+		}
+	}
+	return error;
+}
+
+/* Tells by NOTICE how many rows it were, or would be. */
+static void
+tell_rows(Archive *archive, bool dry_run)
+{
+	const char *base = router_qualified_name(archive->job.base);
+	unsigned long n = archive->moved;
+
+	if (dry_run)
+		ereport(NOTICE,
+				(errmsg_plural("would archive %lu row of %s", "would archive %lu rows of %s", n, n, base)));
+	else
+		ereport(NOTICE,
+				(errmsg_plural("archived %lu row of %s%s", "archived %lu rows of %s%s", n, n, base,
+							   archive->done ? "" : ", more to come: the time budget is used up")));
+}
+
+/*
+ * Archives job->base, as router.archive does; commits in between unless the
+ * job is atomic. cutoff NULL: by the hot window; child InvalidOid: all.
+ * tell: a NOTICE says the number of rows. moved: gets it, or NULL. Returns NULL
+ * when all went well, as far as the deadline allows; else the error, which is
+ * in router.events already.
+ */
+ErrorData *
+router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, Oid child, bool dry_run, bool tell,
+					uint64 *moved)
+{
+	Archive		run = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff,.child = child};
+	Archive    *archive = &run;
+	ErrorData  *error = router_job_insist(&archive->job, open_base, false);
+
+	if (error == NULL)
+		error = dry_run ? router_job_insist(&archive->job, count_aged, true) : run_batches(archive);
+	if (error == NULL && tell)
+		tell_rows(archive, dry_run);
+	if (moved)
+		*moved = archive->moved;
+	if (!dry_run)
+		router_job_note(&archive->job, archive->moved, error);
+	return error;
+}
+
+static List *
+hot_bases(void)
+{
+	List	   *bases = NIL;
+	int			guc_level = router_pin_settings(NULL);
+
+	if (SPI_execute("SELECT base FROM router.route_def JOIN pg_class c ON c.oid = base"
+					" WHERE hot IS NOT NULL AND pg_has_role(relowner, 'USAGE') AND NOT pg_is_other_temp_schema(relnamespace) ORDER BY base", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the hot routes");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+
+		bases = lappend_oid(bases, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1,
+																  &isnull)));
+	}
+	AtEOXact_GUC(false, guc_level);
+	return bases;
+}
+
+/* Seals the children that the base is done with, if set_maintenance says by which columns. */
+static ErrorData *
+seal_archived(const RouterJob *archive, bool dry_run)
+{
+	RouterJob	job = *archive;
+	RouterUpkeep upkeep;
+	MemoryContext old = MemoryContextSwitchTo(job.cxt);
+	bool		set = router_catalog_upkeep(job.base, &upkeep) && upkeep.seal != NIL;
+	uint64		sealed;
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(old);
+	if (!set)
+		return NULL;
+	job.action = "seal";
+	error = router_seal_children(&job, upkeep.seal, dry_run, &sealed);
+	if (sealed > 0 || error)
+		router_job_note(&job, sealed, error);
+	return error;
+}
+
+/* One base's turn in router.archive: its arguments. */
+typedef struct Archiving
+{
+	RouterJob	job;
+	int			batch_rows;
+	char	   *cutoff;
+	Oid			child;
+	bool		dry_run;
+} Archiving;
+
+static ErrorData *
+archive_and_seal(RouterJob *job)
+{
+	Archiving  *a = (Archiving *) job;
+	ErrorData  *error = router_archive_base(job, a->batch_rows, a->cutoff, a->child, a->dry_run, true, NULL);
+
+	return error ? error : seal_archived(job, a->dry_run);
+}
+
+/* CALL router.archive(base, batch_rows, time_budget, lock_timeout, cutoff, dry_run, child, table_budget) */
+Datum
+router_archive(PG_FUNCTION_ARGS)
+{
+	Archiving	run = {.child = PG_ARGISNULL(6) ? InvalidOid : PG_GETARG_OID(6)};
+	RouterJob  *job = &run.job;
+	const Interval *table_budget = router_table_budget(fcinfo, 7);
+	List	   *bases;
+	RouterTurns *turns;
+	int			failed = 0;
+	int			nbases;
+
+	router_require_argument(fcinfo, 1);
+	router_require_argument(fcinfo, 3);
+	if (PG_GETARG_INT32(1) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for %s", "batch_rows"),
+				 errhint("It is a number above zero.")));
+	if (!PG_ARGISNULL(6))
+		router_check_exists(run.child);
+	if (OidIsValid(run.child) && PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("child needs a base"),
+				 errhint("Name the base to which the child belongs as well.")));
+	run.batch_rows = PG_GETARG_INT32(1);
+	run.dry_run = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+	router_will_write(fcinfo, run.dry_run);
+	job->lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(3));
+	job->deadline = router_job_deadline(PG_ARGISNULL(2) ? NULL : PG_GETARG_INTERVAL_P(2));
+	router_job_begin(job, fcinfo, "archive");
+	run.cutoff = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	bases = PG_ARGISNULL(0) ? hot_bases() : list_make1_oid(PG_GETARG_OID(0));
+	nbases = list_length(bases);
+	turns = router_turns(bases);
+	while (router_next_turn(turns, &job->base))
+	{
+		ErrorData  *error = router_job_base(job, table_budget, archive_and_seal);
+
+		if (error == NULL)
+			continue;
+		if (!PG_ARGISNULL(0))
+			ReThrowError(error);
+		failed++;
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("could not archive table %u: %s", job->base, error->message)));
+		FreeErrorData(error);
+	}
+	router_job_end(job);
+	if (failed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%d of %d tables could not be archived", failed, nbases),
+				 job->atomic ? 0 : errdetail("What was archived of the others is committed."),
+				 errhint("See router.events for the reasons.")));
+	PG_RETURN_VOID();
+}
+
+/* SELECT router.archive_now(base, cutoff, dry_run) */
+Datum
+router_archive_now(PG_FUNCTION_ARGS)
+{
+	RouterJob	job = {.deadline = DT_NOEND,.lock_timeout = LockTimeout};
+	bool		dry_run = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	char	   *cutoff;
+	ErrorData  *error;
+	uint64		moved;
+
+	router_require(fcinfo, 1);
+	router_will_write(fcinfo, dry_run);
+	router_job_begin(&job, fcinfo, "archive");
+	job.base = PG_GETARG_OID(0);
+	cutoff = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	error = router_archive_base(&job, PG_INT32_MAX, cutoff, InvalidOid, dry_run, false, &moved);
+	if (error)
+		ReThrowError(error);
+	router_job_end(&job);
+	PG_RETURN_INT64(moved);
+}

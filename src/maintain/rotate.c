@@ -1,0 +1,514 @@
+/*
+ * rotate.c
+ *		router.rotate: turnover of a hot base. When nearly all of its rows are
+ *		aged and belong to one child that is new, or nearly empty, the two
+ *		tables exchange their storage, and only the other rows are moved: the
+ *		hot ones back into the base, those of other children into these.
+ *
+ * Steps, each one of job.c:
+ *	1. Survey: find the child that most rows of the base belong to, create it
+ *	   and those that other aged rows need, and see that the swap is possible.
+ *	2. Swap, under AccessExclusiveLock on both tables: storage, watermark, and
+ *	   the rows that are not at home afterwards, in one transaction. Nobody else
+ *	   has a plan then that he could still run without looking at the catalog again,
+ *	   so that the child need not be known before.
+ *	3. Afterwards: wait until every snapshot is gone that was taken before the
+ *	   swap, validate the CHECK of the child, ANALYZE it.
+ *
+ * Row versions stay where they lie, so that an older snapshot sees what it saw,
+ * now by way of the child: that of a row which is hot as well. A planner that
+ * trusts the CHECK of the child would pass it over. So the CHECK is NOT VALID
+ * from the swap until step 3.
+ *
+ * Memory: as job.c says.
+ */
+#include "compat.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "rows/estate.h"
+#include "write/home.h"
+#include "job/job.h"
+#include "route/loose.h"
+#include "mirror/mirror.h"
+#include "route/owned.h"
+#include "admin/route_admin.h"
+#include "admin/seal.h"
+#include "admin/rehome.h"
+#include "base/sql.h"
+#include "rows/keep_in_step.h"
+#include "maintain/swap_storage.h"
+
+/* how often a row is met whose child has just been dropped, or that came late */
+#define MAX_SURVEYS 5
+
+PG_FUNCTION_INFO_V1(router_rotate);
+
+typedef struct Rotate
+{
+	RouterJob	job;
+	RouterEntry *entry;
+	const char *cutoff_text;	/* or NULL: by the hot window */
+	int64		cutoff;
+	bool		dry_run;
+
+	/* the survey */
+	Oid			child;			/* or InvalidOid: no aged row */
+	uint64		stay;			/* rows that the swap brings home */
+	uint64		rest;			/* others */
+	char	   *would;			/* dry run: the name of the child */
+
+	bool		done;
+	uint64		moved;
+} Rotate;
+
+/* ------------------------------------------------------------------ the survey */
+
+static RouterRoute *
+hot_route(Rotate *rotate)
+{
+	RouterRoute *route = router_route_locked(rotate->entry);
+
+	if (route->hot_level < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("routed table \"%s\" is not hot", get_rel_name(rotate->job.base)),
+				 errhint("Say how long rows stay in it, with router.alter_route(…, hot => '7 days').")));
+	return route;
+}
+
+/* Rows of the base by home. */
+typedef struct Count
+{
+	Oid			home;			/* hash key; InvalidOid: hot */
+	uint64		rows;
+} Count;
+
+static HTAB *
+make_counts(void)
+{
+	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(Count),.hcxt = CurrentMemoryContext};
+
+	return hash_create("router rotate", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static Count *
+count_of(HTAB *counts, Oid home)
+{
+	bool		found;
+	Count	   *count = hash_search(counts, &home, HASH_ENTER, &found);
+
+	if (!found)
+		count->rows = 0;
+	return count;
+}
+
+/* The rows between two points of an index. */
+static uint64
+count_range(Relation base, Relation index, const RouterKey *key, int64 from, int64 before)
+{
+	IndexScanDesc scan = router_key_scan(base, index, key, GetActiveSnapshot(), from, before);
+	TupleTableSlot *slot = table_slot_create(base, NULL);
+	uint64		n = 0;
+
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		n++;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	index_endscan(scan);
+	return n;
+}
+
+/*
+ * Counts by an index on the only key, from child to child. The homes are those
+ * of archiving. False: the default child is one of them, whose rows lie scattered.
+ */
+static bool
+count_by_index(Rotate *rotate, Relation base, Oid relid, RouterHomes *homes, HTAB *counts)
+{
+	Relation	index = index_open(relid, AccessShareLock);
+	RouterKey	key = hot_route(rotate)->config.keys[0];
+	TupleTableSlot *slot = table_slot_create(base, NULL);
+	int64		from = PG_INT64_MIN;
+	bool		ranges = true;
+
+	count_of(counts, InvalidOid)->rows = count_range(base, index, &key, rotate->cutoff, PG_INT64_MAX);
+	while (ranges && from < rotate->cutoff)
+	{
+		IndexScanDesc scan = router_key_scan(base, index, &key, GetActiveSnapshot(), from, rotate->cutoff);
+		bool		found = index_getnext_slot(scan, ForwardScanDirection, slot);
+		RouterDest *dest;
+		RouterBound *bound;
+		int			guc_level;
+
+		CHECK_FOR_INTERRUPTS();
+		if (found)
+			ExecMaterializeSlot(slot);
+		index_endscan(scan);
+		if (!found)
+			break;
+		dest = router_home(homes, slot);
+		guc_level = router_pin_settings(hot_route(rotate)->config.time_zone);
+		bound = router_bound_parse(&key, router_catalog_child(RelationGetRelid(dest->rel))->bounds[0]);
+		AtEOXact_GUC(false, guc_level);
+		ranges = bound->form == ROUTER_BOUND_RANGE;
+		if (!ranges)
+			break;
+		count_of(counts, RelationGetRelid(dest->rel))->rows +=
+			count_range(base, index, &key, bound->lo, bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1);
+		from = bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, NoLock);
+	return ranges;
+}
+
+static void
+count_all(Rotate *rotate, Relation base, RouterHomes *homes, HTAB *counts)
+{
+	RouterKey	key = hot_route(rotate)->config.keys[hot_route(rotate)->hot_level];
+	TupleTableSlot *slot = table_slot_create(base, NULL);
+	TableScanDesc scan = table_beginscan(base, GetActiveSnapshot(), 0, NULL);
+	Count	   *hot = count_of(counts, InvalidOid);
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+		Datum		datum = slot_getattr(slot, key.attnum, &isnull);
+
+		CHECK_FOR_INTERRUPTS();
+		ResetPerTupleExprContext(homes->estate);
+		if (!isnull && router_key_int(&key, datum) >= rotate->cutoff)
+			hot->rows++;
+		else
+			count_of(counts, RelationGetRelid(router_home(homes, slot)->rel))->rows++;
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* The rows there are in a child, up to a limit. */
+static uint64
+count_child(Relation child, uint64 limit)
+{
+	TableScanDesc scan = table_beginscan(child, GetActiveSnapshot(), 0, NULL);
+	TupleTableSlot *slot = table_slot_create(child, NULL);
+	uint64		n = 0;
+
+	while (n < limit && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		n++;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	return n;
+}
+
+/* Takes the home of most aged rows for the child, if there is one. */
+static void
+choose_child(Rotate *rotate, HTAB *counts)
+{
+	Oid			default_child = hot_route(rotate)->default_child;
+	HASH_SEQ_STATUS status;
+	Count	   *count;
+	Relation	child;
+
+	rotate->child = InvalidOid;
+	rotate->stay = rotate->rest = 0;
+	hash_seq_init(&status, counts);
+	while ((count = hash_seq_search(&status)) != NULL)
+	{
+		rotate->rest += count->rows;
+		if (OidIsValid(count->home) && count->home != default_child && count->rows > rotate->stay)
+		{
+			rotate->child = count->home;
+			rotate->stay = count->rows;
+		}
+	}
+	rotate->rest -= rotate->stay;
+	if (!OidIsValid(rotate->child))
+		return;
+	child = table_open(rotate->child, AccessShareLock);
+	if (child->rd_rel->relkind == RELKIND_RELATION)
+		rotate->rest += count_child(child, rotate->stay);
+	table_close(child, NoLock);
+}
+
+/* Refuses a child that is not worth it. */
+static void
+weigh(Rotate *rotate)
+{
+	if (!OidIsValid(rotate->child) || rotate->rest < rotate->stay)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("swapping the storage of \"%s\" would not save work", get_rel_name(rotate->job.base)),
+			 errdetail("%llu aged rows belong to child \"%s\", but %llu others would have to be moved.",
+					   (unsigned long long) rotate->stay, get_rel_name(rotate->child),
+					   (unsigned long long) rotate->rest),
+			 errhint("Use router.archive, which copies the rows.")));
+}
+
+/* Step 1. */
+static bool
+survey(RouterJob *job)
+{
+	Rotate	   *rotate = (Rotate *) job;
+	Relation	base = table_open(job->base, RowExclusiveLock);
+	EState	   *estate = router_make_estate(base, NULL);
+	HTAB	   *counts = make_counts();
+	RouterRoute *route = hot_route(rotate);
+	int			guc_level = router_pin_settings(route->config.time_zone);
+	bool		one_key = route->config.nkeys == 1;
+	RouterHomes homes;
+	Oid			index = router_key_index(base, route->config.keys[route->hot_level].column);
+
+	rotate->cutoff = rotate->cutoff_text == NULL ? router_hot_cutoff(&route->config) :
+		router_key_parse(&route->config.keys[route->hot_level], rotate->cutoff_text);
+	AtEOXact_GUC(false, guc_level);
+	router_homes_init(&homes, rotate->entry, base, estate, router_make_root(estate, base));
+	homes.archiving = true;
+	homes.created = PG_INT32_MIN;	/* the rows are there: no rail holds them back */
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (rotate->cutoff > hot_route(rotate)->watermark)
+	{
+		if (!one_key || !OidIsValid(index) || !count_by_index(rotate, base, index, &homes, counts))
+		{
+			counts = make_counts();
+			count_all(rotate, base, &homes, counts);
+		}
+	}
+	router_homes_close(&homes);
+	router_free_estate(estate);
+	choose_child(rotate, counts);
+	PopActiveSnapshot();
+	weigh(rotate);
+	if (OidIsValid(rotate->child))
+	{
+		Relation	child = table_open(rotate->child, AccessShareLock);
+		RouterStoragePair pair;
+
+		router_storage_pair(&pair, base, child);
+		table_close(child, NoLock);
+	}
+	table_close(base, NoLock);
+	/* in this step notices are not sent, and the child may be gone after it */
+	if (rotate->dry_run && OidIsValid(rotate->child))
+		rotate->would = MemoryContextStrdup(job->cxt, router_qualified_name(rotate->child));
+	/* a run that will swap nothing leaves no children behind */
+	return OidIsValid(rotate->child) && !rotate->dry_run;
+}
+
+/* -------------------------------------------------------------- the other steps */
+
+static bool
+send_rows_home(Rotate *rotate, Oid from)
+{
+	RouterRoute *route = router_route_locked(rotate->entry);
+	RouterSettle settle = {.entry = rotate->entry,.from = from,.create_none = true};
+
+	if (from == rotate->child && route->config.nkeys == 1)
+	{
+		RouterKey  *key = &route->config.keys[0];
+		int			guc_level = router_pin_settings(route->config.time_zone);
+		RouterBound *bound = router_bound_parse(key, router_catalog_child(from)->bounds[0]);
+
+		AtEOXact_GUC(false, guc_level);
+		settle.some_stay = bound->form == ROUTER_BOUND_RANGE;
+		settle.stay_from = bound->lo;
+		settle.stay_before = bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1;
+	}
+	router_settle(&settle);
+	rotate->moved += settle.moved;
+	return !settle.missing;
+}
+
+/* Is the child still one, and are the rows the survey counted still there? */
+static bool
+is_current(Rotate *rotate)
+{
+	RouterChildDef *def = router_catalog_child(rotate->child);
+
+	return def && def->base == rotate->job.base && hot_route(rotate)->watermark < rotate->cutoff;
+}
+
+/* Step 2. */
+static bool
+swap(RouterJob *job)
+{
+	Rotate	   *rotate = (Rotate *) job;
+	Relation	base = table_open(job->base, AccessExclusiveLock);
+	Relation	child = NULL;
+	RouterStoragePair pair;
+	bool		done;
+
+	LockRelationOid(rotate->child, AccessExclusiveLock);
+	if (is_current(rotate))
+	{
+		router_drop_seal(rotate->child);	/* by ALTER TABLE, which minds if we have it open */
+		router_step_end(rotate->child);
+		child = try_table_open(rotate->child, NoLock);
+	}
+	if (child == NULL)
+	{
+		table_close(base, NoLock);
+		return false;
+	}
+	router_storage_pair(&pair, base, child);
+	router_storage_swap(&pair, "router.rotate");
+	router_loose_add(job->base, rotate->child);
+	rotate->moved = 0;
+	router_put_watermark(rotate->entry, rotate->cutoff, hot_route(rotate)->pending);
+	done = send_rows_home(rotate, job->base) && send_rows_home(rotate, rotate->child);
+	table_close(child, NoLock);
+	table_close(base, NoLock);
+	rotate->done = done;
+	return done;
+}
+
+/*
+ * Step 3. Two that wait for each other are told apart by the deadlock detector,
+ * and try again. If the child was swapped once more meanwhile, that run does it.
+ */
+static bool
+validate(RouterJob *job)
+{
+	Rotate	   *rotate = (Rotate *) job;
+	RouterChildDef *def;
+	char	   *name;
+
+	(void) router_loose_wait(job->base, rotate->child, true);
+	LockRelationOid(rotate->child, ShareUpdateExclusiveLock);
+	def = router_catalog_child(rotate->child);
+	if (def == NULL || def->base != job->base || !router_loose_wait(job->base, rotate->child, false))
+		return true;
+	name = router_qualified_name(rotate->child);
+	router_loose_remove(job->base, rotate->child);
+	router_run("ALTER TABLE %s VALIDATE CONSTRAINT %s", name, ROUTER_CHECK_NAME);
+	router_run("ANALYZE %s", name);
+	return true;
+}
+
+static void
+finish(Rotate *rotate)
+{
+	ErrorData  *error = rotate->job.atomic ? NULL : router_job_insist(&rotate->job, validate, true);
+
+	if (error || rotate->job.atomic)
+		ereport(error ? WARNING : NOTICE,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("constraint \"%s\" of %s is not validated yet: %s", ROUTER_CHECK_NAME,
+						router_qualified_name(rotate->child),
+						error ? error->message : "snapshots older than this transaction may be in use"),
+				 errhint("Queries read base and child without need until ALTER TABLE %s VALIDATE CONSTRAINT %s.",
+						 router_qualified_name(rotate->child), ROUTER_CHECK_NAME)));
+}
+
+/* --------------------------------------------------------------- the procedure */
+
+static bool
+open_base(RouterJob *job)
+{
+	Rotate	   *rotate = (Rotate *) job;
+
+	rotate->entry = router_owned_route(job->base);
+	(void) hot_route(rotate);
+	return true;
+}
+
+static bool
+give_up(RouterJob *job)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not create the children that rows of \"%s\" need", get_rel_name(job->base)),
+			 errdetail("Rows came for which none was there, time and again."),
+			 errhint("Create the children with router.premake, or use router.archive.")));
+	return false;
+}
+
+static ErrorData *
+run(Rotate *rotate)
+{
+	ErrorData  *error = router_job_insist(&rotate->job, open_base, false);
+
+	for (int i = 0; error == NULL && !rotate->done && i < MAX_SURVEYS; i++)
+	{
+		error = router_job_insist(&rotate->job, survey, true);
+		if (error || !OidIsValid(rotate->child) || rotate->dry_run)
+			return error;
+		error = router_job_insist(&rotate->job, swap, true);
+	}
+	if (error == NULL && !rotate->done)
+		error = router_job_try(&rotate->job, give_up, true);
+	else if (error == NULL)
+		finish(rotate);
+	return error;
+}
+
+/*
+ * Rotates job->base, as router.rotate does; commits in between unless the job
+ * is atomic. cutoff NULL: by the hot window. NULL: all went well, and *rows
+ * came home; else the error, which is in router.events already.
+ */
+static ErrorData *
+rotate_base(const RouterJob *job, const char *cutoff, bool dry_run, uint64 *rows)
+{
+	Rotate		rotate = {.job = *job,.cutoff_text = cutoff,.dry_run = dry_run};
+	ErrorData  *error = run(&rotate);
+
+	*rows = rotate.done ? rotate.stay : 0;
+	if (rotate.would)
+		ereport(NOTICE,
+				(errmsg("would swap the storage of %s with that of %s, which brings %llu rows home, and move %llu others",
+						router_qualified_name(job->base), rotate.would, (unsigned long long) rotate.stay,
+						(unsigned long long) rotate.rest)));
+	else if (rotate.done)
+		ereport(NOTICE,
+				(errmsg("swapped the storage of %s with that of %s, and moved %llu rows", router_qualified_name(job->base),
+						router_qualified_name(rotate.child), (unsigned long long) rotate.moved)));
+	else if (error == NULL)
+		ereport(NOTICE,
+				(errmsg("nothing to rotate: %s has no aged rows", router_qualified_name(job->base))));
+	if (!dry_run)
+		router_job_note(&rotate.job, *rows, error);
+	return error;
+}
+
+/* CALL router.rotate(base, lock_timeout, cutoff, dry_run) */
+Datum
+router_rotate(PG_FUNCTION_ARGS)
+{
+	RouterJob	job = {0};
+	bool		dry_run = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+	char	   *cutoff;
+	ErrorData  *error;
+	uint64		rows;
+
+	router_require(fcinfo, 2);
+	router_will_write(fcinfo, dry_run);
+	job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(1));
+	job.deadline = router_job_deadline(NULL);
+	job.base = PG_GETARG_OID(0);
+	router_job_begin(&job, fcinfo, "rotate");
+	cutoff = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	error = rotate_base(&job, cutoff, dry_run, &rows);
+	if (error)
+		ReThrowError(error);
+	router_job_end(&job);
+	PG_RETURN_VOID();
+}

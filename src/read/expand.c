@@ -1,0 +1,1161 @@
+/*
+ * prune.c
+ *		Plans see only those children of a routed table that can hold the rows.
+ *
+ * The planner expands a table into all its inheritance children after it has
+ * gathered the clauses on it, and gives a hook only before that. So the table
+ * is held back: when get_relation_info_hook is called for it, it gets one
+ * child, the base itself, and its range table entry is made to look like the
+ * parent of a UNION ALL, for which expand_inherited_rtentry walks
+ * append_rel_list and does nothing else. The hook is called again for that
+ * first child: now the clauses are there, the entry gets its own look back, and the
+ * children that survive are appended to the list that core is walking. What is
+ * done for a child is what expand_single_inheritance_child does.
+ *
+ * Between the two calls nobody but selectivity functions looks at the kind of
+ * the entry: get_relation_stats_hook serves these. A table that was never
+ * expanded, because its join was removed, gets its look back from
+ * create_upper_paths_hook.
+ *
+ * Which children survive: see qual.c. The list is taken from the route, not
+ * from pg_inherits; what inherits and is no child of the route always survives. Children
+ * are locked as core would lock them, in the order of their oids. A route that
+ * changed meanwhile is looked at again.
+ *
+ * Memory: all in the planner's context; the list of held-back tables is put
+ * back by planner_hook, also after an error.
+ */
+#include "compat.h"
+#include "read/expand.h"
+
+#include <math.h>
+
+#include "access/relation.h"
+#include "access/parallel.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/appendinfo.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "optimizer/inherit.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/plancat.h"
+#include "optimizer/planmain.h"
+#include "optimizer/planner.h"
+#include "optimizer/prep.h"
+#include "parser/parsetree.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/date.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/selfuncs.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "read/action.h"
+#include "read/estimate.h"
+#include "route/growth.h"
+#include "route/loose.h"
+#include "read/param.h"
+#include "read/clause.h"
+#include "read/append.h"
+#include "read/serializable.h"
+#include "base/waitpoint.h"
+
+/* -DROUTER_PRUNE_ALL takes over every inheritance tree, routed or not, so that PostgreSQL's own tests try this file */
+#ifdef ROUTER_PRUNE_ALL
+#define TAKE_ALL true
+#else
+#define TAKE_ALL false
+#endif
+
+/* now() of a plan that is used later may be less by as much, after a change of clock or zone */
+#define CLOCK_MARGIN_DAYS 2
+
+/* A table that is held back. */
+typedef struct Held
+{
+	PlannerInfo *root;
+	Index		rti;
+	Index		first;			/* its first child, the base itself */
+	RangeTblEntry *rte;
+	RelOptInfo *rel;
+	List	   *statlist;		/* of rel, put aside */
+	bool		empty;			/* the base has no storage: it is not planned */
+} Held;
+
+/* On what the choice of children rests. */
+typedef struct Grounds
+{
+	int64		newest;			/* hot routes: no row that is asked for is newer */
+	bool		clock;			/* the time did not fall far behind that of planning */
+	uint64		version;		/* of the children among which was chosen */
+} Grounds;
+
+/* How far from zero the value may be that a left out base notes: a double tells each from the next. */
+#define NOTABLE_AGE (INT64CONST(1) << 53)
+
+static bool prune = true;
+static bool read_hot = false;
+
+static List *held = NIL;
+static int	depth = 0;			/* of calls of the planner */
+static bool needs_rewrite = false;	/* one of them may leave out more when the plan runs */
+static bool computes = false;	/* one of them may make something of the rows of several children */
+static RelOptInfo *waiting = NULL;	/* its clauses come back when the next child is added */
+static List *waiting_clauses;
+static bool stand_back = false; /* all children are wanted */
+static PlannerInfo *expanded_root = NULL;	/* the table that was expanded last */
+static Index expanded;
+static int	nexpanded;			/* its children in the plan */
+static bool leaves_out = false; /* there is something for router_prune_verify */
+static int	last_left_out = 0;	/* no plan of this session has such an entry further down its range table */
+static TimestampTz last_transaction = DT_NOBEGIN;	/* in which a plan was verified */
+static TimestampTz latest_clock = DT_NOBEGIN;	/* the latest time that a plan of this session rests on */
+static bool exclusion_off = false;	/* constraint_exclusion is off, and was "partition" */
+static bool exclusion_stays = false;	/* the statement has other inheritance trees, or UNION ALL */
+
+static planner_hook_type previous_planner = NULL;
+static get_relation_info_hook_type previous_relation_info = NULL;
+static get_relation_stats_hook_type previous_relation_stats = NULL;
+static create_upper_paths_hook_type previous_upper_paths = NULL;
+
+/* ------------------------------------------------------------- one child in a plan */
+
+/* The names of a child's columns, as the query calls those of the base. */
+static List *
+column_names(const AppendRelInfo *appinfo, TupleDesc desc, List *base_names)
+{
+	bool		same = desc->natts == list_length(base_names);
+	List	   *names = NIL;
+
+	for (int i = 0; same && i < desc->natts; i++)
+		same = appinfo->parent_colnos[i] == i + 1;
+	if (same)
+		return base_names;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		int			base_attno = appinfo->parent_colnos[i];
+		const char *name = NameStr(att->attname);
+
+		if (att->attisdropped)
+			name = "";
+		else if (base_attno > 0 && base_attno <= list_length(base_names))
+			name = strVal(list_nth(base_names, base_attno - 1));
+		names = lappend(names, makeString(pstrdup(name)));
+	}
+	return names;
+}
+
+/* Makes the range table entry and AppendRelInfo of a child; there is room in the planner's arrays. */
+static Index
+add_child(PlannerInfo *root, RangeTblEntry *base_rte, Index base_rti, Relation base, Relation child)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	AppendRelInfo *appinfo;
+	Index		rti;
+
+	memcpy(rte, base_rte, sizeof(RangeTblEntry));
+	rte->relid = RelationGetRelid(child);
+	rte->relkind = child->rd_rel->relkind;
+	rte->inh = false;
+	rte->securityQuals = NIL;	/* the base's come with its clauses */
+	root->parse->rtable = lappend(root->parse->rtable, rte);
+	rti = list_length(root->parse->rtable);
+	appinfo = make_append_rel_info(base, child, base_rti, rti);
+	root->append_rel_list = lappend(root->append_rel_list, appinfo);
+	rte->alias = rte->eref = makeAlias(base_rte->eref->aliasname,
+									   column_names(appinfo, RelationGetDescr(child), base_rte->eref->colnames));
+	router_set_child_permissions(rte, base_rte, appinfo->translated_vars);
+	Assert(root->simple_rte_array[rti] == NULL && root->append_rel_array[rti] == NULL);
+	root->simple_rte_array[rti] = rte;
+	root->append_rel_array[rti] = appinfo;
+	return rti;
+}
+
+/* Row marks and row identities of a child. */
+static void
+complete_child(PlannerInfo *root, Index base_rti, PlanRowMark *base_mark, Relation child, Index rti)
+{
+	RangeTblEntry *rte = root->simple_rte_array[rti];
+
+	if (base_mark)
+	{
+		PlanRowMark *mark = makeNode(PlanRowMark);
+
+		mark->rti = rti;
+		mark->prti = base_mark->rti;
+		mark->rowmarkId = base_mark->rowmarkId;
+		mark->markType = select_rowmark_type(rte, base_mark->strength);
+		mark->allMarkTypes = (1 << mark->markType);
+		mark->strength = base_mark->strength;
+		mark->waitPolicy = base_mark->waitPolicy;
+		mark->isParent = false;
+		base_mark->allMarkTypes |= mark->allMarkTypes;
+		root->rowMarks = lappend(root->rowMarks, mark);
+	}
+	if (bms_is_member(base_rti, root->all_result_relids))
+	{
+		Var		   *tableoid = makeVar(rti, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0);
+
+		root->all_result_relids = bms_add_member(root->all_result_relids, rti);
+		root->leaf_result_relids = bms_add_member(root->leaf_result_relids, rti);
+		add_row_identity_var(root, tableoid, rti, "tableoid");
+		add_row_identity_columns(root, rti, rte, child);
+	}
+}
+
+static List *
+add_junk(PlannerInfo *root, List *vars, Var *var, const char *name, Index mark)
+{
+	root->processed_tlist = lappend(root->processed_tlist,
+									makeTargetEntry((Expr *) var, list_length(root->processed_tlist) + 1,
+													psprintf("%s%u", name, mark), true));
+	return lappend(vars, var);
+}
+
+/* The junk columns that the children's row marks want; the end of expand_inherited_rtentry. */
+static void
+add_mark_columns(PlannerInfo *root, PlanRowMark *mark, bool was_parent, int old_types)
+{
+	List	   *vars = NIL;
+
+	if ((mark->allMarkTypes & ~(1 << ROW_MARK_COPY)) && !(old_types & ~(1 << ROW_MARK_COPY)))
+		vars = add_junk(root, vars, makeVar(mark->rti, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0),
+						"ctid", mark->rowmarkId);
+	if ((mark->allMarkTypes & (1 << ROW_MARK_COPY)) && !(old_types & (1 << ROW_MARK_COPY)))
+		vars = add_junk(root, vars, makeWholeRowVar(planner_rt_fetch(mark->rti, root), mark->rti, 0, false),
+						"wholerow", mark->rowmarkId);
+	if (!was_parent)
+		vars = add_junk(root, vars, makeVar(mark->rti, TableOidAttributeNumber, OIDOID, -1, InvalidOid, 0),
+						"tableoid", mark->rowmarkId);
+	router_add_vars(root, vars, bms_make_singleton(0));
+}
+
+/* ----------------------------------------------------------------- the survivors */
+
+/*
+ * The planner's own exclusion of children by their CHECKs looks at each, and
+ * finds nothing more. It is left out while a statement reads no other tree, and
+ * no child that has other CHECKs than its base.
+ */
+static void
+stop_exclusion(void)
+{
+	if (constraint_exclusion == CONSTRAINT_EXCLUSION_PARTITION && !exclusion_stays)
+	{
+		constraint_exclusion = CONSTRAINT_EXCLUSION_OFF;
+		exclusion_off = true;
+	}
+}
+
+static void
+resume_exclusion(void)
+{
+	if (exclusion_off)
+		constraint_exclusion = CONSTRAINT_EXCLUSION_PARTITION;
+	exclusion_off = false;
+	exclusion_stays = true;
+}
+
+/*
+ * Does this expression never fall as time goes on? now() and the like, cut
+ * and cast, plus or minus a constant.
+ */
+static bool
+is_clock(Node *node)
+{
+	while (IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	if (IsA(node, SQLValueFunction))
+	{
+		switch (((SQLValueFunction *) node)->op)
+		{
+			case SVFOP_CURRENT_DATE:
+			case SVFOP_CURRENT_TIMESTAMP:
+			case SVFOP_CURRENT_TIMESTAMP_N:
+			case SVFOP_LOCALTIMESTAMP:
+			case SVFOP_LOCALTIMESTAMP_N:
+				return true;
+			default:
+				return false;
+		}
+	}
+	if (IsA(node, OpExpr))
+	{
+		OpExpr	   *op = (OpExpr *) node;
+
+		if (list_length(op->args) != 2 || !IsA(lsecond(op->args), Const) ||
+			((Const *) lsecond(op->args))->constisnull)
+			return false;
+		switch (get_opcode(op->opno))
+		{
+			case F_TIMESTAMPTZ_PL_INTERVAL:
+			case F_TIMESTAMPTZ_MI_INTERVAL:
+			case F_TIMESTAMP_PL_INTERVAL:
+			case F_TIMESTAMP_MI_INTERVAL:
+			case F_DATE_PL_INTERVAL:
+			case F_DATE_MI_INTERVAL:
+			case F_DATE_PLI:
+			case F_DATE_MII:
+				return is_clock(linitial(op->args));
+			default:
+				return false;
+		}
+	}
+	if (IsA(node, FuncExpr))
+	{
+		FuncExpr   *func = (FuncExpr *) node;
+
+		switch (func->funcid)
+		{
+			case F_NOW:
+			case F_TRANSACTION_TIMESTAMP:
+			case F_STATEMENT_TIMESTAMP:
+				return true;
+			case F_DATE_TIMESTAMPTZ:
+			case F_DATE_TIMESTAMP:
+			case F_TIMESTAMP_TIMESTAMPTZ:
+			case F_TIMESTAMP_DATE:
+			case F_TIMESTAMPTZ_TIMESTAMP:
+			case F_TIMESTAMPTZ_DATE:
+			case F_TIMESTAMP_TIMESTAMP_INT4:
+			case F_TIMESTAMPTZ_TIMESTAMPTZ_INT4:
+				return is_clock(linitial(func->args));
+			case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
+			case F_DATE_TRUNC_TEXT_TIMESTAMP:
+				return IsA(linitial(func->args), Const) && is_clock(lsecond(func->args));
+			default:
+				return false;
+		}
+	}
+	return false;
+}
+
+/* The expression as it was some days ago: each clock in it becomes a constant. */
+static Node *
+turn_back(Node *node, void *unused)
+{
+	TimestampTz then = GetCurrentTransactionStartTimestamp() - CLOCK_MARGIN_DAYS * USECS_PER_DAY;
+	Datum		value = TimestampTzGetDatum(then);
+	bool		is_now = false;
+	Oid			type = TIMESTAMPTZOID;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, SQLValueFunction))
+	{
+		is_now = true;
+		type = exprType(node);
+		if (type == DATEOID)
+			value = DirectFunctionCall1(timestamptz_date, value);
+		else if (type == TIMESTAMPOID)
+			value = DirectFunctionCall1(timestamptz_timestamp, value);
+	}
+	else if (IsA(node, FuncExpr))
+	{
+		Oid			func = ((FuncExpr *) node)->funcid;
+
+		is_now = func == F_NOW || func == F_TRANSACTION_TIMESTAMP || func == F_STATEMENT_TIMESTAMP;
+	}
+	if (is_now)
+		return (Node *) makeConst(type, -1, InvalidOid, type == DATEOID ? sizeof(DateADT) : sizeof(Timestamp), value,
+								  false, true);
+	return expression_tree_mutator(node, turn_back, unused);
+}
+
+/*
+ * What a clock will not fall below, whenever the plan is used. False: it has no
+ * such value. The margin is taken twice: a month that is cut off begins at
+ * another instant in another zone.
+ */
+static bool
+clock_floor(PlannerInfo *root, Node *node, Datum *value)
+{
+	Const	   *then = (Const *) estimate_expression_value(root, turn_back(node, NULL));
+
+	if (!IsA(then, Const) || then->constisnull)
+		return false;
+	switch (then->consttype)
+	{
+		case DATEOID:
+			if (DATE_NOT_FINITE(DatumGetDateADT(then->constvalue)))
+				return false;
+			*value = DateADTGetDatum(DatumGetDateADT(then->constvalue) - CLOCK_MARGIN_DAYS);
+			return true;
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(then->constvalue)))
+				return false;
+			*value = TimestampGetDatum(DatumGetTimestamp(then->constvalue) - CLOCK_MARGIN_DAYS * USECS_PER_DAY);
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* What the planner knows of the values. */
+static RouterArgs
+plan_args(PlannerInfo *root, List *exprs, bool *clock)
+{
+	RouterArgs	args;
+	ListCell   *lc;
+
+	*clock = false;
+	args.n = list_length(exprs);
+	args.values = palloc0((args.n + 1) * sizeof(Datum));
+	args.isnull = palloc0((args.n + 1) * sizeof(bool));
+	args.known = palloc0((args.n + 1) * sizeof(bool));
+	args.floor = palloc0((args.n + 1) * sizeof(bool));
+	foreach(lc, exprs)
+	{
+		Const	   *constant = lfirst(lc);
+		int			i = foreach_current_index(lc);
+
+		if (IsA(constant, Const))
+		{
+			args.known[i] = true;
+			args.isnull[i] = constant->constisnull;
+			args.values[i] = constant->constvalue;
+		}
+		else if (is_clock((Node *) constant))
+			*clock |= args.known[i] = args.floor[i] = clock_floor(root, (Node *) constant, &args.values[i]);
+	}
+	return args;
+}
+
+/*
+ * The children to plan, by oid; not yet locked. All of them if the table is not
+ * routed.
+ */
+static List *
+survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, Grounds *grounds)
+{
+	RouterRoute *route = router_cache_route(entry);
+	RouterSurvivors found;
+	RouterArgs	args;
+	List	   *exprs = NIL;
+	List	   *program;
+	List	   *result = NIL;
+	uint64		generation;
+	bool		sorted = true;
+	ListCell   *lc;
+
+	grounds->newest = PG_INT64_MAX;
+	grounds->clock = false;
+	if (route == NULL)
+		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
+	generation = route->generation;
+	program = router_qual_compile(route, rti, clauses, &exprs);
+	args = plan_args(root, exprs, &grounds->clock);
+	route = router_cache_route_and_strays(entry);
+	if (route == NULL)
+		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
+	grounds->version = route->version;
+	if (route->strays != NIL)
+		resume_exclusion();
+	if (route->generation != generation)
+		program = NIL;			/* it speaks of the levels of another one */
+	router_qual_survivors(route, program, &args, &found);
+	if (!found.ageless)
+		grounds->newest = found.newest;
+	for (int i = 0; i < args.n; i++)
+		needs_rewrite |= !args.known[i] || args.floor[i];
+	for (int i = 0; i < found.nchildren; i++)
+		if (route->absent == NIL || !list_member_oid(route->absent, found.children[i]))
+			result = lappend_oid(result, found.children[i]);
+	if (OidIsValid(route->default_child))
+	{
+		result = lappend_oid(result, route->default_child);
+		sorted = false;
+	}
+	foreach(lc, route->strays)
+	{
+		result = lappend_oid(result, lfirst_oid(lc));
+		sorted = false;
+	}
+	foreach(lc, route->loose)
+	{
+		result = list_append_unique_oid(result, lfirst_oid(lc));
+		sorted = false;
+	}
+	if (!sorted)
+		list_sort(result, list_oid_cmp);
+	return result;
+}
+
+/* Locks the children to plan, and looks again if the route changed while waiting. */
+static List *
+lock_survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, LOCKMODE lockmode, Grounds *grounds)
+{
+	List	   *locked = NIL;
+
+	for (;;)
+	{
+		List	   *children = survivors(root, entry, rti, clauses, grounds);
+		bool		all_locked = true;
+		ListCell   *lc;
+
+		foreach(lc, children)
+		{
+			if (locked != NIL && list_member_oid(locked, lfirst_oid(lc)))
+				continue;
+			LockRelationOid(lfirst_oid(lc), lockmode);
+			all_locked = false;
+		}
+		if (all_locked || router_cache_is_current(entry))
+			return children;
+		locked = list_union_oid(locked, children);
+	}
+}
+
+/* ------------------------------------------------------------------- the two calls */
+
+static bool
+is_plain_child(Relation child)
+{
+	return child->rd_rel->relkind == RELKIND_RELATION || child->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
+}
+
+/* The CHECKs of a table that tell the planner more than a route does. */
+static int
+count_checks(Relation rel)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+	int			n = 0;
+
+	for (int i = 0; constr && i < constr->num_check; i++)
+		n += strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) != 0 &&
+			strcmp(constr->check[i].ccname, ROUTER_SEAL_NAME) != 0;
+	return n;
+}
+
+/* Adds a survivor, for which there is room in the planner's arrays. Returns what inherits from it in turn, locked. */
+static List *
+add_survivor(PlannerInfo *root, Held *table, Relation base, PlanRowMark *mark, Oid relid)
+{
+	Relation	child = try_relation_open(relid, NoLock);
+	List	   *heirs = NIL;
+
+	if (child == NULL)
+		return NIL;				/* dropped while we waited for it */
+	if (is_plain_child(child) && !RELATION_IS_OTHER_TEMP(child))
+	{
+		Index		rti;
+
+		if (count_checks(child) > count_checks(base))
+			resume_exclusion(); /* it has a CHECK of its own that may tell more */
+		rti = add_child(root, table->rte, table->rti, base, child);
+		complete_child(root, table->rti, mark, child, rti);
+		if (child->rd_rel->relhassubclass)
+			heirs = find_inheritance_children(relid, table->rte->rellockmode);
+	}
+	relation_close(child, NoLock);
+	return heirs;
+}
+
+/* First call: hold the table back. False: core expands it. */
+static bool
+hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
+{
+	RangeTblEntry *rte = root->simple_rte_array[rel->relid];
+	RouterRoute *route;
+	Held	   *table;
+	Relation	base;
+	bool		holds_none;
+
+	if (rte->rtekind != RTE_RELATION || !rte->inh || rte->relkind != RELKIND_RELATION || rte->tablesample ||
+		rte->lateral || root->parse->jointree == NULL)
+		return false;
+	route = router_cache_route(router_cache_entry(relid));
+	holds_none = route && route->hot_level < 0;
+	if (route == NULL)
+	{
+		resume_exclusion();		/* another inheritance tree */
+		if (!TAKE_ALL)
+			return false;
+	}
+	else
+	{
+		stop_exclusion();
+	}
+	table = palloc0(sizeof(Held));
+	table->root = root;
+	table->rti = rel->relid;
+	table->rte = rte;
+	table->rel = rel;
+	table->statlist = rel->statlist;
+	rel->statlist = NIL;
+	base = table_open(relid, NoLock);
+	expand_planner_arrays(root, 1);
+	table->first = add_child(root, rte, table->rti, base, base);
+	table->empty = holds_none && RelationGetNumberOfBlocks(base) == 0;
+	if (route)
+		router_serial_read(base);	/* before it is looked which children there are */
+	/* as a parent its size and indexes are not asked for */
+	root->simple_rte_array[table->first]->inh = table->empty;
+	table_close(base, NoLock);
+	held = lcons(table, held);
+	rte->rtekind = RTE_SUBQUERY;
+	return true;
+}
+
+static void
+give_back(Held *table)
+{
+	table->rte->rtekind = RTE_RELATION;
+	table->rel->statlist = table->statlist;
+	held = list_delete_ptr(held, table);
+}
+
+/* For router_prune_verify: the plan does not read this base, since its rows are newer than what is asked for. */
+static void
+note_newest(RangeTblEntry *rte, int64 newest)
+{
+	rte->self_reference = rte->funcordinality = true;
+	rte->enrtuples = (double) Max(newest, -NOTABLE_AGE);
+}
+
+/*
+ * For router_prune_verify: which children of a base the plan knows. In the entry
+ * of the base itself, whose inh core copies to no child; below zero, where it
+ * does not say that there are children.
+ */
+static void
+note_version(RangeTblEntry *rte, uint64 version)
+{
+	rte->enrtuples = rte->inh ? (double) version + 1 : -(double) version - 1;
+	leaves_out = true;
+}
+
+static bool
+has_version(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && (rte->inh ? rte->enrtuples > 0 : rte->enrtuples < 0) && !rte->self_reference;
+}
+
+/* Are all rows of a hot base newer than this one, for the snapshot at hand and those to come? */
+static bool
+all_are_newer(RouterEntry *entry, int64 newest)
+{
+	int64		watermark;
+	int64		reach;
+
+	return newest < NOTABLE_AGE && ActiveSnapshotSet() && IsMVCCSnapshot(GetActiveSnapshot()) &&
+		router_cache_marks(entry, GetActiveSnapshot(), &watermark, &reach) && newest < watermark;
+}
+
+/*
+ * Does router.read_hot count for a table of this query? Not in what others have
+ * written: their functions, triggers, views and policies see all rows, whoever calls.
+ */
+static bool
+reads_hot(PlannerInfo *root, const RelOptInfo *rel)
+{
+	if (!read_hot || GetUserId() != GetOuterUserId() || (OidIsValid(rel->userid) && rel->userid != GetUserId()) ||
+		DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH)) > 0)
+		return false;
+	for (root = root->parent_root; root; root = root->parent_root)
+		if (root->parse->hasRowSecurity)
+			return false;
+	return true;
+}
+
+/* With router.read_hot: does the base hold what it held for every snapshot of this session? */
+static void
+check_read_hot(RouterEntry *entry, Oid base)
+{
+	if (router_cache_route(entry)->loose != NIL && router_loose_is_seen(base))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("\"%s\" was rotated after a snapshot of this session was taken", get_rel_name(base)),
+				 errdetail("With router.read_hot only the base is read, which holds other rows since then."),
+				 errhint("Run the transaction again.")));
+}
+
+/* Second call, for the first child: the clauses are known, bring the survivors. */
+static void
+expand(PlannerInfo *root, Held *table, RelOptInfo *first)
+{
+	RelOptInfo *rel = root->simple_rel_array[table->rti];
+	PlanRowMark *mark = get_plan_rowmark(root->rowMarks, table->rti);
+	bool		was_parent = mark ? mark->isParent : false;
+	int			old_types = mark ? mark->allMarkTypes : 0;
+	RouterEntry *entry = router_cache_entry(table->rte->relid);
+	RouterRoute *route;
+	Relation	base;
+	bool		hot;
+	bool		left_out = false;
+	Grounds		grounds = {.newest = PG_INT64_MAX};
+	List	   *children = NIL;
+	int			nplanned;
+	int			room;
+	ListCell   *lc;
+
+	give_back(table);
+	base = table_open(table->rte->relid, NoLock);
+	if (mark)
+		mark->isParent = true;
+	route = router_cache_route(entry);
+	hot = route && route->hot_level >= 0;
+	if (!reads_hot(root, rel) || root->parse->commandType != CMD_SELECT || mark != NULL || !hot)
+	{
+		children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo, table->rte->rellockmode, &grounds);
+		if (route)
+			note_version(table->rte, grounds.version);
+	}
+	else
+	{
+		check_read_hot(entry, table->rte->relid);
+		root->glob->dependsOnRole = true;	/* another plan, where a function is called as its owner */
+	}
+	if (table->empty)
+	{
+		left_out = true;
+		root->simple_rte_array[table->first]->inh = false;
+		root->simple_rte_array[table->first]->self_reference = true;	/* for router_prune_verify */
+	}
+	else if (hot && grounds.newest != PG_INT64_MAX && router_cache_route(entry)->loose == NIL &&
+			  all_are_newer(entry, grounds.newest))
+	{
+		left_out = true;
+		note_newest(root->simple_rte_array[table->first], grounds.newest);
+	}
+	if (grounds.clock)
+	{
+		table->rte->funcordinality = true;	/* for router_prune_verify */
+		latest_clock = Max(latest_clock, GetCurrentTransactionStartTimestamp());
+	}
+	leaves_out |= left_out || grounds.clock;
+	if (left_out)
+		mark_dummy_rel(first);
+	else
+		complete_child(root, table->rti, mark, base, table->first);
+	needs_rewrite |= (hot && !left_out) ||
+		(route && (rel->joininfo != NIL || rel->has_eclass_joins || !bms_is_empty(rel->lateral_relids)));
+	nplanned = list_length(root->append_rel_list);
+	room = list_length(children);
+	expanded_root = root;
+	expanded = table->rti;
+	nexpanded = room;
+	computes |= room > 1 && (root->parse->groupClause != NIL || root->parse->hasAggs || root->parse->hasWindowFuncs ||
+							 root->parse->distinctClause != NIL || root->parse->sortClause != NIL);
+	if (room > 0)
+		expand_planner_arrays(root, room);
+	/* heirs are appended to the list and visited in turn, once each */
+	foreach(lc, children)
+	{
+		if (foreach_current_index(lc) >= room)
+			expand_planner_arrays(root, 1);
+		children = list_concat_unique_oid(children, add_survivor(root, table, base, mark, lfirst_oid(lc)));
+	}
+	if (left_out && list_length(root->append_rel_list) > nplanned)
+	{
+		/* the first child is not read: core need not translate the clauses for it */
+		waiting = rel;
+		waiting_clauses = rel->baserestrictinfo;
+		rel->baserestrictinfo = NIL;
+	}
+	if (mark)
+		add_mark_columns(root, mark, was_parent, old_types);
+	table_close(base, NoLock);
+}
+
+/* What core knows of a child's size, if it is one of a route. */
+static void
+estimate_child(PlannerInfo *root, Oid relid, RelOptInfo *rel)
+{
+	Index		parent = root->append_rel_array[rel->relid]->parent_relid;
+	RangeTblEntry *rte = root->simple_rte_array[parent];
+	RouterRoute *route;
+
+	if (rte->rtekind != RTE_RELATION || rte->relid == relid)
+		return;
+	route = router_cache_route(router_cache_entry(rte->relid));
+	if (route)
+		router_estimate_child(rel, relid, root == expanded_root && parent == expanded ? nexpanded : route->nchildren);
+}
+
+/* May this be a base? It has triggers. childless: only if it has no children. */
+static bool
+may_be_base(Oid relid, bool childless)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		result = false;
+
+	if (HeapTupleIsValid(tup))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tup);
+
+		result = form->relhastriggers && !(childless && form->relhassubclass);
+		ReleaseSysCache(tup);
+	}
+	return result;
+}
+
+/*
+ * What core expands: it is about to look for the children of a base; has found
+ * none, and calls it no parent; or has found the base below a parent of its own.
+ */
+static void
+note_core_version(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
+{
+	RangeTblEntry *rte = root->simple_rte_array[rel->relid];
+	RouterRoute *route;
+
+	if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION)
+		return;
+	if (rel->reloptkind == RELOPT_OTHER_MEMBER_REL)
+	{
+		RangeTblEntry *parent = root->simple_rte_array[root->append_rel_array[rel->relid]->parent_relid];
+
+		if (parent->rtekind != RTE_RELATION || has_version(parent) || parent->relid == relid ||
+			!may_be_base(relid, false))
+			return;
+	}
+	else if (!inhparent && !may_be_base(relid, true))
+		return;
+	route = router_cache_route(router_cache_entry(relid));
+	if (route)
+		note_version(rte, route->version);
+}
+
+static void
+relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
+{
+	ListCell   *lc;
+
+	if (previous_relation_info)
+		previous_relation_info(root, relid, inhparent, rel);
+	if (rel->reloptkind == RELOPT_OTHER_MEMBER_REL && !inhparent)
+		estimate_child(root, relid, rel);
+	if (waiting)
+		waiting->baserestrictinfo = waiting_clauses;
+	waiting = NULL;
+	if (depth == 0)
+		return;
+	if (!prune || stand_back)
+	{
+		note_core_version(root, relid, inhparent, rel);
+		return;
+	}
+	foreach(lc, held)
+	{
+		Held	   *table = lfirst(lc);
+
+		if (table->root == root && table->first == rel->relid)
+		{
+			expand(root, table, rel);
+			return;
+		}
+	}
+	if (inhparent && hold_back(root, relid, rel))
+		return;
+	note_core_version(root, relid, inhparent, rel);
+	if (inhparent)
+		return;
+	if (rel->reloptkind == RELOPT_OTHER_MEMBER_REL &&
+		root->simple_rte_array[root->append_rel_array[rel->relid]->parent_relid]->rtekind != RTE_RELATION)
+		resume_exclusion();		/* a member of UNION ALL */
+}
+
+/* ------------------------------------------------------------------ the other hooks */
+
+/* Statistics of a table that is held back: those of the whole tree, as examine_simple_variable reads them. */
+static bool
+relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum, VariableStatData *vardata)
+{
+	ListCell   *lc;
+
+	if (previous_relation_stats && previous_relation_stats(root, rte, attnum, vardata))
+		return true;
+	if (rte->rtekind != RTE_SUBQUERY || !rte->inh)
+		return false;
+	foreach(lc, held)
+	{
+		Held	   *table = lfirst(lc);
+		Oid			user;
+
+		if (table->rte != rte)
+			continue;
+		vardata->statsTuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(rte->relid), Int16GetDatum(attnum),
+											  BoolGetDatum(true));
+		vardata->freefunc = ReleaseSysCache;
+		user = OidIsValid(table->rel->userid) ? table->rel->userid : GetUserId();
+		vardata->acl_ok = !HeapTupleIsValid(vardata->statsTuple) ||
+			(rte->securityQuals == NIL &&
+			 (pg_class_aclcheck(rte->relid, user, ACL_SELECT) == ACLCHECK_OK ||
+			  pg_attribute_aclcheck(rte->relid, attnum, user, ACL_SELECT) == ACLCHECK_OK));
+		return true;
+	}
+	return false;
+}
+
+/* A table whose join was removed was never expanded. */
+static void
+upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output, void *extra)
+{
+	if (stage == UPPERREL_FINAL)
+	{
+		List	   *all = list_copy(held);
+		ListCell   *lc;
+
+		foreach(lc, all)
+		{
+			Held	   *table = lfirst(lc);
+
+			if (table->root == root)
+				give_back(table);
+		}
+	}
+	if (previous_upper_paths)
+		previous_upper_paths(root, stage, input, output, extra);
+}
+
+static bool
+is_left_out(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && rte->self_reference;
+}
+
+/* Does a plan rest on what the time was? */
+static bool
+is_by_clock(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && rte->funcordinality && !rte->self_reference;
+}
+
+/* A generic plan's range table is long, and what is left out stands at its beginning. */
+static void
+note_left_out(const PlannedStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->rtable)
+	{
+		if (is_left_out(lfirst(lc)) || is_by_clock(lfirst(lc)) || has_version(lfirst(lc)))
+			last_left_out = Max(last_left_out, foreach_current_index(lc));
+	}
+}
+
+static PlannedStmt *
+plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo bound_params)
+{
+	List	   *outer_held = held;
+	bool		outer_needs = needs_rewrite;
+	bool		outer_computes = computes;
+	bool		outer_back = stand_back;
+	bool		outer_leaves = leaves_out;
+	RelOptInfo *outer_waiting = waiting;
+	List	   *outer_clauses = waiting_clauses;
+	bool		outer_off = exclusion_off;
+	bool		outer_stays = exclusion_stays;
+	bool		is_cursor;
+	PlannedStmt *stmt;
+
+	/* a kept query whose tables are locked already has heard nothing of new children */
+	AcceptInvalidationMessages();
+	router_widen_action(parse, query_string);
+	/* planning within planning, of a function that is simplified, begins afresh */
+	resume_exclusion();
+	held = NIL;
+	needs_rewrite = false;
+	computes = false;
+	leaves_out = false;
+	waiting = NULL;
+	expanded_root = NULL;
+	exclusion_stays = false;
+	/* a cursor: WHERE CURRENT OF looks for a row mark of each child, or for a scan below an Append */
+	is_cursor = (cursor_options & CURSOR_OPT_FAST_PLAN) != 0;
+	stand_back = is_cursor && parse->rowMarks != NIL;
+	depth++;
+	PG_TRY();
+	{
+		stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, bound_params) :
+			standard_planner(parse, query_string, cursor_options, bound_params);
+		if ((needs_rewrite || computes) && !is_cursor)
+			router_scan_rewrite(stmt, needs_rewrite);
+		if (prune)
+			router_restore_params(stmt);
+		if (leaves_out)
+			note_left_out(stmt);
+	}
+	PG_FINALLY();
+	{
+		resume_exclusion();
+		held = outer_held;
+		needs_rewrite = outer_needs;
+		computes = outer_computes;
+		stand_back = outer_back;
+		leaves_out = outer_leaves;
+		waiting = outer_waiting;
+		waiting_clauses = outer_clauses;
+		exclusion_stays = outer_stays;
+		if (outer_off)
+			stop_exclusion();
+		depth--;
+	}
+	PG_END_TRY();
+	ROUTER_WAITPOINT("planned");
+	return stmt;
+}
+
+/*
+ * A base with rows that a plan relies on not being there. A plan that was kept
+ * can meet them if a session turned the triggers of an ordinary route off, or if
+ * rows came back into a hot base, by router.restore or for a snapshot that is
+ * older than the plan: see note_newest.
+ */
+static bool
+has_come(const RangeTblEntry *rte, Snapshot snapshot)
+{
+	Relation	base;
+	bool		found;
+	int64		watermark;
+	int64		reach;
+
+	if (rte->funcordinality)
+		return !router_cache_marks(router_cache_entry(rte->relid), snapshot, &watermark, &reach) ||
+			(double) watermark <= rte->enrtuples;
+	base = table_open(rte->relid, NoLock);
+	found = unlikely(RelationGetNumberOfBlocks(base) > 0) && router_has_rows(base, snapshot);
+	table_close(base, NoLock);
+	return found;
+}
+
+/* The plan's margin for clocks is used up. */
+static void
+refuse_time(void)
+{
+	if (latest_clock == DT_NOBEGIN ||
+		GetCurrentTransactionStartTimestamp() >= latest_clock - CLOCK_MARGIN_DAYS * USECS_PER_DAY)
+		return;
+	latest_clock = DT_NOBEGIN;
+	ResetPlanCache();
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("the plan of this statement was made for a later time"),
+			 errdetail("The clock of the server went back by more than %d days.", CLOCK_MARGIN_DAYS),
+			 errhint("Run the statement again.")));
+}
+
+/*
+ * Who locks a table that he has locked reads no messages any more. The next one
+ * who does so in this transaction, to use a kept plan, shall.
+ */
+static void
+listen_again(const RangeTblEntry *rte)
+{
+	LOCKTAG		tag;
+	LOCALLOCK  *lock;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, rte->relid);
+	if (router_lock_locally(&tag, rte->rellockmode, &lock) == LOCKACQUIRE_NOT_AVAIL)
+		return;
+	lock->lockCleared = false;
+	LockRelease(&tag, rte->rellockmode, false);
+}
+
+/* Has the snapshot seen children of a base come that the plan does not know, and that hold rows? */
+static void
+verify_version(const RangeTblEntry *rte, Snapshot snapshot)
+{
+	if (likely(!router_cache_has_grown(rte->relid, snapshot, (uint64) (fabs(rte->enrtuples) - 1))))
+		return;
+	/* the message about them may be on its way yet */
+	router_cache_forget(router_cache_entry(rte->relid));
+	ResetPlanCache();
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to a new child of \"%s\"", get_rel_name(rte->relid)),
+			 errdetail("It came after the statement was planned, and before its snapshot was taken."),
+			 errhint("Run the statement again.")));
+}
+
+/*
+ * At the start of a statement: is what its plan leaves out still without the
+ * rows that it asks for, and does it know all children?
+ *
+ * Errors: serialization_failure.
+ */
+void
+router_prune_verify(const PlannedStmt *stmt, Snapshot snapshot)
+{
+	bool		looks = snapshot && IsMVCCSnapshot(snapshot) && !IsParallelWorker();
+	bool		told = false;
+	bool		again = last_transaction == GetCurrentTransactionStartTimestamp();
+	ListCell   *lc;
+
+	foreach(lc, stmt->rtable)
+	{
+		RangeTblEntry *rte = lfirst(lc);
+
+		if (foreach_current_index(lc) > last_left_out)
+			break;
+		if (unlikely(is_by_clock(rte)))
+			refuse_time();
+		if (looks && has_version(rte))
+		{
+			if (!told)
+				AcceptInvalidationMessages();
+			told = true;
+			verify_version(rte, snapshot);
+			last_transaction = GetCurrentTransactionStartTimestamp();
+			if (again)
+				listen_again(rte);
+		}
+		if (likely(!is_left_out(rte)) || !looks || !has_come(rte, snapshot))
+			continue;
+		ResetPlanCache();
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("the plan of this statement does not read rows that came into \"%s\" meanwhile",
+						get_rel_name(rte->relid)),
+				 rte->funcordinality ?
+				 errdetail("It is about rows that were archived. They came back, or the transaction does not see them archived yet.") :
+				 errdetail("Rows of a routed table live in its children. These came while its triggers were off."),
+				 rte->funcordinality ? errhint("Run the statement again.") :
+				 errhint("Run the statement again. Take such rows home by router.create_route(…, move_rows => true).")));
+	}
+}
+
+/* Plans that are kept were made for the other setting. */
+static void
+assign_read_hot(bool newval, void *extra)
+{
+	if (newval != read_hot && CacheMemoryContext)
+		ResetPlanCache();
+}
+
+void
+router_prune_init(void)
+{
+	DefineCustomBoolVariable("router.prune", "Plans leave out children of routed tables that cannot hold the rows.",
+							 NULL, &prune, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	DefineCustomBoolVariable("router.read_hot", "Queries read only the base of a hot routed table, as with ONLY.",
+							 NULL, &read_hot, false, PGC_USERSET, GUC_EXPLAIN, NULL, assign_read_hot, NULL);
+	previous_planner = planner_hook;
+	planner_hook = plan;
+	previous_relation_info = get_relation_info_hook;
+	get_relation_info_hook = relation_info;
+	previous_relation_stats = get_relation_stats_hook;
+	get_relation_stats_hook = relation_stats;
+	previous_upper_paths = create_upper_paths_hook;
+	create_upper_paths_hook = upper_paths;
+}

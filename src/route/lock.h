@@ -1,0 +1,54 @@
+/*
+ * lock.h
+ *		Locks on several tables at once. See lock.c.
+ */
+#ifndef ROUTER_LOCK_H
+#define ROUTER_LOCK_H
+
+#include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
+
+#include "route/cache.h"
+
+/* One of several locks: on a table, or (relid InvalidOid) the creation lock of an owner. */
+typedef struct RouterLock
+{
+	Oid			relid;
+	Oid			owner;
+	LOCKMODE	mode;
+} RouterLock;
+
+/*
+ * Gives the locks that are wanted as things are now, of RouterLock, in lock
+ * order. locked: those that it gave last are held, so that it may look closer and
+ * want more.
+ */
+typedef List *(*RouterLockFinder) (void *arg, bool locked);
+
+extern List *router_lock_add(List *locks, Oid relid, LOCKMODE mode);
+extern List *router_lock_add_creation(List *locks, Oid base);
+extern void router_lock_all(RouterLockFinder find, void *arg);
+extern void router_lock_these(List *locks);
+extern int	router_lock_portion(Relation base);
+extern List *router_children_by_oid(Oid base);
+extern List *router_lock_family(Oid base, LOCKMODE mode);
+
+extern void router_lock_creation(Oid base);
+extern void router_unlock_creation(Oid base);
+extern bool router_creation_is_locked(Oid base);
+
+/* What an admin function locks that makes children. */
+typedef struct RouterCreation
+{
+	RouterEntry *entry;
+	Oid			base;
+	LOCKMODE	mode;			/* of the base, ShareUpdateExclusiveLock or more; 0: that */
+	List	   *others;			/* more locks */
+	/* Do rows of the default child, which is locked, go to a child that is about to be made? NULL: no */
+	bool		(*takes_rows) (struct RouterCreation *creation);
+	void	   *arg;			/* for takes_rows */
+} RouterCreation;
+
+extern RouterRoute *router_lock_children(RouterCreation *creation);
+
+#endif

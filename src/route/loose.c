@@ -1,0 +1,214 @@
+/*
+ * loose.c
+ *		Sole reader and writer of the table router.loose_def, in the ways of
+ *		catalog.c: the children that have exchanged storage with their base
+ *		(rotate.c), while somebody may still have a snapshot from before.
+ *
+ * Such a snapshot finds the rows of the base in the child and those of the
+ * child in the base, whatever watermark, bounds and seals say. So as long as a
+ * child is loose, plans of every session read it and the base for all rows.
+ *
+ * Rows come and go, and are never changed. One comes under AccessExclusiveLock on the base. It goes when no
+ * such snapshot is left, so that who still meets it then does needless work only.
+ *
+ * A standby's snapshots are not waited for. What they need they find in rows
+ * that are deleted, and not yet vacuumed away: where that is replayed, core
+ * cancels who has so old a snapshot.
+ */
+#include "compat.h"
+#include "route/loose.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/indexing.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "route/defs.h"
+#include "route/key.h"
+
+enum
+{
+	LOOSE_BASE = 1,
+	LOOSE_CHILD,
+	LOOSE_SWAPPED,
+	LOOSE_NATTS = LOOSE_SWAPPED,
+};
+
+/* The transaction that swapped. Invalid: it is so long ago that nobody has a snapshot from before. */
+static TransactionId
+swapped_by(HeapTuple tup, TupleDesc desc)
+{
+	bool		isnull;
+	uint64		swapped = DatumGetUInt64(heap_getattr(tup, LOOSE_SWAPPED, desc, &isnull));
+	uint64		next = U64FromFullTransactionId(ReadNextFullTransactionId());
+
+	return next - swapped < PG_INT32_MAX ? (TransactionId) swapped : InvalidTransactionId;
+}
+
+static Oid
+child_of(HeapTuple tup, TupleDesc desc)
+{
+	bool		isnull;
+
+	return DatumGetObjectId(heap_getattr(tup, LOOSE_CHILD, desc, &isnull));
+}
+
+/* Has this session a snapshot from before the swap? The row may be deleted. */
+static bool
+is_loose_here(HeapTuple tup, TupleDesc desc)
+{
+	TransactionId swapped = swapped_by(tup, desc);
+
+	return TransactionIdIsValid(swapped) && TransactionIdIsValid(MyProc->xmin) &&
+		TransactionIdFollowsOrEquals(swapped, MyProc->xmin) && TransactionIdDidCommit(swapped);
+}
+
+/* The children of a base that are to be read whatever their bounds are, by oid. */
+List *
+router_loose_children(Oid base)
+{
+	Relation	rel = table_open(router_catalog_relid("loose_def"), AccessShareLock);
+	bool		standby = RecoveryInProgress();
+	SysScanDesc scan = router_catalog_scan(rel, "loose_def_base_idx", LOOSE_BASE, base);
+	List	   *children = NIL;
+	HeapTuple	tup;
+
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
+		children = lappend_oid(children, child_of(tup, RelationGetDescr(rel)));
+	systable_endscan(scan);
+	if (standby)
+	{
+		ScanKeyData key;
+
+		ScanKeyInit(&key, LOOSE_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
+		scan = systable_beginscan(rel, InvalidOid, false, SnapshotAny, 1, &key);
+		while (HeapTupleIsValid(tup = systable_getnext(scan)))
+			if (is_loose_here(tup, RelationGetDescr(rel)))
+				children = lappend_oid(children, child_of(tup, RelationGetDescr(rel)));
+		systable_endscan(scan);
+	}
+	table_close(rel, AccessShareLock);
+	list_sort(children, list_oid_cmp);
+	list_deduplicate_oid(children);
+	return children;
+}
+
+/* The current transaction swaps the storage of a child with its base's, which is locked AccessExclusive. */
+void
+router_loose_add(Oid base, Oid child)
+{
+	Datum		values[LOOSE_NATTS];
+	bool		nulls[LOOSE_NATTS] = {0};
+
+	values[LOOSE_BASE - 1] = ObjectIdGetDatum(base);
+	values[LOOSE_CHILD - 1] = ObjectIdGetDatum(child);
+	values[LOOSE_SWAPPED - 1] = UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId()));
+	router_catalog_insert("loose_def", values, nulls);
+	router_catalog_invalidate(base);
+}
+
+/* Has this session a snapshot from before any of these swaps? It may be that of what is being planned. */
+bool
+router_loose_is_seen(Oid base)
+{
+	Relation	rel = table_open(router_catalog_relid("loose_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "loose_def_base_idx", LOOSE_BASE, base);
+	bool		seen = false;
+	HeapTuple	tup;
+
+	while (!seen && HeapTupleIsValid(tup = router_catalog_next(scan)))
+		seen = is_loose_here(tup, RelationGetDescr(rel));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return seen;
+}
+
+/* The last transaction that swapped a child, or an invalid one. */
+static TransactionId
+last_swap(Oid base, Oid child)
+{
+	Relation	rel = table_open(router_catalog_relid("loose_def"), AccessShareLock);
+	SysScanDesc scan = router_catalog_scan(rel, "loose_def_base_idx", LOOSE_BASE, base);
+	TransactionId last = InvalidTransactionId;
+	HeapTuple	tup;
+
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
+	{
+		TransactionId swapped = swapped_by(tup, RelationGetDescr(rel));
+
+		if (child_of(tup, RelationGetDescr(rel)) == child && TransactionIdIsValid(swapped) &&
+			(!TransactionIdIsValid(last) || TransactionIdPrecedes(last, swapped)))
+			last = swapped;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return last;
+}
+
+/* Those who have a snapshot to which a transaction has not happened; InvalidTransactionId: all who are in one. */
+int
+router_older_snapshots(TransactionId xid, VirtualTransactionId **who)
+{
+	int			n;
+
+	*who = GetCurrentVirtualXIDs(xid, TransactionIdIsValid(xid), false,
+								 PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC, &n);
+	return n;
+}
+
+/*
+ * Has nobody a snapshot any more from before the swap of a child? wait: for
+ * those who have, to the end of their transactions. Who wants it to stay so
+ * has a lock on the child.
+ */
+bool
+router_loose_wait(Oid base, Oid child, bool wait)
+{
+	TransactionId swapped = last_swap(base, child);
+	VirtualTransactionId *older;
+	int			n;
+
+	if (!TransactionIdIsValid(swapped))
+		return true;
+	n = router_older_snapshots(swapped, &older);
+	for (int i = 0; wait && i < n; i++)
+		(void) VirtualXactLock(older[i], true);
+	return n == 0 || wait;
+}
+
+/* Nobody has a snapshot from before any more; or the child is none any more (InvalidOid: all of them). */
+void
+router_loose_remove(Oid base, Oid child)
+{
+	Relation	rel = table_open(router_catalog_relid("loose_def"), RowExclusiveLock);
+	SysScanDesc scan = router_catalog_scan(rel, "loose_def_base_idx", LOOSE_BASE, base);
+	HeapTuple	tup;
+
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
+		if (!OidIsValid(child) || child_of(tup, RelationGetDescr(rel)) == child)
+			CatalogTupleDelete(rel, &tup->t_self);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	router_catalog_invalidate(base);
+	CommandCounterIncrement();
+}
+
+/* May an older snapshot see rows in a child that do not satisfy its CHECK? */
+bool
+router_has_unvalidated_home(Relation rel)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+
+	for (int i = 0; constr && i < constr->num_check; i++)
+		if (!constr->check[i].ccvalid && strcmp(constr->check[i].ccname, ROUTER_CHECK_NAME) == 0)
+			return true;
+	return false;
+}

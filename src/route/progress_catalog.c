@@ -1,0 +1,214 @@
+/*
+ * progress_catalog.c
+ *		Sole reader and writer of router.event_def and progress_def: what maintenance
+ *		did, and what it is at.
+ */
+#include "compat.h"
+#include "route/defs.h"
+
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "utils/backend_status.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "route/catalog.h"
+
+enum
+{
+	EVENT_AT = 1,
+	EVENT_BASE,
+	EVENT_NAME,
+	EVENT_ACTION,
+	EVENT_ROWS,
+	EVENT_ERROR,
+	EVENT_NATTS = EVENT_ERROR,
+};
+
+enum
+{
+	PROGRESS_BASE = 1,
+	PROGRESS_PID,
+	PROGRESS_BACKEND_START,
+	PROGRESS_QUERY_START,
+	PROGRESS_ACTION,
+	PROGRESS_PHASE,
+	PROGRESS_CHILD,
+	PROGRESS_DONE,
+	PROGRESS_TOTAL,
+	PROGRESS_STARTED,
+	PROGRESS_PHASE_STARTED,
+	PROGRESS_UPDATED,
+	PROGRESS_NATTS = PROGRESS_UPDATED,
+};
+
+PG_FUNCTION_INFO_V1(router_is_at_work);
+
+/* ------------------------------------------------------------------- events */
+
+/* Notes what maintenance did to a table; name, error: or NULL. */
+void
+router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error)
+{
+	Datum		values[EVENT_NATTS];
+	bool		nulls[EVENT_NATTS] = {0};
+
+	values[EVENT_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[EVENT_BASE - 1] = ObjectIdGetDatum(base);
+	router_put_text(name, &values[EVENT_NAME - 1], &nulls[EVENT_NAME - 1]);
+	values[EVENT_ACTION - 1] = CStringGetTextDatum(action);
+	values[EVENT_ROWS - 1] = Int64GetDatum(rows);
+	router_put_text(error, &values[EVENT_ERROR - 1], &nulls[EVENT_ERROR - 1]);
+	router_catalog_insert("event_def", values, nulls);
+}
+
+/* ------------------------------------------------------------------ progress */
+
+/*
+ * Is the session that wrote a row of progress_def still at the statement that
+ * did? A session is told by its pid and start, a statement by its start. With
+ * track_activities off the statement cannot be told.
+ */
+static bool
+is_at_work(int pid, TimestampTz backend_start, TimestampTz query_start)
+{
+	for (int i = 1; i <= pgstat_fetch_stat_numbackends(); i++)
+	{
+		PgBackendStatus *status = &router_backend_status(i)->backendStatus;
+
+		if (status->st_procpid == pid && status->st_proc_start_timestamp == backend_start)
+			return status->st_state == STATE_DISABLED ||
+				((status->st_state == STATE_RUNNING || status->st_state == STATE_FASTPATH) &&
+				 status->st_activity_start_timestamp == query_start);
+	}
+	return false;
+}
+
+/* router.is_at_work(pid, backend_start, query_start) */
+Datum
+router_is_at_work(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(is_at_work(PG_GETARG_INT32(0), PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)));
+}
+
+static TimestampTz
+get_time(HeapTuple tup, int attno, TupleDesc desc)
+{
+	bool		isnull;
+
+	return DatumGetTimestampTz(heap_getattr(tup, attno, desc, &isnull));
+}
+
+static bool
+is_mine(HeapTuple tup, TupleDesc desc)
+{
+	bool		isnull;
+
+	return DatumGetInt32(heap_getattr(tup, PROGRESS_PID, desc, &isnull)) == MyProcPid &&
+		get_time(tup, PROGRESS_BACKEND_START, desc) == MyStartTimestamp &&
+		get_time(tup, PROGRESS_QUERY_START, desc) == GetCurrentStatementStartTimestamp();
+}
+
+/* Removes what interrupted statements left about a base, or all rows. Who else does so just now is not waited for. */
+static void
+sweep_progress(Oid base, bool all)
+{
+	Relation	rel = table_open(router_catalog_relid("progress_def"), RowExclusiveLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	SysScanDesc scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
+	HeapTuple	tup;
+
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
+	{
+		TM_FailureData failure;
+		bool		isnull;
+		int			pid = DatumGetInt32(heap_getattr(tup, PROGRESS_PID, desc, &isnull));
+
+		if (all || pid == MyProcPid || !is_at_work(pid, get_time(tup, PROGRESS_BACKEND_START, desc),
+												   get_time(tup, PROGRESS_QUERY_START, desc)))
+			(void) table_tuple_delete(rel, &tup->t_self, GetCurrentCommandId(true), InvalidSnapshot, InvalidSnapshot,
+									  false, &failure, false);
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+/* Says how far this session's statement is with a base; others see it when it is committed. */
+void
+router_catalog_put_progress(const RouterProgress *progress)
+{
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tup;
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz started = now;
+	TimestampTz phase_started = now;
+	bool		found;
+	Datum		values[PROGRESS_NATTS] = {0};
+	bool		nulls[PROGRESS_NATTS] = {0};
+
+	values[PROGRESS_BASE - 1] = ObjectIdGetDatum(progress->base);
+	values[PROGRESS_PID - 1] = Int32GetDatum(MyProcPid);
+	values[PROGRESS_BACKEND_START - 1] = TimestampTzGetDatum(MyStartTimestamp);
+	values[PROGRESS_QUERY_START - 1] = TimestampTzGetDatum(GetCurrentStatementStartTimestamp());
+	values[PROGRESS_ACTION - 1] = CStringGetTextDatum(progress->action);
+	values[PROGRESS_PHASE - 1] = CStringGetTextDatum(progress->phase);
+	values[PROGRESS_CHILD - 1] = ObjectIdGetDatum(progress->child);
+	nulls[PROGRESS_CHILD - 1] = !OidIsValid(progress->child);
+	values[PROGRESS_DONE - 1] = Int64GetDatum(progress->done);
+	values[PROGRESS_TOTAL - 1] = Int64GetDatum(progress->total);
+	nulls[PROGRESS_TOTAL - 1] = progress->total == 0;
+	values[PROGRESS_UPDATED - 1] = TimestampTzGetDatum(now);
+
+	rel = table_open(router_catalog_relid("progress_def"), RowExclusiveLock);
+	scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, progress->base);
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)) && !is_mine(tup, RelationGetDescr(rel)))
+		;
+	found = HeapTupleIsValid(tup);
+	if (found && strcmp(router_get_text(tup, PROGRESS_ACTION, RelationGetDescr(rel)), progress->action) == 0)
+	{
+		started = get_time(tup, PROGRESS_STARTED, RelationGetDescr(rel));
+		if (strcmp(router_get_text(tup, PROGRESS_PHASE, RelationGetDescr(rel)), progress->phase) == 0)
+			phase_started = get_time(tup, PROGRESS_PHASE_STARTED, RelationGetDescr(rel));
+	}
+	values[PROGRESS_STARTED - 1] = TimestampTzGetDatum(started);
+	values[PROGRESS_PHASE_STARTED - 1] = TimestampTzGetDatum(phase_started);
+	if (found)
+	{
+		HeapTuple	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+
+		CatalogTupleUpdate(rel, &tup->t_self, new);
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	if (!found)
+	{
+		sweep_progress(progress->base, false);
+		router_catalog_insert("progress_def", values, nulls);
+	}
+	CommandCounterIncrement();
+}
+
+/* This session's statement is done with a base. */
+void
+router_catalog_end_progress(Oid base)
+{
+	Relation	rel = table_open(router_catalog_relid("progress_def"), RowExclusiveLock);
+	SysScanDesc scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
+	HeapTuple	tup;
+
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
+		if (is_mine(tup, RelationGetDescr(rel)))
+			CatalogTupleDelete(rel, &tup->t_self);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+/* A base is a routed table no longer. */
+void
+router_catalog_remove_progress(Oid base)
+{
+	sweep_progress(base, true);
+}

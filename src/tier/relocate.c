@@ -1,0 +1,1032 @@
+/*
+ * relocate.c
+ *		Moves a child to another tablespace, access method or server while it is
+ *		read and written: a copy is made beside it, kept up with what is written
+ *		meanwhile, compared, and takes the child's place.
+ *
+ *	1. Copy, with the snapshot S1. AccessShareLock on the child: nobody waits. A
+ *	   foreign child that comes back is locked Share, since changes over there
+ *	   cannot be told: its writers wait, readers do not.
+ *	2. Catch up: rows that S1 and a later snapshot see differently are taken out of
+ *	   the copy and put into it, until few are left.
+ *	3. Keep in step: lock the child, ShareRowExclusive, so that writers wait; apply the
+ *	   last changes; from now on whoever writes to the child writes to the copy
+ *	   (step.c). Commit: child and copy are the same for every snapshot from here on.
+ *	4. Wait, without a lock or a snapshot, until nobody has an older one. Compare count
+ *	   and checksum of both by one snapshot.
+ *	5. Swap: lock the child, AccessExclusive, drop it, give the copy its name and
+ *	   place in the catalog. A mere instant; nothing is left to apply.
+ * Whatever fails, the child is as it was, and nobody has seen the copy. A run that
+ * was killed leaves one that is kept in step, and the next run drops it.
+ *
+ * To and from a server there is less to go by: rows over there are the same for all
+ * snapshots, and seen by a transaction as of its first look at that server. So they
+ * are compared in steps 1 and 3; after step 3 all transactions are waited for; and the
+ * swap waits for snapshots once more that are older than the last write to the child.
+ *
+ * The bridge. A query looks for the children of a base, then locks each; one
+ * that was dropped meanwhile it passes over, and would miss the rows that are in
+ * the copy now. So before all that an empty child is made, the bridge,
+ * committed, and everybody waited for who does not know of it (who holds a lock
+ * on the base). The copy becomes a child of the base and of the bridge: who
+ * looked too early finds it there. In the end all are waited for again, and the
+ * bridge goes.
+ *
+ * In a transaction block nothing can be committed in between: base and child are locked
+ * AccessExclusive from the beginning, and it is an error if somebody has a snapshot
+ * older than what was last written to the child.
+ *
+ * Nobody is waited for on a standby: queries there are cancelled that have an older snapshot
+ * when the swap is replayed. The rows that are copied are written as frozen, since no such snapshot will see them.
+ *
+ * Locking, beyond this: ShareUpdateExclusiveLock on base and bridge for the swap, taken
+ * only if free, while the child is locked. An advisory lock of the session, of a class
+ * that SQL functions do not use, keeps two runs apart: it outlives a rollback.
+ * Memory: what a step allocates lives until its end, a Relocation in job->cxt.
+ */
+#include "compat.h"
+#include "tier/relocate_part.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/heap.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "base/attempt.h"
+#include "globalkey/triggers.h"
+#include "route/loose.h"
+#include "mirror/mirror.h"
+#include "rows/move.h"
+#include "base/name.h"
+#include "route/owned.h"
+#include "base/owner.h"
+#include "base/sql.h"
+#include "rows/keep_in_step.h"
+#include "base/waitpoint.h"
+
+/* tells the lock of a run from advisory locks of users, which have 1 and 2 there */
+#define RUN_LOCK 3
+
+/* how often the locks for the swap are tried */
+#define MAX_TRIES 20
+
+/* the part of an error about a table that is not on the server */
+#define HINT_NO_DBLINK "Make the table there, empty, with the commands that dry_run tells; or CREATE EXTENSION dblink, and router makes it."
+
+/* ------------------------------------------------------------------- before it */
+
+/* What would be lost or be in the way: the child is dropped in the end, and its copy is made after the base. */
+static void
+check_dependents(Oid child, Oid base)
+{
+	char	   *what = router_ask(psprintf(
+		"SELECT string_agg(pg_describe_object(classid, objid, objsubid), ', ') FROM ("
+		"  SELECT classid, objid, objsubid FROM pg_depend d"
+		"   WHERE (refclassid = 'pg_class'::regclass AND refobjid = $1 OR refclassid = 'pg_type'::regclass"
+		"          AND refobjid IN (SELECT t.oid FROM pg_type t JOIN pg_type r ON t.oid IN (r.oid, r.typarray) WHERE r.typrelid = $1))"
+		"     AND deptype = 'n' AND NOT EXISTS (SELECT FROM pg_policy WHERE classid = tableoid AND oid = objid AND polrelid = $1)"
+		"     AND NOT EXISTS (SELECT FROM pg_trigger WHERE classid = tableoid AND oid = objid AND tgrelid = $1)"
+		"     AND NOT EXISTS (SELECT FROM pg_constraint WHERE classid = tableoid AND oid = objid AND conrelid = $1)"
+		"     AND NOT EXISTS (SELECT FROM pg_attrdef WHERE classid = tableoid AND oid = objid AND adrelid = $1)"
+		"     AND NOT (classid = 'pg_class'::regclass AND objid = $1)"
+		"  UNION SELECT classid, objid, 0 FROM pg_depend JOIN pg_class c ON classid = c.tableoid AND objid = c.oid"
+		"   WHERE refclassid = 'pg_class'::regclass AND refobjid = $1 AND relkind = 'S'"
+		"  UNION SELECT tableoid, oid, 0 FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal"
+		"     AND tgfoid <> 'router.keep_in_step()'::regprocedure"
+		"     AND tgname NOT IN (SELECT tgname FROM pg_trigger WHERE tgrelid = %u)"
+		"  UNION SELECT tableoid, oid, 0 FROM pg_policy WHERE polrelid = $1"
+		"     AND polname NOT IN (SELECT polname FROM pg_policy WHERE polrelid = %u)"
+		"  UNION SELECT tableoid, oid, 0 FROM pg_constraint WHERE conrelid = $1 AND contype = 'f' AND conparentid = 0"
+		"     AND conname NOT IN (SELECT conname FROM pg_constraint WHERE conrelid = %u AND contype = 'f')"
+		"  UNION SELECT tableoid, oid, 0 FROM pg_publication_rel WHERE prrelid = $1"
+		"     AND prpubid NOT IN (SELECT prpubid FROM pg_publication_rel WHERE prrelid = %u)) things",
+		base, base, base, base), child);
+
+	if (what)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("child \"%s\" cannot be replaced by a copy", get_rel_name(child)),
+				 errdetail("Things that its base does not have refer to it or belong to it: %s.", what),
+				 errhint("Drop them, or move the child with ALTER TABLE, which keeps readers away meanwhile.")));
+}
+
+/* What a foreign child cannot have, and a route must not lose unasked. */
+static void
+check_foreign(Oid child, Oid base, RouterRoute *route)
+{
+	if (route->default_child == child)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the default child of \"%s\" cannot go to a server", get_rel_name(base)),
+				 errhint("Rows of a foreign table cannot be taken out of it again when they get a child of their own.")));
+	if (router_ask(psprintf("SELECT conname FROM pg_constraint WHERE conrelid IN ($1, %u) AND contype = 'f' LIMIT 1", base),
+				   child))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("child \"%s\" has foreign keys, which a foreign table cannot have", get_rel_name(child)),
+				 errdetail("Nothing would check its rows, and no referential action would reach them."),
+				 errhint("Drop the foreign keys of \"%s\", or move the child to another tablespace.", get_rel_name(base))));
+}
+
+/* The copy, which is the base's owner's, gets the expressions that the child has. */
+static void
+check_definer(Oid child, Oid owner)
+{
+	Relation	rel = relation_open(child, AccessShareLock);
+
+	router_check_definer(rel, owner);
+	relation_close(rel, NoLock);
+}
+
+/* Looks at everything that can be wrong, as the caller, and tells of a dry run. */
+static bool
+prepare(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+	RouterChildDef *def = router_catalog_child(r->child);
+	RouterAsOwner saved;
+	RouterRoute *route;
+	Oid			owner;
+
+	if (def == NULL || def->base != job->base)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation %u is not a child of a routed table", r->child),
+				 errhint("See router.children.")));
+	route = router_cache_route(router_owned_route(job->base));
+	owner = router_relation_owner(job->base);
+	if (!router_owns_relation(r->child, owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("owner of routed table \"%s\" does not own its child \"%s\"", get_rel_name(job->base),
+						get_rel_name(r->child)),
+				 errhint("SELECT router.sync(…) sets the owner.")));
+	check_definer(r->child, owner);
+	if (get_rel_persistence(job->base) == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("children of temporary table \"%s\" stay where they are", get_rel_name(job->base))));
+	router_check_place(r->place, owner);
+	r->from_server = get_rel_relkind(r->child) == RELKIND_FOREIGN_TABLE;
+	r->needed = !router_is_in_place(r->child, r->place);
+	if (!r->needed)
+		return true;
+	if (r->from_server != r->place->local)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("child \"%s\" %s", get_rel_name(r->child), r->from_server ? "is on a server" : "is on no server"),
+				 errhint("%s", r->from_server ? "Bring it back first, with local => true." : "Leave local out.")));
+	router_become_owner(&saved, owner, false, route->config.time_zone);
+	SPI_connect();
+	check_dependents(r->child, job->base);
+	if (r->place->server)
+		check_foreign(r->child, job->base, route);
+	MemoryContextSwitchTo(job->cxt);
+	r->child_name = router_qualified_name(r->child);
+	if (r->place->server)
+		r->remote = router_remote_for(r->child, r->place->server, r->place->remote_schema);
+	else if (r->from_server)
+		r->remote = router_remote_of(r->child);
+	SPI_finish();
+	router_become_user(&saved);
+	if (r->dry_run)
+		ereport(NOTICE,
+				(errmsg("would move %s to %s", r->child_name,
+						r->place->server ? psprintf("server %s", quote_identifier(r->place->server)) :
+						r->place->tablespace ? psprintf("tablespace %s", quote_identifier(r->place->tablespace)) :
+						r->place->access_method ? psprintf("access method %s", quote_identifier(r->place->access_method)) :
+						"this server"),
+				 r->place->server ? errdetail("The table over there:\n%s", r->remote->create) : 0));
+	return true;
+}
+
+static bool
+create_remote(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	MemoryContextSwitchTo(job->cxt);
+	router_remote_create(r->remote);
+	return true;
+}
+
+/* ------------------------------------------------------------------ the bridge */
+
+/* The bridge of a base, or InvalidOid. A mark tells it: who may create in the schema can take any name. */
+Oid
+router_bridge(Oid base)
+{
+	ListCell   *lc;
+
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(base)))
+		return InvalidOid;
+	foreach(lc, find_inheritance_children(base, NoLock))
+		if (router_step_marked(lfirst_oid(lc), base))
+			return lfirst_oid(lc);
+	return InvalidOid;
+}
+
+/* Makes the bridge: no row gets into it, and plans leave it out. */
+static bool
+build_bridge(RouterJob *job)
+{
+	Oid			schema = get_rel_namespace(job->base);
+	char	   *name = router_private_name(psprintf("router_bridge_%u", job->base), schema);
+
+	LockRelationOid(job->base, ShareUpdateExclusiveLock);
+	router_check_parts(job->base);
+	router_run("CREATE TABLE %s (CHECK (false) NO INHERIT) INHERITS (%s)",
+			   quote_qualified_identifier(get_namespace_name(schema), name), router_qualified_name(job->base));
+	router_step_mark(get_relname_relid(name, schema), job->base);
+	router_take_grants_away(router_bridge(job->base));
+	return true;
+}
+
+/* Drops a bridge or copy, as its owner: the base may have got another one meanwhile. */
+static void
+drop_marked(Oid relid, Oid of)
+{
+	RouterAsOwner saved;
+
+	LockRelationOid(relid, AccessExclusiveLock);
+	if (!router_step_marked(relid, of))
+		return;
+	router_become_owner(&saved, router_relation_owner(relid), false, NULL);
+	router_run("DROP %s %s", router_table_word(relid), router_qualified_name(relid));
+	router_become_user(&saved);
+}
+
+/* Takes the bridge away. Everybody has been waited for who may not know what it leads to. */
+static bool
+remove_bridge(RouterJob *job)
+{
+	Oid			bridge = router_bridge(job->base);
+	ListCell   *lc;
+
+	if (!OidIsValid(bridge))
+		return true;
+	LockRelationOid(bridge, AccessExclusiveLock);
+	foreach(lc, find_inheritance_children(bridge, AccessExclusiveLock))
+		router_run("ALTER TABLE %s NO INHERIT %s", router_qualified_name(lfirst_oid(lc)), router_qualified_name(bridge));
+	drop_marked(bridge, job->base);
+	return true;
+}
+
+/* Waits for all who have planned with the children that there were. */
+static void
+wait_for_planners(Oid base)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, base);
+	WaitForLockers(tag, AccessExclusiveLock, false);
+}
+
+/* -------------------------------------------------------------------- the copy */
+
+/*
+ * Locks the child for writers and finds the last changes, in a subtransaction.
+ * False: the lock is not to be had now.
+ */
+static bool
+lock_writers_out(Relocation *r, Changes *changes)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool locked = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		LockRelationOid(r->child, ShareRowExclusiveLock);
+		if (r->snapshot)
+		{
+			Snapshot	last = RegisterSnapshot(GetLatestSnapshot());
+
+			router_find_changes(r, last, changes);
+			UnregisterSnapshot(last);
+		}
+		ReleaseCurrentSubTransaction();
+		locked = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE && error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+			ReThrowError(error);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (!locked)
+		router_clear_changes(changes);
+	return locked;
+}
+
+/* The error for locks that are not to be had. Not 55P03: the copying would begin again. */
+static bool
+raise_busy(void *arg)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("could not lock child \"%s\" to put its copy in its place", get_rel_name(((Relocation *) arg)->child)),
+			 errdetail("It was tried %d times; other transactions use it.", MAX_TRIES),
+			 errhint("The child is as it was. Try again, with a longer lock_timeout or when there are no long transactions.")));
+	return false;
+}
+
+static ErrorData *
+give_up(Relocation *r)
+{
+	MemoryContext old = MemoryContextSwitchTo(r->job.cxt);
+	ErrorData  *error = router_attempt(raise_busy, r);
+
+	MemoryContextSwitchTo(old);
+	return error;
+}
+
+/* From the commit on, the copy has what the child has, for all who write and look from then on. Closes child. */
+static void
+step_in(Relocation *r, Changes *changes, Relation child)
+{
+	for (int tries = 1; !lock_writers_out(r, changes); tries++)
+	{
+		if (tries >= MAX_TRIES)
+			ReThrowError(give_up(r));
+		router_job_pause(tries);
+		if (r->snapshot)
+			router_catch_up(r, changes);
+	}
+	router_apply_changes(r, changes);
+	if (r->place->server && changes->ncome + changes->ngone > 0)
+		router_verify_count(r);
+	table_close(child, NoLock);
+	router_step_begin(r->child, r->copy);
+	r->since = GetTopTransactionId();
+	r->in_step = true;
+}
+
+/* Whose snapshots are older than what was written to the child would see it again, or miss it, in the copy. */
+static void
+check_old_snapshots(Relocation *r)
+{
+	VirtualTransactionId *older;
+	TransactionId newest = r->from_server ? InvalidTransactionId : router_newest_write(r);
+
+	if (TransactionIdIsValid(newest) &&
+		(TransactionIdIsCurrentTransactionId(newest) || router_older_snapshots(newest, &older) > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("child \"%s\" was written to by transactions that others may not see as ended", get_rel_name(r->child)),
+				 errhint("CALL router.move_child outside of a transaction block, where it waits for them.")));
+	r->since = newest;
+}
+
+/*
+ * What the copy has to be like, and the triggers that keep it in step: disabled and enabled again they are others,
+ * as is an owner who was none for a while.
+ * Its rows have passed all CHECKs, whether those of the child are validated or not.
+ */
+static char *
+shape_of(Oid child)
+{
+	static const char not_valid[] = " NOT VALID";
+	char	   *columns = router_columns_text(child);
+	char	   *at;
+
+	while ((at = strstr(columns, not_valid)) != NULL)
+		memmove(at, at + strlen(not_valid), strlen(at + strlen(not_valid)) + 1);
+	return psprintf("%u %s %u %s %s", router_relation_owner(child),
+					router_ask(psprintf("SELECT coalesce(max(xmin::text), '') FROM pg_shdepend WHERE dbid = %u AND objid = $1"
+										" AND classid = 'pg_class'::regclass AND objsubid = 0 AND deptype = 'o'",
+										MyDatabaseId), child),
+					get_rel_namespace(child), columns,
+					router_ask("SELECT string_agg(format('%s %s %s', tgname, tgenabled, xmin), ', ' ORDER BY tgname) FROM pg_trigger"
+							   " WHERE tgrelid = $1 AND tgfoid = 'router.keep_in_step()'::regprocedure", child));
+}
+
+/* --------------------------------------------------------------------- the swap */
+
+/*
+ * What the planner knows of the child it knows of the copy; nobody analyzes a foreign table unasked.
+ * Columns have other numbers where the child has dropped ones: then it has to be found out anew.
+ */
+static void
+inherit_statistics(Oid child, Oid copy)
+{
+	Relation	classes = table_open(RelationRelationId, RowExclusiveLock);
+	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(child));
+	HeapTuple	to = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(copy));
+	Form_pg_class old = (Form_pg_class) GETSTRUCT(from);
+	Form_pg_class new = (Form_pg_class) GETSTRUCT(to);
+
+	if (old->reltuples >= 0)
+	{
+		new->reltuples = old->reltuples;
+		new->relpages = old->relpages;
+		CatalogTupleUpdate(classes, &to->t_self, to);
+	}
+	if (old->relnatts == new->relnatts)
+		CopyStatistics(child, copy);
+	ReleaseSysCache(from);
+	heap_freetuple(to);
+	table_close(classes, NoLock);
+	CommandCounterIncrement();
+}
+
+/* Who reads on a standby cannot be waited for: if his snapshot is older he has 40001, after a while. */
+static void
+tell_standbys(Relocation *r)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32		epoch = EpochFromFullTransactionId(next);
+	Relation	rel = table_open(r->job.base, NoLock);
+
+	if (r->since > XidFromFullTransactionId(next))
+		epoch--;
+	if (XLogStandbyInfoActive() && RelationNeedsWAL(rel) && TransactionIdIsNormal(r->since))
+		router_log_conflict(rel, FullTransactionIdFromEpochAndXid(epoch, r->since));
+	table_close(rel, NoLock);
+}
+
+/* The copy takes the place of the child, which is locked. */
+static void
+swap(Relocation *r)
+{
+	RouterChildDef *def = router_catalog_child(r->child);
+	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
+	char	   *name = get_rel_name(r->child);
+	char	   *schema = get_namespace_name(get_rel_namespace(r->child));
+	ListCell   *from,
+			   *to;
+
+	tell_standbys(r);
+	router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->job.base));
+	if (OidIsValid(r->bridge))
+		router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->bridge));
+	inherit_statistics(r->child, r->copy);
+	router_step_mark(r->copy, InvalidOid);
+	router_keys_strip(r->child);
+	router_catalog_remove_child(r->child);
+	router_run("DROP %sTABLE %s", r->from_server ? "FOREIGN " : "", router_qualified_name(r->child));
+	router_run("ALTER TABLE %s RENAME TO %s", r->copy_name, quote_identifier(name));
+	forboth(from, r->copy_index_names, to, r->index_names)
+		router_run("ALTER INDEX %s RENAME TO %s", quote_qualified_identifier(schema, lfirst(from)),
+				   quote_identifier(router_private_name(lfirst(to), get_rel_namespace(r->copy))));
+	router_catalog_add_child(r->copy, r->job.base, def->bounds, def->nbounds);
+	(void) router_mirror(&everything, r->job.base, r->copy);
+	router_keys_equip(r->job.base, r->copy);
+}
+
+static void
+moved_meanwhile(Relocation *r, const char *why)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("child %s was moved, changed or dropped meanwhile", r->child_name),
+			 errdetail("%s", why),
+			 errhint("Nothing was done to it. Move it again.")));
+}
+
+/* Steps 1 to 3 of the head of this file; in a transaction block all of them. */
+static bool
+copy_child(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+	int			guc_level = NewGUCNestLevel();
+	Changes		changes;
+	Relation	child;
+
+	if (job->atomic)
+		LockRelationOid(job->base, AccessExclusiveLock);
+	LockRelationOid(r->child, job->atomic ? AccessExclusiveLock : r->from_server ? ShareLock : AccessShareLock);
+	if (router_catalog_child(r->child) == NULL || router_is_in_place(r->child, r->place))
+		moved_meanwhile(r, "It is no child any more, or where it shall be.");
+	check_definer(r->child, GetUserId());
+	(void) router_see_all_rows();
+	SPI_connect();
+	/* open, so that what indexes of the copy evaluate cannot drop or alter it */
+	child = table_open(r->child, NoLock);
+	router_make_copy(r);
+	r->index_names = r->copy_index_names = NIL;
+	r->in_step = false;
+	r->snapshot = r->from_server ? NULL : RegisterSnapshot(GetLatestSnapshot());
+	router_init_changes(&changes);
+	router_fill_copy(r);
+	if (r->snapshot && !job->atomic)
+		router_catch_up(r, &changes);
+	if (r->from_server || r->place->server || job->atomic)
+		router_verify_copy(r);
+	if (job->atomic)
+	{
+		table_close(child, NoLock);
+		check_old_snapshots(r);
+	}
+	else
+	{
+		step_in(r, &changes, child);
+		r->shape = MemoryContextStrdup(job->cxt, shape_of(r->child));
+	}
+	router_end_changes(&changes);
+	if (r->snapshot)
+		UnregisterSnapshot(r->snapshot);
+	r->snapshot = NULL;
+	if (job->atomic)
+		swap(r);
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
+	return true;
+}
+
+/* Is it still the child that was copied, and the copy in step with it? The child is locked. */
+static void
+check_in_step(Relocation *r)
+{
+	Relation	rel = try_relation_open(r->child, NoLock);
+	bool		in_step = rel && router_step_copy(rel) == r->copy;
+
+	if (rel)
+		relation_close(rel, NoLock);
+	if (!in_step || router_catalog_child(r->child) == NULL)
+		moved_meanwhile(r, "It is no child any more, or has other rows, or its copy was dropped.");
+	if (strcmp(shape_of(r->child), r->shape) != 0)
+		moved_meanwhile(r, "It has other columns or CHECKs, another owner or schema, or its triggers were disabled.");
+	r->child_name = MemoryContextStrdup(r->job.cxt, router_qualified_name(r->child));
+}
+
+/* Step 4, after the wait. What is on a server was compared before: no snapshot of ours tells what it has. */
+static bool
+verify(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	LockRelationOid(r->child, AccessShareLock);
+	(void) router_see_all_rows();
+	SPI_connect();
+	check_in_step(r);
+	r->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	router_verify_copy(r);
+	UnregisterSnapshot(r->snapshot);
+	r->snapshot = NULL;
+	SPI_finish();
+	return true;
+}
+
+/*
+ * Rows on a server are the same for every snapshot. So nobody may have one that is older than
+ * what was last written to the child.
+ */
+static bool
+is_old_enough(Relocation *r)
+{
+	VirtualTransactionId *older;
+	TransactionId newest = router_newest_write(r);
+
+	if (!TransactionIdIsValid(newest) || router_older_snapshots(newest, &older) == 0)
+		return true;
+	r->since = newest;
+	return false;
+}
+
+/* While the child is locked nothing else is waited for: its holders may be waiting for somebody who wants the child. */
+static void
+lock_for_swap(Relocation *r)
+{
+	LockRelationOid(r->child, AccessExclusiveLock);
+	if (!ConditionalLockRelationOid(r->job.base, ShareUpdateExclusiveLock) ||
+		!ConditionalLockRelationOid(r->bridge, ShareUpdateExclusiveLock))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(r->job.base))));
+}
+
+/* Step 5. */
+static bool
+put_in_place(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	r->waiting = false;
+	if (r->place->server)
+	{
+		LockRelationOid(r->child, ShareLock);
+		r->waiting = !is_old_enough(r);
+		if (r->waiting)
+			return false;
+	}
+	lock_for_swap(r);
+	(void) router_see_all_rows();
+	SPI_connect();
+	check_in_step(r);
+	if (r->from_server && !router_has_truncate_triggers(RELKIND_FOREIGN_TABLE))
+		router_verify_count(r);
+	swap(r);
+	SPI_finish();
+	return true;
+}
+
+static bool
+drop_remote(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	if (!router_remote_drop(r->remote))
+		ereport(WARNING,
+				(errmsg("table %s on server \"%s\" is still there", quote_qualified_identifier(r->remote->schema, r->remote->table),
+						r->remote->server),
+				 errhint("Drop it there; its rows are here again.")));
+	return true;
+}
+
+/* ----------------------------------------------------------------------- a run */
+
+/* Takes the triggers off a child whose copy comes to nothing. */
+static bool
+step_out(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	LockRelationOid(r->child, AccessExclusiveLock);
+	if (get_rel_name(r->child))
+		router_step_end(r->child);
+	return true;
+}
+
+/* A table over there that router did not make has to be empty for the next try. */
+static bool
+empty_remote(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	router_run("TRUNCATE ONLY %s", router_qualified_name(r->copy));
+	return true;
+}
+
+static bool
+drop_copy(RouterJob *job)
+{
+	Relocation *r = (Relocation *) job;
+
+	drop_marked(r->copy, r->child);
+	return true;
+}
+
+/* Takes away a copy that is committed and will not be the child. */
+static ErrorData *
+discard_copy(Relocation *r)
+{
+	ErrorData  *error;
+
+	if (get_rel_name(r->job.base) == NULL)
+		return NULL;			/* DROP TABLE has taken the copy along */
+	error = router_job_insist(&r->job, step_out, true);
+	if (error || get_rel_name(r->copy) == NULL)
+		return error;
+	if (get_rel_relkind(r->copy) == RELKIND_FOREIGN_TABLE)
+		(void) router_job_insist(&r->job, empty_remote, true);
+	return router_job_insist(&r->job, drop_copy, true);
+}
+
+/*
+ * Whoever is in a transaction may have one over there already, in which the rows are not. Of two that wait for all
+ * others none would ever be first, if they did not end their transactions in between.
+ */
+static void
+wait_for_all(Relocation *r)
+{
+	VirtualTransactionId *others;
+	int			n = router_older_snapshots(InvalidTransactionId, &others);
+
+	for (int i = 0; i < n; i++)
+		for (int tries = 1; !VirtualXactLock(others[i], false); tries++)
+		{
+			SPI_commit();
+			MemoryContextSwitchTo(r->job.cxt);
+			router_job_pause(tries);
+		}
+}
+
+/* No lock and no snapshot is held. */
+static void
+wait_for_snapshots(Relocation *r)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	router_job_progress(&r->job, "wait for older snapshots", r->child, 0, 0);
+	PopActiveSnapshot();
+	SPI_commit();
+	MemoryContextSwitchTo(r->job.cxt);
+	if (r->place->server && !r->waiting)
+		wait_for_all(r);
+	router_job_wait(r->since);
+	SPI_commit();
+	MemoryContextSwitchTo(r->job.cxt);
+}
+
+/* Steps 4 and 5: the copy is committed and in step. NULL: it went well. */
+static ErrorData *
+finish_copy(Relocation *r)
+{
+	ErrorData  *error = NULL;
+
+	r->waiting = false;
+	for (int tries = 1;; tries++)
+	{
+		wait_for_snapshots(r);
+		if (!r->waiting && !r->place->server && !r->from_server)
+			error = router_job_insist(&r->job, verify, true);
+		ROUTER_WAITPOINT("move_child_swap");
+		if (error == NULL)
+			error = router_job_insist(&r->job, put_in_place, true);
+		if (error || !r->waiting)
+			break;
+		if (tries >= MAX_TRIES)
+			return give_up(r);
+		router_job_pause(tries);
+	}
+	if (error &&
+		(error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED))
+		return give_up(r);
+	return error;
+}
+
+/* The same; whatever comes in between, no copy is left. */
+static ErrorData *
+finish_or_discard(Relocation *r)
+{
+	ErrorData  *error = NULL;
+	volatile bool thrown = false;
+
+	PG_TRY();
+	{
+		error = finish_copy(r);
+	}
+	PG_CATCH();
+	{
+		/* a cancel, most likely */
+		MemoryContextSwitchTo(r->job.cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+		thrown = true;
+	}
+	PG_END_TRY();
+	if (thrown)
+	{
+		SPI_rollback();
+		MemoryContextSwitchTo(r->job.cxt);
+	}
+	if (error)
+	{
+		ErrorData  *left = discard_copy(r);
+
+		if (left)
+			ereport(WARNING,
+					(errcode(left->sqlerrcode),
+					 errmsg("could not drop the copy of child %u: %s", r->child, left->message),
+					 errhint("It costs its writers time. The next move of a child of that base drops it.")));
+	}
+	if (thrown)
+		ReThrowError(error);
+	return error;
+}
+
+/* Copies one child and swaps it; the bridge is there. NULL: it went well. */
+static ErrorData *
+relocate(Relocation *r)
+{
+	ErrorData  *error = NULL;
+
+	if (r->place->server)
+		error = router_job_insist(&r->job, create_remote, true);
+	/* dblink wants a password of those who are no superusers, which postgres_fdw may do without */
+	if (error && error->sqlerrcode == ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED)
+		error = NULL;
+	if (error == NULL)
+		error = router_job_insist(&r->job, copy_child, true);
+	if (error && error->sqlerrcode == ERRCODE_UNDEFINED_TABLE && r->place->server && !r->remote->made)
+		error->hint = MemoryContextStrdup(r->job.cxt, HINT_NO_DBLINK);
+	if (error == NULL && !r->job.atomic)
+		error = finish_or_discard(r);
+	if (error == NULL && r->from_server)
+	{
+		/* the child is back; what cannot be cleared away is no reason to say that it is not */
+		ErrorData  *left = router_job_insist(&r->job, drop_remote, true);
+
+		if (left)
+			ereport(WARNING,
+					(errcode(left->sqlerrcode),
+					 errmsg("could not drop table %s on server \"%s\": %s",
+							quote_qualified_identifier(r->remote->schema, r->remote->table), r->remote->server,
+							left->message)));
+	}
+	return error;
+}
+
+/* Finds the copies that interrupted runs left, of the children of a base or of tables that are gone. */
+typedef struct Leftovers
+{
+	RouterJob	job;
+	List	   *tables;			/* of Oid, those that were copied, and */
+	List	   *copies;
+} Leftovers;
+
+static bool
+find_leftovers(RouterJob *job)
+{
+	Leftovers  *leftovers = (Leftovers *) job;
+	List	   *children = find_inheritance_children(job->base, NoLock);
+	int			guc_level = router_spi_begin();
+
+	leftovers->tables = leftovers->copies = NIL;
+	if (SPI_execute("SELECT oid, relrewrite, pg_has_role(relowner, 'USAGE') FROM pg_class"
+					" WHERE relrewrite <> 0 AND starts_with(relname, 'router_copy_')", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for copies");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Oid			copy = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		Oid			table = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		bool		own = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull));
+		MemoryContext spi;
+
+		if (!list_member_oid(children, table) && (!own || get_rel_name(table)))
+			continue;
+		spi = MemoryContextSwitchTo(job->cxt);
+		leftovers->tables = lappend_oid(leftovers->tables, table);
+		leftovers->copies = lappend_oid(leftovers->copies, copy);
+		MemoryContextSwitchTo(spi);
+	}
+	router_spi_end(guc_level);
+	return true;
+}
+
+static ErrorData *
+discard_leftovers(const RouterJob *job)
+{
+	Leftovers	leftovers = {.job = *job};
+	ErrorData  *error = router_job_insist(&leftovers.job, find_leftovers, true);
+	ListCell   *lt,
+			   *lc;
+
+	forboth(lt, leftovers.tables, lc, leftovers.copies)
+	{
+		Relocation	left = {.job = *job,.child = lfirst_oid(lt),.copy = lfirst_oid(lc)};
+
+		if (error == NULL)
+			error = discard_copy(&left);
+	}
+	return error;
+}
+
+/* The moves that are to be made: of Relocation. *error: the first thing that is wrong. */
+static List *
+prepare_all(const RouterJob *job, List *moves, bool dry_run, ErrorData **error)
+{
+	List	   *relocations = NIL;
+	ListCell   *lc;
+
+	foreach(lc, moves)
+	{
+		RouterMove *move = lfirst(lc);
+		Relocation *r = MemoryContextAllocZero(job->cxt, sizeof(Relocation));
+		ErrorData  *wrong;
+
+		r->job = *job;
+		r->child = move->child;
+		r->place = &move->place;
+		r->dry_run = dry_run;
+		wrong = router_job_insist(&r->job, prepare, false);
+		if (wrong && *error == NULL)
+			*error = wrong;
+		if (wrong == NULL && r->needed && !dry_run)
+			relocations = lappend(relocations, r);
+	}
+	return relocations;
+}
+
+/* Once nobody may look past it. Does nothing if there is none. */
+static ErrorData *
+take_bridge_away(RouterJob *job)
+{
+	if (!OidIsValid(router_bridge(job->base)))
+		return NULL;
+	wait_for_planners(job->base);
+	return router_job_insist(job, remove_bridge, true);
+}
+
+/* Makes the moves between the making of a bridge and its end. */
+static ErrorData *
+relocate_all(RouterJob *job, List *relocations, uint64 *rows)
+{
+	ErrorData  *error = NULL;
+	ErrorData  *wrong;
+	Oid			bridge = InvalidOid;
+	ListCell   *lc;
+
+	if (!job->atomic)
+	{
+		/* one that an interrupted run left may lead to what not all know */
+		error = take_bridge_away(job);
+		if (error == NULL)
+			error = discard_leftovers(job);
+		if (error == NULL && relocations != NIL)
+			error = router_job_insist(job, build_bridge, true);
+		if (error || relocations == NIL)
+			return error;
+		bridge = router_bridge(job->base);
+		wait_for_planners(job->base);
+	}
+	foreach(lc, relocations)
+	{
+		Relocation *r = lfirst(lc);
+
+		if (lc != list_head(relocations) && GetCurrentTimestamp() >= job->deadline)
+			break;
+		r->bridge = bridge;
+		wrong = relocate(r);
+		if (wrong == NULL)
+		{
+			*rows += r->rows;
+			ereport(NOTICE,
+					(errmsg("moved child %s, " UINT64_FORMAT " rows", r->child_name, r->rows)));
+		}
+		else if (error == NULL)
+			error = wrong;
+	}
+	wrong = job->atomic ? NULL : take_bridge_away(job);
+	return error ? error : wrong;
+}
+
+/* Is a run under way that moves children of a base? */
+bool
+router_is_moving(Oid base)
+{
+	LOCKTAG		tag;
+	int			n;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RelationRelationId, base, RUN_LOCK);
+	(void) GetLockConflicts(&tag, ShareLock, &n);
+	return n > 0;
+}
+
+/*
+ * Moves children of job->base; moves: of RouterMove, in job->cxt. What is in its
+ * place is left alone. One that fails does not stop the others. NULL: all went
+ * well, as far as the deadline allows; else the first error. It is in
+ * router.events already, unless there was nothing to do.
+ */
+ErrorData *
+router_relocate(const RouterJob *job, List *moves, bool dry_run)
+{
+	RouterJob	run = *job;
+	ErrorData  *error = NULL;
+	List	   *relocations = prepare_all(job, moves, dry_run, &error);
+	uint64		rows = 0;
+	LOCKTAG		tag;
+
+	if (dry_run || (relocations == NIL && error == NULL && !OidIsValid(router_bridge(job->base))))
+		return error;
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RelationRelationId, job->base, RUN_LOCK);
+	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("another session is moving children of \"%s\"", get_rel_name(job->base)),
+				 errhint("Wait for it.")));
+	PG_TRY();
+	{
+		ErrorData  *wrong = relocate_all(&run, relocations, &rows);
+
+		if (error == NULL)
+			error = wrong;
+	}
+	PG_FINALLY();
+	{
+		(void) LockRelease(&tag, ExclusiveLock, true);
+	}
+	PG_END_TRY();
+	router_job_note(&run, rows, error);
+	return error;
+}

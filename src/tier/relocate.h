@@ -1,0 +1,24 @@
+/*
+ * relocate.h
+ *		Children move to another tablespace, access method or server. See relocate.c.
+ */
+#ifndef ROUTER_RELOCATE_H
+#define ROUTER_RELOCATE_H
+
+#include "job/job.h"
+
+#include "nodes/pg_list.h"
+
+#include "tier/target.h"
+
+typedef struct RouterMove
+{
+	Oid			child;
+	RouterPlace place;
+} RouterMove;
+
+extern Oid	router_bridge(Oid base);
+extern bool router_is_moving(Oid base);
+extern ErrorData *router_relocate(const RouterJob *job, List *moves, bool dry_run);
+
+#endif

@@ -1,0 +1,381 @@
+/*
+ * tier.c
+ *		Tiers: settings that say where children of some age live, and the
+ *		procedures that take them there (relocate.c).
+ *
+ * A child is as old as the youngest row that it can hold, by the outermost date
+ * key. Of several tiers that it is old enough for it belongs to the one of the
+ * oldest children. Children on a server come back only when asked to.
+ *
+ * Locking: the settings are written under ShareUpdateExclusiveLock on the base.
+ */
+#include "compat.h"
+#include "tier/tier.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/budget.h"
+#include "write/home.h"
+#include "route/owned.h"
+#include "base/owner.h"
+#include "tier/relocate.h"
+#include "base/report.h"
+#include "base/sql.h"
+
+PG_FUNCTION_INFO_V1(router_add_tier);
+PG_FUNCTION_INFO_V1(router_drop_tier);
+PG_FUNCTION_INFO_V1(router_tier);
+PG_FUNCTION_INFO_V1(router_move_child);
+
+/* ----------------------------------------------------------------- settings */
+
+static char *
+name_argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
+}
+
+static char *
+interval_text(const Interval *interval)
+{
+	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
+}
+
+static char *
+place_display(const RouterPlace *place)
+{
+	char	   *text = "";
+
+	if (place->tablespace)
+		text = psprintf(" tablespace %s", quote_identifier(place->tablespace));
+	if (place->access_method)
+		text = psprintf("%s access method %s", text, quote_identifier(place->access_method));
+	if (place->server)
+		text = psprintf("%s server %s", text, quote_identifier(place->server));
+	if (place->remote_schema)
+		text = psprintf("%s schema %s", text, quote_identifier(place->remote_schema));
+	return text;
+}
+
+static bool
+same_interval(const Interval *a, const Interval *b)
+{
+	return DatumGetBool(DirectFunctionCall2(interval_eq, IntervalPGetDatum(a), IntervalPGetDatum(b)));
+}
+
+static bool
+longer(const Interval *a, const Interval *b)
+{
+	return DatumGetBool(DirectFunctionCall2(interval_gt, IntervalPGetDatum(a), IntervalPGetDatum(b)));
+}
+
+static RouterTier *
+find_tier(Oid base, const Interval *after)
+{
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_tiers(base))
+		if (same_interval(((RouterTier *) lfirst(lc))->after, after))
+			return lfirst(lc);
+	return NULL;
+}
+
+static void
+check_after(RouterRoute *route, const Interval *after)
+{
+	static const Interval none = {0};
+
+	if (router_hot_level(&route->config) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("routed table \"%s\" has no date among its keys", get_rel_name(route->config.base)),
+				 errhint("Tiers go by the age of children. Move single ones with router.move_child.")));
+	if (!longer(after, &none))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for after"),
+				 errhint("Give an interval above zero.")));
+	if (route->config.hot && !longer(after, route->config.hot))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for after"),
+				 errdetail("Rows stay in the base for %s.", interval_text(route->config.hot)),
+				 errhint("Give a longer interval than that.")));
+}
+
+/* router.add_tier(base, after, tablespace, access_method, server, remote_schema, dry_run): replaces one of that age. */
+Datum
+router_add_tier(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	RouterEntry *entry;
+	RouterRoute *route;
+	RouterPlace place = {0};
+	RouterTier	tier;
+	Oid			base;
+	bool		there;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(6) && PG_GETARG_BOOL(6));
+	router_require(fcinfo, 2);
+	base = PG_GETARG_OID(0);
+	entry = router_owned_locked(base, ShareUpdateExclusiveLock);
+	route = router_route_locked(entry);
+	tier.after = PG_GETARG_INTERVAL_P(1);
+	tier.tablespace = place.tablespace = name_argument(fcinfo, 2);
+	tier.access_method = place.access_method = name_argument(fcinfo, 3);
+	tier.server = place.server = name_argument(fcinfo, 4);
+	tier.remote_schema = place.remote_schema = name_argument(fcinfo, 5);
+	check_after(route, tier.after);
+	router_check_place(&place, router_relation_owner(base));
+	there = find_tier(base, tier.after) != NULL;
+	router_report(&report, "%s tier of %s after %s:%s", there ? "replace" : "add", router_qualified_name(base),
+				  interval_text(tier.after), place_display(&place));
+	if (report.dry_run)
+		return (Datum) 0;
+	if (there)
+		router_catalog_remove_tier(base, tier.after);
+	router_catalog_add_tier(base, &tier);
+	return (Datum) 0;
+}
+
+/* router.drop_tier(base, after, dry_run) */
+Datum
+router_drop_tier(PG_FUNCTION_ARGS)
+{
+	RouterReport report;
+	Interval   *after;
+	Oid			base;
+
+	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
+	router_require(fcinfo, 2);
+	base = PG_GETARG_OID(0);
+	(void) router_owned_locked(base, ShareUpdateExclusiveLock);
+	after = PG_GETARG_INTERVAL_P(1);
+	if (find_tier(base, after) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("routed table \"%s\" has no tier after %s", get_rel_name(base), interval_text(after)),
+				 errhint("See router.tier_def.")));
+	router_report(&report, "drop tier of %s after %s", router_qualified_name(base), interval_text(after));
+	if (!report.dry_run)
+		router_catalog_remove_tier(base, after);
+	return (Datum) 0;
+}
+
+/* ------------------------------------------------------------------- the tiers */
+
+typedef struct Tiering
+{
+	RouterJob	job;
+	List	   *moves;			/* of Due, in job.cxt, the oldest first */
+} Tiering;
+
+/* A move that is to be made, and the end of the child's range. */
+typedef struct Due
+{
+	RouterMove	move;			/* first, for router_relocate */
+	int64		hi;
+} Due;
+
+static int
+oldest_first(const ListCell *a, const ListCell *b)
+{
+	int64		x = ((Due *) lfirst(a))->hi;
+	int64		y = ((Due *) lfirst(b))->hi;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/* The place that a child is old enough for, or NULL. *hi: the end of its range. Settings are pinned. */
+static RouterTier *
+tier_of(RouterRoute *route, const RouterChildDef *def, List *tiers, int64 *hi)
+{
+	RouterConfig config = route->config;
+	int			level = router_hot_level(&config);
+	RouterBound *bound = router_bound_parse(&config.keys[level], def->bounds[level]);
+	RouterTier *found = NULL;
+	ListCell   *lc;
+
+	if (bound->form != ROUTER_BOUND_RANGE)
+		return NULL;
+	*hi = bound->hi;
+	foreach(lc, tiers)
+	{
+		RouterTier *tier = lfirst(lc);
+
+		config.hot = tier->after;
+		if (bound->hi < router_hot_cutoff(&config) && (found == NULL || longer(tier->after, found->after)))
+			found = tier;
+	}
+	return found;
+}
+
+/* Finds the children that are not where they belong. */
+static bool
+find_moves(RouterJob *job)
+{
+	Tiering    *tiering = (Tiering *) job;
+	RouterRoute *route = router_cache_route(router_owned_route(job->base));
+	List	   *tiers,
+			   *children;
+	int			guc_level;
+	ListCell   *lc;
+
+	MemoryContextSwitchTo(job->cxt);
+	tiering->moves = NIL;
+	tiers = router_catalog_tiers(job->base);
+	children = router_catalog_children(job->base);
+	if (tiers == NIL || router_hot_level(&route->config) < 0)
+		return true;
+	guc_level = router_pin_settings(route->config.time_zone);
+	foreach(lc, children)
+	{
+		RouterChildDef *def = lfirst(lc);
+		Due		   *due = palloc0(sizeof(Due));
+		RouterTier *tier = tier_of(router_cache_route(router_cache_entry(job->base)), def, tiers, &due->hi);
+
+		if (tier == NULL || get_rel_relkind(def->child) != RELKIND_RELATION)
+			continue;
+		due->move.child = def->child;
+		due->move.place.tablespace = tier->tablespace;
+		due->move.place.access_method = tier->access_method;
+		due->move.place.server = tier->server;
+		due->move.place.remote_schema = tier->remote_schema;
+		tiering->moves = lappend(tiering->moves, due);
+	}
+	list_sort(tiering->moves, oldest_first);
+	AtEOXact_GUC(false, guc_level);
+	return true;
+}
+
+/*
+ * Moves the children of job->base that are old enough to their tier; commits in
+ * between unless the job is atomic. One that fails does not stop the others.
+ * NULL: all went well, as far as the deadline allows; else the first error,
+ * which is in router.events already.
+ */
+ErrorData *
+router_tier_base(const RouterJob *job, bool dry_run)
+{
+	Tiering		tiering = {.job = *job};
+	ErrorData  *error = router_job_insist(&tiering.job, find_moves, false);
+
+	if (error)
+	{
+		router_job_note(&tiering.job, 0, error);
+		return error;
+	}
+	return router_relocate(job, tiering.moves, dry_run);
+}
+
+/* ----------------------------------------------------------------- procedures */
+
+static void
+begin_job(RouterJob *job, FunctionCallInfo fcinfo, const char *action, int lock_timeout, bool dry_run)
+{
+	router_require_argument(fcinfo, lock_timeout);
+	router_will_write(fcinfo, dry_run);
+	job->lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(lock_timeout));
+	job->deadline = DT_NOEND;
+	router_job_begin(job, fcinfo, action);
+}
+
+/* One base's turn in router.tier. */
+typedef struct TierTurn
+{
+	RouterJob	job;
+	bool		dry_run;
+} TierTurn;
+
+static ErrorData *
+tier_base(RouterJob *job)
+{
+	return router_tier_base(job, ((TierTurn *) job)->dry_run);
+}
+
+/* CALL router.tier(base, time_budget, lock_timeout, dry_run, table_budget) */
+Datum
+router_tier(PG_FUNCTION_ARGS)
+{
+	TierTurn	run = {.dry_run = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3)};
+	RouterJob  *job = &run.job;
+	const Interval *table_budget = router_table_budget(fcinfo, 4);
+	List	   *bases = NIL;
+	RouterTurns *turns;
+	int			failed = 0;
+	int			nbases;
+	ListCell   *lc;
+
+	begin_job(job, fcinfo, "tier", 2, run.dry_run);
+	if (!PG_ARGISNULL(1))
+		job->deadline = router_job_deadline(PG_GETARG_INTERVAL_P(1));
+	if (PG_ARGISNULL(0))
+	{
+		foreach(lc, router_catalog_tiered_bases())
+			if (router_is_meant(lfirst_oid(lc)))
+				bases = lappend_oid(bases, lfirst_oid(lc));
+	}
+	else
+		bases = list_make1_oid(PG_GETARG_OID(0));
+	nbases = list_length(bases);	/* the list ends with the job */
+	turns = router_turns(bases);
+	while (router_next_turn(turns, &job->base))
+	{
+		ErrorData  *error = router_job_base(job, table_budget, tier_base);
+
+		if (error == NULL)
+			continue;
+		if (!PG_ARGISNULL(0))
+			ReThrowError(error);
+		failed++;
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("could not move children of table %u: %s", job->base, error->message)));
+		FreeErrorData(error);
+	}
+	router_job_end(job);
+	if (failed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("children of %d of %d tables could not be moved", failed, nbases),
+				 job->atomic ? 0 : errdetail("What was moved of the others is committed."),
+				 errhint("See router.events for the reasons.")));
+	PG_RETURN_VOID();
+}
+
+/* CALL router.move_child(child, tablespace, access_method, server, remote_schema, local, lock_timeout, dry_run) */
+Datum
+router_move_child(PG_FUNCTION_ARGS)
+{
+	RouterJob	job = {0};
+	RouterMove	move = {0};
+	bool		dry_run = !PG_ARGISNULL(7) && PG_GETARG_BOOL(7);
+	RouterChildDef *def;
+	ErrorData  *error;
+
+	router_require(fcinfo, 1);
+	begin_job(&job, fcinfo, "move_child", 6, dry_run);
+	move.child = PG_GETARG_OID(0);
+	move.place.tablespace = name_argument(fcinfo, 1);
+	move.place.access_method = name_argument(fcinfo, 2);
+	move.place.server = name_argument(fcinfo, 3);
+	move.place.remote_schema = name_argument(fcinfo, 4);
+	move.place.local = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+	def = router_known_child(move.child, InvalidOid);
+	job.base = def->base;
+	(void) router_owned_route(job.base);
+	error = router_relocate(&job, list_make1(&move), dry_run);
+	if (error)
+		ReThrowError(error);
+	router_job_end(&job);
+	PG_RETURN_VOID();
+}

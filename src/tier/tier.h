@@ -1,0 +1,12 @@
+/*
+ * tier.h
+ *		Where children go when they are old. See tier.c.
+ */
+#ifndef ROUTER_TIER_H
+#define ROUTER_TIER_H
+
+#include "job/job.h"
+
+extern ErrorData *router_tier_base(const RouterJob *job, bool dry_run);
+
+#endif

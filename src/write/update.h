@@ -1,0 +1,17 @@
+/*
+ * update.h
+ *		UPDATE that moves a row to another child. See update.c.
+ */
+#ifndef ROUTER_UPDATE_H
+#define ROUTER_UPDATE_H
+
+#include "route/cache.h"
+
+#include "nodes/execnodes.h"
+#include "utils/reltrigger.h"
+
+extern void router_update_start(ModifyTableState *mtstate, RouterEntry *entry);
+extern void router_update_finish(EState *estate);
+extern bool router_mask_move(TriggerDesc *triggers, const RouterConfig *config, const Bitmapset *updated);
+
+#endif
