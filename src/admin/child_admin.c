@@ -1,9 +1,9 @@
 /*
- * manage.c
+ * child_admin.c
  *		create_child, attach_child, detach_child, premake, redistribute: the
  *		functions by which children come and go other than by an INSERT.
  *
- * Locking: the creation locks and the default child, in the order of child.c.
+ * Locking: the creation locks and the default child, in the order of create.c.
  * attach_child and detach_child take AccessExclusiveLock on the child, as
  * ALTER TABLE … INHERIT does.
  */

@@ -1,5 +1,5 @@
 /*
- * global.c
+ * globalkey_admin.c
  *		add_global_key, drop_global_key, rebuild_global_key, check_global_key:
  *		global keys come and go; entry.c keeps their entries.
  *
@@ -7,7 +7,7 @@
  * the base, so that it goes with it and not before. A child goes only after its
  * rows have lost their entries (detach_child); event triggers see to both.
  *
- * Locking: to add or rebuild a key, the creation locks of child.c and
+ * Locking: to add or rebuild a key, the creation locks of create.c and
  * ShareRowExclusiveLock on the base and each child, which holds up writers. The
  * creation locks are given back while we wait for a writer, who may himself
  * wait for them. To drop the last key, AccessExclusiveLock on all of them, as

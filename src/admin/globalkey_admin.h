@@ -1,9 +1,9 @@
 /*
- * global.h
- *		What DDL does to global keys; their names. See global.c.
+ * globalkey_admin.h
+ *		What DDL does to global keys; their names. See globalkey_admin.c.
  */
-#ifndef ROUTER_GLOBAL_H
-#define ROUTER_GLOBAL_H
+#ifndef ROUTER_GLOBALKEY_ADMIN_H
+#define ROUTER_GLOBALKEY_ADMIN_H
 
 #include "compat.h"
 

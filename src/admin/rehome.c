@@ -1,5 +1,5 @@
 /*
- * settle.c
+ * rehome.c
  *		Sends rows of one table of a route to where they belong: out of a base
  *		that is not hot any more, back into one from a child, or to either side
  *		after a swap of storage.

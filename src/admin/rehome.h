@@ -1,9 +1,9 @@
 /*
- * settle.h
- *		Rows of a table that go to where they belong. See settle.c.
+ * rehome.h
+ *		Rows of a table that go to where they belong. See rehome.c.
  */
-#ifndef ROUTER_SETTLE_H
-#define ROUTER_SETTLE_H
+#ifndef ROUTER_REHOME_H
+#define ROUTER_REHOME_H
 
 #include "route/cache.h"
 

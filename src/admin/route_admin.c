@@ -1,9 +1,9 @@
 /*
- * route.c
+ * route_admin.c
  *		create_route, alter_route, drop_route: a table becomes a routed table,
  *		its settings change, it becomes an ordinary table again.
  *
- * Locking: the creation locks of child.c; to add triggers to the base, also
+ * Locking: the creation locks of create.c; to add triggers to the base, also
  * ShareRowExclusiveLock on it, which waits for running writers and holds up new
  * ones until the transaction ends; to move its rows, or to drop triggers,
  * AccessExclusiveLock, which holds up readers too.

@@ -1,9 +1,9 @@
 /*
- * route.h
- *		What the admin functions share. See route.c, manage.c.
+ * route_admin.h
+ *		What the admin functions share. See route_admin.c, child_admin.c.
  */
-#ifndef ROUTER_ROUTE_H
-#define ROUTER_ROUTE_H
+#ifndef ROUTER_ROUTE_ADMIN_H
+#define ROUTER_ROUTE_ADMIN_H
 
 #include "child/create.h"
 #include "mirror/mirror.h"

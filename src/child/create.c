@@ -1,5 +1,5 @@
 /*
- * child.c
+ * create.c
  *		Creates children: name, CHECK, table, catalog row, rows from the default
  *		child. For a statement that needs one and for the admin functions alike.
  *

@@ -1,9 +1,9 @@
 /*
- * child.h
- *		Creating children. See child.c.
+ * create.h
+ *		Creating children. See create.c.
  */
-#ifndef ROUTER_CHILD_H
-#define ROUTER_CHILD_H
+#ifndef ROUTER_CREATE_H
+#define ROUTER_CREATE_H
 
 #include "route/lock.h"
 

@@ -1,10 +1,10 @@
 /*
- * child_worker.c
+ * create_worker.c
  *		Creates the child that a row needs in a transaction of its own, where the
  *		user wants that (router.create_in_background): a background worker
  *		creates and commits it, the session waits for that and goes on with a
  *		child that is there. So a long transaction does not keep the locks of
- *		child.c to its end.
+ *		create.c to its end.
  *
  * Whatever the worker cannot do, the session does itself, as without the
  * setting: no slot or memory for a worker, its death, an error of any kind.

@@ -1,9 +1,9 @@
 /*
- * child_worker.h
- *		Creating children in a transaction of their own. See child_worker.c.
+ * create_worker.h
+ *		Creating children in a transaction of their own. See create_worker.c.
  */
-#ifndef ROUTER_CHILD_WORKER_H
-#define ROUTER_CHILD_WORKER_H
+#ifndef ROUTER_CREATE_WORKER_H
+#define ROUTER_CREATE_WORKER_H
 
 #include "route/cache.h"
 

@@ -5,7 +5,7 @@
  *		an entry for each row, under a primary key.
  *
  * An entry is made, changed or removed when its row is: at once, by the watch
- * that router_keys_watch puts on a relation, or by the triggers of keep.c. The
+ * that router_keys_watch puts on a relation, or by the triggers of triggers.c. The
  * watch is a WHEN condition that the key trigger gets in the statement's private
  * copy of the trigger descriptor: core evaluates it right after the row was
  * written; it writes the entry and says that no event is to be queued. So

@@ -1,5 +1,5 @@
 /*
- * keep.c
+ * triggers.c
  *		By what entries of global keys (entry.c) follow rows: triggers on the base
  *		and each child,
  *			"~router_key"			AFTER INSERT OR UPDATE OR DELETE, row

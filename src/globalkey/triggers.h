@@ -1,9 +1,9 @@
 /*
- * keep.h
- *		Triggers and hooks that keep global keys. See keep.c.
+ * triggers.h
+ *		Triggers and hooks that keep global keys. See triggers.c.
  */
-#ifndef ROUTER_KEEP_H
-#define ROUTER_KEEP_H
+#ifndef ROUTER_TRIGGERS_H
+#define ROUTER_TRIGGERS_H
 
 #include "route/cache.h"
 

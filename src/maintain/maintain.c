@@ -6,7 +6,7 @@
  * statistics of the parent. What fails is told by a WARNING and in router.events, and the next
  * thing follows; an error at the end says that something failed.
  *
- * Locking: that of each step, see manage.c, archive.c, retention.c; ANALYZE
+ * Locking: that of each step, see child_admin.c, archive.c, retention.c; ANALYZE
  * takes ShareUpdateExclusiveLock on the base. Steps are those of job.c.
  *
  * Memory: what lives as long as a base is worked on is in job->cxt.

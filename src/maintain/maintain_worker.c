@@ -1,5 +1,5 @@
 /*
- * worker.c
+ * maintain_worker.c
  *		Maintenance once a day, by background workers, where router is in
  *		shared_preload_libraries.
  *

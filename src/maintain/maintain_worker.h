@@ -1,9 +1,9 @@
 /*
- * worker.h
- *		Nightly maintenance by a background worker. See worker.c.
+ * maintain_worker.h
+ *		Nightly maintenance by a background worker. See maintain_worker.c.
  */
-#ifndef ROUTER_WORKER_H
-#define ROUTER_WORKER_H
+#ifndef ROUTER_MAINTAIN_WORKER_H
+#define ROUTER_MAINTAIN_WORKER_H
 
 extern void router_worker_init(void);
 

@@ -1,5 +1,5 @@
 /*
- * storage.c
+ * swap_storage.c
  *		Two tables of a route exchange their storage.
  *
  * The storage of a table is its heap with all forks, its TOAST table (the

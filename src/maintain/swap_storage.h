@@ -1,9 +1,9 @@
 /*
- * storage.h
- *		Two tables of a route that exchange their storage. See storage.c.
+ * swap_storage.h
+ *		Two tables of a route that exchange their storage. See swap_storage.c.
  */
-#ifndef ROUTER_STORAGE_H
-#define ROUTER_STORAGE_H
+#ifndef ROUTER_SWAP_STORAGE_H
+#define ROUTER_SWAP_STORAGE_H
 
 #include "compat.h"
 

@@ -1,5 +1,5 @@
 /*
- * scan.c
+ * append.c
  *		The plan node "RouterAppend": reads a routed table like Append, but not
  *		those children that cannot hold rows for the values at hand: parameters of
  *		a generic plan, of the outer side of a nested loop, results of

@@ -1,9 +1,9 @@
 /*
- * scan.h
- *		Reading a routed table: children left out when the plan runs. See scan.c.
+ * append.h
+ *		Reading a routed table: children left out when the plan runs. See append.c.
  */
-#ifndef ROUTER_SCAN_H
-#define ROUTER_SCAN_H
+#ifndef ROUTER_APPEND_H
+#define ROUTER_APPEND_H
 
 #include "compat.h"
 

@@ -1,5 +1,5 @@
 /*
- * qual.c
+ * clause.c
  *		From clauses on the keys to the children that can hold such rows.
  *
  * Clauses are compiled into a program, a tree of lists that can be copied and

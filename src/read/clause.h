@@ -1,9 +1,9 @@
 /*
- * qual.h
- *		Which children can hold rows that satisfy some clauses. See qual.c.
+ * clause.h
+ *		Which children can hold rows that satisfy some clauses. See clause.c.
  */
-#ifndef ROUTER_QUAL_H
-#define ROUTER_QUAL_H
+#ifndef ROUTER_CLAUSE_H
+#define ROUTER_CLAUSE_H
 
 #include "route/cache.h"
 

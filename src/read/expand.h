@@ -1,9 +1,9 @@
 /*
- * prune.h
- *		Planning queries on routed tables. See prune.c.
+ * expand.h
+ *		Planning queries on routed tables. See expand.c.
  */
-#ifndef ROUTER_PRUNE_H
-#define ROUTER_PRUNE_H
+#ifndef ROUTER_EXPAND_H
+#define ROUTER_EXPAND_H
 
 #include "compat.h"
 

@@ -1,5 +1,5 @@
 /*
- * serial.c
+ * serializable.c
  *		What makes SERIALIZABLE hold for a routed table as for an ordinary one.
  *
  * Core notes what a serializable transaction reads by predicate locks on the

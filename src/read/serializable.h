@@ -1,9 +1,9 @@
 /*
- * serial.h
- *		SERIALIZABLE transactions that read and write routed tables. See serial.c.
+ * serializable.h
+ *		SERIALIZABLE transactions that read and write routed tables. See serializable.c.
  */
-#ifndef ROUTER_SERIAL_H
-#define ROUTER_SERIAL_H
+#ifndef ROUTER_SERIALIZABLE_H
+#define ROUTER_SERIALIZABLE_H
 
 #include "executor/execdesc.h"
 #include "utils/relcache.h"

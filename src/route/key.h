@@ -60,7 +60,7 @@ typedef struct RouterKey
 	int			months;			/* date: months a child, or 0 */
 	int			days;			/* date: 1 or 7, or 0 */
 
-	struct RouterOperator *last_op; /* the last one that qual.c was asked for, or NULL */
+	struct RouterOperator *last_op; /* the last one that clause.c was asked for, or NULL */
 } RouterKey;
 
 typedef enum RouterBoundForm

@@ -1,5 +1,5 @@
 /*
- * step.c
+ * keep_in_step.c
  *		A copy that is kept in step with its table: whoever writes to the table
  *		writes to the copy as well, in the same transaction, so that both answer alike
  *		under every snapshot.

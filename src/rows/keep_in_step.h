@@ -1,9 +1,9 @@
 /*
- * step.h
- *		A copy that is kept in step with its table. See step.c.
+ * keep_in_step.h
+ *		A copy that is kept in step with its table. See keep_in_step.c.
  */
-#ifndef ROUTER_STEP_H
-#define ROUTER_STEP_H
+#ifndef ROUTER_KEEP_IN_STEP_H
+#define ROUTER_KEEP_IN_STEP_H
 
 #include "compat.h"
 

@@ -1,5 +1,5 @@
 /*
- * duplicate.c
+ * copy_rows.c
  *		The copy of a child that is moved: made, filled, indexed, kept up with the
  *		child, and compared with it. See relocate.c for when.
  *

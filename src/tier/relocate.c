@@ -11,7 +11,7 @@
  *	   the copy and put into it, until few are left.
  *	3. Keep in step: lock the child, ShareRowExclusive, so that writers wait; apply the
  *	   last changes; from now on whoever writes to the child writes to the copy
- *	   (step.c). Commit: child and copy are the same for every snapshot from here on.
+ *	   (keep_in_step.c). Commit: child and copy are the same for every snapshot from here on.
  *	4. Wait, without a lock or a snapshot, until nobody has an older one. Compare count
  *	   and checksum of both by one snapshot.
  *	5. Swap: lock the child, AccessExclusive, drop it, give the copy its name and

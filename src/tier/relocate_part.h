@@ -1,6 +1,6 @@
 /*
  * relocate_part.h
- *		What relocate.c and its copier, duplicate.c, share.
+ *		What relocate.c and its copier, copy_rows.c, share.
  */
 #ifndef ROUTER_RELOCATE_PART_H
 #define ROUTER_RELOCATE_PART_H

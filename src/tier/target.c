@@ -1,5 +1,5 @@
 /*
- * place.c
+ * target.c
  *		Where a child can be: checks of tablespaces, access methods and servers.
  *
  * Nothing is locked or changed here but AccessShareLock on the child looked at.

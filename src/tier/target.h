@@ -1,9 +1,9 @@
 /*
- * place.h
- *		Where a child can be. See place.c.
+ * target.h
+ *		Where a child can be. See target.c.
  */
-#ifndef ROUTER_PLACE_H
-#define ROUTER_PLACE_H
+#ifndef ROUTER_TARGET_H
+#define ROUTER_TARGET_H
 
 #include "compat.h"
 

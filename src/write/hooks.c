@@ -1,5 +1,5 @@
 /*
- * executor.c
+ * hooks.c
  *		The hooks into the executor: at a statement's start, before its AFTER
  *		triggers, and at its end, the parts that handle INSERT, UPDATE and global
  *		keys get their turn.

@@ -1,9 +1,9 @@
 /*
- * executor.h
- *		Hooks into the executor. See executor.c.
+ * hooks.h
+ *		Hooks into the executor. See hooks.c.
  */
-#ifndef ROUTER_EXECUTOR_H
-#define ROUTER_EXECUTOR_H
+#ifndef ROUTER_HOOKS_H
+#define ROUTER_HOOKS_H
 
 extern void router_executor_init(void);
 

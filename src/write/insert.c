@@ -5,7 +5,8 @@
  *
  * At the start of a statement each INSERT node on a base gets its subplan
  * wrapped; if the library was not loaded then, the first row's trigger does it,
- * where it can find the node (statement.c). The wrapper fetches a row, finds its home, and puts the contents of the
+ * where it can find the node (running_statement.c). The wrapper fetches a row,
+ * finds its home, and puts the contents of the
  * child's ResultRelInfo into the node's own: the node "wears" the child. Core
  * then does everything natively: constraints, indexes, ON CONFLICT, AFTER
  * triggers, RETURNING, counts. Before another child is worn, what core built

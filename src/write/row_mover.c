@@ -1,5 +1,5 @@
 /*
- * mover.c
+ * row_mover.c
  *		Brings single rows home on behalf of a statement that is running: opened
  *		homes, kept for as long as the statement runs.
  *

@@ -1,9 +1,9 @@
 /*
- * mover.h
- *		Brings single rows home on behalf of a running statement. See mover.c.
+ * row_mover.h
+ *		Brings single rows home on behalf of a running statement. See row_mover.c.
  */
-#ifndef ROUTER_MOVER_H
-#define ROUTER_MOVER_H
+#ifndef ROUTER_ROW_MOVER_H
+#define ROUTER_ROW_MOVER_H
 
 #include "write/home.h"
 #include "write/returning.h"

@@ -1,5 +1,5 @@
 /*
- * statement.c
+ * running_statement.c
  *		Finds, from within a trigger function, the statement that fired it.
  *
  * A trigger is told its table and its row, not its statement. But it runs in

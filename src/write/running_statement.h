@@ -1,9 +1,9 @@
 /*
- * statement.h
- *		The statement that is running a trigger. See statement.c.
+ * running_statement.h
+ *		The statement that is running a trigger. See running_statement.c.
  */
-#ifndef ROUTER_STATEMENT_H
-#define ROUTER_STATEMENT_H
+#ifndef ROUTER_RUNNING_STATEMENT_H
+#define ROUTER_RUNNING_STATEMENT_H
 
 #include "compat.h"
 
