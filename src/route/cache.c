@@ -47,6 +47,7 @@ struct RouterEntry
 	Oid			base;			/* hash key */
 	bool		valid;
 	bool		current;		/* valid, and its marks are not old */
+	bool		reading;		/* the catalog: what comes meanwhile counts, whatever route there was before */
 	Marks		marks;
 	Marks		growth;
 	RouterRoute *route;			/* NULL: not a routed table */
@@ -548,7 +549,12 @@ build_route(Oid base, Oid *parent)
 
 	/* not before it is locked: who was waited for may have changed it */
 	if (exists)
+	{
+		/* known first: messages that come while it reads are for what it reads */
+		marks_id = router_catalog_marks_id();
+		growth_id = router_growth_id();
 		router_catalog_read_at_once(read_parts, &parts);
+	}
 	config = parts.config;
 	if (rel && config)
 	{
@@ -564,8 +570,6 @@ build_route(Oid base, Oid *parent)
 			router_key_resolve(&route->config.keys[i], rel, config->time_zone);
 		route->hot_level = config->hot ? router_hot_level(config) : -1;
 		route->version = parts.version;
-		marks_id = router_catalog_marks_id();
-		growth_id = router_growth_id();
 		set_marks(route, config);
 		route->global_keys = parts.global_keys;
 		name_global_keys(base, route->global_keys);
@@ -613,7 +617,8 @@ invalidate(Datum arg, Oid relid)
 		entry->valid &= OidIsValid(relid);
 		if (!entry->valid || relid == growth_id)
 			entry->growth = MARKS_OLD;
-		if (!entry->valid || (relid == marks_id && entry->route && entry->route->hot_level >= 0))
+		if (!entry->valid ||
+			(relid == marks_id && (entry->reading || (entry->route && entry->route->hot_level >= 0))))
 		{
 			entry->current = false;
 			entry->marks = MARKS_OLD;
@@ -643,7 +648,7 @@ router_cache_entry(Oid base)
 
 	if (!found)
 	{
-		entry->valid = entry->current = false;
+		entry->valid = entry->current = entry->reading = false;
 		entry->marks = entry->growth = MARKS_OLD;
 		entry->route = NULL;
 		entry->parent = InvalidOid;
@@ -658,7 +663,7 @@ refresh_marks(RouterEntry *entry)
 	RouterConfig *config = router_catalog_route(entry->base);
 	int			guc_level;
 
-	if (config == NULL || !entry->valid)
+	if (config == NULL || !entry->valid || entry->route == NULL)
 		return;
 	guc_level = router_pin_settings(entry->route->config.time_zone);
 	set_marks(entry->route, config);
@@ -696,6 +701,7 @@ router_cache_route(RouterEntry *entry)
 		entry->valid = entry->current = true;
 		entry->marks = MARKS_UNSETTLED;
 		entry->growth = MARKS_OLD;
+		entry->reading = true;
 		PG_TRY();
 		{
 			if (marks_only)
@@ -705,10 +711,11 @@ router_cache_route(RouterEntry *entry)
 		}
 		PG_CATCH();
 		{
-			entry->valid = entry->current = false;
+			entry->valid = entry->current = entry->reading = false;
 			PG_RE_THROW();
 		}
 		PG_END_TRY();
+		entry->reading = false;
 	}
 	return entry->route;
 }
