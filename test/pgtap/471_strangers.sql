@@ -1,7 +1,7 @@
 -- router's event triggers see the DDL of everybody in the database, and its hooks their statements. Who has nothing to do with routed tables does not notice them:
 -- whatever state the extension and its catalog are in, and whoever may read them.
 \ir include/helpers.sql
-\set tests 43
+\set tests 44
 SELECT plan(:tests);
 SELECT test.role('router_s_owner'), test.role('router_s_stranger') \g /dev/null
 CREATE EXTENSION postgres_fdw;
@@ -218,11 +218,17 @@ REVOKE INSERT (k) ON app.kept FROM router_s_stranger;
 SET ROLE router_s_stranger;
 CREATE TABLE strange.rows (k app.kept);
 BEGIN;
+CREATE TABLE strange.twin (k app.kept);
+SELECT test.kept() AS core \gset
+COMMIT;
+BEGIN;
 SELECT router.create_route('strange.rows', router.by_list('k')) \g /dev/null
-INSERT INTO strange.rows VALUES (ROW(1, 1));
 SELECT test.kept() AS locks \gset
+INSERT INTO strange.rows VALUES (ROW(1, 1));
+SELECT test.kept() AS child \gset
 COMMIT;
 SELECT is(:'locks'::text, 'none', 'nor does a route by the row type of somebody''s table lock that');
+SELECT is(:'child'::text, :'core'::text, 'a child does as CREATE TABLE of such a column, which locks it from some minor releases on');
 RESET ROLE;
 GRANT SELECT ON app.kept TO router_s_stranger;
 SET ROLE router_s_stranger;
