@@ -63,8 +63,8 @@ differs(const RouterMirror *request, int *differences, Oid child, const char *ki
 }
 
 /* The condition that the CHECK of a child should have; NULL: none, it is the default child. Settings are pinned. */
-char *
-router_home_condition(RouterRoute *route, Oid child)
+static char *
+home_condition(RouterRoute *route, Oid child)
 {
 	RouterChildDef *def = router_catalog_child(child);
 	RouterBound *bounds[ROUTER_MAX_LEVELS];
@@ -81,7 +81,7 @@ static int
 sync_home(const RouterMirror *request, Oid base, Oid child)
 {
 	RouterRoute *route = router_cache_route(router_cache_entry(base));
-	char	   *condition = route ? router_home_condition(route, child) : NULL;
+	char	   *condition = route ? home_condition(route, child) : NULL;
 	const char *word = router_table_word(child);
 	char	   *name = router_qualified_name(child);
 	bool		loose = !router_loose_wait(base, child, false);

@@ -20,6 +20,5 @@ typedef void (*RouterChildAction) (const RouterMirror *request, Oid base, Oid ch
 extern int	router_sync_child(const RouterMirror *request, Oid base, Oid child);
 extern int	router_sync_children(const RouterMirror *request, Oid base);
 extern void router_for_children(const RouterMirror *request, Oid base, RouterChildAction action, void *arg);
-extern char *router_home_condition(RouterRoute *route, Oid child);
 
 #endif

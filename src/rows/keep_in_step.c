@@ -145,8 +145,8 @@ router_is_step_trigger(const Trigger *trigger)
 }
 
 /* Is a copy kept in step with this table? */
-bool
-router_in_step(Relation rel)
+static bool
+is_in_step(Relation rel)
 {
 	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
 		if (router_is_step_trigger(&rel->trigdesc->triggers[i]))
@@ -794,7 +794,7 @@ router_step_deleted(Relation rel, ItemPointer tid)
 {
 	TupleTableSlot *slot;
 
-	if (!router_in_step(rel))
+	if (!is_in_step(rel))
 		return;
 	slot = table_slot_create(rel, NULL);
 	if (!table_tuple_fetch_row_version(rel, tid, SnapshotAny, slot))

@@ -20,7 +20,6 @@ extern void router_step_mark(Oid copy, Oid table);
 extern bool router_step_marked(Oid copy, Oid table);
 extern Oid	router_step_copy(Relation rel);
 extern bool router_is_step_trigger(const Trigger *trigger);
-extern bool router_in_step(Relation rel);
 extern void router_step_begin(Oid table, Oid copy);
 extern void router_step_end(Oid table);
 extern void router_step_deleted(Relation rel, ItemPointer tid);
