@@ -9,7 +9,7 @@
 
 #include "nodes/pg_list.h"
 
-#include "tier/target.h"
+#include "tier/location.h"
 
 typedef struct RouterMove
 {

@@ -1,11 +1,11 @@
 /*
- * target.c
+ * location.c
  *		Where a child can be: checks of tablespaces, access methods and servers.
  *
  * Nothing is locked or changed here but AccessShareLock on the child looked at.
  */
 #include "compat.h"
-#include "tier/target.h"
+#include "tier/location.h"
 
 #include "access/table.h"
 #include "catalog/pg_foreign_server.h"

@@ -1,9 +1,9 @@
 /*
- * target.h
- *		Where a child can be. See target.c.
+ * location.h
+ *		Where a child can be. See location.c.
  */
-#ifndef ROUTER_TARGET_H
-#define ROUTER_TARGET_H
+#ifndef ROUTER_LOCATION_H
+#define ROUTER_LOCATION_H
 
 #include "compat.h"
 
