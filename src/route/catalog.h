@@ -55,14 +55,21 @@ typedef struct RouterGlobalKey
 	char	  **columns;
 } RouterGlobalKey;
 
-/* One row of tier_def: where children of some age live. What is NULL stays as it is. */
-typedef struct RouterTier
+/* Where a child shall be; what is NULL stays as it is. */
+typedef struct RouterLocation
 {
-	Interval   *after;			/* how long ago the youngest row of a child is dated */
 	char	   *tablespace;
 	char	   *access_method;
 	char	   *server;
 	char	   *remote_schema;
+	bool		local;			/* back from a server: of a move, never of a tier */
+} RouterLocation;
+
+/* One row of tier_def: where children of some age live. */
+typedef struct RouterTier
+{
+	Interval   *after;			/* how long ago the youngest row of a child is dated */
+	RouterLocation location;
 } RouterTier;
 
 /* What router.maintain does with children that are older than a route keeps. */

@@ -51,16 +51,16 @@ router_catalog_tiers(Oid base)
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
-		RouterTier *tier = palloc(sizeof(RouterTier));
+		RouterTier *tier = palloc0(sizeof(RouterTier));
 		TupleDesc	desc = RelationGetDescr(rel);
 		bool		isnull;
 
 		tier->after = palloc(sizeof(Interval));
 		*tier->after = *DatumGetIntervalP(heap_getattr(tup, TIER_AFTER, desc, &isnull));
-		tier->tablespace = router_get_name(tup, TIER_TABLESPACE, desc);
-		tier->access_method = router_get_name(tup, TIER_ACCESS_METHOD, desc);
-		tier->server = router_get_name(tup, TIER_SERVER, desc);
-		tier->remote_schema = router_get_name(tup, TIER_REMOTE_SCHEMA, desc);
+		tier->location.tablespace = router_get_name(tup, TIER_TABLESPACE, desc);
+		tier->location.access_method = router_get_name(tup, TIER_ACCESS_METHOD, desc);
+		tier->location.server = router_get_name(tup, TIER_SERVER, desc);
+		tier->location.remote_schema = router_get_name(tup, TIER_REMOTE_SCHEMA, desc);
 		tiers = lappend(tiers, tier);
 	}
 	systable_endscan(scan);
@@ -89,10 +89,10 @@ router_catalog_add_tier(Oid base, const RouterTier *tier)
 
 	values[TIER_BASE - 1] = ObjectIdGetDatum(base);
 	values[TIER_AFTER - 1] = IntervalPGetDatum(tier->after);
-	router_put_name(tier->tablespace, &values[TIER_TABLESPACE - 1], &nulls[TIER_TABLESPACE - 1]);
-	router_put_name(tier->access_method, &values[TIER_ACCESS_METHOD - 1], &nulls[TIER_ACCESS_METHOD - 1]);
-	router_put_name(tier->server, &values[TIER_SERVER - 1], &nulls[TIER_SERVER - 1]);
-	router_put_name(tier->remote_schema, &values[TIER_REMOTE_SCHEMA - 1], &nulls[TIER_REMOTE_SCHEMA - 1]);
+	router_put_name(tier->location.tablespace, &values[TIER_TABLESPACE - 1], &nulls[TIER_TABLESPACE - 1]);
+	router_put_name(tier->location.access_method, &values[TIER_ACCESS_METHOD - 1], &nulls[TIER_ACCESS_METHOD - 1]);
+	router_put_name(tier->location.server, &values[TIER_SERVER - 1], &nulls[TIER_SERVER - 1]);
+	router_put_name(tier->location.remote_schema, &values[TIER_REMOTE_SCHEMA - 1], &nulls[TIER_REMOTE_SCHEMA - 1]);
 	router_catalog_insert("tier_def", values, nulls);
 }
 

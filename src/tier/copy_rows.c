@@ -69,7 +69,7 @@ router_make_copy(Relocation *r)
 
 	router_check_parts(r->child);
 	r->copy_name = MemoryContextStrdup(r->job.cxt, quote_qualified_identifier(get_namespace_name(schema), name));
-	if (r->place->server)
+	if (r->location->server)
 	{
 		router_run("%s", router_remote_foreign_table(r->remote, r->copy_name));
 		check_empty(r);
@@ -85,9 +85,9 @@ router_make_copy(Relocation *r)
 		appendStringInfo(&buf, "CREATE %sTABLE %s (LIKE %s INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS EXCLUDING IDENTITY)",
 						 rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED ? "UNLOGGED " : "", r->copy_name, r->child_name);
 		table_close(rel, NoLock);
-		appendStringInfo(&buf, " USING %s", quote_identifier(r->place->access_method ? r->place->access_method : get_am_name(am)));
+		appendStringInfo(&buf, " USING %s", quote_identifier(r->location->access_method ? r->location->access_method : get_am_name(am)));
 		/* its indexes go to the same tablespace; an empty default_tablespace means that of the database */
-		(void) set_config_option("default_tablespace", r->place->tablespace ? r->place->tablespace :
+		(void) set_config_option("default_tablespace", r->location->tablespace ? r->location->tablespace :
 								 OidIsValid(tablespace) ? get_tablespace_name(tablespace) : "",
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 		router_run("%s", buf.data);
@@ -236,7 +236,7 @@ index_copy(Relocation *r)
 	int			n = 0;
 	ListCell   *lc;
 
-	if (r->place->server)
+	if (r->location->server)
 		return;
 	foreach(lc, router_index_texts(r->from_server ? r->job.base : r->child))
 	{
@@ -262,7 +262,7 @@ router_fill_copy(Relocation *r)
 
 	if (r->from_server)
 		copy_back(r);
-	else if (r->place->server)
+	else if (r->location->server)
 		copy_there(r);
 	else
 		copy_here(r);
@@ -351,7 +351,7 @@ change_by_row(Relocation *r, Relation rel, Changes *changes)
 		if (!router_twin_remove(twin, slot))
 			unlike(r, "A row that was changed meanwhile is not there.");
 	}
-	while (r->place->server && tuplestore_gettupleslot(changes->come, true, false, slot))
+	while (r->location->server && tuplestore_gettupleslot(changes->come, true, false, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		router_twin_insert(twin, slot);
@@ -380,9 +380,9 @@ router_apply_changes(Relocation *r, Changes *changes)
 	Relation	rel = table_open(r->child, NoLock);
 	int			guc_level = NewGUCNestLevel();
 
-	if (changes->ngone > 0 || r->place->server)
+	if (changes->ngone > 0 || r->location->server)
 		change_by_row(r, rel, changes);
-	if (changes->ncome > 0 && !r->place->server)
+	if (changes->ncome > 0 && !r->location->server)
 		insert_come_here(r, rel, changes);
 	AtEOXact_GUC(false, guc_level);
 	table_close(rel, NoLock);

@@ -93,7 +93,7 @@ check_server(const char *name, Oid owner)
 }
 
 static void
-bad_place(const char *what, const char *hint)
+bad_location(const char *what, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -102,41 +102,58 @@ bad_place(const char *what, const char *hint)
 }
 
 /*
- * Is this a place for children that this role owns?
+ * May children that this role owns be there?
  * Errors: invalid_parameter_value, undefined_object, wrong_object_type, insufficient_privilege.
  */
 void
-router_check_place(const RouterPlace *place, Oid owner)
+router_check_location(const RouterLocation *location, Oid owner)
 {
-	if (!place->tablespace && !place->access_method && !place->server && !place->local)
-		bad_place("tablespace, access_method, server", "Give one of them.");
-	if (place->server && (place->tablespace || place->access_method || place->local))
-		bad_place("server", "A server stands alone: tablespace and access method are those over there.");
-	if (place->remote_schema && !place->server)
-		bad_place("remote_schema", "It goes with server.");
-	if (place->tablespace)
-		check_tablespace(place->tablespace, owner);
-	if (place->access_method)
-		check_access_method(place->access_method);
-	if (place->server)
-		check_server(place->server, owner);
+	if (!location->tablespace && !location->access_method && !location->server && !location->local)
+		bad_location("tablespace, access_method, server", "Give one of them.");
+	if (location->server && (location->tablespace || location->access_method || location->local))
+		bad_location("server", "A server stands alone: tablespace and access method are those over there.");
+	if (location->remote_schema && !location->server)
+		bad_location("remote_schema", "It goes with server.");
+	if (location->tablespace)
+		check_tablespace(location->tablespace, owner);
+	if (location->access_method)
+		check_access_method(location->access_method);
+	if (location->server)
+		check_server(location->server, owner);
 }
 
 /* Is the child there already? */
 bool
-router_is_in_place(Oid child, const RouterPlace *place)
+router_is_at_location(Oid child, const RouterLocation *location)
 {
 	Relation	rel = table_open(child, AccessShareLock);
 	Oid			tablespace = OidIsValid(rel->rd_rel->reltablespace) ? rel->rd_rel->reltablespace : MyDatabaseTableSpace;
 	bool		foreign = rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
 	bool		there;
 
-	if (place->server)
-		there = foreign && GetForeignTable(child)->serverid == get_foreign_server_oid(place->server, false);
+	if (location->server)
+		there = foreign && GetForeignTable(child)->serverid == get_foreign_server_oid(location->server, false);
 	else
 		there = !foreign &&
-			(!place->tablespace || tablespace == get_tablespace_oid(place->tablespace, false)) &&
-			(!place->access_method || rel->rd_rel->relam == get_table_am_oid(place->access_method, false));
+			(!location->tablespace || tablespace == get_tablespace_oid(location->tablespace, false)) &&
+			(!location->access_method || rel->rd_rel->relam == get_table_am_oid(location->access_method, false));
 	table_close(rel, NoLock);
 	return there;
+}
+
+/* " tablespace a access method b", or " server a schema b". */
+char *
+router_location_text(const RouterLocation *location)
+{
+	char	   *text = "";
+
+	if (location->tablespace)
+		text = psprintf(" tablespace %s", quote_identifier(location->tablespace));
+	if (location->access_method)
+		text = psprintf("%s access method %s", text, quote_identifier(location->access_method));
+	if (location->server)
+		text = psprintf("%s server %s", text, quote_identifier(location->server));
+	if (location->remote_schema)
+		text = psprintf("%s schema %s", text, quote_identifier(location->remote_schema));
+	return text;
 }

@@ -162,6 +162,7 @@ prepare(RouterJob *job)
 	RouterChildDef *def = router_catalog_child(r->child);
 	RouterAsOwner saved;
 	RouterRoute *route;
+	const char *where;
 	Oid			owner;
 
 	if (def == NULL || def->base != job->base)
@@ -182,12 +183,12 @@ prepare(RouterJob *job)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("children of temporary table \"%s\" stay where they are", get_rel_name(job->base))));
-	router_check_place(r->place, owner);
+	router_check_location(r->location, owner);
 	r->from_server = get_rel_relkind(r->child) == RELKIND_FOREIGN_TABLE;
-	r->needed = !router_is_in_place(r->child, r->place);
+	r->needed = !router_is_at_location(r->child, r->location);
 	if (!r->needed)
 		return true;
-	if (r->from_server != r->place->local)
+	if (r->from_server != r->location->local)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("child \"%s\" %s", get_rel_name(r->child), r->from_server ? "is on a server" : "is on no server"),
@@ -195,24 +196,21 @@ prepare(RouterJob *job)
 	router_become_owner(&saved, owner, false, route->config.time_zone);
 	SPI_connect();
 	check_dependents(r->child, job->base);
-	if (r->place->server)
+	if (r->location->server)
 		check_foreign(r->child, job->base, route);
 	MemoryContextSwitchTo(job->cxt);
 	r->child_name = router_qualified_name(r->child);
-	if (r->place->server)
-		r->remote = router_remote_for(r->child, r->place->server, r->place->remote_schema);
+	if (r->location->server)
+		r->remote = router_remote_for(r->child, r->location->server, r->location->remote_schema);
 	else if (r->from_server)
 		r->remote = router_remote_of(r->child);
 	SPI_finish();
 	router_become_user(&saved);
+	where = router_location_text(r->location);
 	if (r->dry_run)
 		ereport(NOTICE,
-				(errmsg("would move %s to %s", r->child_name,
-						r->place->server ? psprintf("server %s", quote_identifier(r->place->server)) :
-						r->place->tablespace ? psprintf("tablespace %s", quote_identifier(r->place->tablespace)) :
-						r->place->access_method ? psprintf("access method %s", quote_identifier(r->place->access_method)) :
-						"this server"),
-				 r->place->server ? errdetail("The table over there:\n%s", r->remote->create) : 0));
+				(errmsg("would move %s to%s", r->child_name, *where ? where : " this server"),
+				 r->location->server ? errdetail("The table over there:\n%s", r->remote->create) : 0));
 	return true;
 }
 
@@ -382,7 +380,7 @@ step_in(Relocation *r, Changes *changes, Relation child)
 			router_catch_up(r, changes);
 	}
 	router_apply_changes(r, changes);
-	if (r->place->server && changes->ncome + changes->ngone > 0)
+	if (r->location->server && changes->ncome + changes->ngone > 0)
 		router_verify_count(r);
 	table_close(child, NoLock);
 	router_step_begin(r->child, r->copy);
@@ -524,7 +522,7 @@ copy_child(RouterJob *job)
 	if (job->atomic)
 		LockRelationOid(job->base, AccessExclusiveLock);
 	LockRelationOid(r->child, job->atomic ? AccessExclusiveLock : r->from_server ? ShareLock : AccessShareLock);
-	if (router_catalog_child(r->child) == NULL || router_is_in_place(r->child, r->place))
+	if (router_catalog_child(r->child) == NULL || router_is_at_location(r->child, r->location))
 		moved_meanwhile(r, "It is no child any more, or where it shall be.");
 	check_definer(r->child, GetUserId());
 	(void) router_see_all_rows();
@@ -539,7 +537,7 @@ copy_child(RouterJob *job)
 	router_fill_copy(r);
 	if (r->snapshot && !job->atomic)
 		router_catch_up(r, &changes);
-	if (r->from_server || r->place->server || job->atomic)
+	if (r->from_server || r->location->server || job->atomic)
 		router_verify_copy(r);
 	if (job->atomic)
 	{
@@ -631,7 +629,7 @@ put_in_place(RouterJob *job)
 	Relocation *r = (Relocation *) job;
 
 	r->waiting = false;
-	if (r->place->server)
+	if (r->location->server)
 	{
 		LockRelationOid(r->child, ShareLock);
 		r->waiting = !is_old_enough(r);
@@ -739,7 +737,7 @@ wait_for_snapshots(Relocation *r)
 	PopActiveSnapshot();
 	SPI_commit();
 	MemoryContextSwitchTo(r->job.cxt);
-	if (r->place->server && !r->waiting)
+	if (r->location->server && !r->waiting)
 		wait_for_all(r);
 	router_job_wait(r->since);
 	SPI_commit();
@@ -756,7 +754,7 @@ finish_copy(Relocation *r)
 	for (int tries = 1;; tries++)
 	{
 		wait_for_snapshots(r);
-		if (!r->waiting && !r->place->server && !r->from_server)
+		if (!r->waiting && !r->location->server && !r->from_server)
 			error = router_job_insist(&r->job, verify, true);
 		ROUTER_WAITPOINT("move_child_swap");
 		if (error == NULL)
@@ -819,14 +817,14 @@ relocate(Relocation *r)
 {
 	ErrorData  *error = NULL;
 
-	if (r->place->server)
+	if (r->location->server)
 		error = router_job_insist(&r->job, create_remote, true);
 	/* dblink wants a password of those who are no superusers, which postgres_fdw may do without */
 	if (error && error->sqlerrcode == ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED)
 		error = NULL;
 	if (error == NULL)
 		error = router_job_insist(&r->job, copy_child, true);
-	if (error && error->sqlerrcode == ERRCODE_UNDEFINED_TABLE && r->place->server && !r->remote->made)
+	if (error && error->sqlerrcode == ERRCODE_UNDEFINED_TABLE && r->location->server && !r->remote->made)
 		error->hint = MemoryContextStrdup(r->job.cxt, HINT_NO_DBLINK);
 	if (error == NULL && !r->job.atomic)
 		error = finish_or_discard(r);
@@ -916,7 +914,7 @@ prepare_all(const RouterJob *job, List *moves, bool dry_run, ErrorData **error)
 
 		r->job = *job;
 		r->child = move->child;
-		r->place = &move->place;
+		r->location = &move->location;
 		r->dry_run = dry_run;
 		wrong = router_job_insist(&r->job, prepare, false);
 		if (wrong && *error == NULL)

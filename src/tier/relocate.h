@@ -14,7 +14,7 @@
 typedef struct RouterMove
 {
 	Oid			child;
-	RouterPlace place;
+	RouterLocation location;
 } RouterMove;
 
 extern Oid	router_bridge(Oid base);

@@ -26,7 +26,7 @@ typedef struct Relocation
 {
 	RouterJob	job;
 	Oid			child;
-	const RouterPlace *place;
+	const RouterLocation *location;
 	bool		dry_run;
 	bool		needed;			/* the child is not there yet */
 	bool		from_server;

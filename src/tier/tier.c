@@ -50,20 +50,16 @@ interval_text(const Interval *interval)
 	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
 }
 
-static char *
-place_display(const RouterPlace *place)
+/* The arguments tablespace, access_method, server and remote_schema, from number n on. */
+static RouterLocation
+location_arguments(FunctionCallInfo fcinfo, int n)
 {
-	char	   *text = "";
-
-	if (place->tablespace)
-		text = psprintf(" tablespace %s", quote_identifier(place->tablespace));
-	if (place->access_method)
-		text = psprintf("%s access method %s", text, quote_identifier(place->access_method));
-	if (place->server)
-		text = psprintf("%s server %s", text, quote_identifier(place->server));
-	if (place->remote_schema)
-		text = psprintf("%s schema %s", text, quote_identifier(place->remote_schema));
-	return text;
+	return (RouterLocation) {
+		.tablespace = name_argument(fcinfo, n),
+		.access_method = name_argument(fcinfo, n + 1),
+		.server = name_argument(fcinfo, n + 2),
+		.remote_schema = name_argument(fcinfo, n + 3),
+	};
 }
 
 static bool
@@ -119,7 +115,6 @@ router_add_tier(PG_FUNCTION_ARGS)
 	RouterReport report;
 	RouterEntry *entry;
 	RouterRoute *route;
-	RouterPlace place = {0};
 	RouterTier	tier;
 	Oid			base;
 	bool		there;
@@ -130,15 +125,12 @@ router_add_tier(PG_FUNCTION_ARGS)
 	entry = router_owned_locked(base, ShareUpdateExclusiveLock);
 	route = router_route_locked(entry);
 	tier.after = PG_GETARG_INTERVAL_P(1);
-	tier.tablespace = place.tablespace = name_argument(fcinfo, 2);
-	tier.access_method = place.access_method = name_argument(fcinfo, 3);
-	tier.server = place.server = name_argument(fcinfo, 4);
-	tier.remote_schema = place.remote_schema = name_argument(fcinfo, 5);
+	tier.location = location_arguments(fcinfo, 2);
 	check_after(route, tier.after);
-	router_check_place(&place, router_relation_owner(base));
+	router_check_location(&tier.location, router_relation_owner(base));
 	there = find_tier(base, tier.after) != NULL;
 	router_report(&report, "%s tier of %s after %s:%s", there ? "replace" : "add", router_qualified_name(base),
-				  interval_text(tier.after), place_display(&place));
+				  interval_text(tier.after), router_location_text(&tier.location));
 	if (report.dry_run)
 		return (Datum) 0;
 	if (there)
@@ -195,7 +187,7 @@ oldest_first(const ListCell *a, const ListCell *b)
 	return x < y ? -1 : x > y ? 1 : 0;
 }
 
-/* The place that a child is old enough for, or NULL. *hi: the end of its range. Settings are pinned. */
+/* The tier that a child is old enough for, or NULL. *hi: the end of its range. Settings are pinned. */
 static RouterTier *
 tier_of(RouterRoute *route, const RouterChildDef *def, List *tiers, int64 *hi)
 {
@@ -246,10 +238,7 @@ find_moves(RouterJob *job)
 		if (tier == NULL || get_rel_relkind(def->child) != RELKIND_RELATION)
 			continue;
 		due->move.child = def->child;
-		due->move.place.tablespace = tier->tablespace;
-		due->move.place.access_method = tier->access_method;
-		due->move.place.server = tier->server;
-		due->move.place.remote_schema = tier->remote_schema;
+		due->move.location = tier->location;
 		tiering->moves = lappend(tiering->moves, due);
 	}
 	list_sort(tiering->moves, oldest_first);
@@ -365,11 +354,8 @@ router_move_child(PG_FUNCTION_ARGS)
 	router_require(fcinfo, 1);
 	begin_job(&job, fcinfo, "move_child", 6, dry_run);
 	move.child = PG_GETARG_OID(0);
-	move.place.tablespace = name_argument(fcinfo, 1);
-	move.place.access_method = name_argument(fcinfo, 2);
-	move.place.server = name_argument(fcinfo, 3);
-	move.place.remote_schema = name_argument(fcinfo, 4);
-	move.place.local = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+	move.location = location_arguments(fcinfo, 1);
+	move.location.local = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
 	def = router_known_child(move.child, InvalidOid);
 	job.base = def->base;
 	(void) router_owned_route(job.base);
