@@ -12,31 +12,22 @@
 #include "compat.h"
 #include "admin/sync.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_event_trigger.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/tablespace.h"
 #include "executor/spi.h"
-#include "executor/tuptable.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "base/attempt.h"
 #include "base/budget.h"
 #include "route/owned.h"
 #include "base/owner.h"
@@ -53,8 +44,7 @@ PG_FUNCTION_INFO_V1(router_check);
 
 typedef struct Check
 {
-	Tuplestorestate *store;
-	TupleDesc	desc;
+	RouterReport report;
 	Oid			base;
 	const char *base_name;		/* as a literal */
 	bool		moving;			/* children are being moved: what is there for that is not left behind */
@@ -74,7 +64,7 @@ add_line(Check *check, Oid child, const char *kind, const char *detail, const ch
 	values[2] = CStringGetTextDatum(kind);
 	values[3] = CStringGetTextDatum(detail);
 	values[4] = CStringGetTextDatum(remedy);
-	tuplestore_putvalues(check->store, check->desc, values, nulls);
+	router_report_row(&check->report, values, nulls);
 }
 
 /* ---------------------------------------------------------------------- rows */
@@ -616,14 +606,11 @@ check_event_triggers(Check *check)
 Datum
 router_check(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Check		check = {0};
 	const Interval *table_budget = router_table_budget(fcinfo, 1);
 	ListCell   *lc;
 
-	InitMaterializedSRF(fcinfo, 0);
-	check.store = rsinfo->setResult;
-	check.desc = rsinfo->setDesc;
+	router_report_begin(&check.report, fcinfo, 0, -1);
 	check_event_triggers(&check);
 	if (!PG_ARGISNULL(0))
 	{

@@ -216,14 +216,13 @@ router_create_child(PG_FUNCTION_ARGS)
 	RouterEntry *entry;
 	RouterBound **bounds;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
-	router_require(fcinfo, 2);
+	router_report_begin(&report, fcinfo, 2, 3);
 	entry = router_owned_route(PG_GETARG_OID(0));
 	bounds = lock_for_bounds(entry, PG_GETARG_OID(0), PG_GETARG_ARRAYTYPE_P(1), NIL);
 	if (bounds == NULL || OidIsValid(find_exact(router_route_locked(entry), bounds)))
 		return (Datum) 0;
 	check_bounds(entry, bounds);
-	router_create_reported(&report, entry, bounds, PG_ARGISNULL(2) ? NULL : NameStr(*PG_GETARG_NAME(2)));
+	router_create_reported(&report, entry, bounds, router_arg_name(fcinfo, 2));
 	return (Datum) 0;
 }
 
@@ -332,8 +331,7 @@ router_attach_child(PG_FUNCTION_ARGS)
 				child;
 	int			guc_level;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
-	router_require(fcinfo, 3);
+	router_report_begin(&report, fcinfo, 3, 3);
 	base = PG_GETARG_OID(0);
 	child = PG_GETARG_OID(1);
 	entry = router_owned_route(base);
@@ -395,8 +393,7 @@ router_detach_child(PG_FUNCTION_ARGS)
 	List	   *locks;
 	Oid			child;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
-	router_require(fcinfo, 1);
+	router_report_begin(&report, fcinfo, 1, 1);
 	child = PG_GETARG_OID(0);
 	def = router_known_child(child, InvalidOid);
 	(void) router_owned_route(def->base);
@@ -645,8 +642,7 @@ router_premake(PG_FUNCTION_ARGS)
 	int			n;
 	ListCell   *lc;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
-	router_require(fcinfo, 2);
+	router_report_begin(&report, fcinfo, 2, 2);
 	n = PG_GETARG_INT32(1);
 	router_check_steps(n);
 	entry = router_owned_route(PG_GETARG_OID(0));
@@ -772,9 +768,8 @@ redistribute_once(Oid base, bool dry_run)
 Datum
 router_redistribute(PG_FUNCTION_ARGS)
 {
-	bool		atomic = fcinfo->context && IsA(fcinfo->context, CallContext) &&
-		castNode(CallContext, fcinfo->context)->atomic;
-	bool		dry_run = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	bool		atomic = router_is_atomic(fcinfo);
+	bool		dry_run = router_arg_bool(fcinfo, 1);
 	Oid			base;
 
 	router_require(fcinfo, 1);

@@ -92,10 +92,7 @@ read_columns(Relation base, ArrayType *array)
 
 	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, &key->ncolumns);
 	if (key->ncolumns < 1 || key->ncolumns > INDEX_MAX_KEYS)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for columns"),
-				 errhint("Give 1 to %d columns.", INDEX_MAX_KEYS)));
+		router_bad_argument("columns", psprintf("Give 1 to %d columns.", INDEX_MAX_KEYS));
 	key->columns = palloc(key->ncolumns * sizeof(char *));
 	key->attnums = palloc(key->ncolumns * sizeof(AttrNumber));
 	for (int i = 0; i < key->ncolumns; i++)
@@ -386,8 +383,7 @@ router_add_global_key(PG_FUNCTION_ARGS)
 	RouterGlobalKey *key;
 	Oid			base;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
-	router_require(fcinfo, 2);
+	router_report_begin(&report, fcinfo, 2, 3);
 	base = PG_GETARG_OID(0);
 	entry = router_owned_route(base);
 	key = columns_argument(base, PG_GETARG_ARRAYTYPE_P(1));
@@ -397,7 +393,7 @@ router_add_global_key(PG_FUNCTION_ARGS)
 		router_report(&report, "keep (%s) of %s unique with a key table", columns_display(key),
 					  router_qualified_name(base));
 	else
-		add_key(&report, entry, base, key, PG_ARGISNULL(2) ? NULL : NameStr(*PG_GETARG_NAME(2)));
+		add_key(&report, entry, base, key, router_arg_name(fcinfo, 2));
 	return (Datum) 0;
 }
 
@@ -419,8 +415,7 @@ router_drop_global_key(PG_FUNCTION_ARGS)
 	Oid			base;
 	char	   *table;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
-	router_require(fcinfo, 2);
+	router_report_begin(&report, fcinfo, 2, 2);
 	base = PG_GETARG_OID(0);
 	entry = router_owned_route(base);
 	key = existing_key(base, PG_GETARG_ARRAYTYPE_P(1));
@@ -478,8 +473,7 @@ router_rebuild_global_key(PG_FUNCTION_ARGS)
 	uint64		removed,
 				entered;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
-	router_require(fcinfo, 2);
+	router_report_begin(&report, fcinfo, 2, 2);
 	base = PG_GETARG_OID(0);
 	entry = router_owned_route(base);
 	key = existing_key(base, PG_GETARG_ARRAYTYPE_P(1));
@@ -532,7 +526,7 @@ check_key(RouterReport *report, Oid base, const RouterGlobalKey *key)
 	for (int i = 0; i < key->ncolumns; i++)
 		columns[i] = DirectFunctionCall1(namein, CStringGetDatum(key->columns[i]));
 	values[1] = PointerGetDatum(construct_array(columns, key->ncolumns, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
-	tuplestore_putvalues(report->store, report->desc, values, nulls);
+	router_report_row(report, values, nulls);
 }
 
 /* router.check_global_key(base): a row for each global key. */
@@ -544,8 +538,7 @@ router_check_global_key(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 	Oid			base;
 
-	router_report_begin(&report, fcinfo, true); /* changes nothing */
-	router_require(fcinfo, 1);
+	router_report_begin(&report, fcinfo, 1, -1);
 	base = PG_GETARG_OID(0);
 	(void) router_owned_locked(base, AccessShareLock);
 	become_reader(&saved, base);

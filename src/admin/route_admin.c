@@ -181,20 +181,11 @@ check_base(Relation rel)
 }
 
 static void
-bad_setting(const char *name, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for %s", name),
-			 errhint("%s", hint)));
-}
-
-static void
 check_template(const char *template, int nkeys)
 {
 	for (int i = 0; i < nkeys; i++)
 		if (strstr(template, psprintf("{%d}", i + 1)) == NULL)
-			bad_setting("template",
+			router_bad_argument("template",
 						psprintf("The template must hold {1} to {%d}, one for each key, and may hold {base}.", nkeys));
 }
 
@@ -207,7 +198,7 @@ check_groups(RouterKey *key)
 	for (int i = 0; i < key->ngroups; i++)
 	{
 		if (key->groups[i][0] != '{')
-			bad_setting("groups", "Each group is an array literal, such as {1,2,3}.");
+			router_bad_argument("groups", "Each group is an array literal, such as {1,2,3}.");
 		groups[i] = router_bound_parse(key, key->groups[i]);
 		for (int j = 0; j < i; j++)
 			if (router_bounds_overlap(key, groups[i], groups[j]))
@@ -220,33 +211,25 @@ check_groups(RouterKey *key)
 
 /* --------------------------------------------------------------- arguments */
 
-static char *
-text_argument(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
 /* Reads the settings, which stand in the same order from argument n on. */
 static void
 read_settings(FunctionCallInfo fcinfo, int n, Settings *settings)
 {
-	settings->template = text_argument(fcinfo, n);
-	settings->time_zone = text_argument(fcinfo, n + 1);
+	settings->template = router_arg_text(fcinfo, n);
+	settings->time_zone = router_arg_text(fcinfo, n + 1);
 	settings->default_child = PG_ARGISNULL(n + 2) ? -1 : PG_GETARG_BOOL(n + 2);
-	settings->on_missing = text_argument(fcinfo, n + 3);
-	settings->on_reject = text_argument(fcinfo, n + 4);
-	settings->horizon = PG_ARGISNULL(n + 5) ? NULL : PG_GETARG_INTERVAL_P(n + 5);
+	settings->on_missing = router_arg_text(fcinfo, n + 3);
+	settings->on_reject = router_arg_text(fcinfo, n + 4);
+	settings->horizon = router_arg_interval(fcinfo, n + 5);
 	settings->max_new_children = PG_ARGISNULL(n + 6) ? -1 : PG_GETARG_INT32(n + 6);
-	settings->hot = PG_ARGISNULL(n + 7) ? NULL : PG_GETARG_INTERVAL_P(n + 7);
+	settings->hot = router_arg_interval(fcinfo, n + 7);
 	if (!PG_ARGISNULL(n + 6) && settings->max_new_children < 0)
-		bad_setting("max_new_children", "It is the number of children that one statement may create: 0 or more.");
+		router_bad_argument("max_new_children", "It is the number of children that one statement may create: 0 or more.");
 }
 
 static void
 apply_settings(RouterConfig *config, const Settings *settings, bool has_default_child)
 {
-	Interval	zero = {0};
-
 	if (settings->template)
 	{
 		check_template(settings->template, config->nkeys);
@@ -255,7 +238,7 @@ apply_settings(RouterConfig *config, const Settings *settings, bool has_default_
 	if (settings->time_zone)
 	{
 		if (pg_tzset(settings->time_zone) == NULL)
-			bad_setting("time_zone", "See pg_timezone_names for the names there are.");
+			router_bad_argument("time_zone", "See pg_timezone_names for the names there are.");
 		config->time_zone = settings->time_zone;
 	}
 	if (settings->on_missing)
@@ -264,24 +247,23 @@ apply_settings(RouterConfig *config, const Settings *settings, bool has_default_
 		config->on_reject = router_policy_from_text("on_reject", settings->on_reject, false);
 	if (settings->horizon)
 	{
-		if (DatumGetBool(DirectFunctionCall2(interval_le, IntervalPGetDatum(settings->horizon),
-											 IntervalPGetDatum(&zero))))
-			bad_setting("horizon", "It is how far from now a date may be for a child to be made: an interval above zero.");
+		if (!router_is_above_zero(settings->horizon))
+			router_bad_argument("horizon", "It is how far from now a date may be for a child to be made: an interval above zero.");
 		config->horizon = *settings->horizon;
 	}
 	if (settings->hot)
 	{
-		if (DatumGetBool(DirectFunctionCall2(interval_le, IntervalPGetDatum(settings->hot), IntervalPGetDatum(&zero))))
-			bad_setting("hot", "It is how long a row stays in the base: an interval above zero, such as '7 days'.");
+		if (!router_is_above_zero(settings->hot))
+			router_bad_argument("hot", "It is how long a row stays in the base: an interval above zero, such as '7 days'.");
 		if (router_hot_level(config) < 0)
-			bad_setting("hot", "The age of rows needs a date key: add router.by_date to the keys.");
+			router_bad_argument("hot", "The age of rows needs a date key: add router.by_date to the keys.");
 		config->hot = settings->hot;
 	}
 	if (settings->max_new_children >= 0)
 		config->max_new_children = settings->max_new_children;
 	if ((config->on_missing == ROUTER_POLICY_DEFAULT || config->on_reject == ROUTER_POLICY_DEFAULT) &&
 		!has_default_child && settings->default_child != 1)
-		bad_setting(config->on_missing == ROUTER_POLICY_DEFAULT ? "on_missing" : "on_reject",
+		router_bad_argument(config->on_missing == ROUTER_POLICY_DEFAULT ? "on_missing" : "on_reject",
 					"'default' needs a default child: say default_child => true.");
 }
 
@@ -305,7 +287,7 @@ read_groups(RouterKey *key, Datum array)
 	for (int i = 0; i < key->ngroups; i++)
 	{
 		if (nulls[i])
-			bad_setting("groups", "A group is an array literal, such as {1,2,3}.");
+			router_bad_argument("groups", "A group is an array literal, such as {1,2,3}.");
 		key->groups[i] = TextDatumGetCString(elements[i]);
 	}
 }
@@ -318,7 +300,7 @@ read_key(RouterKey *key, HeapTupleHeader tup)
 	char	   *kind = attribute_text(tup, "kind");
 
 	if (kind == NULL)
-		bad_setting("keys", "Make keys with router.by_list, by_date, by_integer, by_prefix, by_suffix or by_hash.");
+		router_bad_argument("keys", "Make keys with router.by_list, by_date, by_integer, by_prefix, by_suffix or by_hash.");
 	key->kind = router_kind_from_text(kind);
 	value = GetAttributeByName(tup, "column_name", &isnull);
 	if (isnull)
@@ -348,7 +330,7 @@ read_keys(RouterConfig *config, ArrayType *array)
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &byval, &align);
 	deconstruct_array(array, ARR_ELEMTYPE(array), len, byval, align, &elements, &nulls, &config->nkeys);
 	if (config->nkeys < 1 || config->nkeys > ROUTER_MAX_LEVELS)
-		bad_setting("keys", psprintf("Give 1 to %d keys, outermost first.", ROUTER_MAX_LEVELS));
+		router_bad_argument("keys", psprintf("Give 1 to %d keys, outermost first.", ROUTER_MAX_LEVELS));
 	for (int i = 0; i < config->nkeys; i++)
 	{
 		if (nulls[i])
@@ -908,12 +890,11 @@ router_create_route(PG_FUNCTION_ARGS)
 	RouterReport report;
 	RouterConfig *config;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(11) && PG_GETARG_BOOL(11));
-	router_require(fcinfo, 2);
+	router_report_begin(&report, fcinfo, 2, 11);
 	plan.relid = PG_GETARG_OID(0);
 	router_check_exists(plan.relid);
 	plan.keys = PG_GETARG_ARRAYTYPE_P(1);
-	plan.move_rows = !PG_ARGISNULL(10) && PG_GETARG_BOOL(10);
+	plan.move_rows = router_arg_bool(fcinfo, 10);
 	plan.dry_run = report.dry_run;
 	read_settings(fcinfo, 2, &plan.settings);
 	router_check_owner(plan.relid);
@@ -953,8 +934,7 @@ router_alter_route(PG_FUNCTION_ARGS)
 	Relation	base;
 	Oid			relid;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(9) && PG_GETARG_BOOL(9));
-	router_require(fcinfo, 1);
+	router_report_begin(&report, fcinfo, 1, 9);
 	relid = PG_GETARG_OID(0);
 	read_settings(fcinfo, 1, &settings);
 	entry = creation.entry = router_owned_route(relid);
@@ -1042,11 +1022,10 @@ router_drop_route(PG_FUNCTION_ARGS)
 	RouterReport report;
 	RouterAsOwner saved;
 	Oid			relid;
-	bool		move_rows = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	bool		move_rows = router_arg_bool(fcinfo, 2);
 	Dropping	dropping;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
-	router_require(fcinfo, 1);
+	router_report_begin(&report, fcinfo, 1, 1);
 	relid = PG_GETARG_OID(0);
 	router_check_owned_base(relid);
 	dropping.base = relid;

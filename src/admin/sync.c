@@ -21,21 +21,14 @@
 #include "compat.h"
 #include "admin/sync.h"
 
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_constraint.h"
 #include "commands/tablecmds.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "tcop/pquery.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/portal.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -222,8 +215,7 @@ router_sync(PG_FUNCTION_ARGS)
 	RouterMirror request = {.aspects = ROUTER_ALL,.dry_run = true};
 	Oid			base;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
-	router_require(fcinfo, 1);
+	router_report_begin(&report, fcinfo, 1, 1);
 	base = PG_GETARG_OID(0);
 	(void) router_owned_locked(base, AccessShareLock);
 	request.arg = &report;
@@ -382,11 +374,10 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "router sync", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(cxt);
-	bool		atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext)) ||
-		castNode(CallContext, fcinfo->context)->atomic || SPI_inside_nonatomic_context();
+	bool		atomic = router_is_atomic(fcinfo) || SPI_inside_nonatomic_context();
 	Oid			base;
-	bool		concurrently = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
-	bool		dry_run = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	bool		concurrently = router_arg_bool(fcinfo, 1);
+	bool		dry_run = router_arg_bool(fcinfo, 2);
 	RouterMirror look = {.dry_run = true};
 	List	   *children;
 	ListCell   *lc;

@@ -22,15 +22,11 @@
 
 #include "miscadmin.h"
 #include "storage/latch.h"
-#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/guc_tables.h"
-#include "utils/memutils.h"
 #include "utils/timeout.h"
-#include "utils/timestamp.h"
 
-#include "base/attempt.h"
+#include "base/args.h"
 
 /* of a base, where all have their turn: most of a night, so that one that is stuck leaves some to the others */
 #define USUAL_HOURS 6
@@ -63,18 +59,14 @@ static TimeoutId timer = MAX_TIMEOUTS;
 const Interval *
 router_table_budget(FunctionCallInfo fcinfo, int arg)
 {
-	static const Interval none = {0};
 	static const Interval usual = {.time = USUAL_HOURS * USECS_PER_HOUR};
 	const Interval *budget;
 
 	if (PG_ARGISNULL(arg))
 		return PG_ARGISNULL(0) ? &usual : NULL;
 	budget = PG_GETARG_INTERVAL_P(arg);
-	if (DatumGetBool(DirectFunctionCall2(interval_le, IntervalPGetDatum(budget), IntervalPGetDatum(&none))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for %s", "table_budget"),
-				 errhint("Give an interval above zero.")));
+	if (!router_is_above_zero(budget))
+		router_bad_argument("table_budget", "Give an interval above zero.");
 	return budget;
 }
 

@@ -1,7 +1,7 @@
 /*
  * report.c
- *		The SETOF text result of admin functions: a line for each thing done,
- *		or, with dry_run, for each that would be done. Their arguments.
+ *		The result of admin functions: a line for each thing done, or, with
+ *		dry_run, for each that would be done.
  *
  * Memory: the tuplestore belongs to the query, as for any set-returning
  * function in materialize mode.
@@ -9,65 +9,19 @@
 #include "compat.h"
 #include "base/report.h"
 
-#include "access/htup_details.h"
-#include "access/xact.h"
-#include "catalog/pg_proc.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
-/*
- * Refuses a function that changes something, unless in a dry run, in a read-only transaction and on a standby, as core
- * does commands: rows of the catalog are not written by SQL. Errors: read_only_sql_transaction.
- */
+/* The first so many arguments may not be NULL; dry_run is the number of that argument, -1: it changes nothing. */
 void
-router_will_write(FunctionCallInfo fcinfo, bool dry_run)
+router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, int required, int dry_run)
 {
-	if (!dry_run && XactReadOnly)
-		PreventCommandIfReadOnly(psprintf("router.%s", get_func_name(fcinfo->flinfo->fn_oid)));
-}
-
-void
-router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, bool dry_run)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-
-	router_will_write(fcinfo, dry_run);
+	report->dry_run = dry_run < 0 || router_arg_bool(fcinfo, dry_run);
+	router_will_write(fcinfo, report->dry_run);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	report->store = rsinfo->setResult;
-	report->desc = rsinfo->setDesc;
-	report->dry_run = dry_run;
-}
-
-/* Refuses NULL for an argument of a function of router. */
-void
-router_require_argument(FunctionCallInfo fcinfo, int n)
-{
-	HeapTuple	tup;
-	Oid		   *types;
-	char	  **names;
-	char	   *modes;
-
-	if (!PG_ARGISNULL(n))
-		return;
-	tup = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
-	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
-	(void) get_func_arg_info(tup, &types, &names, &modes);
-	ereport(ERROR,
-			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			 errmsg("argument \"%s\" of router.%s cannot be null", names[n],
-					NameStr(((Form_pg_proc) GETSTRUCT(tup))->proname))));
-}
-
-/* The same for the first n. */
-void
-router_require(FunctionCallInfo fcinfo, int n)
-{
-	for (int i = 0; i < n; i++)
-		router_require_argument(fcinfo, i);
+	report->result = (ReturnSetInfo *) fcinfo->resultinfo;
+	report->nlines = 0;
+	router_require(fcinfo, required);
 }
 
 /* Adds a line, "would " in front of it in a dry run. */
@@ -95,6 +49,13 @@ router_report(RouterReport *report, const char *fmt,...)
 		enlargeStringInfo(&line, needed);
 	}
 	value = CStringGetTextDatum(line.data);
-	tuplestore_putvalues(report->store, report->desc, &value, &isnull);
+	router_report_row(report, &value, &isnull);
 	pfree(line.data);
+}
+
+void
+router_report_row(RouterReport *report, Datum *values, bool *nulls)
+{
+	tuplestore_putvalues(report->result->setResult, report->result->setDesc, values, nulls);
+	report->nlines++;
 }

@@ -8,20 +8,20 @@
 #include "compat.h"
 
 #include "fmgr.h"
-#include "utils/tuplestore.h"
+#include "nodes/execnodes.h"
 
-/* The result of an admin function: SETOF text. */
+#include "base/args.h"
+
+/* The result of an admin function, SETOF text mostly. */
 typedef struct RouterReport
 {
-	Tuplestorestate *store;
-	TupleDesc	desc;
+	ReturnSetInfo *result;
+	uint64		nlines;
 	bool		dry_run;		/* say what would be done, do nothing */
 } RouterReport;
 
-extern void router_require_argument(FunctionCallInfo fcinfo, int n);
-extern void router_require(FunctionCallInfo fcinfo, int n);
-extern void router_will_write(FunctionCallInfo fcinfo, bool dry_run);
-extern void router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, bool dry_run);
+extern void router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, int required, int dry_run);
 extern void router_report(RouterReport *report, const char *fmt,...) pg_attribute_printf(2, 3);
+extern void router_report_row(RouterReport *report, Datum *values, bool *nulls);
 
 #endif

@@ -42,6 +42,7 @@
 #include "utils/timestamp.h"
 
 #include "base/attempt.h"
+#include "base/args.h"
 #include "base/budget.h"
 #include "route/catalog.h"
 #include "child/create.h"
@@ -73,8 +74,7 @@ router_job_begin(RouterJob *job, FunctionCallInfo fcinfo, const char *action)
 {
 	job->action = action;
 	max_tries = MAX_TRIES;
-	job->atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext) &&
-					!castNode(CallContext, fcinfo->context)->atomic);
+	job->atomic = router_is_atomic(fcinfo);
 	job->cxt = AllocSetContextCreate(PortalContext, "router job", ALLOCSET_DEFAULT_SIZES);
 	SPI_connect_ext(job->atomic ? 0 : SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(job->cxt);
@@ -509,10 +509,7 @@ router_job_lock_timeout(const Interval *interval)
 	double		ms = interval->time / 1000.0 + (interval->day + interval->month * 30.0) * 86400000.0;
 
 	if (ms < 1 || ms > PG_INT32_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for lock_timeout"),
-				 errhint("Give an interval from 1 millisecond to 24 days.")));
+		router_bad_argument("lock_timeout", "Give an interval from 1 millisecond to 24 days.");
 	return (int) ms;
 }
 

@@ -28,13 +28,8 @@
 #include "compat.h"
 #include "admin/route_admin.h"
 
-#include "access/htup_details.h"
-#include "access/transam.h"
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/xlog.h"
 #include "catalog/pg_operator.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "replication/walsender.h"
@@ -46,21 +41,14 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
-#include "utils/timestamp.h"
-#include "utils/tuplesort.h"
 
 #include "maintain/archive.h"
 #include "base/budget.h"
 #include "rows/estate.h"
 #include "write/home.h"
-#include "mirror/mirror.h"
-#include "rows/move.h"
 #include "rows/moving.h"
 #include "route/owned.h"
-#include "base/owner.h"
 #include "admin/seal.h"
 #include "admin/rehome.h"
 #include "base/sql.h"
@@ -908,7 +896,7 @@ archive_and_seal(RouterJob *job)
 Datum
 router_archive(PG_FUNCTION_ARGS)
 {
-	Archiving	run = {.child = PG_ARGISNULL(6) ? InvalidOid : PG_GETARG_OID(6)};
+	Archiving	run = {.child = router_arg_oid(fcinfo, 6)};
 	RouterJob  *job = &run.job;
 	const Interval *table_budget = router_table_budget(fcinfo, 7);
 	List	   *bases;
@@ -919,10 +907,7 @@ router_archive(PG_FUNCTION_ARGS)
 	router_require_argument(fcinfo, 1);
 	router_require_argument(fcinfo, 3);
 	if (PG_GETARG_INT32(1) <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for %s", "batch_rows"),
-				 errhint("It is a number above zero.")));
+		router_bad_argument("batch_rows", "It is a number above zero.");
 	if (!PG_ARGISNULL(6))
 		router_check_exists(run.child);
 	if (OidIsValid(run.child) && PG_ARGISNULL(0))
@@ -931,12 +916,12 @@ router_archive(PG_FUNCTION_ARGS)
 				 errmsg("child needs a base"),
 				 errhint("Name the base to which the child belongs as well.")));
 	run.batch_rows = PG_GETARG_INT32(1);
-	run.dry_run = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+	run.dry_run = router_arg_bool(fcinfo, 5);
 	router_will_write(fcinfo, run.dry_run);
 	job->lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(3));
-	job->deadline = router_job_deadline(PG_ARGISNULL(2) ? NULL : PG_GETARG_INTERVAL_P(2));
+	job->deadline = router_job_deadline(router_arg_interval(fcinfo, 2));
 	router_job_begin(job, fcinfo, "archive");
-	run.cutoff = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	run.cutoff = router_arg_text(fcinfo, 4);
 	bases = PG_ARGISNULL(0) ? hot_bases() : list_make1_oid(PG_GETARG_OID(0));
 	nbases = list_length(bases);
 	turns = router_turns(bases);
@@ -969,7 +954,7 @@ Datum
 router_archive_now(PG_FUNCTION_ARGS)
 {
 	RouterJob	job = {.deadline = DT_NOEND,.lock_timeout = LockTimeout};
-	bool		dry_run = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	bool		dry_run = router_arg_bool(fcinfo, 2);
 	char	   *cutoff;
 	ErrorData  *error;
 	uint64		moved;
@@ -978,7 +963,7 @@ router_archive_now(PG_FUNCTION_ARGS)
 	router_will_write(fcinfo, dry_run);
 	router_job_begin(&job, fcinfo, "archive");
 	job.base = PG_GETARG_OID(0);
-	cutoff = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	cutoff = router_arg_text(fcinfo, 1);
 	error = router_archive_base(&job, PG_INT32_MAX, cutoff, InvalidOid, dry_run, false, &moved);
 	if (error)
 		ReThrowError(error);

@@ -14,16 +14,11 @@
 #include "compat.h"
 #include "admin/route_admin.h"
 
-#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
-#include "utils/timestamp.h"
 
 #include "maintain/archive.h"
 #include "base/budget.h"
@@ -71,24 +66,12 @@ dated_key(const RouterConfig *config)
 }
 
 static void
-refuse(const char *setting, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for %s", setting),
-			 errhint("%s", hint)));
-}
-
-static void
 check_keep(const RouterConfig *config, const Interval *keep)
 {
-	Interval	none = {0};
-
-	if (DatumGetBool(DirectFunctionCall2(interval_le, IntervalPGetDatum(keep), IntervalPGetDatum(&none))))
-		refuse("keep", "Give an interval above zero.");
-	if (config->hot && DatumGetBool(DirectFunctionCall2(interval_le, IntervalPGetDatum(keep),
-														IntervalPGetDatum(config->hot))))
-		refuse("keep", "Give an interval longer than hot: younger rows are in the base.");
+	if (!router_is_above_zero(keep))
+		router_bad_argument("keep", "Give an interval above zero.");
+	if (config->hot && !router_is_longer(keep, config->hot))
+		router_bad_argument("keep", "Give an interval longer than hot: younger rows are in the base.");
 }
 
 static void
@@ -114,20 +97,20 @@ check_upkeep(const RouterConfig *config, const RouterUpkeep *upkeep)
 	if (upkeep->premake >= 0)
 		router_check_steps(upkeep->premake);
 	if (upkeep->premake > 0 && (key == NULL || key->every == NULL))
-		refuse("premake", "It is for routes with a date key that has steps: router.by_date(column, every).");
+		router_bad_argument("premake", "It is for routes with a date key that has steps: router.by_date(column, every).");
 	if ((upkeep->keep || upkeep->keep_children != 0) && key == NULL)
-		refuse(upkeep->keep ? "keep" : "keep_children", "It is for routes with a date key: router.by_date(column, every).");
+		router_bad_argument(upkeep->keep ? "keep" : "keep_children", "It is for routes with a date key: router.by_date(column, every).");
 	if (upkeep->keep)
 		check_keep(config, upkeep->keep);
 	if (upkeep->keep_children < 0)
-		refuse("keep_children", "Give a number above zero.");
+		router_bad_argument("keep_children", "Give a number above zero.");
 	if (upkeep->seal && key == NULL)
-		refuse("seal", "It is for routes with a date key, which tells when a child is aged; seal others with router.seal.");
+		router_bad_argument("seal", "It is for routes with a date key, which tells when a child is aged; seal others with router.seal.");
 	router_check_seal_columns(upkeep->base, upkeep->seal);
 	if (upkeep->retire == ROUTER_RETIRE_SCHEMA && upkeep->retire_schema == NULL)
-		refuse("retire_schema", "Name the schema that children shall go to.");
+		router_bad_argument("retire_schema", "Name the schema that children shall go to.");
 	if (upkeep->retire != ROUTER_RETIRE_SCHEMA && upkeep->retire_schema)
-		refuse("retire_schema", "It goes with retire => 'schema'.");
+		router_bad_argument("retire_schema", "It goes with retire => 'schema'.");
 	if (upkeep->retire_schema)
 		check_schema(upkeep);
 }
@@ -170,7 +153,7 @@ apply_arguments(RouterUpkeep *upkeep, FunctionCallInfo fcinfo, RouterReport *rep
 		router_report(report, "set keep_children of %s to %d", table, upkeep->keep_children);
 	}
 	if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) == 0)
-		refuse("keep_children", "Give a number above zero.");
+		router_bad_argument("keep_children", "Give a number above zero.");
 	if (!PG_ARGISNULL(4))
 	{
 		RouterRetire retire = router_retire_from_text(text_to_cstring(PG_GETARG_TEXT_PP(4)));
@@ -212,14 +195,13 @@ router_set_maintenance(PG_FUNCTION_ARGS)
 	RouterUpkeep upkeep;
 	Oid			base;
 
-	router_require(fcinfo, 1);
+	router_report_begin(&report, fcinfo, 1, 7);
 	base = PG_GETARG_OID(0);
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(7) && PG_GETARG_BOOL(7));
 	entry = router_owned_locked(base, ShareUpdateExclusiveLock);
 	router_catalog_upkeep(base, &upkeep);
 	apply_arguments(&upkeep, fcinfo, &report);
 	check_upkeep(&router_route_locked(entry)->config, &upkeep);
-	if (!report.dry_run && tuplestore_tuple_count(report.store) > 0)
+	if (!report.dry_run && report.nlines > 0)
 		router_catalog_put_upkeep(&upkeep);
 	return (Datum) 0;
 }
@@ -232,9 +214,8 @@ router_clear_maintenance(PG_FUNCTION_ARGS)
 	RouterUpkeep upkeep;
 	Oid			base;
 
-	router_require(fcinfo, 1);
+	router_report_begin(&report, fcinfo, 1, 1);
 	base = PG_GETARG_OID(0);
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
 	(void) router_owned_locked(base, ShareUpdateExclusiveLock);
 	if (!router_catalog_upkeep(base, &upkeep))
 		return (Datum) 0;
@@ -587,11 +568,11 @@ router_maintain(PG_FUNCTION_ARGS)
 	router_require_argument(fcinfo, 2);
 	router_require_argument(fcinfo, 3);
 	if (PG_GETARG_INT32(3) <= 0)
-		refuse("batch_rows", "It is a number above zero.");
-	maintain->job.deadline = router_job_deadline(PG_ARGISNULL(1) ? NULL : PG_GETARG_INTERVAL_P(1));
+		router_bad_argument("batch_rows", "It is a number above zero.");
+	maintain->job.deadline = router_job_deadline(router_arg_interval(fcinfo, 1));
 	maintain->job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(2));
 	maintain->batch_rows = PG_GETARG_INT32(3);
-	maintain->dry_run = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+	maintain->dry_run = router_arg_bool(fcinfo, 4);
 	router_will_write(fcinfo, maintain->dry_run);
 	if (!PG_ARGISNULL(0))
 		(void) router_owned_route(PG_GETARG_OID(0));

@@ -203,8 +203,7 @@ router_restore(PG_FUNCTION_ARGS)
 	int			guc_level;
 	Restoring	restoring;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
-	router_require(fcinfo, 1);
+	router_report_begin(&report, fcinfo, 1, 2);
 	child = PG_GETARG_OID(0);
 	def = router_known_child(child, InvalidOid);
 	entry = router_owned_route(def->base);
@@ -224,7 +223,7 @@ router_restore(PG_FUNCTION_ARGS)
 	if (from >= route->watermark)
 		return (Datum) 0;		/* its rows are current */
 	children = with_rows_from(entry, children_from(entry, def->base, from), from);
-	if (PG_ARGISNULL(1) || !PG_GETARG_BOOL(1))
+	if (!router_arg_bool(fcinfo, 1))
 		refuse_younger(child, children);
 	route = router_route_locked(entry);
 	guc_level = router_pin_settings(route->config.time_zone);
@@ -257,8 +256,7 @@ router_end_hot(PG_FUNCTION_ARGS)
 	RouterSettle settle = {.archiving = true};
 	Oid			base;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
-	router_require(fcinfo, 1);
+	router_report_begin(&report, fcinfo, 1, 1);
 	base = PG_GETARG_OID(0);
 	entry = router_owned_route(base);
 	if (!report.dry_run)

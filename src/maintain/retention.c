@@ -179,8 +179,7 @@ report_progress(Retention *retention, int next, uint64 retired)
 static void
 check_keep(const RouterConfig *config, const Interval *keep)
 {
-	if (config->hot && keep && DatumGetBool(DirectFunctionCall2(interval_le, IntervalPGetDatum(keep),
-																IntervalPGetDatum(config->hot))))
+	if (config->hot && keep && !router_is_longer(keep, config->hot))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("children of \"%s\" are kept no longer than rows are hot", get_rel_name(config->base)),

@@ -494,7 +494,7 @@ Datum
 router_rotate(PG_FUNCTION_ARGS)
 {
 	RouterJob	job = {0};
-	bool		dry_run = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+	bool		dry_run = router_arg_bool(fcinfo, 3);
 	char	   *cutoff;
 	ErrorData  *error;
 	uint64		rows;
@@ -505,7 +505,7 @@ router_rotate(PG_FUNCTION_ARGS)
 	job.deadline = router_job_deadline(NULL);
 	job.base = PG_GETARG_OID(0);
 	router_job_begin(&job, fcinfo, "rotate");
-	cutoff = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	cutoff = router_arg_text(fcinfo, 2);
 	error = rotate_base(&job, cutoff, dry_run, &rows);
 	if (error)
 		ReThrowError(error);

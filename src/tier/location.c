@@ -8,16 +8,14 @@
 #include "tier/location.h"
 
 #include "access/table.h"
-#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_tablespace.h"
-#include "catalog/pg_user_mapping.h"
-#include "commands/defrem.h"
 #include "commands/tablespace.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/syscache.h"
+
+#include "base/args.h"
 
 /* May a role put tables there? InvalidOid: the one of the database. */
 bool
@@ -92,15 +90,6 @@ check_server(const char *name, Oid owner)
 						 quote_identifier(name))));
 }
 
-static void
-bad_location(const char *what, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for %s", what),
-			 errhint("%s", hint)));
-}
-
 /*
  * May children that this role owns be there?
  * Errors: invalid_parameter_value, undefined_object, wrong_object_type, insufficient_privilege.
@@ -109,11 +98,11 @@ void
 router_check_location(const RouterLocation *location, Oid owner)
 {
 	if (!location->tablespace && !location->access_method && !location->server && !location->local)
-		bad_location("tablespace, access_method, server", "Give one of them.");
+		router_bad_argument("tablespace, access_method, server", "Give one of them.");
 	if (location->server && (location->tablespace || location->access_method || location->local))
-		bad_location("server", "A server stands alone: tablespace and access method are those over there.");
+		router_bad_argument("server", "A server stands alone: tablespace and access method are those over there.");
 	if (location->remote_schema && !location->server)
-		bad_location("remote_schema", "It goes with server.");
+		router_bad_argument("remote_schema", "It goes with server.");
 	if (location->tablespace)
 		check_tablespace(location->tablespace, owner);
 	if (location->access_method)

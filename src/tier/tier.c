@@ -12,16 +12,9 @@
 #include "compat.h"
 #include "tier/tier.h"
 
-#include "access/xact.h"
-#include "executor/spi.h"
-#include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "base/budget.h"
 #include "write/home.h"
@@ -39,12 +32,6 @@ PG_FUNCTION_INFO_V1(router_move_child);
 /* ----------------------------------------------------------------- settings */
 
 static char *
-name_argument(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
-}
-
-static char *
 interval_text(const Interval *interval)
 {
 	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
@@ -55,10 +42,10 @@ static RouterLocation
 location_arguments(FunctionCallInfo fcinfo, int n)
 {
 	return (RouterLocation) {
-		.tablespace = name_argument(fcinfo, n),
-		.access_method = name_argument(fcinfo, n + 1),
-		.server = name_argument(fcinfo, n + 2),
-		.remote_schema = name_argument(fcinfo, n + 3),
+		.tablespace = router_arg_name(fcinfo, n),
+		.access_method = router_arg_name(fcinfo, n + 1),
+		.server = router_arg_name(fcinfo, n + 2),
+		.remote_schema = router_arg_name(fcinfo, n + 3),
 	};
 }
 
@@ -66,12 +53,6 @@ static bool
 same_interval(const Interval *a, const Interval *b)
 {
 	return DatumGetBool(DirectFunctionCall2(interval_eq, IntervalPGetDatum(a), IntervalPGetDatum(b)));
-}
-
-static bool
-longer(const Interval *a, const Interval *b)
-{
-	return DatumGetBool(DirectFunctionCall2(interval_gt, IntervalPGetDatum(a), IntervalPGetDatum(b)));
 }
 
 static RouterTier *
@@ -88,19 +69,14 @@ find_tier(Oid base, const Interval *after)
 static void
 check_after(RouterRoute *route, const Interval *after)
 {
-	static const Interval none = {0};
-
 	if (router_hot_level(&route->config) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("routed table \"%s\" has no date among its keys", get_rel_name(route->config.base)),
 				 errhint("Tiers go by the age of children. Move single ones with router.move_child.")));
-	if (!longer(after, &none))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for after"),
-				 errhint("Give an interval above zero.")));
-	if (route->config.hot && !longer(after, route->config.hot))
+	if (!router_is_above_zero(after))
+		router_bad_argument("after", "Give an interval above zero.");
+	if (route->config.hot && !router_is_longer(after, route->config.hot))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for after"),
@@ -119,8 +95,7 @@ router_add_tier(PG_FUNCTION_ARGS)
 	Oid			base;
 	bool		there;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(6) && PG_GETARG_BOOL(6));
-	router_require(fcinfo, 2);
+	router_report_begin(&report, fcinfo, 2, 6);
 	base = PG_GETARG_OID(0);
 	entry = router_owned_locked(base, ShareUpdateExclusiveLock);
 	route = router_route_locked(entry);
@@ -147,8 +122,7 @@ router_drop_tier(PG_FUNCTION_ARGS)
 	Interval   *after;
 	Oid			base;
 
-	router_report_begin(&report, fcinfo, !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
-	router_require(fcinfo, 2);
+	router_report_begin(&report, fcinfo, 2, 2);
 	base = PG_GETARG_OID(0);
 	(void) router_owned_locked(base, ShareUpdateExclusiveLock);
 	after = PG_GETARG_INTERVAL_P(1);
@@ -205,7 +179,7 @@ tier_of(RouterRoute *route, const RouterChildDef *def, List *tiers, int64 *hi)
 		RouterTier *tier = lfirst(lc);
 
 		config.hot = tier->after;
-		if (bound->hi < router_hot_cutoff(&config) && (found == NULL || longer(tier->after, found->after)))
+		if (bound->hi < router_hot_cutoff(&config) && (found == NULL || router_is_longer(tier->after, found->after)))
 			found = tier;
 	}
 	return found;
@@ -295,7 +269,7 @@ tier_base(RouterJob *job)
 Datum
 router_tier(PG_FUNCTION_ARGS)
 {
-	TierTurn	run = {.dry_run = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3)};
+	TierTurn	run = {.dry_run = router_arg_bool(fcinfo, 3)};
 	RouterJob  *job = &run.job;
 	const Interval *table_budget = router_table_budget(fcinfo, 4);
 	List	   *bases = NIL;
@@ -347,7 +321,7 @@ router_move_child(PG_FUNCTION_ARGS)
 {
 	RouterJob	job = {0};
 	RouterMove	move = {0};
-	bool		dry_run = !PG_ARGISNULL(7) && PG_GETARG_BOOL(7);
+	bool		dry_run = router_arg_bool(fcinfo, 7);
 	RouterChildDef *def;
 	ErrorData  *error;
 
@@ -355,7 +329,7 @@ router_move_child(PG_FUNCTION_ARGS)
 	begin_job(&job, fcinfo, "move_child", 6, dry_run);
 	move.child = PG_GETARG_OID(0);
 	move.location = location_arguments(fcinfo, 1);
-	move.location.local = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+	move.location.local = router_arg_bool(fcinfo, 5);
 	def = router_known_child(move.child, InvalidOid);
 	job.base = def->base;
 	(void) router_owned_route(job.base);
