@@ -54,21 +54,13 @@
 #include "utils/syscache.h"
 
 #include "rows/estate.h"
+#include "rows/row_key.h"
 #include "base/guard.h"
 #include "mirror/mirror.h"
 #include "base/owner.h"
 #include "base/sql.h"
 
 PG_FUNCTION_INFO_V1(router_keep_in_step);
-
-/* What tells one row of a table from the others. */
-typedef struct Key
-{
-	Relation	index;			/* NULL: nothing does */
-	int			n;
-	AttrNumber	attnums[INDEX_MAX_KEYS];
-	ScanKeyData sought[INDEX_MAX_KEYS];
-} Key;
 
 struct RouterTwin
 {
@@ -78,8 +70,8 @@ struct RouterTwin
 	AttrNumber *from;			/* of each column of the copy: that of the table, or 0 */
 	EState	   *estate;
 	ResultRelInfo *rri;			/* of the copy; indexes are open */
-	Key			key;			/* of the table */
-	Key			copy_key;
+	RouterRowKey key;			/* of the table */
+	RouterRowKey copy_key;
 	TupleTableSlot *old;		/* in the copy's layout */
 	TupleTableSlot *new;
 	TupleTableSlot *found;		/* of the copy */
@@ -211,101 +203,6 @@ router_step_end(Oid table)
 	}
 }
 
-/* ------------------------------------------------------------------------ keys */
-
-/* Do the columns of an index tell each row from all others? */
-static bool
-is_key(Relation rel, Relation index)
-{
-	Form_pg_index form = index->rd_index;
-
-	if (!form->indisunique || !form->indimmediate || !form->indisvalid || index->rd_rel->relam != BTREE_AM_OID ||
-		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) ||
-		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL))
-		return false;
-	for (int i = 0; i < form->indnkeyatts; i++)
-		if (!TupleDescAttr(RelationGetDescr(rel), form->indkey.values[i] - 1)->attnotnull ||
-			!router_not_null_is_valid(RelationGetDescr(rel), form->indkey.values[i] - 1))
-			return false;
-	return true;
-}
-
-/* Does an index have the columns of a key of another table? */
-static bool
-same_columns(Relation rel, Relation index, const Key *key, Relation other)
-{
-	Form_pg_index form = index->rd_index;
-
-	if (form->indnkeyatts != key->n)
-		return false;
-	for (int i = 0; i < key->n; i++)
-		if (strcmp(NameStr(TupleDescAttr(RelationGetDescr(rel), form->indkey.values[i] - 1)->attname),
-				   NameStr(TupleDescAttr(RelationGetDescr(other), key->attnums[i] - 1)->attname)) != 0)
-			return false;
-	return true;
-}
-
-static void
-take_key(Key *key, Relation index)
-{
-	key->index = index;
-	key->n = index->rd_index->indnkeyatts;
-	for (int i = 0; i < key->n; i++)
-	{
-		Oid			type = index->rd_opcintype[i];
-		Oid			equals = get_opfamily_member(index->rd_opfamily[i], type, type, BTEqualStrategyNumber);
-
-		key->attnums[i] = index->rd_index->indkey.values[i];
-		ScanKeyEntryInitialize(&key->sought[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid, index->rd_indcollation[i],
-							   get_opcode(equals), (Datum) 0);
-	}
-}
-
-/* Opens the index that is the key of a table; like: only one with these columns of another one. */
-static void
-open_key(Relation rel, Key *key, const Key *like, Relation other)
-{
-	List	   *indexes = RelationGetIndexList(rel);
-	Oid			primary = router_primary_key_index(rel);
-	ListCell   *lc;
-
-	if (OidIsValid(primary))
-		indexes = lcons_oid(primary, indexes);
-	foreach(lc, indexes)
-	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-
-		if (is_key(rel, index) && (like == NULL || same_columns(rel, index, like, other)))
-		{
-			take_key(key, index);
-			return;
-		}
-		index_close(index, NoLock);
-	}
-}
-
-/* Finds the row with the key that a slot has in these columns. */
-static bool
-find_by_key(Relation rel, Key *key, TupleTableSlot *slot, const AttrNumber *attnums, TupleTableSlot *found)
-{
-	IndexScanDesc scan;
-	bool		isnull;
-	bool		there;
-
-	for (int i = 0; i < key->n; i++)
-	{
-		key->sought[i].sk_argument = slot_getattr(slot, attnums[i], &isnull);
-		if (isnull)
-			return false;
-	}
-	/* the row is ours, or nobody's: who else changes it has ours in the table to wait for */
-	scan = router_index_beginscan(rel, key->index, SnapshotSelf, key->n);
-	index_rescan(scan, key->sought, key->n, NULL, 0);
-	there = index_getnext_slot(scan, ForwardScanDirection, found);
-	index_endscan(scan);
-	return there;
-}
-
 /* ------------------------------------------------------------------------ twins */
 
 /* Of each column of the copy that of the table; NULL: the columns are not the same any more. */
@@ -400,17 +297,17 @@ router_twin_open(Relation rel, Oid copy)
 		ExecOpenIndices(twin->rri, false);
 	if (rel->rd_rel->relkind == RELKIND_RELATION)
 	{
-		open_key(rel, &twin->key, NULL, NULL);
+		router_row_key_open(rel, &twin->key, NULL, NULL);
 		if (twin->key.index && !twin->foreign)
-			open_key(twin->copy, &twin->copy_key, &twin->key, rel);
+			router_row_key_open(twin->copy, &twin->copy_key, &twin->key, rel);
 		if (twin->key.index && !twin->foreign && twin->copy_key.index == NULL)
 		{
 			index_close(twin->key.index, NoLock);
-			memset(&twin->key, 0, sizeof(Key));
+			memset(&twin->key, 0, sizeof(RouterRowKey));
 		}
 	}
 	else
-		open_key(twin->copy, &twin->copy_key, NULL, NULL);
+		router_row_key_open(twin->copy, &twin->copy_key, NULL, NULL);
 	twin->old = MakeSingleTupleTableSlot(RelationGetDescr(twin->copy), table_slot_callbacks(twin->copy));
 	twin->new = MakeSingleTupleTableSlot(RelationGetDescr(twin->copy), table_slot_callbacks(twin->copy));
 	twin->found = MakeSingleTupleTableSlot(RelationGetDescr(twin->copy), table_slot_callbacks(twin->copy));
@@ -499,7 +396,7 @@ static bool
 find(RouterTwin *twin, TupleTableSlot *row, ItemPointer tid)
 {
 	bool		found = twin->copy_key.index ?
-		find_by_key(twin->copy, &twin->copy_key, row, twin->copy_key.attnums, twin->found) : find_by_image(twin, row);
+		router_row_key_find(twin->copy, &twin->copy_key, row, twin->copy_key.attnums, SnapshotSelf, twin->found) : find_by_image(twin, row);
 
 	if (found)
 		*tid = twin->found->tts_tid;
@@ -611,11 +508,11 @@ router_twin_insert(RouterTwin *twin, TupleTableSlot *slot)
 
 /* --------------------------------------------------------------------- in step */
 
-/* Does the table have a row now with the key of this one? */
+/* Does the table have a row now with the key of this one? It is ours, or nobody's: who else changes it waits for ours. */
 static bool
 table_has_key(RouterTwin *twin, TupleTableSlot *slot)
 {
-	bool		found = twin->key.index && find_by_key(twin->rel, &twin->key, slot, twin->key.attnums, twin->seen);
+	bool		found = twin->key.index && router_row_key_find(twin->rel, &twin->key, slot, twin->key.attnums, SnapshotSelf, twin->seen);
 
 	ExecClearTuple(twin->seen);
 	return found;
@@ -733,7 +630,7 @@ follow_by_image(RouterTwin *twin, TupleTableSlot *was, TupleTableSlot *is, bool 
 static void
 follow(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new)
 {
-	const Key  *key = twin->copy_key.n > 0 ? &twin->copy_key : &twin->key;
+	const RouterRowKey *key = twin->copy_key.n > 0 ? &twin->copy_key : &twin->key;
 	TupleTableSlot *was = old ? convert(twin, old, twin->old) : NULL;
 	TupleTableSlot *is = NULL;
 	bool		same_key;
