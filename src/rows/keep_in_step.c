@@ -512,7 +512,8 @@ router_twin_insert(RouterTwin *twin, TupleTableSlot *slot)
 static bool
 table_has_key(RouterTwin *twin, TupleTableSlot *slot)
 {
-	bool		found = twin->key.index && router_row_key_find(twin->rel, &twin->key, slot, twin->key.attnums, SnapshotSelf, twin->seen);
+	bool		found = twin->key.index &&
+		router_row_key_find(twin->rel, &twin->key, slot, twin->key.attnums, SnapshotSelf, twin->seen);
 
 	ExecClearTuple(twin->seen);
 	return found;
