@@ -72,6 +72,7 @@
 #include "admin/seal.h"
 #include "base/sql.h"
 #include "rows/keep_in_step.h"
+#include "rows/mask.h"
 #include "admin/type_ddl.h"
 
 PG_FUNCTION_INFO_V1(router_on_sql_drop);
@@ -534,8 +535,7 @@ check_trigger_name(Oid table, const char *name)
 	Trigger		trigger = {.tgname = unconstify(char *, name)};
 
 	if (!OidIsValid(table) || router_owns_relation(table, GetUserId()) ||
-		!(router_is_own_trigger(&trigger) || router_is_global_key_trigger(&trigger) ||
-		  router_is_step_trigger(&trigger)) ||
+		!router_is_any_own_trigger(&trigger) ||
 		!(is_base(table) || router_catalog_child(table)))
 		return;
 	ereport(ERROR,
@@ -954,9 +954,7 @@ keep_always(AlterTableStmt *stmt)
 		Trigger    *trigger = &rel->trigdesc->triggers[i];
 
 		if (catalog ? !trigger->tgisinternal && trigger->tgenabled != TRIGGER_FIRES_ALWAYS :
-			trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN &&
-			(router_is_own_trigger(trigger) || router_is_global_key_trigger(trigger) ||
-			 router_is_step_trigger(trigger)))
+			trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN && router_is_any_own_trigger(trigger))
 			names = lappend(names, pstrdup(trigger->tgname));
 	}
 	table_close(rel, NoLock);

@@ -711,22 +711,6 @@ make_watch(RouterKeys **list, EState *estate, Relation rel)
 }
 
 /*
- * Masks the row triggers of global keys, which are for every kind of event, for
- * one kind, or gives it back: where router moves rows that stay what they are.
- */
-void
-router_mask_key_triggers(TriggerDesc *triggers, int16 event, bool mask)
-{
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-	{
-		Trigger    *trigger = &triggers->triggers[i];
-
-		if (router_is_global_key_trigger(trigger) && TRIGGER_FOR_ROW(trigger->tgtype))
-			trigger->tgtype = mask ? trigger->tgtype & ~event : trigger->tgtype | event;
-	}
-}
-
-/*
  * Makes entries follow at once the rows that a statement writes to a relation,
  * if it is one of a routed table with global keys. The trigger descriptor is
  * the statement's own. list: the statement's keys, for router_keys_close.

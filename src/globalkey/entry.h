@@ -21,7 +21,6 @@ extern bool router_has_key_trigger(Relation rel);
 extern Oid	router_entry_index(Relation rel, Oid base, const AttrNumber *attnums, int n);
 extern bool router_is_referenced(Relation rel);
 
-extern void router_mask_key_triggers(TriggerDesc *triggers, int16 event, bool mask);
 extern void router_keys_watch(RouterKeys **list, EState *estate, ResultRelInfo *rri);
 extern void router_keys_follow_move(RouterKeys **list, EState *estate, Relation from, TupleTableSlot *old,
 									Relation to, TupleTableSlot *new);

@@ -29,18 +29,15 @@
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "parser/parse_relation.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "rows/estate.h"
 #include "rows/look.h"
-#include "mirror/mirror.h"
+#include "rows/mask.h"
 #include "rows/passed.h"
 #include "base/sql.h"
 #include "rows/keep_in_step.h"
@@ -109,73 +106,6 @@ router_dest_close(RouterDest *dest)
 		table_close(dest->rel, NoLock);
 }
 
-/* Sets the summary flags for INSERT anew, after tgtype of some triggers was changed. */
-void
-router_recount_insert_triggers(TriggerDesc *triggers)
-{
-	triggers->trig_insert_before_row = false;
-	triggers->trig_insert_after_row = false;
-	triggers->trig_insert_after_statement = false;
-	for (int i = 0; i < triggers->numtriggers; i++)
-	{
-		int16		type = triggers->triggers[i].tgtype;
-
-		triggers->trig_insert_before_row |=
-			TRIGGER_TYPE_MATCHES(type, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT);
-		triggers->trig_insert_after_row |=
-			TRIGGER_TYPE_MATCHES(type, TRIGGER_TYPE_ROW, TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT);
-		triggers->trig_insert_after_statement |=
-			TRIGGER_TYPE_MATCHES(type, TRIGGER_TYPE_STATEMENT, TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT);
-	}
-}
-
-/* Are there ROW INSERT triggers of users with this timing? */
-bool
-router_has_row_triggers(const TriggerDesc *triggers, int timing)
-{
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (!trigger->tgisinternal && !router_is_own_trigger(trigger) && !router_is_global_key_trigger(trigger) &&
-			!router_is_step_trigger(trigger) &&
-			TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, timing, TRIGGER_TYPE_INSERT))
-			return true;
-	}
-	return false;
-}
-
-/* Masks a child's BEFORE ROW INSERT triggers that stand on the base as well, where they were fired. */
-static void
-mask_clones(TriggerDesc *triggers, const TriggerDesc *base)
-{
-	if (triggers == NULL || base == NULL || !triggers->trig_insert_before_row)
-		return;
-	for (int i = 0; i < triggers->numtriggers; i++)
-	{
-		Trigger    *trigger = &triggers->triggers[i];
-
-		if (!TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT))
-			continue;
-		for (int j = 0; j < base->numtriggers; j++)
-			if (base->triggers[j].tgfoid == trigger->tgfoid &&
-				strcmp(base->triggers[j].tgname, trigger->tgname) == 0)
-				trigger->tgtype &= ~TRIGGER_TYPE_INSERT;
-	}
-	router_recount_insert_triggers(triggers);
-}
-
-/* Masks router's own INSERT triggers of a base, for rows that it puts there itself. */
-void
-router_mask_own_triggers(TriggerDesc *triggers)
-{
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-		if (router_is_own_trigger(&triggers->triggers[i]))
-			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;
-	if (triggers)
-		router_recount_insert_triggers(triggers);
-}
-
 /*
  * Gets a foreign destination ready. mtstate: the node that inserts, or NULL
  * for one as COPY makes it.
@@ -214,26 +144,6 @@ begin_foreign(RouterDest *dest, EState *estate, ModifyTableState *mtstate)
 }
 
 /*
- * Masks the AFTER ROW triggers for rows that are moved, not new, but for what
- * deferrable unique constraints and copies in step need, and if asked for, the checks of foreign keys.
- */
-static void
-mute(TriggerDesc *triggers, bool recheck)
-{
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-	{
-		Trigger    *trigger = &triggers->triggers[i];
-
-		if (trigger->tgfoid == F_RI_FKEY_CHECK_INS && recheck)
-			trigger->tgtype |= TRIGGER_TYPE_INSERT;
-		else if (trigger->tgfoid != F_UNIQUE_KEY_RECHECK && !router_is_step_trigger(trigger))
-			trigger->tgtype &= ~TRIGGER_TYPE_INSERT;
-	}
-	if (triggers)
-		router_recount_insert_triggers(triggers);
-}
-
-/*
  * Refuses to evaluate as a role what was defined by the owner of a table, who may
  * not act for that role: a child, or a key table, need not belong to the owner of
  * its base.
@@ -266,7 +176,7 @@ router_dest_take(RouterDest *dest, EState *estate, Relation source, bool at_home
 	router_check_definer(dest->rel, GetUserId());
 	dest->pending = pending;
 	dest->referenced = router_is_referenced(source) ? RelationGetRelid(source) : InvalidOid;
-	mute(dest->rri->ri_TrigDesc, false);
+	router_mask_for_moved(dest->rri->ri_TrigDesc, false);
 	dest->keeps_generated = !AttributeNumberIsValid(router_unlike_generated(source, dest->rel));
 	router_skip_check(dest->rri, estate, source, at_home);
 }
@@ -281,7 +191,7 @@ router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base, M
 	TriggerDesc *triggers = dest->rri->ri_TrigDesc;
 
 	begin_foreign(dest, estate, mtstate);
-	mask_clones(triggers, base);
+	router_mask_clones(triggers, base);
 	router_mask_own_triggers(triggers);
 	dest->by_row = dest->rri->ri_FdwRoutine != NULL || router_has_row_triggers(triggers, TRIGGER_TYPE_BEFORE) ||
 		router_has_row_triggers(triggers, TRIGGER_TYPE_AFTER);
@@ -633,7 +543,7 @@ router_batch_source(RouterBatch *batch, RouterDest *dest, TupleTableSlot *stored
 		return;
 	router_batch_flush(batch);
 	dest->recheck = recheck;
-	mute(dest->rri->ri_TrigDesc, recheck);
+	router_mask_for_moved(dest->rri->ri_TrigDesc, recheck);
 }
 
 static bool

@@ -71,9 +71,6 @@ extern void router_dest_prepare(RouterDest *dest, EState *estate, const TriggerD
 extern bool router_dest_is_by_row(RouterDest *dest);
 extern void router_check_definer(Relation rel, Oid role);
 extern void router_dest_take(RouterDest *dest, EState *estate, Relation source, bool at_home, bool pending);
-extern void router_mask_own_triggers(TriggerDesc *triggers);
-extern void router_recount_insert_triggers(TriggerDesc *triggers);
-extern bool router_has_row_triggers(const TriggerDesc *triggers, int timing);
 
 extern void router_batch_source(RouterBatch *batch, RouterDest *dest, TupleTableSlot *stored);
 extern bool router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot);

@@ -41,6 +41,7 @@
 #include "write/home.h"
 #include "rows/look.h"
 #include "mirror/mirror.h"
+#include "rows/mask.h"
 #include "base/sql.h"
 #include "write/running_statement.h"
 

@@ -28,6 +28,7 @@
 #include "child/create.h"
 #include "child/create_worker.h"
 #include "write/defer.h"
+#include "rows/mask.h"
 #include "rows/moving.h"
 #include "rows/passed.h"
 #include "read/serializable.h"
@@ -396,7 +397,7 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 	else if (dest->rri->ri_TrigDesc == NULL || !dest->rri->ri_TrigDesc->trig_insert_before_row)
 		router_skip_check(dest->rri, homes->estate, NULL, true);
 	if (homes->moving)
-		router_mask_key_triggers(dest->rri->ri_TrigDesc, TRIGGER_TYPE_INSERT, true);
+		router_mask_globalkey_triggers(dest->rri->ri_TrigDesc, TRIGGER_TYPE_INSERT, true);
 	else
 		router_keys_watch(&homes->keys, homes->estate, dest->rri);
 	dest->keys = homes->keys;

@@ -42,14 +42,12 @@
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #include "write/copy.h"
 #include "rows/look.h"
-#include "mirror/mirror.h"
+#include "rows/mask.h"
 #include "write/row_mover.h"
 #include "write/running_statement.h"
-#include "write/update.h"
 
 /* rows a statement inserts one by one before batching begins */
 #define ROWS_BEFORE_BATCH 8
@@ -577,14 +575,8 @@ static FdwRoutine insert_routine = {
 static void
 send_here(ResultRelInfo *rri)
 {
-	TriggerDesc *triggers = rri->ri_TrigDesc;
-
 	rri->ri_FdwRoutine = &insert_routine;
-	for (int i = 0; i < triggers->numtriggers; i++)
-		if (TRIGGER_TYPE_MATCHES(triggers->triggers[i].tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_AFTER,
-								 TRIGGER_TYPE_INSERT))
-			triggers->triggers[i].tgtype &= ~TRIGGER_TYPE_INSERT;	/* those of the home fire */
-	triggers->trig_insert_after_row = false;
+	router_mask_after_insert(rri->ri_TrigDesc, true);	/* those of the home fire */
 }
 
 /*

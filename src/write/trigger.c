@@ -27,6 +27,7 @@
 #include "base/guard.h"
 #include "write/insert.h"
 #include "mirror/mirror.h"
+#include "rows/mask.h"
 #include "write/row_mover.h"
 #include "write/running_statement.h"
 
@@ -44,12 +45,6 @@ static const RouterOwnTrigger flush_trigger[] = {
 	{ROUTER_TRIGGER_FLUSH, TRIGGER_TYPE_INSERT},
 };
 
-static bool
-is_after_insert(const Trigger *trigger)
-{
-	return TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT);
-}
-
 /*
  * Masks the AFTER INSERT ROW triggers of the base other than ours, in the copy that the running statement works with,
  * since a trigger before us may have made others: those of the child fire.
@@ -62,13 +57,7 @@ mask_after_triggers(TriggerData *trigdata)
 
 	if (rri == NULL)
 		elog(ERROR, "could not find the statement that inserts into \"%s\"", RelationGetRelationName(trigdata->tg_relation));
-	for (int i = 0; i < rri->ri_TrigDesc->numtriggers; i++)
-	{
-		Trigger    *trigger = &rri->ri_TrigDesc->triggers[i];
-
-		if (is_after_insert(trigger) && !router_is_own_trigger(trigger))
-			trigger->tgtype &= ~TRIGGER_TYPE_INSERT;
-	}
+	router_mask_after_insert(rri->ri_TrigDesc, false);
 }
 
 /*

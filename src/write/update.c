@@ -37,30 +37,25 @@
 #include "access/tupconvert.h"
 #include "access/xact.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "foreign/fdwapi.h"
 #include "lib/ilist.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
-#include "optimizer/optimizer.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "globalkey/entry.h"
 #include "base/guard.h"
-#include "write/home.h"
 #include "route/loose.h"
 #include "mirror/mirror.h"
+#include "rows/mask.h"
 #include "write/row_mover.h"
 #include "rows/passed.h"
-#include "write/returning.h"
 #include "read/serializable.h"
 #include "write/running_statement.h"
 #include "rows/keep_in_step.h"
@@ -105,43 +100,6 @@ typedef struct Detour
 } Detour;
 
 static dlist_head detours = DLIST_STATIC_INIT(detours);
-
-/* ----------------------------------------------------------------- triggers */
-
-static bool
-is_before_update(const Trigger *trigger)
-{
-	return TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_UPDATE);
-}
-
-/*
- * Takes "~router_move" out of a statement's copy of a table's triggers when no
- * key can change: updated holds no key column (offset as in pg_attribute.h), and there is no
- * other BEFORE UPDATE ROW trigger. True: it was taken out.
- */
-bool
-router_mask_move(TriggerDesc *triggers, const RouterConfig *config, const Bitmapset *updated)
-{
-	Trigger    *own = NULL;
-
-	if (triggers == NULL || !triggers->trig_update_before_row)
-		return false;
-	for (int i = 0; i < triggers->numtriggers; i++)
-	{
-		if (!is_before_update(&triggers->triggers[i]))
-			continue;
-		if (!router_is_own_trigger(&triggers->triggers[i]))
-			return false;
-		own = &triggers->triggers[i];
-	}
-	for (int i = 0; i < config->nkeys; i++)
-		if (bms_is_member(config->keys[i].attnum - FirstLowInvalidHeapAttributeNumber, updated))
-			return false;
-	if (own)
-		own->tgtype &= ~TRIGGER_TYPE_UPDATE;
-	triggers->trig_update_before_row = false;
-	return true;
-}
 
 /* --------------------------------------------------------------------- a move */
 
@@ -268,9 +226,9 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 	if (triggers && triggers->trig_delete_after_row)
 	{
 		/* the entry of a global key goes with the row: see note_inserted */
-		router_mask_key_triggers(triggers, TRIGGER_TYPE_DELETE, true);
+		router_mask_globalkey_triggers(triggers, TRIGGER_TYPE_DELETE, true);
 		ExecARDeleteTriggers(statement, rri, &source->tid, NULL, NULL, true);
-		router_mask_key_triggers(triggers, TRIGGER_TYPE_DELETE, false);
+		router_mask_globalkey_triggers(triggers, TRIGGER_TYPE_DELETE, false);
 	}
 	dest = router_home(&mover->homes, base_layout(source, source->slot));
 	if (dest->rri->ri_FdwRoutine)
@@ -289,22 +247,13 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 
 /* ------------------------------------------------------------------ the detour */
 
-/* Is our trigger to be called as one INSTEAD OF UPDATE? */
-static void
-set_instead(Trigger *trigger, TriggerDesc *triggers, bool instead)
-{
-	trigger->tgtype &= ~TRIGGER_TYPE_TIMING_MASK;
-	trigger->tgtype |= instead ? TRIGGER_TYPE_INSTEAD : TRIGGER_TYPE_BEFORE;
-	triggers->trig_update_instead_row = instead;
-}
-
 static void
 put_back(Detour *detour)
 {
 	if (detour->rri == NULL)
 		return;
 	if (detour->instead)
-		set_instead(detour->instead, detour->rri->ri_TrigDesc, false);
+		router_fire_instead(detour->rri->ri_TrigDesc, detour->instead, false);
 	detour->rri->ri_FdwRoutine = NULL;
 	detour->rri->ri_FdwState = NULL;
 	detour->rri->ri_TrigDesc->trig_update_after_row = detour->after_row;
@@ -387,7 +336,7 @@ begin_instead(Source *source, TriggerData *trigdata, EState *estate, ResultRelIn
 				 errhint("Leave RETURNING out, or use UPDATE.")));
 	source->old_tuple = heap_copytuple(trigdata->tg_trigtuple);
 	make_detour(estate, rri)->instead = trigdata->tg_trigger;
-	set_instead(trigdata->tg_trigger, rri->ri_TrigDesc, true);
+	router_fire_instead(rri->ri_TrigDesc, trigdata->tg_trigger, true);
 }
 
 /* Asks the policies as core does before it changes the row: when generated columns are computed. */
@@ -414,7 +363,7 @@ move_instead(Source *source, TriggerData *trigdata, EState *estate, ResultRelInf
 
 	old->base.tuple = heap_copytuple(source->old_tuple);	/* core stored what it had: NULL */
 	MemoryContextSwitchTo(estate->es_query_cxt);
-	set_instead(trigdata->tg_trigger, rri->ri_TrigDesc, false);
+	router_fire_instead(rri->ri_TrigDesc, trigdata->tg_trigger, false);
 	source->old_tuple = NULL;
 	check_policies(estate, rri, trigdata->tg_newslot);
 	source->slot = trigdata->tg_newslot;
@@ -427,15 +376,6 @@ move_instead(Source *source, TriggerData *trigdata, EState *estate, ResultRelInf
 }
 
 /* ---------------------------------------------------------------- the trigger */
-
-static bool
-is_referenced(const TriggerDesc *triggers)
-{
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-		if (triggers->triggers[i].tgisinternal && RI_FKey_trigger_type(triggers->triggers[i].tgfoid) == RI_TRIGGER_PK)
-			return true;
-	return false;
-}
 
 static Source *
 open_source(MemoryContext cxt, Relation rel)
@@ -456,7 +396,7 @@ open_source(MemoryContext cxt, Relation rel)
 		for (int i = 0; route && i < route->config.nkeys; i++)
 			source->attnums[i] = source->map ?
 				get_attnum(RelationGetRelid(rel), route->config.keys[i].column) : route->config.keys[i].attnum;
-		source->referenced = is_referenced(rel->trigdesc);
+		source->referenced = router_is_referenced(rel);
 		source->entry = router_cache_entry(source->base);
 		table_close(base, NoLock);
 	}

@@ -12,6 +12,5 @@
 
 extern void router_update_start(ModifyTableState *mtstate, RouterEntry *entry);
 extern void router_update_finish(EState *estate);
-extern bool router_mask_move(TriggerDesc *triggers, const RouterConfig *config, const Bitmapset *updated);
 
 #endif
