@@ -508,7 +508,7 @@ router_twin_insert(RouterTwin *twin, TupleTableSlot *slot)
 
 /* --------------------------------------------------------------------- in step */
 
-/* Does the table have a row now with the key of this one? It is ours, or nobody's: who else changes it waits for ours. */
+/* Does the table have a row now with this key? It is ours, or nobody's: who else changes it waits for ours. */
 static bool
 table_has_key(RouterTwin *twin, TupleTableSlot *slot)
 {
