@@ -19,7 +19,7 @@ PGXS      := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 # These run scripts, which find or install a PostgreSQL by themselves. PGXS is
 # left out for them: it may not be there yet, and it has a `check` of its own.
 SCRIPTED        = check check-all check-core check-asan check-valgrind installcheck demo fuzz fuzz-functions lint bench bench-insert bench-global_key bench-archive \
-	bench-read
+	bench-read bench-instructions
 NO_INSTALLCHECK = 1
 
 all:
@@ -96,3 +96,7 @@ lint:
 
 bench bench-insert bench-global_key bench-archive bench-read:
 	@bench/run $(filter-out bench,$(@:bench-%=%))
+
+# The instructions of the hot paths in two trees, each a revision or a directory: BEFORE (HEAD) and AFTER (this tree).
+bench-instructions:
+	@bench/instructions "$(or $(BEFORE),HEAD)" "$(or $(AFTER),.)"
