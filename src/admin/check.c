@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "child/child_bounds.h"
 #include "base/budget.h"
 #include "route/owned.h"
 #include "base/owner.h"

@@ -33,6 +33,8 @@
 #include "utils/timestamp.h"
 
 #include "write/home.h"
+#include "child/child_bounds.h"
+#include "child/default_child.h"
 #include "globalkey/triggers.h"
 #include "mirror/mirror.h"
 #include "rows/move.h"

@@ -43,6 +43,9 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "child/child_bounds.h"
+#include "child/child_name.h"
+#include "child/default_child.h"
 #include "route/defs.h"
 #include "globalkey/entry.h"
 #include "write/home.h"

@@ -32,6 +32,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "child/child_bounds.h"
 #include "route/loose.h"
 #include "admin/route_admin.h"
 

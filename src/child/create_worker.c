@@ -52,6 +52,8 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "child/child_bounds.h"
+#include "child/child_name.h"
 #include "child/create.h"
 #include "mirror/mirror.h"
 #include "base/owner.h"

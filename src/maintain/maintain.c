@@ -21,6 +21,8 @@
 #include "utils/guc.h"
 
 #include "maintain/archive.h"
+#include "child/child_name.h"
+#include "child/default_child.h"
 #include "base/budget.h"
 #include "route/owned.h"
 #include "base/owner.h"

@@ -27,46 +27,25 @@
  */
 #include "compat.h"
 #include "mirror/mirror_part.h"
-#include "base/pin.h"
 #include "base/sql.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "access/table.h"
-#include "access/toast_compression.h"
-#include "access/xact.h"
-#include "catalog/dependency.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_publication.h"
 #include "catalog/pg_publication_rel.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_trigger.h"
 #include "commands/comment.h"
-#include "commands/publicationcmds.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_collate.h"
-#include "parser/parse_node.h"
 #include "parser/parser.h"
 #include "rewrite/rewriteManip.h"
-#include "storage/lmgr.h"
-#include "tcop/dest.h"
-#include "tcop/utility.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 /* ------------------------------------------------------------------ helpers */
@@ -266,172 +245,6 @@ router_missing_options(Datum base, bool base_null, Datum child, bool child_null,
 	return buf.len > 0 ? buf.data : NULL;
 }
 
-/* ------------------------------------------------------------------- grants */
-
-/*
- * Writes the grants on a table (subid 0) or a column, of which there is no C
- * interface. The lock is the one that VACUUM holds for its update in place of
- * the same row of pg_class.
- */
-static void
-set_acl(Oid relid, Oid owner, AttrNumber subid, Datum new_acl, bool no_new)
-{
-	Relation	rel;
-	HeapTuple	tup,
-				changed;
-	bool		no_old;
-	Datum		old_acl;
-	Oid		   *old_members = NULL;
-	Oid		   *new_members = NULL;
-	int			nold,
-				nnew;
-	int			column = subid == 0 ? Anum_pg_class_relacl : Anum_pg_attribute_attacl;
-
-	LockRelationOid(relid, ShareUpdateExclusiveLock);
-	rel = table_open(subid == 0 ? RelationRelationId : AttributeRelationId, RowExclusiveLock);
-	tup = subid == 0 ? SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relid)) :
-		SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(subid));
-	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	old_acl = heap_getattr(tup, column, RelationGetDescr(rel), &no_old);
-	nold = no_old ? 0 : aclmembers(DatumGetAclPCopy(old_acl), &old_members);
-	nnew = no_new ? 0 : aclmembers(DatumGetAclPCopy(new_acl), &new_members);
-	changed = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 1, &column, &new_acl, &no_new);
-	CatalogTupleUpdate(rel, &tup->t_self, changed);
-	updateAclDependencies(RelationRelationId, relid, subid, owner, nold, old_members, nnew, new_members);
-	table_close(rel, RowExclusiveLock);
-	CommandCounterIncrement();
-}
-
-/* Takes away from a new table what default privileges grant: it is for its owner only. */
-void
-router_take_grants_away(Oid relid)
-{
-	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	bool		none;
-
-	(void) SysCacheGetAttr(RELOID, tup, Anum_pg_class_relacl, &none);
-	if (!none)
-		set_acl(relid, ((Form_pg_class) GETSTRUCT(tup))->relowner, 0, (Datum) 0, true);
-	ReleaseSysCache(tup);
-}
-
-/* Foreign tables have no policies: while the base has row security they are read and written through it only. */
-static bool
-is_closed(const Mirror *m)
-{
-	return m->relkind == RELKIND_FOREIGN_TABLE && m->base->rd_rel->relrowsecurity;
-}
-
-/*
- * What only the owner may do with children: what the base has statement triggers or rules for. These count for
- * statements that name the base, so that who names a child would pass them by.
- */
-static AclMode
-guarded_rights(const Mirror *m)
-{
-	const TriggerDesc *triggers = m->base->trigdesc;
-	const RuleLock *rules = m->base->rd_rules;
-	AclMode		rights = 0;
-
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (TRIGGER_FOR_ROW(trigger->tgtype) || strncmp(trigger->tgname + 1, "router_", strlen("router_")) == 0)
-			continue;
-		rights |= (TRIGGER_FOR_INSERT(trigger->tgtype) ? ACL_INSERT : 0) |
-			(TRIGGER_FOR_UPDATE(trigger->tgtype) ? ACL_UPDATE : 0) |
-			(TRIGGER_FOR_DELETE(trigger->tgtype) ? ACL_DELETE : 0) |
-			(TRIGGER_FOR_TRUNCATE(trigger->tgtype) ? ACL_TRUNCATE : 0);
-	}
-	for (int i = 0; rules && i < rules->numLocks; i++)
-	{
-		CmdType		event = rules->rules[i]->event;
-
-		rights |= event == CMD_INSERT ? ACL_INSERT :
-			event == CMD_UPDATE ? ACL_UPDATE :
-			event == CMD_DELETE ? ACL_DELETE : 0;
-	}
-	return rights;
-}
-
-/* Grants without some rights, but for the owner; NULL: nothing is left. */
-static Acl *
-without_rights(const Acl *acl, Oid owner, AclMode rights)
-{
-	Acl		   *left = aclcopy(acl);
-	AclItem    *items = ACL_DAT(left);
-	int			n = 0;
-
-	for (int i = 0; i < ACL_NUM(acl); i++)
-	{
-		AclItem		item = items[i];
-
-		if (item.ai_grantee != owner)
-			ACLITEM_SET_PRIVS_GOPTIONS(item, ACLITEM_GET_PRIVS(item) & ~rights, ACLITEM_GET_GOPTIONS(item) & ~rights);
-		if (ACLITEM_GET_RIGHTS(item) != 0)
-			items[n++] = item;
-	}
-	*ARR_DIMS(left) = n;
-	SET_VARSIZE(left, ACL_N_SIZE(n));
-	return n == 0 ? NULL : left;
-}
-
-static void
-mirror_acl(Mirror *m, int cache, HeapTuple base, HeapTuple child, AttrNumber attno, AttrNumber subid)
-{
-	bool		no_base,
-				no_child;
-	Datum		base_acl = SysCacheGetAttr(cache, base, attno, &no_base);
-	Datum		child_acl = SysCacheGetAttr(cache, child, attno, &no_child);
-
-	if (is_closed(m))
-	{
-		base_acl = (Datum) 0;
-		no_base = true;
-	}
-	if (!no_base && guarded_rights(m) != 0)
-	{
-		Acl		   *open = without_rights(DatumGetAclP(base_acl), m->base->rd_rel->relowner, guarded_rights(m));
-
-		base_acl = PointerGetDatum(open);
-		no_base = open == NULL;
-	}
-	if (no_base && no_child)
-		return;
-	if (!no_base && !no_child && aclequal(DatumGetAclP(base_acl), DatumGetAclP(child_acl)))
-		return;
-	if (subid == 0 ? router_mend(m, "grants", "%s the grants", no_base ? "take away" : "set") :
-		router_mend(m, "grants", "%s the grants on column \"%s\"", no_base ? "take away" : "set",
-					get_attname(m->child, subid, false)))
-		set_acl(m->child, m->base->rd_rel->relowner, subid, base_acl, no_base);
-}
-
-static void
-mirror_grants(Mirror *m)
-{
-	Oid			base = RelationGetRelid(m->base);
-	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(base));
-	HeapTuple	to = SearchSysCache1(RELOID, ObjectIdGetDatum(m->child));
-
-	mirror_acl(m, RELOID, from, to, Anum_pg_class_relacl, 0);
-	ReleaseSysCache(from);
-	ReleaseSysCache(to);
-	for (int i = 1; i <= m->map->maplen; i++)
-	{
-		AttrNumber	attnum = router_child_attnum(m, i);
-
-		if (attnum == 0)
-			continue;
-		from = SearchSysCache2(ATTNUM, ObjectIdGetDatum(base), Int16GetDatum(i));
-		to = SearchSysCache2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(attnum));
-		mirror_acl(m, ATTNUM, from, to, Anum_pg_attribute_attacl, attnum);
-		ReleaseSysCache(from);
-		ReleaseSysCache(to);
-	}
-}
-
 /* ------------------------------------------------------- the trigger for UPDATE */
 
 /*
@@ -507,194 +320,6 @@ mirror_persistence(Mirror *m)
 	if (get_rel_persistence(m->child) != wanted &&
 		router_mend(m, "persistence", wanted == RELPERSISTENCE_UNLOGGED ? "set unlogged" : "set logged"))
 		router_run("%s SET %s", m->alter, wanted == RELPERSISTENCE_UNLOGGED ? "UNLOGGED" : "LOGGED");
-}
-
-/* ------------------------------------------------------------------ columns */
-
-static int
-statistics_target(HeapTuple column)
-{
-	bool		isnull;
-	Datum		target = SysCacheGetAttr(ATTNUM, column, Anum_pg_attribute_attstattarget, &isnull);
-
-	/* an integer in some releases, a smallint in others, and both by value */
-	return isnull ? -1 : (int16) DatumGetInt32(target);
-}
-
-/* The options that belong to users: n_distinct and n_distinct_inherited. */
-static Datum
-column_options(HeapTuple column, bool *isnull)
-{
-	Datum		options = SysCacheGetAttr(ATTNUM, column, Anum_pg_attribute_attoptions, isnull);
-	ArrayBuildState *kept = NULL;
-	Datum	   *elements;
-	int			n;
-
-	if (*isnull)
-		return (Datum) 0;
-	deconstruct_array(DatumGetArrayTypeP(options), TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
-	for (int i = 0; i < n; i++)
-		if (strncmp(TextDatumGetCString(elements[i]), "n_distinct", 10) == 0)
-			kept = accumArrayResult(kept, elements[i], false, TEXTOID, CurrentMemoryContext);
-	*isnull = kept == NULL;
-	return kept ? makeArrayResult(kept, CurrentMemoryContext) : (Datum) 0;
-}
-
-static void
-mirror_column_options(Mirror *m, HeapTuple from, HeapTuple to, const char *column)
-{
-	bool		no_from,
-				no_to;
-	Datum		wanted = column_options(from, &no_from);
-	Datum		there = column_options(to, &no_to);
-	char	   *missing = router_missing_options(wanted, no_from, there, no_to, "");
-
-	if (missing && router_mend(m, "column", "set (%s) of column %s", missing, column))
-		router_run("%s ALTER COLUMN %s SET (%s)", m->alter, column, missing);
-	if (!m->request->exact)
-		return;
-	missing = router_missing_options(there, no_to, wanted, no_from, "");
-	if (missing && no_from && router_mend(m, "column", "reset n_distinct of column %s", column))
-		router_run("%s ALTER COLUMN %s RESET (n_distinct, n_distinct_inherited)", m->alter, column);
-}
-
-static void
-mirror_column_storage(Mirror *m, HeapTuple from, HeapTuple to, const char *column)
-{
-	Form_pg_attribute base = (Form_pg_attribute) GETSTRUCT(from);
-	Form_pg_attribute child = (Form_pg_attribute) GETSTRUCT(to);
-	int			target = statistics_target(from);
-
-	if (target >= 0 && statistics_target(to) != target &&
-		router_mend(m, "column", "set the statistics target of column %s to %d", column, target))
-		router_run("%s ALTER COLUMN %s SET STATISTICS %d", m->alter, column, target);
-	if (m->relkind != RELKIND_RELATION)
-		return;
-	if (base->attstorage != child->attstorage &&
-		router_mend(m, "column", "set the storage of column %s", column))
-		router_run("%s ALTER COLUMN %s SET STORAGE %s", m->alter, column,
-				   base->attstorage == TYPSTORAGE_PLAIN ? "PLAIN" : base->attstorage == TYPSTORAGE_EXTERNAL ? "EXTERNAL" :
-				   base->attstorage == TYPSTORAGE_MAIN ? "MAIN" : "EXTENDED");
-	if (base->attcompression != child->attcompression &&
-		router_mend(m, "column", "set the compression of column %s", column))
-		router_run("%s ALTER COLUMN %s SET COMPRESSION %s", m->alter, column,
-				   CompressionMethodIsValid(base->attcompression) ?
-				   GetCompressionMethodName(base->attcompression) : "default");
-	if (!router_not_null_is_constraint && base->attnotnull && !child->attnotnull &&
-		router_mend(m, "column", "set column %s not null", column))
-		router_run("%s ALTER COLUMN %s SET NOT NULL", m->alter, column);
-}
-
-/* The text of a column's default, or NULL. */
-static char *
-default_of(TupleDesc desc, AttrNumber attnum)
-{
-	for (int i = 0; desc->constr && i < desc->constr->num_defval; i++)
-		if (desc->constr->defval[i].adnum == attnum)
-			return desc->constr->defval[i].adbin;
-	return NULL;
-}
-
-/* Defaults are given as text, after which their trees may differ. */
-static char *
-default_text(const char *expression)
-{
-	return deparse_expression(stringToNode(expression), NIL, false, false);
-}
-
-/* The number of a sequence, as bigint or cast for a narrower column? */
-static bool
-is_nextval(const char *expression, Oid sequence)
-{
-	FuncExpr   *call = expression ? (FuncExpr *) strip_implicit_coercions(stringToNode(expression)) : NULL;
-	Const	   *argument;
-
-	if (call == NULL || !IsA(call, FuncExpr) || call->funcid != F_NEXTVAL || !IsA(linitial(call->args), Const))
-		return false;
-	argument = linitial_node(Const, call->args);
-	return !argument->constisnull && DatumGetObjectId(argument->constvalue) == sequence;
-}
-
-/* An identity column: the child takes its numbers from the base's sequence. */
-static void
-mirror_identity(Mirror *m, AttrNumber attnum, const char *there, const char *column)
-{
-	Oid			sequence = router_identity_sequence(m->base, attnum);
-
-	if (!is_nextval(there, sequence) && router_mend(m, "default", "take the identity of column %s from the base", column))
-		router_run("%s ALTER COLUMN %s SET DEFAULT nextval(%s::regclass)", m->alter, column,
-				   quote_literal_cstr(router_qualified_name(sequence)));
-}
-
-static void
-mirror_default(Mirror *m, HeapTuple from, HeapTuple to, const char *column)
-{
-	Form_pg_attribute base = (Form_pg_attribute) GETSTRUCT(from);
-	Form_pg_attribute child = (Form_pg_attribute) GETSTRUCT(to);
-	char	   *wanted = default_of(RelationGetDescr(m->base), base->attnum);
-	Relation	rel;
-	char	   *there;
-
-	if (base->attgenerated || child->attgenerated || child->attidentity || (wanted == NULL && !base->attidentity))
-		return;
-	rel = table_open(m->child, NoLock);
-	there = default_of(RelationGetDescr(rel), child->attnum);
-	there = there ? pstrdup(there) : NULL;
-	table_close(rel, NoLock);
-	if (base->attidentity)
-		mirror_identity(m, base->attnum, there, column);
-	else if ((there == NULL ||
-			  (strcmp(wanted, there) != 0 && strcmp(default_text(wanted), default_text(there)) != 0)) &&
-			 router_mend(m, "default", "set the default of column %s", column))
-		router_run("%s ALTER COLUMN %s SET DEFAULT %s", m->alter, column, default_text(wanted));
-}
-
-static void
-mirror_columns(Mirror *m)
-{
-	for (int i = 1; i <= m->map->maplen; i++)
-	{
-		AttrNumber	attnum = router_child_attnum(m, i);
-		HeapTuple	from,
-					to;
-		const char *column;
-
-		if (attnum == 0 || (m->request->exact && !list_member_int(m->request->columns, i)))
-			continue;
-		from = SearchSysCache2(ATTNUM, ObjectIdGetDatum(RelationGetRelid(m->base)), Int16GetDatum(i));
-		to = SearchSysCache2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(attnum));
-		column = quote_identifier(NameStr(((Form_pg_attribute) GETSTRUCT(to))->attname));
-		mirror_column_storage(m, from, to, column);
-		mirror_column_options(m, from, to, column);
-		mirror_default(m, from, to, column);
-		ReleaseSysCache(from);
-		ReleaseSysCache(to);
-	}
-}
-
-/* ----------------------------------------------------------------- comments */
-
-static void
-mirror_comments(Mirror *m)
-{
-	for (int i = 0; i <= m->map->maplen; i++)
-	{
-		AttrNumber	attnum = router_child_attnum(m, i);
-		char	   *wanted;
-		char	   *there;
-
-		if ((i > 0 && attnum == 0) || (m->request->exact && !list_member_int(m->request->columns, i)))
-			continue;
-		wanted = GetComment(RelationGetRelid(m->base), RelationRelationId, i);
-		if (wanted == NULL && !m->request->exact)
-			continue;
-		there = GetComment(m->child, RelationRelationId, attnum);
-		if (wanted == NULL ? there == NULL : there && strcmp(wanted, there) == 0)
-			continue;
-		if (router_mend(m, "comment", i == 0 ? "set the comment" : "set the comment on column \"%s\"",
-						i == 0 ? "" : get_attname(m->child, attnum, false)))
-			CreateComments(m->child, RelationRelationId, attnum, wanted);
-	}
 }
 
 /* ------------------------------------------------------------- publications */
@@ -793,7 +418,7 @@ mirror_aspects(Mirror *m, void *arg)
 	if (aspects & ROUTER_INHERITANCE)
 		router_mirror_inherited_columns(m);
 	if (aspects & ROUTER_COLUMNS)
-		mirror_columns(m);
+		router_mirror_columns(m);
 	if (table && aspects & ROUTER_INDEXES)
 		router_mirror_indexes(m);
 	if (table && aspects & ROUTER_REPLICA_IDENTITY)
@@ -811,9 +436,9 @@ mirror_aspects(Mirror *m, void *arg)
 	if (table && aspects & ROUTER_PUBLICATIONS)
 		mirror_publications(m);
 	if (aspects & ROUTER_COMMENTS)
-		mirror_comments(m);
+		router_mirror_comments(m);
 	if (aspects & (ROUTER_GRANTS | ROUTER_TRIGGERS) || (!table && aspects & ROUTER_ROW_SECURITY))
-		mirror_grants(m);
+		router_mirror_grants(m);
 }
 
 /* Opens the base, then looks at the child: in the order of locks, AccessShare. */
@@ -907,8 +532,8 @@ router_leave_to_base(Oid base, Oid child)
 
 	router_open_mirror(&m, &request, base, child);
 	mirror_aspects(&m, NULL);
-	if (is_closed(&m))
-		mirror_grants(&m);
+	if (router_is_closed(&m))
+		router_mirror_grants(&m);
 	router_close_mirror(&m);
 }
 

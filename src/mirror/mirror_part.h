@@ -34,6 +34,15 @@ extern bool router_same_tree(const Mirror *m, Node *base, Node *child);
 extern void router_mend_comment(Mirror *m, Oid classid, Oid from, Oid to, const char *what, const char *name);
 extern char *router_missing_options(Datum base, bool base_null, Datum child, bool child_null, const char *prefix);
 
+extern bool router_is_closed(const Mirror *m);
+extern void router_mirror_grants(Mirror *m);
+extern void router_mirror_columns(Mirror *m);
+extern void router_mirror_comments(Mirror *m);
+
+extern char *router_free_name(const Mirror *m, Oid classid, const char *name);
+extern bool router_has_rule_name(const Mirror *m, const char *name, const char *base_name);
+extern bool router_same_expr(const Mirror *m, Node *base, Node *child);
+
 extern void router_mirror_checks(Mirror *m);
 extern void router_mirror_inherited_columns(Mirror *m);
 extern void router_drop_check_like(Mirror *m, HeapTuple dropped, bool cascade);

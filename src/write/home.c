@@ -25,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "child/child_bounds.h"
 #include "child/create.h"
 #include "child/create_worker.h"
 #include "write/defer.h"

@@ -1,0 +1,154 @@
+/*
+ * child_name.c
+ *		Names of children: template, labels, what is made to fit and is not taken.
+ *
+ * Rights: labels are queries of the owner's, and run as the owner.
+ */
+#include "compat.h"
+#include "child/child_name.h"
+
+#include "executor/spi.h"
+#include "utils/lsyscache.h"
+
+#include "child/child_bounds.h"
+#include "base/name.h"
+#include "base/owner.h"
+
+static SPIPlanPtr
+prepare_label(RouterKey *key)
+{
+	SPIPlanPtr	plan = SPI_prepare(key->label, 1, &key->typid);
+
+	if (plan == NULL || !SPI_is_cursor_plan(plan))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the label of key \"%s\" is not one query", key->column)));
+	return plan;
+}
+
+/* Checks a label query when it is configured, as the role that will run it. */
+void
+router_check_label(RouterKey *key, Oid owner, const char *time_zone)
+{
+	RouterAsOwner saved;
+
+	if (key->label == NULL)
+		return;
+	router_become_owner(&saved, owner, false, time_zone);
+	SPI_connect();
+	(void) prepare_label(key);
+	SPI_finish();
+	router_become_user(&saved);
+}
+
+/* The name part that the label query gives for a bound, or NULL. SPI is not connected. */
+static char *
+label_part(RouterKey *key, const RouterBound *bound)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	bool		isnull;
+	Datum		sample;
+	char		null;
+	char	   *label = NULL;
+	int			guc_level;
+
+	if (key->label == NULL || (bound->form != ROUTER_BOUND_VALUES && bound->form != ROUTER_BOUND_RANGE))
+		return NULL;
+	sample = router_bound_sample(key, bound, &isnull);
+	null = isnull ? 'n' : ' ';
+	guc_level = router_spi_begin();
+	if (SPI_execute_plan(prepare_label(key), &sample, &null, false, 1) > 0 && SPI_processed > 0)
+	{
+		label = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		if (label)
+			label = MemoryContextStrdup(caller, label);
+	}
+	router_spi_end(guc_level);
+	return label;
+}
+
+/* Replaces control characters; true if there were any. */
+static bool
+clean_name(char *name)
+{
+	bool		changed = false;
+
+	for (; *name; name++)
+		if ((unsigned char) *name < 0x20 || *name == 0x7f)
+		{
+			*name = '_';
+			changed = true;
+		}
+	return changed;
+}
+
+static char *
+expand_template(const char *template, const char *base, char **parts, int nparts)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (const char *p = template; *p; p++)
+	{
+		if (strncmp(p, "{base}", 6) == 0)
+		{
+			appendStringInfoString(&buf, base);
+			p += 5;
+		}
+		else if (p[0] == '{' && p[1] >= '1' && p[1] < '1' + nparts && p[2] == '}')
+		{
+			appendStringInfoString(&buf, parts[p[1] - '1']);
+			p += 2;
+		}
+		else
+			appendStringInfoChar(&buf, *p);
+	}
+	return buf.data;
+}
+
+/*
+ * The name of a new child: template, labels, then made to fit and not taken.
+ * Deterministic but for what names are taken. Runs as the owner. The route may
+ * be another one afterwards, since the labels' queries may use the base.
+ */
+char *
+router_child_name(RouterRoute *route, RouterBound **bounds)
+{
+	int			nkeys = route->config.nkeys;
+	Oid			schema = get_rel_namespace(route->config.base);
+	const char *base = get_rel_name(route->config.base);
+	const char *template = route->config.template ? pstrdup(route->config.template) : NULL;
+	char	   *hashed = psprintf("%s %s", base, router_bounds_display(route, bounds));
+	RouterKey	keys[ROUTER_MAX_LEVELS];
+	char	   *parts[ROUTER_MAX_LEVELS];
+	char	   *name;
+	bool		cleaned;
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		keys[i] = route->config.keys[i];
+		keys[i].column = pstrdup(keys[i].column);
+		keys[i].label = keys[i].label ? pstrdup(keys[i].label) : NULL;
+		parts[i] = router_bound_part(&route->config.keys[i], bounds[i]);
+	}
+	for (int i = 0; i < nkeys; i++)
+	{
+		char	   *label = label_part(&keys[i], bounds[i]);
+
+		parts[i] = label ? label : parts[i];
+	}
+	if (bounds[0]->form == ROUTER_BOUND_DEFAULT)
+		name = psprintf("%s_default", base);
+	else if (template)
+		name = expand_template(template, base, parts, nkeys);
+	else
+	{
+		name = pstrdup(base);
+		for (int i = 0; i < nkeys; i++)
+			name = psprintf("%s_%s", name, parts[i]);
+	}
+	cleaned = clean_name(name);
+	if (!cleaned && strlen(name) < NAMEDATALEN && router_name_is_free(name, schema))
+		return name;
+	return router_another_name(name, hashed, schema, schema);
+}

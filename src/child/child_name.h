@@ -1,0 +1,13 @@
+/*
+ * child_name.h
+ *		Names of children. See child_name.c.
+ */
+#ifndef ROUTER_CHILD_NAME_H
+#define ROUTER_CHILD_NAME_H
+
+#include "route/cache.h"
+
+extern char *router_child_name(RouterRoute *route, RouterBound **bounds);
+extern void router_check_label(RouterKey *key, Oid owner, const char *time_zone);
+
+#endif

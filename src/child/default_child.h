@@ -1,0 +1,14 @@
+/*
+ * default_child.h
+ *		Rows in the default child. See default_child.c.
+ */
+#ifndef ROUTER_DEFAULT_CHILD_H
+#define ROUTER_DEFAULT_CHILD_H
+
+#include "route/cache.h"
+
+extern bool router_default_child_has(RouterEntry *entry, List *wanted);
+extern void router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds);
+extern uint64 router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relation to, bool leave);
+
+#endif
