@@ -5,37 +5,12 @@
 #ifndef ROUTER_CATALOG_H
 #define ROUTER_CATALOG_H
 
-#include "route/key.h"
+#include "route/route.h"
 
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 #include "utils/array.h"
 #include "utils/snapshot.h"
-
-typedef enum RouterPolicy
-{
-	ROUTER_POLICY_CREATE,
-	ROUTER_POLICY_DEFAULT,
-	ROUTER_POLICY_ERROR,
-} RouterPolicy;
-
-/* A route as configured: one row of route_def and its rows of key_def. */
-typedef struct RouterConfig
-{
-	Oid			base;
-	char	   *time_zone;
-	char	   *template;		/* of children's names; NULL: the default one */
-	RouterPolicy on_missing;
-	RouterPolicy on_reject;
-	Interval	horizon;
-	int			max_new_children;
-	Interval   *hot;			/* how long a row stays in the base; NULL: not at all */
-	char	   *watermark;		/* hot: rows before it live in children; literal of the hot key */
-	char	   *pending;		/* hot: the watermark that an archive run is on its way to, or NULL */
-	char	   *reach;			/* hot: children have no row from here on; NULL: none from the watermark on */
-	int			nkeys;
-	RouterKey	keys[ROUTER_MAX_LEVELS];
-} RouterConfig;
 
 /* One row of child_def. */
 typedef struct RouterChildDef
