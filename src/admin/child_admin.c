@@ -358,7 +358,7 @@ router_attach_child(PG_FUNCTION_ARGS)
 	router_register_child(entry, child, bounds);
 	AtEOXact_GUC(false, guc_level);
 	if (router_cache_route(entry)->hot_level >= 0)
-		router_raise_reach(entry, base, bounds[router_cache_route(entry)->hot_level]);
+		router_raise_reach(router_cache_route(entry), bounds[router_cache_route(entry)->hot_level]);
 	router_keys_attach(base, child);
 	router_child_fill(entry, child, bounds);
 	return (Datum) 0;

@@ -22,7 +22,6 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/date.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -218,19 +217,4 @@ router_settle(RouterSettle *settle)
 	table_close(from, NoLock);
 	table_close(base, NoLock);
 	CommandCounterIncrement();
-}
-
-/* Sets the watermark of a hot route, and where archiving is taking it: nowhere, if pending is not behind it. */
-void
-router_put_watermark(RouterEntry *entry, int64 watermark, int64 pending)
-{
-	RouterRoute *route = router_route_locked(entry);
-	RouterKey	key = route->config.keys[route->hot_level];
-	Oid			base = route->config.base;
-	int			guc_level = router_pin_settings(route->config.time_zone);
-	char	   *mark = router_key_text(&key, watermark);
-	bool		back = watermark < route->watermark;
-
-	router_catalog_put_watermark(base, mark, pending > watermark ? router_key_text(&key, pending) : NULL, back);
-	AtEOXact_GUC(false, guc_level);
 }

@@ -28,7 +28,6 @@ typedef struct RouterSettle
 } RouterSettle;
 
 extern void router_settle(RouterSettle *settle);
-extern void router_put_watermark(RouterEntry *entry, int64 watermark, int64 pending);
 
 extern Oid	router_key_index(Relation rel, const char *column);
 extern IndexScanDesc router_key_scan(Relation rel, Relation index, const RouterKey *key, Snapshot snapshot, int64 from,

@@ -282,7 +282,7 @@ announce(RouterJob *job)
 	archive->done = archive->cutoff <= route->watermark;
 	pending = archive->done ? route->watermark : archive->cutoff;
 	if (route->pending != pending)
-		router_put_watermark(archive->entry, route->watermark, pending);
+		router_put_watermark(route, route->watermark, pending);
 	if (!archive->done)
 	{
 		archive->expected = estimate(archive);
@@ -641,7 +641,8 @@ drain(RouterJob *job)
 	CommandCounterIncrement();
 	if (!scan.index)
 		state.until = state.next;	/* nothing can come between: the home lock is held */
-	router_put_watermark(archive->entry, state.until, hot_route(archive)->pending);
+	route = hot_route(archive);
+	router_put_watermark(route, state.until, route->pending);
 	archive->done = state.until >= archive->cutoff;
 	archive->moved += state.moved;
 	archive->nbatches++;

@@ -232,7 +232,7 @@ router_restore(PG_FUNCTION_ARGS)
 	AtEOXact_GUC(false, guc_level);
 	/* what a run of archive has announced stays so: it may be going on */
 	if (!report.dry_run)
-		router_put_watermark(entry, from, route->pending > route->watermark ? route->pending : from);
+		router_put_watermark(route, from, route->pending > route->watermark ? route->pending : from);
 	bring_back(&report, entry, def->base, children);
 	if (!report.dry_run)
 		router_serial_mark(def->base);
@@ -269,7 +269,7 @@ router_end_hot(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	config = router_catalog_route(base);
 	config->hot = NULL;
-	config->watermark = config->pending = NULL;
+	config->watermark = NULL;
 	router_catalog_put_route(config);
 	settle.entry = entry;
 	settle.from = base;

@@ -354,6 +354,7 @@ swap(RouterJob *job)
 	Relation	base = table_open(job->base, AccessExclusiveLock);
 	Relation	child = NULL;
 	RouterStoragePair pair;
+	RouterRoute *route;
 	bool		done;
 
 	LockRelationOid(rotate->child, AccessExclusiveLock);
@@ -372,7 +373,8 @@ swap(RouterJob *job)
 	router_storage_swap(&pair, "router.rotate");
 	router_loose_add(job->base, rotate->child);
 	rotate->moved = 0;
-	router_put_watermark(rotate->entry, rotate->cutoff, hot_route(rotate)->pending);
+	route = hot_route(rotate);
+	router_put_watermark(route, rotate->cutoff, route->pending);
 	done = send_rows_home(rotate, job->base) && send_rows_home(rotate, rotate->child);
 	table_close(child, NoLock);
 	table_close(base, NoLock);

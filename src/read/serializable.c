@@ -256,8 +256,9 @@ check_written(void)
 		TransactionId moved;
 
 		if (entry->table != entry->base)
-			gap = later(later(gap, router_catalog_seal_broken(entry->table)), router_catalog_reach_raised(entry->base));
-		moved = entry->table == entry->base ? gap : later(gap, router_catalog_route_changed(entry->base));
+			gap = later(later(gap, router_catalog_seal_broken(entry->table)),
+						router_reach_written_by(entry->base, NULL));
+		moved = entry->table == entry->base ? gap : later(gap, router_watermark_written_by(entry->base, NULL));
 		if (is_settled(moved))
 			continue;
 		if (locks == NULL)

@@ -56,7 +56,7 @@ struct RouterEntry
 
 static HTAB *entries = NULL;
 static uint64 generations = 0;
-static Oid	marks_id = InvalidOid;	/* router_catalog_marks_id, once there is a route */
+static Oid	marks_id = InvalidOid;	/* router_marks_id, once there is a route */
 static Oid	growth_id = InvalidOid;	/* router_growth_id */
 static Oid	last_settled = InvalidOid;	/* a base of which it is settled that its children have this version */
 static uint64 last_version;
@@ -353,7 +353,7 @@ copy_config(RouterConfig *to, const RouterConfig *from)
 	*to = *from;
 	to->time_zone = pstrdup(from->time_zone);
 	to->template = copy_text(from->template);
-	to->watermark = to->pending = to->reach = NULL; /* see set_marks */
+	to->watermark = NULL;
 	if (from->hot)
 	{
 		to->hot = palloc(sizeof(Interval));
@@ -478,23 +478,13 @@ add_seals(RouterRoute *route, List *seals, Relation base)
 	}
 }
 
-/* A point of the hot key; none means another one. Settings are pinned. */
-static int64
-hot_point(RouterRoute *route, char *literal, int64 otherwise)
-{
-	return literal ? router_key_parse(&route->config.keys[route->hot_level], literal) : otherwise;
-}
-
 /* How far archiving is, by the catalog. Settings are pinned. */
 static void
-set_marks(RouterRoute *route, const RouterConfig *config)
+set_marks(RouterRoute *route, const RouterMarks *marks)
 {
 	if (route->hot_level >= 0)
-	{
-		route->watermark = hot_point(route, config->watermark, 0);
-		route->pending = hot_point(route, config->pending, route->watermark);
-		route->reach = Max(route->watermark, hot_point(route, config->reach, route->watermark));
-	}
+		router_marks_parse(&route->config.keys[route->hot_level], marks, &route->watermark, &route->pending,
+						   &route->reach);
 	/* what was read was committed by transactions before this one */
 	route->read_before = ReadNextTransactionId();
 }
@@ -511,6 +501,7 @@ typedef struct Parts
 	List	   *global_keys;	/* in cxt, as are these */
 	List	   *loose;
 	uint64		version;
+	RouterMarks marks;			/* of a hot one */
 } Parts;
 
 static void
@@ -527,6 +518,8 @@ read_parts(void *arg)
 	}
 	parts->children = router_catalog_children(parts->relid);
 	parts->version = router_growth_version(parts->relid, NULL);
+	if (parts->config->hot)
+		(void) router_marks_read(parts->relid, NULL, &parts->marks);
 	parts->seals = router_catalog_seals(parts->relid);
 	old = MemoryContextSwitchTo(parts->cxt);
 	parts->global_keys = router_catalog_global_keys(parts->relid);
@@ -551,7 +544,7 @@ build_route(Oid base, Oid *parent)
 	if (exists)
 	{
 		/* known first: messages that come while it reads are for what it reads */
-		marks_id = router_catalog_marks_id();
+		marks_id = router_marks_id();
 		growth_id = router_growth_id();
 		router_catalog_read_at_once(read_parts, &parts);
 	}
@@ -570,7 +563,7 @@ build_route(Oid base, Oid *parent)
 			router_key_resolve(&route->config.keys[i], rel, config->time_zone);
 		route->hot_level = config->hot ? router_hot_level(config) : -1;
 		route->version = parts.version;
-		set_marks(route, config);
+		set_marks(route, &parts.marks);
 		route->global_keys = parts.global_keys;
 		name_global_keys(base, route->global_keys);
 		route->nlevels = config->nkeys;
@@ -660,13 +653,13 @@ router_cache_entry(Oid base)
 static void
 refresh_marks(RouterEntry *entry)
 {
-	RouterConfig *config = router_catalog_route(entry->base);
+	RouterMarks marks;
 	int			guc_level;
 
-	if (config == NULL || !entry->valid || entry->route == NULL)
+	if (!router_marks_read(entry->base, NULL, &marks) || !entry->valid || entry->route == NULL)
 		return;
 	guc_level = router_pin_settings(entry->route->config.time_zone);
-	set_marks(entry->route, config);
+	set_marks(entry->route, &marks);
 	AtEOXact_GUC(false, guc_level);
 }
 
@@ -802,8 +795,13 @@ router_cache_forget(RouterEntry *entry)
 static void
 settle_marks(RouterEntry *entry)
 {
+	bool		settled;
+
 	entry->marks = MARKS_SETTLING;	/* undone by what happens meanwhile */
-	if (router_catalog_marks_are_settled(entry->base))
+	(void) router_watermark_written_by(entry->base, &settled);
+	if (settled)
+		(void) router_reach_written_by(entry->base, &settled);
+	if (settled)
 	{
 		refresh_marks(entry);
 		if (entry->marks == MARKS_SETTLING)
@@ -830,8 +828,8 @@ bool
 router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int64 *reach)
 {
 	RouterRoute *route;
-	char	   *mark;
-	char	   *reach_text;
+	RouterMarks marks;
+	int64		pending;
 	bool		hot;
 	int			guc_level;
 
@@ -855,14 +853,13 @@ router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int6
 	}
 	else
 	{
-		mark = router_catalog_watermark(entry->base, snapshot, &reach_text);
+		hot = router_marks_read(entry->base, snapshot, &marks);
 		route = router_cache_route(entry);
-		hot = mark && route && route->hot_level >= 0;
+		hot = hot && route && route->hot_level >= 0;
 		if (hot)
 		{
 			guc_level = router_pin_settings(route->config.time_zone);
-			*watermark = hot_point(route, mark, 0);
-			*reach = Max(*watermark, hot_point(route, reach_text, *watermark));
+			router_marks_parse(&route->config.keys[route->hot_level], &marks, watermark, &pending, reach);
 			AtEOXact_GUC(false, guc_level);
 		}
 	}
@@ -1057,28 +1054,6 @@ router_route_end(RouterRoute *route, int64 value, int64 *end)
 	if (range)
 		*end = range->hi == PG_INT64_MAX ? PG_INT64_MAX : range->hi + 1;
 	return range != NULL;
-}
-
-/* The key by which a hot route tells the age of rows: the outermost date; -1: there is none. */
-int
-router_hot_level(const RouterConfig *config)
-{
-	for (int i = 0; i < config->nkeys; i++)
-		if (config->keys[i].kind == ROUTER_DATE)
-			return i;
-	return -1;
-}
-
-/* Where rows with these key values belong by their age. NULL is no age: such rows live in children. */
-RouterZone
-router_route_zone(RouterRoute *route, const Datum *values, const bool *isnull)
-{
-	int64		value;
-
-	if (route->hot_level < 0 || isnull[route->hot_level])
-		return ROUTER_COLD;
-	value = router_key_int(&route->config.keys[route->hot_level], values[route->hot_level]);
-	return value >= route->pending ? ROUTER_HOT : value < route->watermark ? ROUTER_COLD : ROUTER_BETWEEN;
 }
 
 /* Narrows a range around a value that no range of the node holds to the gap it lies in. */

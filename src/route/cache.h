@@ -6,18 +6,9 @@
 #define ROUTER_CACHE_H
 
 #include "route/catalog.h"
-
-#include "utils/snapshot.h"
+#include "route/watermark.h"
 
 typedef struct RouterEntry RouterEntry;
-
-/* Where a row belongs by its age. */
-typedef enum RouterZone
-{
-	ROUTER_COLD,				/* in a child */
-	ROUTER_HOT,					/* in the base */
-	ROUTER_BETWEEN,				/* archiving is on its way there: ask again under the home lock */
-} RouterZone;
 
 /* Where a search ended that found no child. */
 typedef struct RouterMiss
@@ -40,8 +31,6 @@ extern int	router_node_first_range(const RouterNode *node, int64 value);
 extern const RouterTarget *router_node_value(RouterKey *key, const RouterNode *node, Datum value);
 extern RouterRoute *router_cache_route_and_strays(RouterEntry *entry);
 extern bool router_route_end(RouterRoute *route, int64 value, int64 *end);
-extern RouterZone router_route_zone(RouterRoute *route, const Datum *values, const bool *isnull);
-extern int	router_hot_level(const RouterConfig *config);
 extern void router_route_clip(const RouterNode *node, int64 value, int64 *lo, int64 *hi);
 extern void router_route_leave_out(RouterKey *key, const RouterNode *node, RouterBound *bound);
 extern void router_route_split(const RouterNode *node, uint64 hash, RouterBound *bound);

@@ -1,13 +1,13 @@
 /*
  * catalog.c
- *		Sole reader and writer of the tables router.route_def, key_def, child_def,
- *		reach_def and global_key_def.
+ *		Sole reader and writer of the tables router.route_def (but for its marks, see
+ *		watermark.c), key_def, child_def and global_key_def.
  *
  * Locking: AccessShareLock to read, RowExclusiveLock to write. Whoever changes
  * a route or its children holds ShareUpdateExclusiveLock or more on the base.
  * Each change invalidates the relcache entry of the base (here, and for
  * changes made with SQL by changed.c), which tells cache.c; or less: see
- * router_catalog_marks_id.
+ * router_marks_id.
  */
 #include "compat.h"
 #include "route/catalog.h"
@@ -15,15 +15,14 @@
 #include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
-#include "storage/bufmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 
 #include "route/defs.h"
 #include "route/growth.h"
 #include "route/loose.h"
+#include "route/watermark.h"
 
 static const char *const policy_names[] = {"create", "default", "error"};
 
@@ -119,33 +118,6 @@ read_keys(RouterConfig *config)
 	table_close(rel, AccessShareLock);
 }
 
-/* Where children end that were given current rows, as a snapshot (NULL: that of this file) sees it; NULL: none were. */
-static char *
-read_reach(Oid base, Snapshot snapshot)
-{
-	Relation	rel = table_open(router_catalog_relid("reach_def"), AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tup;
-	char	   *reach = NULL;
-
-	/* as a rule it is empty: every query on a hot table asks */
-	if (RelationGetNumberOfBlocks(rel) == 0)
-	{
-		table_close(rel, AccessShareLock);
-		return NULL;
-	}
-	ScanKeyInit(&key, REACH_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
-	scan = snapshot ? systable_beginscan(rel, router_catalog_relid("reach_def_pkey"), true, snapshot, 1, &key) :
-		router_catalog_begin(rel, "reach_def_pkey", 1, &key, NULL);
-	tup = snapshot ? systable_getnext(scan) : router_catalog_next(scan);
-	if (HeapTupleIsValid(tup))
-		reach = router_get_text(tup, REACH_REACH, RelationGetDescr(rel));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return reach;
-}
-
 typedef struct RouteScan
 {
 	Oid			base;
@@ -183,12 +155,9 @@ read_route(void *arg)
 			*config->hot = *DatumGetIntervalP(datum);
 		}
 		config->watermark = router_get_text(tup, ROUTE_WATERMARK, desc);
-		config->pending = router_get_text(tup, ROUTE_PENDING, desc);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	if (config && config->hot)
-		config->reach = read_reach(base, NULL);
 	if (config)
 		read_keys(config);
 	result->config = config && config->nkeys > 0 ? config : NULL;
@@ -287,7 +256,7 @@ put_settings(const RouterConfig *config)
 	values[ROUTE_HOT - 1] = PointerGetDatum(config->hot);
 	nulls[ROUTE_HOT - 1] = config->hot == NULL;
 	router_put_text(config->watermark, &values[ROUTE_WATERMARK - 1], &nulls[ROUTE_WATERMARK - 1]);
-	router_put_text(config->pending, &values[ROUTE_PENDING - 1], &nulls[ROUTE_PENDING - 1]);
+	nulls[ROUTE_PENDING - 1] = true;
 	if (config->hot && there && router_get_text(there, ROUTE_WATERMARK, RelationGetDescr(rel)))
 	{
 		/* archiving may have gone on since config was read: the watermark never goes back */
@@ -307,47 +276,6 @@ put_settings(const RouterConfig *config)
 	CommandCounterIncrement();
 }
 
-/*
- * What stands for the marks of all routes (watermark, pending, reach) in
- * messages to other sessions: a view that shows them, which no statement but
- * those about it has in its relation cache or depends on.
- */
-Oid
-router_catalog_marks_id(void)
-{
-	return router_catalog_relid("routes");
-}
-
-/* Is no transaction about to change the marks of a base? */
-bool
-router_catalog_marks_are_settled(Oid base)
-{
-	bool		settled;
-
-	(void) router_catalog_written_by("route_def", "route_def_pkey", ROUTE_BASE, base, &settled);
-	if (settled)
-		(void) router_catalog_written_by("reach_def", "reach_def_pkey", REACH_BASE, base, &settled);
-	return settled;
-}
-
-/* Who changed a route last: its settings, or the watermark, and moved rows with it. */
-TransactionId
-router_catalog_route_changed(Oid base)
-{
-	bool		unused;
-
-	return router_catalog_written_by("route_def", "route_def_pkey", ROUTE_BASE, base, &unused);
-}
-
-/* Who gave children of a hot base current rows last. */
-TransactionId
-router_catalog_reach_raised(Oid base)
-{
-	bool		unused;
-
-	return router_catalog_written_by("reach_def", "reach_def_pkey", REACH_BASE, base, &unused);
-}
-
 /* Writes a route, in place of the one there was; but the watermark of one that stays hot stays as well. */
 void
 router_catalog_put_route(const RouterConfig *config)
@@ -361,77 +289,9 @@ router_catalog_put_route(const RouterConfig *config)
 		for (int i = 0; i < config->nkeys; i++)
 			insert_key(config->base, i + 1, &config->keys[i]);
 	}
-	router_catalog_forewarn(router_catalog_marks_id());
+	router_marks_forewarn();
 	CacheInvalidateRelcacheByRelid(config->base);
 	CommandCounterIncrement();	/* where a restore has left the triggers, nothing else does */
-}
-
-/*
- * Sets how far archiving is, and how far it is going (NULL: nowhere). Plans go on
- * as they are, unless the watermark goes back.
- */
-void
-router_catalog_put_watermark(Oid base, const char *watermark, const char *pending, bool back)
-{
-	Relation	rel = table_open(router_catalog_relid("route_def"), RowExclusiveLock);
-	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, base);
-	HeapTuple	tup = router_catalog_next(scan);
-	int			columns[2] = {ROUTE_WATERMARK, ROUTE_PENDING};
-	Datum		values[2];
-	bool		nulls[2];
-
-	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "route of relation %u is gone", base);
-	router_put_text(watermark, &values[0], &nulls[0]);
-	router_put_text(pending, &values[1], &nulls[1]);
-	tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 2, columns, values, nulls);
-	CatalogTupleUpdate(rel, &tup->t_self, tup);
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	router_catalog_forewarn(router_catalog_marks_id());
-	CacheInvalidateRelcacheByRelid(back ? base : router_catalog_marks_id());
-	CommandCounterIncrement();
-}
-
-/* Sets from where on children have no rows; NULL: from the watermark on. Nobody else may do so meanwhile. */
-void
-router_catalog_put_reach(Oid base, const char *reach)
-{
-	Datum		values[REACH_NATTS];
-	bool		nulls[REACH_NATTS] = {0};
-
-	router_catalog_delete("reach_def", "reach_def_pkey", REACH_BASE, base);
-	if (reach)
-	{
-		values[REACH_BASE - 1] = ObjectIdGetDatum(base);
-		values[REACH_REACH - 1] = CStringGetTextDatum(reach);
-		router_catalog_insert("reach_def", values, nulls);
-	}
-	router_catalog_forewarn(router_catalog_marks_id());
-	router_catalog_invalidate(base);
-}
-
-/* The watermark and reach (or NULL) of a hot base as a snapshot sees them; NULL: it saw no hot route. */
-char *
-router_catalog_watermark(Oid base, Snapshot snapshot, char **reach)
-{
-	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tup;
-	char	   *watermark = NULL;
-	bool		by_index = RelationGetNumberOfBlocks(rel) > 1;
-
-	*reach = read_reach(base, snapshot);
-	ScanKeyInit(&key, ROUTE_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
-	scan = systable_beginscan(rel, by_index ? router_catalog_relid("route_def_pkey") : InvalidOid, by_index, snapshot, 1,
-							  &key);
-	tup = systable_getnext(scan);
-	if (HeapTupleIsValid(tup))
-		watermark = router_get_text(tup, ROUTE_WATERMARK, RelationGetDescr(rel));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return watermark;
 }
 
 /* Forgets a route, its keys and tiers, not its children. The base may be gone already. */
@@ -441,12 +301,10 @@ router_catalog_remove_route(Oid base)
 	router_catalog_delete("route_def", "route_def_pkey", ROUTE_BASE, base);
 	router_catalog_delete("key_def", "key_def_pkey", KEY_BASE, base);
 	router_catalog_remove_tiers(base);
-	router_catalog_delete("reach_def", "reach_def_pkey", REACH_BASE, base);
 	router_catalog_remove_upkeep(base);
 	router_catalog_remove_progress(base);
 	router_growth_remove(base);
-	if (router_catalog_exists())
-		router_catalog_forewarn(router_catalog_marks_id());
+	router_marks_remove(base);
 	router_catalog_invalidate(base);
 }
 

@@ -100,13 +100,6 @@ extern List *router_catalog_children(Oid base);
 extern RouterChildDef *router_catalog_child(Oid child);
 
 extern void router_catalog_put_route(const RouterConfig *config);
-extern void router_catalog_put_watermark(Oid base, const char *watermark, const char *pending, bool back);
-extern void router_catalog_put_reach(Oid base, const char *reach);
-extern Oid	router_catalog_marks_id(void);
-extern bool router_catalog_marks_are_settled(Oid base);
-extern TransactionId router_catalog_route_changed(Oid base);
-extern TransactionId router_catalog_reach_raised(Oid base);
-extern char *router_catalog_watermark(Oid base, Snapshot snapshot, char **reach);
 extern void router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error);
 extern void router_catalog_remove_route(Oid base);
 extern void router_catalog_remove_all(Oid base);

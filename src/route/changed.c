@@ -13,6 +13,7 @@
 #include "utils/syscache.h"
 
 #include "route/catalog.h"
+#include "route/watermark.h"
 #include "base/guard.h"
 
 PG_FUNCTION_INFO_V1(router_config_changed);
@@ -112,7 +113,7 @@ router_config_changed(PG_FUNCTION_ARGS)
 	router_catalog_invalidate(router_get_oid(tup, table->base, desc));
 	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
 	{
-		router_catalog_forewarn(router_catalog_marks_id());
+		router_marks_forewarn();
 		return PointerGetDatum(NULL);
 	}
 	if (strcmp(table->table, "child_def") == 0)

@@ -267,7 +267,7 @@ router_catalog_forewarn(Oid id)
 	SendSharedInvalidMessages(&message, 1);
 }
 
-/* The last transaction that wrote one of these rows, or an invalid one. settled: is none about to change them? */
+/* The last transaction that wrote one of these rows, or an invalid one. *settled (or NULL): is none about to change them? */
 TransactionId
 router_catalog_written_by(const char *table, const char *index, AttrNumber attno, Oid relid, bool *settled)
 {
@@ -278,7 +278,8 @@ router_catalog_written_by(const char *table, const char *index, AttrNumber attno
 	SysScanDesc scan;
 	HeapTuple	tup;
 
-	*settled = true;
+	if (settled)
+		*settled = true;
 	InitDirtySnapshot(dirty);
 	ScanKeyInit(&key, attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
 	scan = systable_beginscan(rel, router_catalog_relid(index), true, &dirty, 1, &key);
@@ -286,7 +287,8 @@ router_catalog_written_by(const char *table, const char *index, AttrNumber attno
 	{
 		TransactionId xmin = HeapTupleHeaderGetXmin(tup->t_data);
 
-		*settled &= !TransactionIdIsValid(dirty.xmin) && !TransactionIdIsValid(dirty.xmax);
+		if (settled)
+			*settled &= !TransactionIdIsValid(dirty.xmin) && !TransactionIdIsValid(dirty.xmax);
 		if (!TransactionIdIsNormal(last) || (TransactionIdIsNormal(xmin) && TransactionIdFollows(xmin, last)))
 			last = xmin;
 	}

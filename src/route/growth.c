@@ -45,7 +45,7 @@ enum
 /* A child with more pages than this is taken to hold rows. */
 #define MAX_PAGES_TO_READ 16
 
-/* What stands for the versions of all routes in messages: see router_catalog_marks_id. */
+/* What stands for the versions of all routes in messages: see router_marks_id. */
 Oid
 router_growth_id(void)
 {

@@ -617,6 +617,21 @@ router_key_now(const RouterKey *key, TimestampTz at)
 	return local;
 }
 
+/* now moved by a span, as a value of the key; an infinity where the calendar ends before. */
+int64
+router_key_from_now(const RouterKey *key, const Interval *span, int direction)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	double		usecs = (span->month * 31.0 + span->day) * USECS_PER_DAY + span->time;
+
+	if (direction < 0 ? now - usecs <= MIN_TIMESTAMP : now + usecs >= END_TIMESTAMP)
+		return direction < 0 ? PG_INT64_MIN : PG_INT64_MAX;
+	return router_key_now(key, DatumGetTimestampTz(DirectFunctionCall2(direction < 0 ? timestamptz_mi_interval :
+																		timestamptz_pl_interval,
+																		TimestampTzGetDatum(now),
+																		IntervalPGetDatum(span))));
+}
+
 /* ------------------------------------------------------ arithmetic of dates */
 
 /* A range that holds a value, with ends that can be written: infinities have no neighbours, nor the calendar's end. */

@@ -107,6 +107,7 @@ extern uint64 router_key_hash(RouterKey *key, Datum value);
 extern void router_key_span(const RouterKey *key, int64 value, int64 *lo, int64 *hi);
 extern bool router_key_bucket(const RouterKey *key, int64 value, int64 *lo, int64 *hi);
 extern int64 router_key_now(const RouterKey *key, TimestampTz at);
+extern int64 router_key_from_now(const RouterKey *key, const Interval *span, int direction);
 
 extern RouterBound *router_bound_parse(RouterKey *key, const char *text);
 extern RouterBound *router_bound_read(RouterKey *key, const char *text);

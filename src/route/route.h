@@ -28,9 +28,7 @@ typedef struct RouterConfig
 	Interval	horizon;
 	int			max_new_children;
 	Interval   *hot;			/* how long a row stays in the base; NULL: not at all */
-	char	   *watermark;		/* hot: rows before it live in children; literal of the hot key */
-	char	   *pending;		/* hot: the watermark that an archive run is on its way to, or NULL */
-	char	   *reach;			/* hot: children have no row from here on; NULL: none from the watermark on */
+	char	   *watermark;		/* hot: the first one, for a route that becomes so; see watermark.h */
 	int			nkeys;
 	RouterKey	keys[ROUTER_MAX_LEVELS];
 } RouterConfig;

@@ -146,9 +146,7 @@ router_catalog_break_seal(Oid base, Oid child)
 TransactionId
 router_catalog_seal_broken(Oid child)
 {
-	bool		unused;
-
-	return router_catalog_written_by("unsealed_def", "unsealed_def_child_idx", UNSEALED_CHILD, child, &unused);
+	return router_catalog_written_by("unsealed_def", "unsealed_def_child_idx", UNSEALED_CHILD, child, NULL);
 }
 
 /* All rows of a child were looked at: its seal counts. */

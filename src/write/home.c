@@ -6,24 +6,18 @@
  * Locking: a child is opened RowExclusive, and kept locked to the end of the
  * transaction as any table written to. After waiting for a lock the route is
  * looked at again: the child may have been dropped, or the row's home changed.
- * For the home lock of a hot base see router_lock_homes.
+ * For the home lock of a hot base see watermark.c.
  * Memory: everything lives in es_query_cxt of the statement's EState.
  */
 #include "compat.h"
 #include "write/home.h"
 
 #include "access/table.h"
-#include "access/xact.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
-#include "utils/timestamp.h"
 
 #include "child/child_bounds.h"
 #include "child/create.h"
@@ -33,10 +27,6 @@
 #include "rows/moving.h"
 #include "rows/passed.h"
 #include "read/serializable.h"
-
-/* tells the home lock of a base from other locks on it: the objsubid */
-#define HOME_LOCK 1
-#define REACH_LOCK 2
 
 /* up to so many opened homes are searched one by one */
 #define FEW_HOMES 8
@@ -79,19 +69,6 @@ router_homes_take(RouterHomes *homes, Relation from)
 
 /* -------------------------------------------------------------- guard rails */
 
-/* now moved by the horizon; an infinity where the calendar ends before. */
-static TimestampTz
-horizon_end(const Interval *horizon, int direction)
-{
-	TimestampTz now = GetCurrentTransactionStartTimestamp();
-	double		span = (horizon->month * 31.0 + horizon->day) * USECS_PER_DAY + horizon->time;
-
-	if (direction < 0 ? now - span <= MIN_TIMESTAMP : now + span >= END_TIMESTAMP)
-		return direction < 0 ? DT_NOBEGIN : DT_NOEND;
-	return DatumGetTimestampTz(DirectFunctionCall2(direction < 0 ? timestamptz_mi_interval : timestamptz_pl_interval,
-												   TimestampTzGetDatum(now), IntervalPGetDatum(horizon)));
-}
-
 static bool
 beyond_horizon(RouterRoute *route, const RouterKey *key, Datum value)
 {
@@ -100,22 +77,8 @@ beyond_horizon(RouterRoute *route, const RouterKey *key, Datum value)
 
 	if (number == PG_INT64_MIN || number == PG_INT64_MAX)
 		return number >= key->pivot_value;
-	return number > router_key_now(key, horizon_end(horizon, 1)) ||
-		(number < router_key_now(key, horizon_end(horizon, -1)) && number >= key->pivot_value);
-}
-
-/* The instant before which rows are older than an age, in units of the key that tells it. The route's zone is set. */
-int64
-router_age_cutoff(const RouterConfig *config, const Interval *age)
-{
-	return router_key_now(&config->keys[router_hot_level(config)], horizon_end(age, -1));
-}
-
-/* The instant before which rows of a hot route are aged. */
-int64
-router_hot_cutoff(const RouterConfig *config)
-{
-	return router_age_cutoff(config, config->hot);
+	return number > router_key_from_now(key, horizon, 1) ||
+		(number < router_key_from_now(key, horizon, -1) && number >= key->pivot_value);
 }
 
 /* Is one of the dates that would name a new child beyond the horizon? */
@@ -279,43 +242,6 @@ recall(RouterHomes *homes, Oid child)
 	}
 	opened = hash_search(homes->dests, &child, HASH_FIND, NULL);
 	return opened ? opened->dest : NULL;
-}
-
-/*
- * The home lock of a hot base. Between the watermark and the one that archiving
- * is on its way to, a row's home changes from the base to its child. Writers of
- * such rows hold the lock in ShareLock mode until their transaction ends;
- * archiving advances the watermark under ExclusiveLock. Nobody else takes it.
- */
-void
-router_lock_homes(Oid base, LOCKMODE mode)
-{
-	LockDatabaseObject(RelationRelationId, base, HOME_LOCK, mode);
-}
-
-/*
- * A child of a hot base is given rows by name, or comes with rows, which may lie
- * beyond the watermark. Queries for current rows have to read it until the
- * watermark has passed its bound. If there is something to note, takes a lock for
- * that alone, to the end of the transaction: archiving does not wait for it.
- */
-void
-router_raise_reach(RouterEntry *entry, Oid base, const RouterBound *bound)
-{
-	RouterRoute *route = router_cache_route(entry);
-	RouterKey	key;
-	int			guc_level;
-
-	if (route == NULL || route->hot_level < 0 || bound->form != ROUTER_BOUND_RANGE || bound->hi < route->reach)
-		return;
-	LockDatabaseObject(RelationRelationId, base, REACH_LOCK, ExclusiveLock);
-	route = router_cache_route(entry);
-	if (route == NULL || route->hot_level < 0 || bound->hi < route->reach)
-		return;
-	key = route->config.keys[route->hot_level];
-	guc_level = router_pin_settings(route->config.time_zone);
-	router_catalog_put_reach(base, router_key_text(&key, bound->hi == PG_INT64_MAX ? bound->hi : bound->hi + 1));
-	AtEOXact_GUC(false, guc_level);
 }
 
 /*

@@ -41,10 +41,6 @@ typedef struct RouterHomes
 extern void router_homes_init(RouterHomes *homes, RouterEntry *entry, Relation base, EState *estate,
 							  ResultRelInfo *root);
 extern void router_homes_take(RouterHomes *homes, Relation from);
-extern int64 router_age_cutoff(const RouterConfig *config, const Interval *age);
-extern int64 router_hot_cutoff(const RouterConfig *config);
-extern void router_lock_homes(Oid base, LOCKMODE mode);
-extern void router_raise_reach(RouterEntry *entry, Oid base, const RouterBound *bound);
 extern bool router_home_is_base(RouterEntry *entry, Oid base, const Datum *values, const bool *isnull, bool *locked);
 extern bool router_row_is_hot(RouterHomes *homes, TupleTableSlot *slot);
 extern RouterDest *router_home(RouterHomes *homes, TupleTableSlot *slot);

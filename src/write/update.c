@@ -486,7 +486,7 @@ watch_insert(Source *source, TriggerData *trigdata)
 		bound->form = ROUTER_BOUND_RANGE;
 		bound->hi = PG_INT64_MAX;
 	}
-	router_raise_reach(source->entry, source->base, bound);
+	router_raise_reach(router_cache_route(source->entry), bound);
 }
 
 /*
