@@ -363,13 +363,8 @@ seal_child(Sealing *sealing)
 		if (error || sealing->gone || !sealing->wider)
 			return error;
 		if (tries == MAX_WIDENINGS)
-		{
-			error = palloc0(sizeof(ErrorData));
-			error->elevel = ERROR;
-			error->sqlerrcode = ERRCODE_OBJECT_IN_USE;
-			error->message = psprintf("rows keep coming into child %s", router_job_name(sealing->child));
-			error->assoc_context = CurrentMemoryContext;
-		}
+			error = router_job_error(&sealing->job, ERRCODE_OBJECT_IN_USE,
+									 psprintf("rows keep coming into child %s", router_job_name(sealing->child)), NULL, NULL);
 	}
 	return error;
 }
@@ -437,61 +432,56 @@ find_due(RouterJob *job)
 	return true;
 }
 
-/* An error for what could not be sealed, in job->cxt. */
-static ErrorData *
-failure(Sealing *sealing, int failed)
-{
-	MemoryContext old = MemoryContextSwitchTo(sealing->job.cxt);
-	ErrorData  *error = palloc0(sizeof(ErrorData));
-
-	error->elevel = ERROR;
-	error->sqlerrcode = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
-	error->message = psprintf("%d of %d children could not be sealed", failed, list_length(sealing->due));
-	error->assoc_context = sealing->job.cxt;
-	MemoryContextSwitchTo(old);
-	return error;
-}
-
 /*
- * Seals the aged children of job->base by these columns, a few transactions
- * each. NULL: all went well, as far as the deadline allows. sealed: how many.
+ * Seals the aged children of job->base by these columns, if there are any, a
+ * few transactions each. NULL: all went well, as far as the deadline allows;
+ * else the error, which is in router.events already.
  */
 ErrorData *
-router_seal_children(const RouterJob *job, List *columns, bool dry_run, uint64 *sealed)
+router_seal_children(const RouterJob *job, List *columns)
 {
 	Sealing		sealing = {.job = *job,.columns = columns};
 	ErrorData  *error;
+	uint64		sealed = 0;
 	int			failed = 0;
 	ListCell   *lc;
 
-	*sealed = 0;
+	if (columns == NIL)
+		return NULL;
+	sealing.job.action = "seal";
 	sealing.entry = router_cache_entry(job->base);
 	error = router_job_insist(&sealing.job, find_due, true);
-	if (error)
-		return error;
 	foreach(lc, sealing.due)
 	{
+		ErrorData  *wrong;
+
 		sealing.child = lfirst_oid(lc);
-		if (GetCurrentTimestamp() >= job->deadline)
+		if (router_job_is_late(job))
 			break;
-		if (dry_run)
+		if (job->dry_run)
 		{
 			ereport(NOTICE, (errmsg("would seal child %s", router_job_name(sealing.child))));
 			continue;
 		}
-		error = seal_child(&sealing);
-		if (error)
+		wrong = seal_child(&sealing);
+		if (wrong)
 		{
 			ereport(WARNING,
-					(errcode(error->sqlerrcode),
-					 errmsg("could not seal child %s: %s", router_job_name(sealing.child), error->message)));
-			FreeErrorData(error);
+					(errcode(wrong->sqlerrcode),
+					 errmsg("could not seal child %s: %s", router_job_name(sealing.child), wrong->message)));
+			FreeErrorData(wrong);
 			failed++;
 		}
 		else if (!sealing.gone)
-			++*sealed;
+			sealed++;
 	}
-	return failed > 0 ? failure(&sealing, failed) : NULL;
+	if (failed > 0)
+		error = router_job_error(job, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+								 psprintf("%d of %d children could not be sealed", failed, list_length(sealing.due)), NULL,
+								 NULL);
+	if (sealed > 0 || error)
+		router_job_note(&sealing.job, sealed, error);
+	return error;
 }
 
 /* ------------------------------------------------------------------------ SQL */
@@ -510,11 +500,9 @@ router_seal(PG_FUNCTION_ARGS)
 	RouterChildDef *def;
 	ErrorData  *error;
 	List	   *columns;
-	MemoryContext old;
 	ListCell   *lc;
 
-	router_require(fcinfo, 3);
-	router_will_write(fcinfo, false);
+	router_require(fcinfo, 2);
 	sealing.child = PG_GETARG_OID(0);
 	router_check_exists(sealing.child);
 	def = router_catalog_child(sealing.child);
@@ -536,14 +524,10 @@ router_seal(PG_FUNCTION_ARGS)
 				 errmsg("no columns to seal by"),
 				 errhint("Name columns that are no keys, such as ARRAY['id'].")));
 	router_check_seal_columns(def->base, columns);
+	router_job_begin(&sealing.job, fcinfo, "seal", 2, -1);
 	sealing.job.base = def->base;
-	sealing.job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(2));
-	sealing.job.deadline = router_job_deadline(NULL);
-	router_job_begin(&sealing.job, fcinfo, "seal");
-	old = MemoryContextSwitchTo(sealing.job.cxt);
 	foreach(lc, columns)
 		sealing.columns = lappend(sealing.columns, pstrdup(lfirst(lc)));
-	MemoryContextSwitchTo(old);
 	error = seal_child(&sealing);
 	if (error)
 		ReThrowError(error);

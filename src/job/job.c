@@ -13,7 +13,7 @@
  * it looks for one soon after it began to wait, and gives up before others do,
  * unless its lock_timeout is longer than their deadlock_timeout.
  *
- * Of several bases each has its turn (router_job_base), whatever becomes of the
+ * Of several bases each has its turn (router_job_round), whatever becomes of the
  * others, and each owner: the next base is one of the owner who has had the least
  * time so far, so that who has many that take long keeps others waiting for one.
  *
@@ -50,6 +50,7 @@
 #include "mirror/mirror.h"
 #include "route/owned.h"
 #include "base/owner.h"
+#include "base/pin.h"
 #include "base/sql.h"
 
 /* how often a step that did not get its lock is tried again, and the longest pause between */
@@ -68,11 +69,41 @@
 /* how often a step of this base is tried */
 static int	max_tries = MAX_TRIES;
 
-/* Makes a job of the call of a procedure (of a function: an atomic one) and connects to SPI. The base is set later. */
+/* An argument lock_timeout in milliseconds. */
+static int
+lock_timeout_of(const Interval *interval)
+{
+	double		ms = interval->time / 1000.0 + (interval->day + interval->month * 30.0) * 86400000.0;
+
+	if (ms < 1 || ms > PG_INT32_MAX)
+		router_bad_argument("lock_timeout", "Give an interval from 1 millisecond to 24 days.");
+	return (int) ms;
+}
+
+/* An argument time_budget, or NULL for none, as a point of time. */
+static TimestampTz
+deadline_of(const Interval *budget)
+{
+	return budget == NULL ? DT_NOEND :
+		DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
+												IntervalPGetDatum(budget)));
+}
+
+/*
+ * Makes a job of the call of a procedure (of a function: an atomic one) and
+ * connects to SPI. The base and the deadline are set later. lock_timeout,
+ * dry_run: the numbers of these arguments; -1: there is none.
+ */
 void
-router_job_begin(RouterJob *job, FunctionCallInfo fcinfo, const char *action)
+router_job_begin(RouterJob *job, FunctionCallInfo fcinfo, const char *action, int lock_timeout, int dry_run)
 {
 	job->action = action;
+	job->dry_run = dry_run >= 0 && router_arg_bool(fcinfo, dry_run);
+	router_will_write(fcinfo, job->dry_run);
+	if (lock_timeout >= 0)
+		router_require_argument(fcinfo, lock_timeout);
+	job->lock_timeout = lock_timeout >= 0 ? lock_timeout_of(PG_GETARG_INTERVAL_P(lock_timeout)) : LockTimeout;
+	job->deadline = DT_NOEND;
 	max_tries = MAX_TRIES;
 	job->atomic = router_is_atomic(fcinfo);
 	job->cxt = AllocSetContextCreate(PortalContext, "router job", ALLOCSET_DEFAULT_SIZES);
@@ -344,6 +375,38 @@ router_job_note(RouterJob *job, uint64 rows, const ErrorData *error)
 	(void) write_note(&note);
 }
 
+/* -------------------------------------------------------------------------- errors */
+
+/* An error that nothing has raised, in job->cxt; detail, hint: or NULL. */
+ErrorData *
+router_job_error(const RouterJob *job, int code, const char *message, const char *detail, const char *hint)
+{
+	ErrorData  *error = MemoryContextAllocZero(job->cxt, sizeof(ErrorData));
+
+	error->elevel = ERROR;
+	error->sqlerrcode = code;
+	error->message = MemoryContextStrdup(job->cxt, message);
+	error->detail = detail ? MemoryContextStrdup(job->cxt, detail) : NULL;
+	error->hint = hint ? MemoryContextStrdup(job->cxt, hint) : NULL;
+	error->assoc_context = job->cxt;
+	return error;
+}
+
+/* Says what went wrong, and lets the rest go on. */
+void
+router_job_warn(RouterJob *job, ErrorData *error)
+{
+	char	   *name = router_job_name(job->base);
+
+	job->failed = true;
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("%s of %s failed: %s", job->action, name, error->message),
+			 error->detail ? errdetail("%s", error->detail) : 0,
+			 error->hint ? errhint("%s", error->hint) : 0));
+	FreeErrorData(error);
+}
+
 /* ------------------------------------------------------------------ several bases */
 
 /* What a procedure that commits does. What is thrown between steps has no subtransaction: the transaction goes. */
@@ -403,8 +466,8 @@ take_turn(void *arg)
  * well; else what work returned, or what was thrown, which is in router.events
  * then. Throws a cancel by others only.
  */
-ErrorData *
-router_job_base(RouterJob *job, const Interval *budget, RouterWork work)
+static ErrorData *
+work_on(RouterJob *job, const Interval *budget, RouterWork work)
 {
 	TimestampTz deadline = job->deadline;
 	Turn		turn = {.job = job,.work = work};
@@ -413,7 +476,7 @@ router_job_base(RouterJob *job, const Interval *budget, RouterWork work)
 
 	MemoryContextSwitchTo(job->cxt);
 	max_tries = MAX_TRIES;
-	job->deadline = Min(deadline, router_job_deadline(budget));
+	job->deadline = Min(deadline, deadline_of(budget));
 	thrown = router_attempt_within(budget, attempt, take_turn, &turn);
 	job->deadline = deadline;
 	if (thrown)
@@ -439,18 +502,19 @@ typedef struct Queue
 	int64		used;			/* by those before, microseconds */
 } Queue;
 
-struct RouterTurns
+/* Whose turn is next. */
+typedef struct Turns
 {
 	List	   *queues;
 	Queue	   *current;
 	TimestampTz since;			/* current has its turn */
-};
+} Turns;
 
 /* Of an owner the bases come in the order in which they are given. */
-RouterTurns *
-router_turns(List *bases)
+static Turns *
+make_turns(List *bases)
 {
-	RouterTurns *turns = palloc0(sizeof(RouterTurns));
+	Turns	   *turns = palloc0(sizeof(Turns));
 	ListCell   *lb,
 			   *lq;
 
@@ -475,8 +539,8 @@ router_turns(List *bases)
 }
 
 /* The base whose turn is next; false: all have had theirs. */
-bool
-router_next_turn(RouterTurns *turns, Oid *base)
+static bool
+next_turn(Turns *turns, Oid *base)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	Queue	   *next = NULL;
@@ -500,24 +564,70 @@ router_next_turn(RouterTurns *turns, Oid *base)
 	return true;
 }
 
-/* --------------------------------------------------------------------- arguments */
-
-/* An argument lock_timeout in milliseconds. */
-int
-router_job_lock_timeout(const Interval *interval)
+bool
+router_job_is_late(const RouterJob *job)
 {
-	double		ms = interval->time / 1000.0 + (interval->day + interval->month * 30.0) * 86400000.0;
-
-	if (ms < 1 || ms > PG_INT32_MAX)
-		router_bad_argument("lock_timeout", "Give an interval from 1 millisecond to 24 days.");
-	return (int) ms;
+	return GetCurrentTimestamp() >= job->deadline;
 }
 
-/* An argument time_budget, or NULL for none, as a point of time. */
-TimestampTz
-router_job_deadline(const Interval *budget)
+/* Those of the bases that a query finds which are meant where none is named. */
+static List *
+find_bases(const char *query)
 {
-	return budget == NULL ? DT_NOEND :
-		DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
-												IntervalPGetDatum(budget)));
+	List	   *bases = NIL;
+	int			guc_level = router_pin_settings(NULL);
+
+	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the bases");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Oid			base = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+
+		if (router_is_meant(base))
+			bases = lappend_oid(bases, base);
+	}
+	AtEOXact_GUC(false, guc_level);
+	return bases;
+}
+
+/*
+ * Does a procedure's work on one base after the other, and ends the job. What
+ * fails is a WARNING, and the next base has its turn; in the end it is an error. Of
+ * a base that is named it is that error itself.
+ */
+void
+router_job_round(RouterJob *job, FunctionCallInfo fcinfo, const RouterRound *round)
+{
+	const Interval *budget = router_table_budget(fcinfo, round->table_budget);
+	bool		several = PG_ARGISNULL(0);
+	List	   *bases = several ? find_bases(round->bases) : list_make1_oid(PG_GETARG_OID(0));
+	int			n = list_length(bases);
+	Turns	   *turns = make_turns(bases);
+	int			done = 0;
+	int			failed = 0;
+
+	job->deadline = deadline_of(router_arg_interval(fcinfo, round->time_budget));
+	while ((done == 0 || !round->nightly || !router_job_is_late(job)) && next_turn(turns, &job->base))
+	{
+		ErrorData  *error;
+
+		job->failed = false;
+		error = work_on(job, budget, round->work);
+		if (error && !several && !round->nightly)
+			ReThrowError(error);
+		if (error)
+			router_job_warn(job, error);
+		failed += job->failed;
+		done++;
+	}
+	router_job_end(job);
+	if (done < n)
+		ereport(NOTICE, (errmsg("the time budget is used up: %d of %d tables wait for the next run", n - done, n)));
+	if (failed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg(round->failure, failed, n),
+				 job->atomic ? 0 : errdetail("What was done to the others is committed."),
+				 errhint("See router.events for the reasons.")));
 }

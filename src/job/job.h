@@ -20,6 +20,8 @@ typedef struct RouterJob
 	const char *action;			/* for router.events */
 	MemoryContext cxt;			/* outlives transactions */
 	bool		atomic;			/* the caller's transaction must go on: nothing is committed */
+	bool		dry_run;		/* say what would be done, do nothing */
+	bool		failed;			/* something of this base, and it was said: router_job_warn */
 	int			lock_timeout;	/* of each step, milliseconds */
 	TimestampTz deadline;		/* no step begins after it */
 } RouterJob;
@@ -27,13 +29,22 @@ typedef struct RouterJob
 /* All that is done for job->base. NULL: it went well. */
 typedef ErrorData *(*RouterWork) (RouterJob *job);
 
-/* Whose turn is next. */
-typedef struct RouterTurns RouterTurns;
+/* What a procedure does to the base that its first argument names, or else to several, each in its turn. */
+typedef struct RouterRound
+{
+	const char *bases;			/* the query for them */
+	RouterWork	work;
+	int			time_budget;	/* arguments */
+	int			table_budget;
+	bool		nightly;		/* none but the first begins after the deadline; one that is named is no exception */
+	const char *failure;		/* the error: "… %d of %d …" */
+} RouterRound;
 
 /* False: what it did is to be undone, although nothing failed. */
 typedef bool (*RouterStep) (RouterJob *job);
 
-extern void router_job_begin(RouterJob *job, FunctionCallInfo fcinfo, const char *action);
+extern void router_job_begin(RouterJob *job, FunctionCallInfo fcinfo, const char *action, int lock_timeout,
+							 int dry_run);
 extern void router_job_end(RouterJob *job);
 extern ErrorData *router_job_try(RouterJob *job, RouterStep step, bool as_owner);
 extern ErrorData *router_job_insist(RouterJob *job, RouterStep step, bool as_owner);
@@ -43,10 +54,10 @@ extern char *router_job_name(Oid relid);
 extern void router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, uint64 total);
 extern uint64 router_job_estimate(const char *query);
 extern void router_job_note(RouterJob *job, uint64 rows, const ErrorData *error);
-extern ErrorData *router_job_base(RouterJob *job, const Interval *budget, RouterWork work);
-extern RouterTurns *router_turns(List *bases);
-extern bool router_next_turn(RouterTurns *turns, Oid *base);
-extern int	router_job_lock_timeout(const Interval *interval);
-extern TimestampTz router_job_deadline(const Interval *budget);
+extern ErrorData *router_job_error(const RouterJob *job, int code, const char *message, const char *detail,
+								   const char *hint);
+extern void router_job_warn(RouterJob *job, ErrorData *error);
+extern bool router_job_is_late(const RouterJob *job);
+extern void router_job_round(RouterJob *job, FunctionCallInfo fcinfo, const RouterRound *round);
 
 #endif

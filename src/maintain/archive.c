@@ -728,17 +728,13 @@ count_aged(RouterJob *job)
 	return true;
 }
 
-static bool
-give_up(RouterJob *job)
+static ErrorData *
+give_up(Archive *archive)
 {
-	Archive    *archive = (Archive *) job;
-
-	ereport(ERROR,
-			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-			 errmsg("could not create the children that rows of \"%s\" need", get_rel_name(archive->job.base)),
-			 errdetail("The default child holds rows for them, and is in use."),
-			 errhint("CALL router.redistribute, and archive again.")));
-	return false;
+	return router_job_error(&archive->job, ERRCODE_LOCK_NOT_AVAILABLE,
+							psprintf("could not create the children that rows of %s need", router_job_name(archive->job.base)),
+							"The default child holds rows for them, and is in use.",
+							"CALL router.redistribute, and archive again.");
 }
 
 static bool
@@ -758,7 +754,7 @@ run_batches(Archive *archive)
 	int			idle = 0;
 
 	while (error == NULL && !archive->done &&
-		   (archive->nbatches == 0 || GetCurrentTimestamp() < archive->job.deadline))
+		   (archive->nbatches == 0 || !router_job_is_late(&archive->job)))
 	{
 		if (archive->missing)
 		{
@@ -773,7 +769,7 @@ run_batches(Archive *archive)
 			if (error == NULL && archive->created == 0 && idle++ > 2)
 			{
 				if (idle > MAX_TRIES || archive->job.atomic)
-					error = router_job_try(&archive->job, give_up, true);
+					error = give_up(archive);
 				else
 					router_job_pause(idle);
 			}
@@ -791,14 +787,27 @@ run_batches(Archive *archive)
 	return error;
 }
 
+/* Archives the base of a run, and notes it. NULL: all went well. */
+static ErrorData *
+archive_base(Archive *archive)
+{
+	ErrorData  *error = router_job_insist(&archive->job, open_base, false);
+
+	if (error == NULL)
+		error = archive->job.dry_run ? router_job_insist(&archive->job, count_aged, true) : run_batches(archive);
+	if (!archive->job.dry_run)
+		router_job_note(&archive->job, archive->moved, error);
+	return error;
+}
+
 /* Tells by NOTICE how many rows it were, or would be. */
 static void
-tell_rows(Archive *archive, bool dry_run)
+tell_rows(Archive *archive)
 {
-	const char *base = router_qualified_name(archive->job.base);
+	const char *base = router_job_name(archive->job.base);
 	unsigned long n = archive->moved;
 
-	if (dry_run)
+	if (archive->job.dry_run)
 		ereport(NOTICE,
 				(errmsg_plural("would archive %lu row of %s", "would archive %lu rows of %s", n, n, base)));
 	else
@@ -809,144 +818,66 @@ tell_rows(Archive *archive, bool dry_run)
 
 /*
  * Archives job->base, as router.archive does; commits in between unless the
- * job is atomic. cutoff NULL: by the hot window; child InvalidOid: all.
- * tell: a NOTICE says the number of rows. moved: gets it, or NULL. Returns NULL
+ * job is atomic. cutoff NULL: by the hot window; child InvalidOid: all. moved:
+ * gets the number of rows, which a NOTICE says as well, or NULL. Returns NULL
  * when all went well, as far as the deadline allows; else the error, which is
  * in router.events already.
  */
 ErrorData *
-router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, Oid child, bool dry_run, bool tell,
-					uint64 *moved)
+router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, Oid child, uint64 *moved)
 {
-	Archive		run = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff,.child = child};
-	Archive    *archive = &run;
-	ErrorData  *error = router_job_insist(&archive->job, open_base, false);
+	Archive		archive = {.job = *job,.batch_rows = batch_rows,.cutoff_text = cutoff,.child = child};
+	ErrorData  *error = archive_base(&archive);
 
 	if (error == NULL)
-		error = dry_run ? router_job_insist(&archive->job, count_aged, true) : run_batches(archive);
-	if (error == NULL && tell)
-		tell_rows(archive, dry_run);
+		tell_rows(&archive);
 	if (moved)
-		*moved = archive->moved;
-	if (!dry_run)
-		router_job_note(&archive->job, archive->moved, error);
+		*moved = archive.moved;
 	return error;
 }
 
-static List *
-hot_bases(void)
-{
-	List	   *bases = NIL;
-	int			guc_level = router_pin_settings(NULL);
-
-	if (SPI_execute("SELECT base FROM router.route_def JOIN pg_class c ON c.oid = base"
-					" WHERE hot IS NOT NULL AND pg_has_role(relowner, 'USAGE') AND NOT pg_is_other_temp_schema(relnamespace) ORDER BY base", true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the hot routes");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-
-		bases = lappend_oid(bases, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1,
-																  &isnull)));
-	}
-	AtEOXact_GUC(false, guc_level);
-	return bases;
-}
-
-/* Seals the children that the base is done with, if set_maintenance says by which columns. */
-static ErrorData *
-seal_archived(const RouterJob *archive, bool dry_run)
-{
-	RouterJob	job = *archive;
-	RouterUpkeep upkeep;
-	MemoryContext old = MemoryContextSwitchTo(job.cxt);
-	bool		set = router_catalog_upkeep(job.base, &upkeep) && upkeep.seal != NIL;
-	uint64		sealed;
-	ErrorData  *error;
-
-	MemoryContextSwitchTo(old);
-	if (!set)
-		return NULL;
-	job.action = "seal";
-	error = router_seal_children(&job, upkeep.seal, dry_run, &sealed);
-	if (sealed > 0 || error)
-		router_job_note(&job, sealed, error);
-	return error;
-}
-
-/* One base's turn in router.archive: its arguments. */
-typedef struct Archiving
-{
-	RouterJob	job;
-	int			batch_rows;
-	char	   *cutoff;
-	Oid			child;
-	bool		dry_run;
-} Archiving;
-
+/* One base's turn in router.archive. Its aged children are sealed, if set_maintenance says by which columns. */
 static ErrorData *
 archive_and_seal(RouterJob *job)
 {
-	Archiving  *a = (Archiving *) job;
-	ErrorData  *error = router_archive_base(job, a->batch_rows, a->cutoff, a->child, a->dry_run, true, NULL);
+	Archive    *call = (Archive *) job;
+	ErrorData  *error = router_archive_base(job, call->batch_rows, call->cutoff_text, call->child, NULL);
+	RouterUpkeep upkeep;
 
-	return error ? error : seal_archived(job, a->dry_run);
+	if (error)
+		return error;
+	MemoryContextSwitchTo(job->cxt);
+	(void) router_catalog_upkeep(job->base, &upkeep);
+	return router_seal_children(job, upkeep.seal);
 }
 
 /* CALL router.archive(base, batch_rows, time_budget, lock_timeout, cutoff, dry_run, child, table_budget) */
 Datum
 router_archive(PG_FUNCTION_ARGS)
 {
-	Archiving	run = {.child = router_arg_oid(fcinfo, 6)};
-	RouterJob  *job = &run.job;
-	const Interval *table_budget = router_table_budget(fcinfo, 7);
-	List	   *bases;
-	RouterTurns *turns;
-	int			failed = 0;
-	int			nbases;
+	static const RouterRound round = {
+		.bases = "SELECT base FROM router.route_def WHERE hot IS NOT NULL ORDER BY base",
+		.work = archive_and_seal,
+		.time_budget = 2,
+		.table_budget = 7,
+		.failure = "%d of %d tables could not be archived",
+	};
+	Archive		call = {.child = router_arg_oid(fcinfo, 6)};
 
 	router_require_argument(fcinfo, 1);
-	router_require_argument(fcinfo, 3);
-	if (PG_GETARG_INT32(1) <= 0)
+	call.batch_rows = PG_GETARG_INT32(1);
+	if (call.batch_rows <= 0)
 		router_bad_argument("batch_rows", "It is a number above zero.");
 	if (!PG_ARGISNULL(6))
-		router_check_exists(run.child);
-	if (OidIsValid(run.child) && PG_ARGISNULL(0))
+		router_check_exists(call.child);
+	if (OidIsValid(call.child) && PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("child needs a base"),
 				 errhint("Name the base to which the child belongs as well.")));
-	run.batch_rows = PG_GETARG_INT32(1);
-	run.dry_run = router_arg_bool(fcinfo, 5);
-	router_will_write(fcinfo, run.dry_run);
-	job->lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(3));
-	job->deadline = router_job_deadline(router_arg_interval(fcinfo, 2));
-	router_job_begin(job, fcinfo, "archive");
-	run.cutoff = router_arg_text(fcinfo, 4);
-	bases = PG_ARGISNULL(0) ? hot_bases() : list_make1_oid(PG_GETARG_OID(0));
-	nbases = list_length(bases);
-	turns = router_turns(bases);
-	while (router_next_turn(turns, &job->base))
-	{
-		ErrorData  *error = router_job_base(job, table_budget, archive_and_seal);
-
-		if (error == NULL)
-			continue;
-		if (!PG_ARGISNULL(0))
-			ReThrowError(error);
-		failed++;
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("could not archive table %u: %s", job->base, error->message)));
-		FreeErrorData(error);
-	}
-	router_job_end(job);
-	if (failed > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("%d of %d tables could not be archived", failed, nbases),
-				 job->atomic ? 0 : errdetail("What was archived of the others is committed."),
-				 errhint("See router.events for the reasons.")));
+	router_job_begin(&call.job, fcinfo, "archive", 3, 5);
+	call.cutoff_text = router_arg_text(fcinfo, 4);
+	router_job_round(&call.job, fcinfo, &round);
 	PG_RETURN_VOID();
 }
 
@@ -954,20 +885,16 @@ router_archive(PG_FUNCTION_ARGS)
 Datum
 router_archive_now(PG_FUNCTION_ARGS)
 {
-	RouterJob	job = {.deadline = DT_NOEND,.lock_timeout = LockTimeout};
-	bool		dry_run = router_arg_bool(fcinfo, 2);
-	char	   *cutoff;
+	Archive		archive = {.batch_rows = PG_INT32_MAX};
 	ErrorData  *error;
-	uint64		moved;
 
 	router_require(fcinfo, 1);
-	router_will_write(fcinfo, dry_run);
-	router_job_begin(&job, fcinfo, "archive");
-	job.base = PG_GETARG_OID(0);
-	cutoff = router_arg_text(fcinfo, 1);
-	error = router_archive_base(&job, PG_INT32_MAX, cutoff, InvalidOid, dry_run, false, &moved);
+	router_job_begin(&archive.job, fcinfo, "archive", -1, 2);
+	archive.job.base = PG_GETARG_OID(0);
+	archive.cutoff_text = router_arg_text(fcinfo, 1);
+	error = archive_base(&archive);
 	if (error)
 		ReThrowError(error);
-	router_job_end(&job);
-	PG_RETURN_INT64(moved);
+	router_job_end(&archive.job);
+	PG_RETURN_INT64(archive.moved);
 }

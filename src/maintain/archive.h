@@ -8,6 +8,6 @@
 #include "job/job.h"
 
 extern ErrorData *router_archive_base(const RouterJob *job, int batch_rows, const char *cutoff, Oid child,
-									  bool dry_run, bool tell, uint64 *moved);
+									  uint64 *moved);
 
 #endif

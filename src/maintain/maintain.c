@@ -47,13 +47,11 @@ typedef struct Maintain
 	bool		hot;
 	int			steps;			/* to premake; 0: none */
 	int			batch_rows;
-	bool		dry_run;
 	int			wanted;			/* children to premake */
 	List	   *names;			/* of them, in a dry run */
 	char	   *made_name;		/* NULL: it was there already */
 	bool		stale;			/* the statistics of the parent */
 	uint64		changed;		/* rows that moved, children that came or went */
-	bool		failed;
 } Maintain;
 
 /* ------------------------------------------------------------------ settings */
@@ -227,39 +225,6 @@ router_clear_maintenance(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* ------------------------------------------------------------------- outcomes */
-
-/* Says what went wrong, and lets the rest go on. */
-static void
-warn(Maintain *maintain, const char *action, ErrorData *error)
-{
-	char	   *name = router_job_name(maintain->job.base);
-
-	maintain->failed = true;
-	ereport(WARNING,
-			(errcode(error->sqlerrcode),
-			 errmsg("%s of %s failed: %s", action, name, error->message),
-			 error->detail ? errdetail("%s", error->detail) : 0,
-			 error->hint ? errhint("%s", error->hint) : 0));
-	FreeErrorData(error);
-}
-
-/* The end of an action that this file does by itself: n children or rows. */
-static void
-note(Maintain *maintain, const char *action, uint64 n, ErrorData *error)
-{
-	maintain->job.action = action;
-	router_job_note(&maintain->job, n, error);
-	if (error)
-		warn(maintain, action, error);
-}
-
-static bool
-is_late(const Maintain *maintain)
-{
-	return GetCurrentTimestamp() >= maintain->job.deadline;
-}
-
 /* -------------------------------------------------------------------- premake */
 
 /* Without a setting: one step to come, where children are made by themselves and dates tell which. */
@@ -283,9 +248,9 @@ find_wanted(RouterJob *job)
 
 	maintain->wanted = list_length(wanted);
 	maintain->names = NIL;
-	if (wanted != NIL && !maintain->dry_run)
+	if (wanted != NIL && !job->dry_run)
 		router_job_progress(job, "create children", InvalidOid, 0, maintain->wanted);
-	if (maintain->dry_run)
+	if (job->dry_run)
 		foreach(lc, wanted)
 		{
 			char	   *name = router_child_name(router_route_locked(maintain->entry), lfirst(lc));
@@ -325,90 +290,72 @@ make_wanted(RouterJob *job)
 }
 
 /* The children of now and of the steps to come, a transaction each. */
-static void
+static ErrorData *
 premake(Maintain *maintain)
 {
+	RouterJob  *job = &maintain->job;
 	ErrorData  *error;
 	uint64		made = 0;
 	ListCell   *lc;
 
 	if (maintain->steps == 0)
-		return;
-	maintain->job.action = "premake";
-	error = router_job_insist(&maintain->job, find_wanted, true);
+		return NULL;
+	error = router_job_insist(job, find_wanted, true);
 	foreach(lc, maintain->names)
 		ereport(NOTICE, (errmsg("would create child %s", quote_identifier(lfirst(lc)))));
-	if (error == NULL && (maintain->dry_run || maintain->wanted == 0))
-		return;
-	for (int i = 0; error == NULL && i < maintain->wanted && !is_late(maintain); i++)
+	if (error == NULL && (job->dry_run || maintain->wanted == 0))
+		return NULL;
+	while (error == NULL && made < maintain->wanted && !router_job_is_late(job))
 	{
-		error = router_job_insist(&maintain->job, make_wanted, true);
+		error = router_job_insist(job, make_wanted, true);
 		if (error || maintain->made_name == NULL)
 			break;
 		made++;
 		maintain->changed++;
 		ereport(NOTICE, (errmsg("created child %s", maintain->made_name)));
 	}
-	note(maintain, "premake", made, error);
+	router_job_note(job, made, error);
+	return error;
 }
 
-/* -------------------------------------------------------- archive and retention */
+/* ----------------------------------------------------------- what other files do */
 
-static void
+static ErrorData *
 archive(Maintain *maintain)
 {
 	ErrorData  *error;
-	uint64		moved = 0;
+	uint64		moved;
 
-	if (!maintain->hot || is_late(maintain))
-		return;
-	maintain->job.action = "archive";
-	error = router_archive_base(&maintain->job, maintain->batch_rows, NULL, InvalidOid, maintain->dry_run, true,
-								&moved);
+	if (!maintain->hot)
+		return NULL;
+	error = router_archive_base(&maintain->job, maintain->batch_rows, NULL, InvalidOid, &moved);
 	maintain->changed += moved;
-	if (error)
-		warn(maintain, "archive", error);
+	return error;
 }
 
-static void
+static ErrorData *
 retention(Maintain *maintain)
 {
 	ErrorData  *error;
-	uint64		retired = 0;
+	uint64		retired;
 
-	if ((maintain->upkeep.keep == NULL && maintain->upkeep.keep_children == 0) || is_late(maintain))
-		return;
-	error = router_retire_children(&maintain->job, &maintain->upkeep, maintain->dry_run, &retired);
+	if (maintain->upkeep.keep == NULL && maintain->upkeep.keep_children == 0)
+		return NULL;
+	error = router_retire_children(&maintain->job, &maintain->upkeep, &retired);
 	maintain->changed += retired;
-	if (error)
-		warn(maintain, "retention", error);
+	return error;
 }
 
-static void
+static ErrorData *
 tier(Maintain *maintain)
 {
-	ErrorData  *error;
-
-	if (router_catalog_tiers(maintain->job.base) == NIL || is_late(maintain))
-		return;
-	maintain->job.action = "tier";
-	error = router_tier_base(&maintain->job, maintain->dry_run);
-	if (error)
-		warn(maintain, "tier", error);
+	return router_catalog_tiers(maintain->job.base) == NIL ? NULL : router_tier_base(&maintain->job);
 }
 
-static void
+static ErrorData *
 seal(Maintain *maintain)
 {
-	ErrorData  *error;
-	uint64		sealed;
-
-	if (maintain->upkeep.seal == NIL || is_late(maintain))
-		return;
-	maintain->job.action = "seal";
-	error = router_seal_children(&maintain->job, maintain->upkeep.seal, maintain->dry_run, &sealed);
-	if (sealed > 0 || error)
-		note(maintain, "seal", sealed, error);
+	return router_seal_children(&maintain->job, maintain->upkeep.seal);
 }
 
 /* ------------------------------------------------------------------ statistics */
@@ -444,25 +391,23 @@ analyze_base(RouterJob *job)
 	return true;
 }
 
-static void
+static ErrorData *
 analyze(Maintain *maintain)
 {
-	ErrorData  *error;
+	RouterJob  *job = &maintain->job;
+	ErrorData  *error = router_job_insist(job, find_stale, true);
 
-	if (is_late(maintain))
-		return;
-	maintain->job.action = "analyze";
-	error = router_job_insist(&maintain->job, find_stale, true);
 	if (error == NULL && maintain->changed == 0 && !maintain->stale)
-		return;
-	if (maintain->dry_run && error == NULL)
+		return NULL;
+	if (job->dry_run && error == NULL)
 	{
-		ereport(NOTICE, (errmsg("would analyze %s", router_job_name(maintain->job.base))));
-		return;
+		ereport(NOTICE, (errmsg("would analyze %s", router_job_name(job->base))));
+		return NULL;
 	}
 	if (error == NULL)
-		error = router_job_insist(&maintain->job, analyze_base, true);
-	note(maintain, "analyze", 0, error);
+		error = router_job_insist(job, analyze_base, true);
+	router_job_note(job, 0, error);
+	return error;
 }
 
 /* ------------------------------------------------------------------ the procedure */
@@ -486,8 +431,8 @@ open_base(RouterJob *job)
 	MemoryContextSwitchTo(old);
 	maintain->upkeep = upkeep;
 	maintain->steps = steps_to_premake(&router_route_locked(maintain->entry)->config, &maintain->upkeep);
-	/* if nothing else tells that it had its turn, as this process is terminated: see own_bases */
-	if (!maintain->dry_run)
+	/* if nothing else tells that it had its turn, as this process is terminated: see router_maintain */
+	if (!job->dry_run)
 		router_job_progress(job, "begin", InvalidOid, 0, 0);
 	return true;
 }
@@ -499,7 +444,20 @@ end_turn(RouterJob *job)
 	return true;
 }
 
-/* All the work on one base. What fails says so itself. */
+static const struct
+{
+	const char *action;
+	ErrorData  *(*work) (Maintain *maintain);
+}			parts[] = {
+	{"premake", premake},
+	{"archive", archive},
+	{"retention", retention},
+	{"tier", tier},				/* not before: what goes need not move */
+	{"seal", seal},				/* where children stay */
+	{"analyze", analyze},		/* last, for what the others changed */
+};
+
+/* All the work on one base. What fails says so itself, and is noted. */
 static ErrorData *
 maintain_base(RouterJob *job)
 {
@@ -507,101 +465,51 @@ maintain_base(RouterJob *job)
 	ErrorData  *error;
 
 	maintain->changed = 0;
-	maintain->job.action = "maintain";
-	error = router_job_insist(&maintain->job, open_base, false);
+	job->action = "maintain";
+	error = router_job_insist(job, open_base, false);
 	if (error)
+		router_job_note(job, 0, error);
+	if (error || maintain->gone)
+		return error;
+	for (int i = 0; i < lengthof(parts) && (i == 0 || !router_job_is_late(job)); i++)
 	{
-		note(maintain, "maintain", 0, error);
-		return NULL;
+		job->action = parts[i].action;
+		error = parts[i].work(maintain);
+		if (error)
+			router_job_warn(job, error);
 	}
-	if (maintain->gone)
-		return NULL;
-	premake(maintain);
-	archive(maintain);
-	retention(maintain);
-	tier(maintain);				/* not before: what goes need not move */
-	seal(maintain);				/* where children stay */
-	/* last, for what the others changed */
-	analyze(maintain);
-	if (!maintain->dry_run && !job->atomic)
+	if (!job->dry_run && !job->atomic)
 		(void) router_job_insist(job, end_turn, false);
 	return NULL;
-}
-
-/*
- * The bases of the caller's role, those first whose last turn is longest ago: a time budget shall reach all. Those
- * last whose turn before had no end, since the process had one.
- */
-static List *
-own_bases(void)
-{
-	List	   *bases = NIL;
-	int			guc_level = router_pin_settings(NULL);
-
-	if (SPI_execute("SELECT r.base FROM router.route_def r JOIN pg_catalog.pg_class c ON c.oid = r.base"
-					"  LEFT JOIN (SELECT base, max(at) AS at FROM router.events GROUP BY 1) e ON e.base = r.base"
-					" WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE') AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)"
-					" ORDER BY EXISTS (SELECT FROM router.progress p WHERE p.base = r.base), e.at NULLS FIRST, r.base", true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the routes");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-
-		bases = lappend_oid(bases, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1,
-																  &isnull)));
-	}
-	AtEOXact_GUC(false, guc_level);
-	return bases;
 }
 
 /* CALL router.maintain(base, time_budget, lock_timeout, batch_rows, dry_run, table_budget) */
 Datum
 router_maintain(PG_FUNCTION_ARGS)
 {
-	Maintain	run = {0};
-	Maintain   *maintain = &run;
-	const Interval *table_budget = router_table_budget(fcinfo, 5);
-	List	   *bases;
-	RouterTurns *turns;
-	int			n;
-	int			done = 0;
-	int			failed = 0;
+	/*
+	 * Those first whose last turn is longest ago: a time budget shall reach all. Those last whose turn before had no
+	 * end, since the process had one.
+	 */
+	static const RouterRound round = {
+		.bases = "SELECT r.base FROM router.route_def r"
+		"  LEFT JOIN (SELECT base, max(at) AS at FROM router.events GROUP BY 1) e ON e.base = r.base"
+		" ORDER BY EXISTS (SELECT FROM router.progress p WHERE p.base = r.base), e.at NULLS FIRST, r.base",
+		.work = maintain_base,
+		.time_budget = 1,
+		.table_budget = 5,
+		.nightly = true,
+		.failure = "%d of %d tables could not be maintained",
+	};
+	Maintain	maintain = {0};
 
-	router_require_argument(fcinfo, 2);
 	router_require_argument(fcinfo, 3);
-	if (PG_GETARG_INT32(3) <= 0)
+	maintain.batch_rows = PG_GETARG_INT32(3);
+	if (maintain.batch_rows <= 0)
 		router_bad_argument("batch_rows", "It is a number above zero.");
-	maintain->job.deadline = router_job_deadline(router_arg_interval(fcinfo, 1));
-	maintain->job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(2));
-	maintain->batch_rows = PG_GETARG_INT32(3);
-	maintain->dry_run = router_arg_bool(fcinfo, 4);
-	router_will_write(fcinfo, maintain->dry_run);
 	if (!PG_ARGISNULL(0))
 		(void) router_owned_route(PG_GETARG_OID(0));
-	router_job_begin(&maintain->job, fcinfo, "maintain");
-	bases = PG_ARGISNULL(0) ? own_bases() : list_make1_oid(PG_GETARG_OID(0));
-	n = list_length(bases);
-	turns = router_turns(bases);
-	/* at least one gets its turn */
-	while ((done == 0 || !is_late(maintain)) && router_next_turn(turns, &maintain->job.base))
-	{
-		ErrorData  *error;
-
-		maintain->failed = false;
-		error = router_job_base(&maintain->job, table_budget, maintain_base);
-		if (error)
-			warn(maintain, maintain->job.action, error);
-		failed += maintain->failed;
-		done++;
-	}
-	router_job_end(&maintain->job);
-	if (done < n)
-		ereport(NOTICE, (errmsg("the time budget is used up: %d of %d tables wait for the next run", n - done, n)));
-	if (failed > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("%d of %d tables could not be maintained", failed, n),
-				 maintain->job.atomic ? 0 : errdetail("What was done to the others is committed."),
-				 errhint("See router.events for the reasons.")));
+	router_job_begin(&maintain.job, fcinfo, "maintain", 2, 4);
+	router_job_round(&maintain.job, fcinfo, &round);
 	PG_RETURN_VOID();
 }

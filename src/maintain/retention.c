@@ -50,7 +50,6 @@ typedef struct Retention
 	RouterEntry *entry;
 	const RouterUpkeep *upkeep;
 	List	   *due;			/* of RouterChildDef, the oldest first */
-	bool		dry_run;
 	int			at;				/* which one is at hand */
 	RouterChildDef *child;		/* it */
 	char	   *name;			/* its name; NULL: it was gone */
@@ -213,7 +212,7 @@ find_due(RouterJob *job)
 	foreach(lc, children)
 		retention->due = lappend(retention->due, copy_def(((Candidate *) lfirst(lc))->def));
 	MemoryContextSwitchTo(old);
-	if (retention->due != NIL && !retention->dry_run)
+	if (retention->due != NIL && !job->dry_run)
 		report_progress(retention, 0, 0);
 	return true;
 }
@@ -331,19 +330,6 @@ tell(const Retention *retention)
 						quote_identifier(retention->upkeep->retire_schema))));
 }
 
-/* An error for what could not be retired, in job->cxt. */
-static ErrorData *
-failure(Retention *retention, int failed)
-{
-	ErrorData  *error = palloc0(sizeof(ErrorData));
-
-	error->elevel = ERROR;
-	error->sqlerrcode = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
-	error->message = psprintf("%d of %d children could not be retired", failed, list_length(retention->due));
-	error->assoc_context = retention->job.cxt;
-	return error;
-}
-
 /*
  * Retires the children of job->base that are due, one a transaction unless the
  * job is atomic. NULL: all went well, as far as the deadline allows; else the
@@ -351,9 +337,9 @@ failure(Retention *retention, int failed)
  * retired: how many children.
  */
 ErrorData *
-router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dry_run, uint64 *retired)
+router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, uint64 *retired)
 {
-	Retention	run = {.job = *job,.upkeep = upkeep,.dry_run = dry_run};
+	Retention	run = {.job = *job,.upkeep = upkeep};
 	Retention  *retention = &run;
 	ErrorData  *error;
 	int			failed = 0;
@@ -364,13 +350,13 @@ router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dr
 	error = router_job_insist(&retention->job, find_due, true);
 	foreach(lc, retention->due)
 	{
-		if (dry_run)
+		if (job->dry_run)
 		{
 			ereport(NOTICE,
 					(errmsg("would %s", describe(retention, router_job_name(((RouterChildDef *) lfirst(lc))->child)))));
 			continue;
 		}
-		if (GetCurrentTimestamp() >= job->deadline)
+		if (router_job_is_late(job))
 			break;
 		retention->child = lfirst(lc);
 		retention->at = foreach_current_index(lc);
@@ -389,8 +375,10 @@ router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dr
 		}
 	}
 	if (failed > 0)
-		error = failure(retention, failed);
-	if (!dry_run)
+		error = router_job_error(job, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+								 psprintf("%d of %d children could not be retired", failed, list_length(retention->due)),
+								 NULL, NULL);
+	if (!job->dry_run)
 		router_job_note(&retention->job, retention->retired, error);
 	*retired = retention->retired;
 	return error;

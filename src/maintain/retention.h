@@ -8,7 +8,6 @@
 #include "route/catalog.h"
 #include "job/job.h"
 
-extern ErrorData *router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, bool dry_run,
-										 uint64 *retired);
+extern ErrorData *router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, uint64 *retired);
 
 #endif

@@ -61,7 +61,6 @@ typedef struct Rotate
 	RouterEntry *entry;
 	const char *cutoff_text;	/* or NULL: by the hot window */
 	int64		cutoff;
-	bool		dry_run;
 
 	/* the survey */
 	Oid			child;			/* or InvalidOid: no aged row */
@@ -307,10 +306,10 @@ survey(RouterJob *job)
 	}
 	table_close(base, NoLock);
 	/* in this step notices are not sent, and the child may be gone after it */
-	if (rotate->dry_run && OidIsValid(rotate->child))
+	if (job->dry_run && OidIsValid(rotate->child))
 		rotate->would = MemoryContextStrdup(job->cxt, router_qualified_name(rotate->child));
 	/* a run that will swap nothing leaves no children behind */
-	return OidIsValid(rotate->child) && !rotate->dry_run;
+	return OidIsValid(rotate->child) && !job->dry_run;
 }
 
 /* -------------------------------------------------------------- the other steps */
@@ -432,17 +431,6 @@ open_base(RouterJob *job)
 	return true;
 }
 
-static bool
-give_up(RouterJob *job)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-			 errmsg("could not create the children that rows of \"%s\" need", get_rel_name(job->base)),
-			 errdetail("Rows came for which none was there, time and again."),
-			 errhint("Create the children with router.premake, or use router.archive.")));
-	return false;
-}
-
 static ErrorData *
 run(Rotate *rotate)
 {
@@ -451,66 +439,55 @@ run(Rotate *rotate)
 	for (int i = 0; error == NULL && !rotate->done && i < MAX_SURVEYS; i++)
 	{
 		error = router_job_insist(&rotate->job, survey, true);
-		if (error || !OidIsValid(rotate->child) || rotate->dry_run)
+		if (error || !OidIsValid(rotate->child) || rotate->job.dry_run)
 			return error;
 		error = router_job_insist(&rotate->job, swap, true);
 	}
 	if (error == NULL && !rotate->done)
-		error = router_job_try(&rotate->job, give_up, true);
+		error = router_job_error(&rotate->job, ERRCODE_LOCK_NOT_AVAILABLE,
+								 psprintf("could not create the children that rows of %s need", router_job_name(rotate->job.base)),
+								 "Rows came for which none was there, time and again.",
+								 "Create the children with router.premake, or use router.archive.");
 	else if (error == NULL)
 		finish(rotate);
 	return error;
 }
 
-/*
- * Rotates job->base, as router.rotate does; commits in between unless the job
- * is atomic. cutoff NULL: by the hot window. NULL: all went well, and *rows
- * came home; else the error, which is in router.events already.
- */
-static ErrorData *
-rotate_base(const RouterJob *job, const char *cutoff, bool dry_run, uint64 *rows)
+static void
+tell(Rotate *rotate)
 {
-	Rotate		rotate = {.job = *job,.cutoff_text = cutoff,.dry_run = dry_run};
-	ErrorData  *error = run(&rotate);
+	char	   *base = router_job_name(rotate->job.base);
 
-	*rows = rotate.done ? rotate.stay : 0;
-	if (rotate.would)
+	if (rotate->would)
 		ereport(NOTICE,
 				(errmsg("would swap the storage of %s with that of %s, which brings %llu rows home, and move %llu others",
-						router_qualified_name(job->base), rotate.would, (unsigned long long) rotate.stay,
-						(unsigned long long) rotate.rest)));
-	else if (rotate.done)
+						base, rotate->would, (unsigned long long) rotate->stay, (unsigned long long) rotate->rest)));
+	else if (rotate->done)
 		ereport(NOTICE,
-				(errmsg("swapped the storage of %s with that of %s, and moved %llu rows", router_qualified_name(job->base),
-						router_qualified_name(rotate.child), (unsigned long long) rotate.moved)));
-	else if (error == NULL)
-		ereport(NOTICE,
-				(errmsg("nothing to rotate: %s has no aged rows", router_qualified_name(job->base))));
-	if (!dry_run)
-		router_job_note(&rotate.job, *rows, error);
-	return error;
+				(errmsg("swapped the storage of %s with that of %s, and moved %llu rows", base,
+						router_job_name(rotate->child), (unsigned long long) rotate->moved)));
+	else
+		ereport(NOTICE, (errmsg("nothing to rotate: %s has no aged rows", base)));
 }
 
 /* CALL router.rotate(base, lock_timeout, cutoff, dry_run) */
 Datum
 router_rotate(PG_FUNCTION_ARGS)
 {
-	RouterJob	job = {0};
-	bool		dry_run = router_arg_bool(fcinfo, 3);
-	char	   *cutoff;
+	Rotate		rotate = {0};
 	ErrorData  *error;
-	uint64		rows;
 
-	router_require(fcinfo, 2);
-	router_will_write(fcinfo, dry_run);
-	job.lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(1));
-	job.deadline = router_job_deadline(NULL);
-	job.base = PG_GETARG_OID(0);
-	router_job_begin(&job, fcinfo, "rotate");
-	cutoff = router_arg_text(fcinfo, 2);
-	error = rotate_base(&job, cutoff, dry_run, &rows);
+	router_require(fcinfo, 1);
+	router_job_begin(&rotate.job, fcinfo, "rotate", 1, 3);
+	rotate.job.base = PG_GETARG_OID(0);
+	rotate.cutoff_text = router_arg_text(fcinfo, 2);
+	error = run(&rotate);
+	if (error == NULL)
+		tell(&rotate);
+	if (!rotate.job.dry_run)
+		router_job_note(&rotate.job, rotate.done ? rotate.stay : 0, error);
 	if (error)
 		ReThrowError(error);
-	router_job_end(&job);
+	router_job_end(&rotate.job);
 	PG_RETURN_VOID();
 }

@@ -116,7 +116,6 @@ extern void router_depend_on_base(Oid key_table, Oid base);
 extern void router_catalog_rename_global_keys(Oid base);
 
 extern List *router_catalog_tiers(Oid base);
-extern List *router_catalog_tiered_bases(void);
 extern void router_catalog_add_tier(Oid base, const RouterTier *tier);
 extern void router_catalog_remove_tier(Oid base, const Interval *after);
 extern void router_catalog_remove_tiers(Oid base);

@@ -68,19 +68,6 @@ router_catalog_tiers(Oid base)
 	return tiers;
 }
 
-/* The bases that have tiers, by oid. */
-List *
-router_catalog_tiered_bases(void)
-{
-	List	   *bases = NIL;
-	ListCell   *lc;
-
-	foreach(lc, router_catalog_bases())
-		if (router_catalog_tiers(lfirst_oid(lc)) != NIL)
-			bases = lappend_oid(bases, lfirst_oid(lc));
-	return bases;
-}
-
 void
 router_catalog_add_tier(Oid base, const RouterTier *tier)
 {

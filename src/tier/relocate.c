@@ -207,7 +207,7 @@ prepare(RouterJob *job)
 	SPI_finish();
 	router_become_user(&saved);
 	where = router_location_text(r->location);
-	if (r->dry_run)
+	if (job->dry_run)
 		ereport(NOTICE,
 				(errmsg("would move %s to%s", r->child_name, *where ? where : " this server"),
 				 r->location->server ? errdetail("The table over there:\n%s", r->remote->create) : 0));
@@ -901,7 +901,7 @@ discard_leftovers(const RouterJob *job)
 
 /* The moves that are to be made: of Relocation. *error: the first thing that is wrong. */
 static List *
-prepare_all(const RouterJob *job, List *moves, bool dry_run, ErrorData **error)
+prepare_all(const RouterJob *job, List *moves, ErrorData **error)
 {
 	List	   *relocations = NIL;
 	ListCell   *lc;
@@ -915,11 +915,10 @@ prepare_all(const RouterJob *job, List *moves, bool dry_run, ErrorData **error)
 		r->job = *job;
 		r->child = move->child;
 		r->location = &move->location;
-		r->dry_run = dry_run;
 		wrong = router_job_insist(&r->job, prepare, false);
 		if (wrong && *error == NULL)
 			*error = wrong;
-		if (wrong == NULL && r->needed && !dry_run)
+		if (wrong == NULL && r->needed && !job->dry_run)
 			relocations = lappend(relocations, r);
 	}
 	return relocations;
@@ -961,7 +960,7 @@ relocate_all(RouterJob *job, List *relocations, uint64 *rows)
 	{
 		Relocation *r = lfirst(lc);
 
-		if (lc != list_head(relocations) && GetCurrentTimestamp() >= job->deadline)
+		if (lc != list_head(relocations) && router_job_is_late(job))
 			break;
 		r->bridge = bridge;
 		wrong = relocate(r);
@@ -997,15 +996,15 @@ router_is_moving(Oid base)
  * router.events already, unless there was nothing to do.
  */
 ErrorData *
-router_relocate(const RouterJob *job, List *moves, bool dry_run)
+router_relocate(const RouterJob *job, List *moves)
 {
 	RouterJob	run = *job;
 	ErrorData  *error = NULL;
-	List	   *relocations = prepare_all(job, moves, dry_run, &error);
+	List	   *relocations = prepare_all(job, moves, &error);
 	uint64		rows = 0;
 	LOCKTAG		tag;
 
-	if (dry_run || (relocations == NIL && error == NULL && !OidIsValid(router_bridge(job->base))))
+	if (job->dry_run || (relocations == NIL && error == NULL && !OidIsValid(router_bridge(job->base))))
 		return error;
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RelationRelationId, job->base, RUN_LOCK);
 	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)

@@ -19,6 +19,6 @@ typedef struct RouterMove
 
 extern Oid	router_bridge(Oid base);
 extern bool router_is_moving(Oid base);
-extern ErrorData *router_relocate(const RouterJob *job, List *moves, bool dry_run);
+extern ErrorData *router_relocate(const RouterJob *job, List *moves);
 
 #endif

@@ -27,7 +27,6 @@ typedef struct Relocation
 	RouterJob	job;
 	Oid			child;
 	const RouterLocation *location;
-	bool		dry_run;
 	bool		needed;			/* the child is not there yet */
 	bool		from_server;
 	RouterRemote *remote;		/* the table on the server: where the child goes to, or comes from */

@@ -227,7 +227,7 @@ find_moves(RouterJob *job)
  * which is in router.events already.
  */
 ErrorData *
-router_tier_base(const RouterJob *job, bool dry_run)
+router_tier_base(RouterJob *job)
 {
 	Tiering		tiering = {.job = *job};
 	ErrorData  *error = router_job_insist(&tiering.job, find_moves, false);
@@ -237,81 +237,26 @@ router_tier_base(const RouterJob *job, bool dry_run)
 		router_job_note(&tiering.job, 0, error);
 		return error;
 	}
-	return router_relocate(job, tiering.moves, dry_run);
+	return router_relocate(job, tiering.moves);
 }
 
 /* ----------------------------------------------------------------- procedures */
-
-static void
-begin_job(RouterJob *job, FunctionCallInfo fcinfo, const char *action, int lock_timeout, bool dry_run)
-{
-	router_require_argument(fcinfo, lock_timeout);
-	router_will_write(fcinfo, dry_run);
-	job->lock_timeout = router_job_lock_timeout(PG_GETARG_INTERVAL_P(lock_timeout));
-	job->deadline = DT_NOEND;
-	router_job_begin(job, fcinfo, action);
-}
-
-/* One base's turn in router.tier. */
-typedef struct TierTurn
-{
-	RouterJob	job;
-	bool		dry_run;
-} TierTurn;
-
-static ErrorData *
-tier_base(RouterJob *job)
-{
-	return router_tier_base(job, ((TierTurn *) job)->dry_run);
-}
 
 /* CALL router.tier(base, time_budget, lock_timeout, dry_run, table_budget) */
 Datum
 router_tier(PG_FUNCTION_ARGS)
 {
-	TierTurn	run = {.dry_run = router_arg_bool(fcinfo, 3)};
-	RouterJob  *job = &run.job;
-	const Interval *table_budget = router_table_budget(fcinfo, 4);
-	List	   *bases = NIL;
-	RouterTurns *turns;
-	int			failed = 0;
-	int			nbases;
-	ListCell   *lc;
+	static const RouterRound round = {
+		.bases = "SELECT DISTINCT base FROM router.tier_def ORDER BY base",
+		.work = router_tier_base,
+		.time_budget = 1,
+		.table_budget = 4,
+		.failure = "children of %d of %d tables could not be moved",
+	};
+	RouterJob	job = {0};
 
-	begin_job(job, fcinfo, "tier", 2, run.dry_run);
-	if (!PG_ARGISNULL(1))
-		job->deadline = router_job_deadline(PG_GETARG_INTERVAL_P(1));
-	if (PG_ARGISNULL(0))
-	{
-		foreach(lc, router_catalog_tiered_bases())
-			if (router_is_meant(lfirst_oid(lc)))
-				bases = lappend_oid(bases, lfirst_oid(lc));
-	}
-	else
-		bases = list_make1_oid(PG_GETARG_OID(0));
-	nbases = list_length(bases);	/* the list ends with the job */
-	turns = router_turns(bases);
-	while (router_next_turn(turns, &job->base))
-	{
-		ErrorData  *error = router_job_base(job, table_budget, tier_base);
-
-		if (error == NULL)
-			continue;
-		if (!PG_ARGISNULL(0))
-			ReThrowError(error);
-		failed++;
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("could not move children of table %u: %s", job->base, error->message)));
-		FreeErrorData(error);
-	}
-	router_job_end(job);
-	if (failed > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("children of %d of %d tables could not be moved", failed, nbases),
-				 job->atomic ? 0 : errdetail("What was moved of the others is committed."),
-				 errhint("See router.events for the reasons.")));
+	router_job_begin(&job, fcinfo, "tier", 2, 3);
+	router_job_round(&job, fcinfo, &round);
 	PG_RETURN_VOID();
 }
 
@@ -321,19 +266,18 @@ router_move_child(PG_FUNCTION_ARGS)
 {
 	RouterJob	job = {0};
 	RouterMove	move = {0};
-	bool		dry_run = router_arg_bool(fcinfo, 7);
 	RouterChildDef *def;
 	ErrorData  *error;
 
 	router_require(fcinfo, 1);
-	begin_job(&job, fcinfo, "move_child", 6, dry_run);
+	router_job_begin(&job, fcinfo, "move_child", 6, 7);
 	move.child = PG_GETARG_OID(0);
 	move.location = location_arguments(fcinfo, 1);
 	move.location.local = router_arg_bool(fcinfo, 5);
 	def = router_known_child(move.child, InvalidOid);
 	job.base = def->base;
 	(void) router_owned_route(job.base);
-	error = router_relocate(&job, list_make1(&move), dry_run);
+	error = router_relocate(&job, list_make1(&move));
 	if (error)
 		ReThrowError(error);
 	router_job_end(&job);

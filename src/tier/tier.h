@@ -7,6 +7,6 @@
 
 #include "job/job.h"
 
-extern ErrorData *router_tier_base(const RouterJob *job, bool dry_run);
+extern ErrorData *router_tier_base(RouterJob *job);
 
 #endif
