@@ -48,6 +48,7 @@
 #include "rows/estate.h"
 #include "write/home.h"
 #include "rows/moving.h"
+#include "route/lock.h"
 #include "route/owned.h"
 #include "admin/seal.h"
 #include "admin/rehome.h"
@@ -177,19 +178,6 @@ hot_value(RouterRoute *route, TupleTableSlot *slot, int64 *value)
 
 /* --------------------------------------------------------------------- the steps */
 
-static RouterRoute *
-hot_route(Archive *archive)
-{
-	RouterRoute *route = router_route_locked(archive->entry);
-
-	if (route->hot_level < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("routed table \"%s\" is not hot", get_rel_name(archive->job.base)),
-				 errhint("Say how long rows stay in it, with router.alter_route(…, hot => '7 days').")));
-	return route;
-}
-
 /* The end of the child that the run shall not go beyond. */
 static int64
 end_of_child(Archive *archive, RouterRoute *route)
@@ -220,7 +208,7 @@ end_of_child(Archive *archive, RouterRoute *route)
 static void
 find_cutoff(Archive *archive)
 {
-	RouterRoute *route = hot_route(archive);
+	RouterRoute *route = router_hot_route(archive->entry);
 	RouterKey  *key = &route->config.keys[route->hot_level];
 	int			guc_level = router_pin_settings(route->config.time_zone);
 
@@ -246,7 +234,7 @@ find_cutoff(Archive *archive)
 static uint64
 estimate(Archive *archive)
 {
-	RouterRoute *route = hot_route(archive);
+	RouterRoute *route = router_hot_route(archive->entry);
 	RouterKey	key = route->config.keys[route->hot_level];
 	int			guc_level = router_pin_settings(route->config.time_zone);
 	const char *column = quote_identifier(key.column);
@@ -278,7 +266,7 @@ announce(RouterJob *job)
 	else
 		LockRelationOid(job->base, ShareRowExclusiveLock);
 	find_cutoff(archive);
-	route = hot_route(archive);
+	route = router_hot_route(archive->entry);
 	archive->done = archive->cutoff <= route->watermark;
 	pending = archive->done ? route->watermark : archive->cutoff;
 	if (route->pending != pending)
@@ -329,7 +317,7 @@ create_children(RouterJob *job)
 {
 	Archive    *archive = (Archive *) job;
 	Relation	base = table_open(archive->job.base, RowExclusiveLock);
-	RouterRoute *route = hot_route(archive);
+	RouterRoute *route = router_hot_route(archive->entry);
 	EState	   *estate = router_make_estate(base, NULL);
 	int64		from = route->watermark;
 	RouterHomes homes;
@@ -345,16 +333,16 @@ create_children(RouterJob *job)
 					end;
 
 		more = false;
-		begin_aged(&scan, base, hot_route(archive), from, archive->cutoff);
+		begin_aged(&scan, base, router_hot_route(archive->entry), from, archive->cutoff);
 		while (!more && !archive->more && next_aged(&scan))
 		{
-			route = hot_route(archive);
+			route = router_hot_route(archive->entry);
 			if (!hot_value(route, scan.slot, &value) || value < from || value >= archive->cutoff)
 				continue;
 			if (!has_child(route, scan.slot))
 				(void) router_home(&homes, scan.slot);
 			archive->more = homes.created - PG_INT32_MIN >= limit;
-			route = hot_route(archive);
+			route = router_hot_route(archive->entry);
 			more = scan.index && route->config.nkeys == 1 && router_route_end(route, value, &end);
 		}
 		end_aged(&scan);
@@ -407,7 +395,7 @@ take_row(Archive *archive, Relation base, TupleTableSlot *slot, int64 value, Com
 						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						 errmsg("could not serialize access due to concurrent update")));
 		}
-		if (!hot_value(hot_route(archive), slot, &now) || now != value)
+		if (!hot_value(router_hot_route(archive->entry), slot, &now) || now != value)
 			return false;
 	}
 }
@@ -416,7 +404,7 @@ take_row(Archive *archive, Relation base, TupleTableSlot *slot, int64 value, Com
 static void
 plan_ends(Archive *archive, Relation base)
 {
-	RouterRoute *route = hot_route(archive);
+	RouterRoute *route = router_hot_route(archive->entry);
 	int64		from = route->watermark;
 	Tuplesortstate *sort = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, work_mem, NULL,
 												 TUPLESORT_NONE);
@@ -437,7 +425,7 @@ plan_ends(Archive *archive, Relation base)
 	begin_aged(&scan, base, route, from, archive->cutoff);
 	while (next_aged(&scan))
 	{
-		route = hot_route(archive);
+		route = router_hot_route(archive->entry);
 		if (!hot_value(route, scan.slot, &value) || value < from || value >= archive->cutoff)
 			continue;
 		tuplesort_putdatum(sort, Int64GetDatum(value), false);
@@ -545,7 +533,7 @@ drain_row(Drain *drain)
 	ItemPointerData tid;
 	int64		value;
 
-	if (!hot_value(hot_route(archive), slot, &value) || value < drain->from)
+	if (!hot_value(router_hot_route(archive->entry), slot, &value) || value < drain->from)
 		return true;
 	if (value >= drain->until)
 	{
@@ -591,7 +579,7 @@ drain(RouterJob *job)
 	RouterMoving moving;
 
 	router_lock_homes(archive->job.base, ExclusiveLock);
-	route = hot_route(archive);
+	route = router_hot_route(archive->entry);
 	/* another run may have announced less: rows from there on are hot again */
 	archive->cutoff = Min(archive->cutoff, route->pending);
 	state.from = route->watermark;
@@ -641,7 +629,7 @@ drain(RouterJob *job)
 	CommandCounterIncrement();
 	if (!scan.index)
 		state.until = state.next;	/* nothing can come between: the home lock is held */
-	route = hot_route(archive);
+	route = router_hot_route(archive->entry);
 	router_put_watermark(route, state.until, route->pending);
 	archive->done = state.until >= archive->cutoff;
 	archive->moved += state.moved;
@@ -654,19 +642,13 @@ drain(RouterJob *job)
 
 /* Waits for those whose plans may not know the children there are now, whoever made them. */
 static void
-wait_for_planners(Archive *archive)
+make_known(Archive *archive)
 {
-	LOCKTAG		tag;
-	ListCell   *lc;
-
 	if (archive->job.atomic)
 		return;
 	list_free(archive->known);
-	archive->known = NIL;
-	foreach(lc, router_catalog_children(archive->job.base))
-		archive->known = lappend_oid(archive->known, ((RouterChildDef *) lfirst(lc))->child);
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, archive->job.base);
-	WaitForLockers(tag, AccessExclusiveLock, false);
+	archive->known = router_children_by_oid(archive->job.base);
+	router_wait_for_planners(archive->job.base);
 }
 
 /* Does somebody follow this server by its WAL? */
@@ -715,11 +697,11 @@ count_aged(RouterJob *job)
 	int64		value;
 
 	find_cutoff(archive);
-	route = hot_route(archive);
+	route = router_hot_route(archive->entry);
 	begin_aged(&scan, base, route, route->watermark, archive->cutoff);
 	while (next_aged(&scan))
 	{
-		route = hot_route(archive);
+		route = router_hot_route(archive->entry);
 		n += hot_value(route, scan.slot, &value) && value >= route->watermark && value < archive->cutoff;
 	}
 	end_aged(&scan);
@@ -743,7 +725,7 @@ open_base(RouterJob *job)
 	Archive    *archive = (Archive *) job;
 
 	archive->entry = router_owned_route(archive->job.base);
-	(void) hot_route(archive);
+	(void) router_hot_route(archive->entry);
 	return true;
 }
 
@@ -764,7 +746,7 @@ run_batches(Archive *archive)
 				error = router_job_insist(&archive->job, create_children, true);
 			while (error == NULL && archive->more);
 			if (error == NULL && (archive->created > 0 || archive->unknown))
-				wait_for_planners(archive);
+				make_known(archive);
 			/* somebody else may be making it */
 			if (error == NULL && archive->created == 0 && idle++ > 2)
 			{

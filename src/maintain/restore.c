@@ -212,13 +212,7 @@ router_restore(PG_FUNCTION_ARGS)
 	restoring.child = child;
 	restoring.mode = report.dry_run ? AccessShareLock : ExclusiveLock;
 	router_lock_all(find_for_restore, &restoring);
-	route = router_cache_route(router_owned_route(def->base));
-	if (route->hot_level < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("routed table \"%s\" is not hot", get_rel_name(def->base)),
-				 errhint("All its rows live in children.")));
-	from = beginning(route, child);
+	from = beginning(router_hot_route(router_owned_route(def->base)), child);
 	route = router_route_locked(entry);
 	if (from >= route->watermark)
 		return (Datum) 0;		/* its rows are current */

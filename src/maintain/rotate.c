@@ -74,19 +74,6 @@ typedef struct Rotate
 
 /* ------------------------------------------------------------------ the survey */
 
-static RouterRoute *
-hot_route(Rotate *rotate)
-{
-	RouterRoute *route = router_route_locked(rotate->entry);
-
-	if (route->hot_level < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("routed table \"%s\" is not hot", get_rel_name(rotate->job.base)),
-				 errhint("Say how long rows stay in it, with router.alter_route(…, hot => '7 days').")));
-	return route;
-}
-
 /* Rows of the base by home. */
 typedef struct Count
 {
@@ -139,7 +126,7 @@ static bool
 count_by_index(Rotate *rotate, Relation base, Oid relid, RouterHomes *homes, HTAB *counts)
 {
 	Relation	index = index_open(relid, AccessShareLock);
-	RouterKey	key = hot_route(rotate)->config.keys[0];
+	RouterKey	key = router_hot_route(rotate->entry)->config.keys[0];
 	TupleTableSlot *slot = table_slot_create(base, NULL);
 	int64		from = PG_INT64_MIN;
 	bool		ranges = true;
@@ -160,7 +147,7 @@ count_by_index(Rotate *rotate, Relation base, Oid relid, RouterHomes *homes, HTA
 		if (!found)
 			break;
 		dest = router_home(homes, slot);
-		guc_level = router_pin_settings(hot_route(rotate)->config.time_zone);
+		guc_level = router_pin_settings(router_hot_route(rotate->entry)->config.time_zone);
 		bound = router_bound_parse(&key, router_catalog_child(RelationGetRelid(dest->rel))->bounds[0]);
 		AtEOXact_GUC(false, guc_level);
 		ranges = bound->form == ROUTER_BOUND_RANGE;
@@ -178,7 +165,7 @@ count_by_index(Rotate *rotate, Relation base, Oid relid, RouterHomes *homes, HTA
 static void
 count_all(Rotate *rotate, Relation base, RouterHomes *homes, HTAB *counts)
 {
-	RouterKey	key = hot_route(rotate)->config.keys[hot_route(rotate)->hot_level];
+	RouterKey	key = router_hot_route(rotate->entry)->config.keys[router_hot_route(rotate->entry)->hot_level];
 	TupleTableSlot *slot = table_slot_create(base, NULL);
 	TableScanDesc scan = table_beginscan(base, GetActiveSnapshot(), 0, NULL);
 	Count	   *hot = count_of(counts, InvalidOid);
@@ -221,7 +208,7 @@ count_child(Relation child, uint64 limit)
 static void
 choose_child(Rotate *rotate, HTAB *counts)
 {
-	Oid			default_child = hot_route(rotate)->default_child;
+	Oid			default_child = router_hot_route(rotate->entry)->default_child;
 	HASH_SEQ_STATUS status;
 	Count	   *count;
 	Relation	child;
@@ -270,7 +257,7 @@ survey(RouterJob *job)
 	Relation	base = table_open(job->base, RowExclusiveLock);
 	EState	   *estate = router_make_estate(base, NULL);
 	HTAB	   *counts = make_counts();
-	RouterRoute *route = hot_route(rotate);
+	RouterRoute *route = router_hot_route(rotate->entry);
 	int			guc_level = router_pin_settings(route->config.time_zone);
 	bool		one_key = route->config.nkeys == 1;
 	RouterHomes homes;
@@ -283,7 +270,7 @@ survey(RouterJob *job)
 	homes.archiving = true;
 	homes.created = PG_INT32_MIN;	/* the rows are there: no rail holds them back */
 	PushActiveSnapshot(GetLatestSnapshot());
-	if (rotate->cutoff > hot_route(rotate)->watermark)
+	if (rotate->cutoff > router_hot_route(rotate->entry)->watermark)
 	{
 		if (!one_key || !OidIsValid(index) || !count_by_index(rotate, base, index, &homes, counts))
 		{
@@ -299,9 +286,8 @@ survey(RouterJob *job)
 	if (OidIsValid(rotate->child))
 	{
 		Relation	child = table_open(rotate->child, AccessShareLock);
-		RouterStoragePair pair;
 
-		router_storage_pair(&pair, base, child);
+		router_check_swap(base, child);
 		table_close(child, NoLock);
 	}
 	table_close(base, NoLock);
@@ -342,7 +328,7 @@ is_current(Rotate *rotate)
 {
 	RouterChildDef *def = router_catalog_child(rotate->child);
 
-	return def && def->base == rotate->job.base && hot_route(rotate)->watermark < rotate->cutoff;
+	return def && def->base == rotate->job.base && router_hot_route(rotate->entry)->watermark < rotate->cutoff;
 }
 
 /* Step 2. */
@@ -352,7 +338,6 @@ swap(RouterJob *job)
 	Rotate	   *rotate = (Rotate *) job;
 	Relation	base = table_open(job->base, AccessExclusiveLock);
 	Relation	child = NULL;
-	RouterStoragePair pair;
 	RouterRoute *route;
 	bool		done;
 
@@ -368,11 +353,10 @@ swap(RouterJob *job)
 		table_close(base, NoLock);
 		return false;
 	}
-	router_storage_pair(&pair, base, child);
-	router_storage_swap(&pair, "router.rotate");
+	router_swap_storage(base, child, "router.rotate");
 	router_loose_add(job->base, rotate->child);
 	rotate->moved = 0;
-	route = hot_route(rotate);
+	route = router_hot_route(rotate->entry);
 	router_put_watermark(route, rotate->cutoff, route->pending);
 	done = send_rows_home(rotate, job->base) && send_rows_home(rotate, rotate->child);
 	table_close(child, NoLock);
@@ -427,7 +411,7 @@ open_base(RouterJob *job)
 	Rotate	   *rotate = (Rotate *) job;
 
 	rotate->entry = router_owned_route(job->base);
-	(void) hot_route(rotate);
+	(void) router_hot_route(rotate->entry);
 	return true;
 }
 

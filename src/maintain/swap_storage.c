@@ -281,25 +281,33 @@ check_published(Relation rel, Relation child)
 						RelationGetRelationName(rel)), NULL);
 }
 
-/*
- * Sees whether two tables, which stay locked, may exchange their storage. As
- * far as nothing of it is locked exclusively, that may change until the swap.
- *
- * Errors: feature_not_supported, with what is in the way.
- */
-void
-router_storage_pair(RouterStoragePair *pair, Relation base, Relation child)
+/* Refuses to swap what does not fit. The indexes of the base, each with its counterpart. */
+static void
+check_swap(Relation base, Relation child, List **base_indexes, List **child_indexes)
 {
-	pair->base = base;
-	pair->child = child;
 	check_tables(base, child);
 	check_columns(base, child);
 	check_generated(base, child);
 	check_constraints(child, base, child);
 	check_constraints(base, child, child);
-	check_indexes(base, child, &pair->base_indexes, &pair->child_indexes);
+	check_indexes(base, child, base_indexes, child_indexes);
 	check_published(base, child);
 	check_published(child, child);
+}
+
+/*
+ * Sees whether two tables may exchange their storage. As far as nothing of it is
+ * locked exclusively, that may change until the swap.
+ *
+ * Errors: feature_not_supported, with what is in the way.
+ */
+void
+router_check_swap(Relation base, Relation child)
+{
+	List	   *base_indexes,
+			   *child_indexes;
+
+	check_swap(base, child, &base_indexes, &child_indexes);
 }
 
 /* What was created in this transaction may have written no WAL yet: the files are synced by relation at commit. */
@@ -474,20 +482,21 @@ unvalidate_home(Oid child)
  * Exchanges the storage of two tables, both locked AccessExclusive, and leaves
  * the CHECK of the child NOT VALID.
  *
- * Errors: object_not_in_prerequisite_state (new in this transaction),
- * object_in_use (command: on behalf of what).
+ * Errors: those of router_check_swap; object_not_in_prerequisite_state (new in
+ * this transaction), object_in_use (command: on behalf of what).
  */
 void
-router_storage_swap(const RouterStoragePair *pair, const char *command)
+router_swap_storage(Relation base, Relation child, const char *command)
 {
-	Relation	base = pair->base;
-	Relation	child = pair->child;
 	Oid			base_toast = base->rd_rel->reltoastrelid;
 	Oid			child_toast = child->rd_rel->reltoastrelid;
 	Relation	pg_class;
+	List	   *base_indexes,
+			   *child_indexes;
 	ListCell   *x,
 			   *y;
 
+	check_swap(base, child, &base_indexes, &child_indexes);
 	router_refuse_pending(RelationGetRelid(base), "swap the storage of");
 	router_refuse_pending(RelationGetRelid(child), "swap the storage of");
 	check_not_new(base, child);
@@ -507,7 +516,7 @@ router_storage_swap(const RouterStoragePair *pair, const char *command)
 
 	pg_class = table_open(RelationRelationId, RowExclusiveLock);
 	swap_class_rows(pg_class, RelationGetRelid(base), RelationGetRelid(child));
-	forboth(x, pair->base_indexes, y, pair->child_indexes)
+	forboth(x, base_indexes, y, child_indexes)
 	{
 		LockRelationOid(lfirst_oid(x), AccessExclusiveLock);
 		LockRelationOid(lfirst_oid(y), AccessExclusiveLock);

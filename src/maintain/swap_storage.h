@@ -7,17 +7,9 @@
 
 #include "compat.h"
 
-#include "nodes/pg_list.h"
+#include "utils/relcache.h"
 
-typedef struct RouterStoragePair
-{
-	Relation	base;
-	Relation	child;
-	List	   *base_indexes;	/* each with its counterpart in child_indexes */
-	List	   *child_indexes;
-} RouterStoragePair;
-
-extern void router_storage_pair(RouterStoragePair *pair, Relation base, Relation child);
-extern void router_storage_swap(const RouterStoragePair *pair, const char *command);
+extern void router_check_swap(Relation base, Relation child);
+extern void router_swap_storage(Relation base, Relation child, const char *command);
 
 #endif

@@ -365,6 +365,16 @@ router_lock_portion(Relation base)
 	return Max(1, max_locks_per_xact / (3 + list_length(RelationGetIndexList(base))));
 }
 
+/* Waits for all who hold a lock on a base: they may have a plan that does not know the children there are now. */
+void
+router_wait_for_planners(Oid base)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, base);
+	WaitForLockers(tag, AccessExclusiveLock, false);
+}
+
 /* ------------------------------------------------------------ locks of creators */
 
 static List *

@@ -33,6 +33,8 @@ extern int	router_lock_portion(Relation base);
 extern List *router_children_by_oid(Oid base);
 extern List *router_lock_family(Oid base, LOCKMODE mode);
 
+extern void router_wait_for_planners(Oid base);
+
 extern void router_lock_creation(Oid base);
 extern void router_unlock_creation(Oid base);
 extern bool router_creation_is_locked(Oid base);

@@ -65,6 +65,20 @@ router_owned_locked(Oid base, LOCKMODE mode)
 	return router_owned_route(base);
 }
 
+/* A route, by its entry, that is hot; an error if it is not. The base is locked. */
+RouterRoute *
+router_hot_route(RouterEntry *entry)
+{
+	RouterRoute *route = router_route_locked(entry);
+
+	if (route->hot_level < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("routed table \"%s\" is not hot", get_rel_name(route->config.base)),
+				 errhint("Say how long rows stay in it, with router.alter_route(…, hot => '7 days').")));
+	return route;
+}
+
 /*
  * The definition of a child, of this base if one is given; an error if there is none. To be
  * looked for again once locks were waited for: the child may have been dropped.

@@ -70,6 +70,7 @@
 
 #include "base/attempt.h"
 #include "globalkey/triggers.h"
+#include "route/lock.h"
 #include "route/loose.h"
 #include "mirror/mirror.h"
 #include "rows/move.h"
@@ -284,16 +285,6 @@ remove_bridge(RouterJob *job)
 		router_run("ALTER TABLE %s NO INHERIT %s", router_qualified_name(lfirst_oid(lc)), router_qualified_name(bridge));
 	drop_marked(bridge, job->base);
 	return true;
-}
-
-/* Waits for all who have planned with the children that there were. */
-static void
-wait_for_planners(Oid base)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, base);
-	WaitForLockers(tag, AccessExclusiveLock, false);
 }
 
 /* -------------------------------------------------------------------- the copy */
@@ -930,7 +921,7 @@ take_bridge_away(RouterJob *job)
 {
 	if (!OidIsValid(router_bridge(job->base)))
 		return NULL;
-	wait_for_planners(job->base);
+	router_wait_for_planners(job->base);
 	return router_job_insist(job, remove_bridge, true);
 }
 
@@ -954,7 +945,7 @@ relocate_all(RouterJob *job, List *relocations, uint64 *rows)
 		if (error || relocations == NIL)
 			return error;
 		bridge = router_bridge(job->base);
-		wait_for_planners(job->base);
+		router_wait_for_planners(job->base);
 	}
 	foreach(lc, relocations)
 	{
