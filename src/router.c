@@ -30,7 +30,7 @@ _PG_init(void)
 {
 	router_budget_init();
 	router_cache_init();
-	router_keep_init();
+	router_globalkey_init();
 	router_executor_init();
 	router_serial_init();
 	router_copy_init();

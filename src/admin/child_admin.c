@@ -359,7 +359,7 @@ router_attach_child(PG_FUNCTION_ARGS)
 	AtEOXact_GUC(false, guc_level);
 	if (router_cache_route(entry)->hot_level >= 0)
 		router_raise_reach(router_cache_route(entry), bounds[router_cache_route(entry)->hot_level]);
-	router_keys_attach(base, child);
+	router_globalkey_attach(base, child);
 	router_child_fill(entry, child, bounds);
 	return (Datum) 0;
 }
@@ -374,7 +374,7 @@ router_child_release(Oid base, Oid child)
 {
 	int			guc_level;
 
-	router_keys_detach(base, child);
+	router_globalkey_detach(base, child);
 	router_step_end(child);
 	guc_level = router_pin_settings(NULL);
 	router_before_no_inherit(base, child);

@@ -750,7 +750,7 @@ check_altered(Oid relid)
 
 	if (child && !list_member_oid(find_inheritance_children(child->base, NoLock), relid))
 	{
-		router_keys_detach(child->base, relid);
+		router_globalkey_detach(child->base, relid);
 		router_step_end(relid);
 		router_drop_seal(relid);
 		router_catalog_remove_child(relid);

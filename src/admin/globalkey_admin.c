@@ -238,7 +238,7 @@ join_condition(Oid base, const RouterGlobalKey *key)
 
 	/* whoever reads it has what its owner defined evaluated, if only by the planner */
 	router_check_definer(rel, router_relation_owner(base));
-	index = index_open(router_entry_index(rel, base, key->attnums, key->ncolumns), AccessShareLock);
+	index = index_open(router_globalkey_index(rel, base, key->attnums, key->ncolumns), AccessShareLock);
 	initStringInfo(&buf);
 	for (int i = 0; i < key->ncolumns; i++)
 	{
@@ -365,7 +365,7 @@ add_key(RouterReport *report, RouterEntry *entry, Oid relid, RouterGlobalKey *ke
 	router_catalog_add_global_key(relid, key);
 	router_become_user(&saved);
 	foreach(lc, tables)
-		router_keys_equip(relid, lfirst_oid(lc));
+		router_globalkey_equip(relid, lfirst_oid(lc));
 }
 
 /*
@@ -429,7 +429,7 @@ router_drop_global_key(PG_FUNCTION_ARGS)
 	router_catalog_remove_global_key(key->key_table);
 	if (router_catalog_global_keys(base) == NIL)
 		foreach(lc, tables)
-			router_keys_strip(lfirst_oid(lc));
+			router_globalkey_strip(lfirst_oid(lc));
 	become_reader(&saved, base);
 	router_run("DROP TABLE %s", router_qualified_name(key->key_table));
 	router_become_user(&saved);
@@ -447,12 +447,12 @@ rebuild(Oid base, const RouterGlobalKey *key, uint64 *removed, uint64 *entered)
 	char	   *table = router_qualified_name(key->key_table);
 	char	   *join = join_condition(base, key);
 
-	*removed = router_keys_apply(base, key->key_table, owner,
-								 psprintf("SELECT k.* FROM ONLY %s k WHERE NOT EXISTS (SELECT 1 FROM %s b WHERE %s)",
-										  table, name, join), false);
-	*entered = router_keys_apply(base, key->key_table, owner,
-								 psprintf("SELECT %s FROM %s b WHERE %s AND NOT EXISTS (SELECT 1 FROM ONLY %s k WHERE %s)",
-										  column_list(key, "b"), name, not_null(key, "b"), table, join), true);
+	*removed = router_globalkey_apply(base, key->key_table, owner,
+									  psprintf("SELECT k.* FROM ONLY %s k WHERE NOT EXISTS (SELECT 1 FROM %s b WHERE %s)",
+											   table, name, join), false);
+	*entered = router_globalkey_apply(base, key->key_table, owner,
+									  psprintf("SELECT %s FROM %s b WHERE %s AND NOT EXISTS (SELECT 1 FROM ONLY %s k WHERE %s)",
+											   column_list(key, "b"), name, not_null(key, "b"), table, join), true);
 }
 
 /*
@@ -487,7 +487,7 @@ router_rebuild_global_key(PG_FUNCTION_ARGS)
 	check_unused(tables);
 	key = existing_key(base, PG_GETARG_ARRAYTYPE_P(1));
 	foreach(lc, tables)
-		router_keys_equip(base, lfirst_oid(lc));
+		router_globalkey_equip(base, lfirst_oid(lc));
 	rebuild(base, key, &removed, &entered);
 	if (removed > 0)
 		router_report(&report, "remove " UINT64_FORMAT " entries from %s", removed, table);
@@ -607,7 +607,7 @@ static bool
 in_force(Oid base)
 {
 	Relation	rel = try_table_open(base, AccessShareLock);
-	bool		found = rel && router_has_key_trigger(rel);
+	bool		found = rel && router_globalkey_has_trigger(rel);
 
 	if (rel)
 		table_close(rel, NoLock);

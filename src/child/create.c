@@ -209,7 +209,7 @@ make_child(Relation base, const char *name, const char *create)
 	router_run("%s", create);
 	child = get_relname_relid(name, RelationGetNamespace(base));
 	(void) router_mirror(&everything, RelationGetRelid(base), child);
-	router_keys_equip(RelationGetRelid(base), child);
+	router_globalkey_equip(RelationGetRelid(base), child);
 	return child;
 }
 

@@ -5,7 +5,7 @@
  *		an entry for each row, under a primary key.
  *
  * An entry is made, changed or removed when its row is: at once, by the watch
- * that router_keys_watch puts on a relation, or by the triggers of triggers.c. The
+ * that router_globalkey_watch puts on a relation, or by the triggers of triggers.c. The
  * watch is a WHEN condition that the key trigger gets in the statement's private
  * copy of the trigger descriptor: core evaluates it right after the row was
  * written; it writes the entry and says that no event is to be queued. So
@@ -23,7 +23,7 @@
  * Locking: RowExclusiveLock on key tables, kept to the end of the transaction;
  * one who inserts a key waits for another who did, as with any unique index.
  * Memory: everything is in es_query_cxt of the statement's EState; key tables
- * are opened at the first row and closed by router_keys_close.
+ * are opened at the first row and closed by router_globalkey_close.
  */
 #include "compat.h"
 #include "globalkey/entry.h"
@@ -76,9 +76,9 @@ typedef struct KeyTable
 	int			room;
 } KeyTable;
 
-struct RouterKeys
+struct RouterGlobalKeyState
 {
-	RouterKeys *next;
+	RouterGlobalKeyState *next;
 	EState	   *estate;
 	Oid			base;
 	bool		collecting;		/* entries of new rows are not written at once */
@@ -91,7 +91,7 @@ struct RouterKeys
 typedef struct Watch
 {
 	ExprState	expr;			/* first: core knows only this */
-	RouterKeys *keys;
+	RouterGlobalKeyState *keys;
 	AttrNumber *attnums;		/* the keys' columns in this relation, one key after the other */
 } Watch;
 
@@ -99,19 +99,19 @@ typedef struct Watch
 
 /* Is this one of the triggers by which entries follow rows? */
 bool
-router_is_global_key_trigger(const Trigger *trigger)
+router_globalkey_is_trigger(const Trigger *trigger)
 {
-	return trigger->tgname[0] == '~' && strncmp(trigger->tgname, ROUTER_TRIGGER_KEY, strlen(ROUTER_TRIGGER_KEY)) == 0 &&
-		(strcmp(trigger->tgname, ROUTER_TRIGGER_KEY) == 0 ||
-		 strcmp(trigger->tgname, ROUTER_TRIGGER_KEY_TRUNCATE) == 0);
+	return trigger->tgname[0] == '~' &&
+		(strcmp(trigger->tgname, ROUTER_TRIGGER_GLOBALKEY) == 0 ||
+		 strcmp(trigger->tgname, ROUTER_TRIGGER_GLOBALKEY_TRUNCATE) == 0);
 }
 
 /* Do entries follow the rows of this table? */
 bool
-router_has_key_trigger(Relation rel)
+router_globalkey_has_trigger(Relation rel)
 {
 	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
-		if (strcmp(rel->trigdesc->triggers[i].tgname, ROUTER_TRIGGER_KEY) == 0)
+		if (strcmp(rel->trigdesc->triggers[i].tgname, ROUTER_TRIGGER_GLOBALKEY) == 0)
 			return true;
 	return false;
 }
@@ -145,17 +145,17 @@ copy_key(KeyTable *table, const RouterGlobalKey *key)
 }
 
 /* The global keys of a base, none opened yet; NULL if it has none. */
-static RouterKeys *
+static RouterGlobalKeyState *
 make_keys(EState *estate, Oid base)
 {
 	RouterRoute *route = router_cache_route(router_cache_entry(base));
 	MemoryContext old;
-	RouterKeys *keys;
+	RouterGlobalKeyState *keys;
 
 	if (route == NULL || route->global_keys == NIL)
 		return NULL;
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
-	keys = palloc0(offsetof(RouterKeys, tables) + list_length(route->global_keys) * sizeof(KeyTable));
+	keys = palloc0(offsetof(RouterGlobalKeyState, tables) + list_length(route->global_keys) * sizeof(KeyTable));
 	keys->estate = estate;
 	keys->base = base;
 	keys->n = list_length(route->global_keys);
@@ -168,10 +168,10 @@ make_keys(EState *estate, Oid base)
 	return keys;
 }
 
-static RouterKeys *
-find_keys(RouterKeys **list, EState *estate, Oid base)
+static RouterGlobalKeyState *
+find_keys(RouterGlobalKeyState **list, EState *estate, Oid base)
 {
-	RouterKeys *keys = *list;
+	RouterGlobalKeyState *keys = *list;
 
 	while (keys && keys->base != base)
 		keys = keys->next;
@@ -201,7 +201,7 @@ is_as_made(Relation rel, Oid base, const AttrNumber *attnums, int n, Relation in
 
 /* The index of a key table's primary key. Errors: object_not_in_prerequisite_state, if its owner has changed it. */
 Oid
-router_entry_index(Relation rel, Oid base, const AttrNumber *attnums, int n)
+router_globalkey_index(Relation rel, Oid base, const AttrNumber *attnums, int n)
 {
 	Oid			indexid = router_primary_key_index(rel);
 	Relation	index = OidIsValid(indexid) ? index_open(indexid, AccessShareLock) : NULL;
@@ -218,9 +218,9 @@ router_entry_index(Relation rel, Oid base, const AttrNumber *attnums, int n)
 
 /* Prepares the search by the primary key of a key table, whose indexes are open. */
 static void
-prepare_search(RouterKeys *keys, KeyTable *table, Relation rel)
+prepare_search(RouterGlobalKeyState *keys, KeyTable *table, Relation rel)
 {
-	Oid			indexid = router_entry_index(rel, keys->base, table->attnums, table->ncolumns);
+	Oid			indexid = router_globalkey_index(rel, keys->base, table->attnums, table->ncolumns);
 
 	for (int i = 0; i < table->rri->ri_NumIndices; i++)
 		if (RelationGetRelid(table->rri->ri_IndexRelationDescs[i]) == indexid)
@@ -237,7 +237,7 @@ prepare_search(RouterKeys *keys, KeyTable *table, Relation rel)
 }
 
 static void
-open_table(RouterKeys *keys, KeyTable *table)
+open_table(RouterGlobalKeyState *keys, KeyTable *table)
 {
 	EState	   *estate = keys->estate;
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
@@ -261,9 +261,9 @@ open_table(RouterKeys *keys, KeyTable *table)
 
 /* Closes what was opened; locks stay. */
 void
-router_keys_close(RouterKeys **list)
+router_globalkey_close(RouterGlobalKeyState **list)
 {
-	for (RouterKeys *keys = *list; keys; keys = keys->next)
+	for (RouterGlobalKeyState *keys = *list; keys; keys = keys->next)
 		for (int i = 0; i < keys->n; i++)
 		{
 			KeyTable   *table = &keys->tables[i];
@@ -280,7 +280,7 @@ router_keys_close(RouterKeys **list)
 
 /* The columns of all keys in a relation of the routed table, one key after the other. */
 static AttrNumber *
-map_columns(const RouterKeys *keys, TupleDesc desc)
+map_columns(const RouterGlobalKeyState *keys, TupleDesc desc)
 {
 	int			total = 0;
 	AttrNumber *attnums;
@@ -377,7 +377,7 @@ check_written(KeyTable *table, const Datum *was, const Datum *is)
  * was. Errors: unique_violation, those of foreign keys that refer to it, triggered_data_change_violation.
  */
 static void
-put_entry(RouterKeys *keys, KeyTable *table, const Datum *was, const Datum *is)
+put_entry(RouterGlobalKeyState *keys, KeyTable *table, const Datum *was, const Datum *is)
 {
 	Oid			user;
 	int			context;
@@ -406,7 +406,7 @@ put_entry(RouterKeys *keys, KeyTable *table, const Datum *was, const Datum *is)
 
 /* Removes an entry whose row goes away as such; refused if a foreign key refers to it, whatever its action. */
 static void
-remove_entry(RouterKeys *keys, KeyTable *table, const Datum *values)
+remove_entry(RouterGlobalKeyState *keys, KeyTable *table, const Datum *values)
 {
 	TriggerDesc *triggers;
 
@@ -475,7 +475,7 @@ same_key(TupleTableSlot *slot, const AttrNumber *attnums, int n, const Datum *a,
  * deleted row, where ON UPDATE is what the user means: refused.
  */
 static void
-check_nulled(RouterKeys *keys, KeyTable *table)
+check_nulled(RouterGlobalKeyState *keys, KeyTable *table)
 {
 	if (table->rel == NULL)
 		open_table(keys, table);
@@ -489,7 +489,7 @@ check_nulled(RouterKeys *keys, KeyTable *table)
 
 /* Makes the entries follow a row; old is NULL for a new row, new for a deleted one. */
 static void
-follow(RouterKeys *keys, const AttrNumber *old_attnums, TupleTableSlot *old,
+follow(RouterGlobalKeyState *keys, const AttrNumber *old_attnums, TupleTableSlot *old,
 	   const AttrNumber *new_attnums, TupleTableSlot *new)
 {
 	for (int i = 0; i < keys->n; i++)
@@ -512,7 +512,7 @@ follow(RouterKeys *keys, const AttrNumber *old_attnums, TupleTableSlot *old,
 /* --------------------------------------------------- entries of a batch */
 
 static TupleTableSlot *
-next_collected(RouterKeys *keys, KeyTable *table)
+next_collected(RouterGlobalKeyState *keys, KeyTable *table)
 {
 	MemoryContext old;
 	TupleTableSlot *slot;
@@ -543,9 +543,9 @@ next_collected(RouterKeys *keys, KeyTable *table)
 	return slot;
 }
 
-/* Keeps the entries of a new row until router_keys_flush. */
+/* Keeps the entries of a new row until router_globalkey_flush. */
 static void
-collect(RouterKeys *keys, const AttrNumber *attnums, TupleTableSlot *row)
+collect(RouterGlobalKeyState *keys, const AttrNumber *attnums, TupleTableSlot *row)
 {
 	for (int i = 0; i < keys->n; i++)
 	{
@@ -572,11 +572,11 @@ collect(RouterKeys *keys, const AttrNumber *attnums, TupleTableSlot *row)
 }
 
 /*
- * From now on entries of new rows are kept for router_keys_flush, which has to
+ * From now on entries of new rows are kept for router_globalkey_flush, which has to
  * follow soon: nobody must be able to look for them before. keys may be NULL.
  */
 void
-router_keys_collect(RouterKeys *keys, CopyFromState copy)
+router_globalkey_collect(RouterGlobalKeyState *keys, CopyFromState copy)
 {
 	if (keys == NULL)
 		return;
@@ -620,7 +620,7 @@ sort_collected(KeyTable *table)
 }
 
 static void
-flush_table(RouterKeys *keys, KeyTable *table)
+flush_table(RouterGlobalKeyState *keys, KeyTable *table)
 {
 	CopyFromState copy = keys->copy;
 	SortedEntry *sorted = sort_collected(table);
@@ -646,7 +646,7 @@ flush_table(RouterKeys *keys, KeyTable *table)
 
 /* Writes the entries that were collected. keys may be NULL. */
 void
-router_keys_flush(RouterKeys *keys)
+router_globalkey_flush(RouterGlobalKeyState *keys)
 {
 	bool		line_valid;
 	uint64		line;
@@ -693,10 +693,10 @@ row_changed(ExprState *expr, ExprContext *econtext, bool *isnull)
 }
 
 static ExprState *
-make_watch(RouterKeys **list, EState *estate, Relation rel)
+make_watch(RouterGlobalKeyState **list, EState *estate, Relation rel)
 {
 	Oid			base = router_cache_base(RelationGetRelid(rel));
-	RouterKeys *keys = OidIsValid(base) ? find_keys(list, estate, base) : NULL;
+	RouterGlobalKeyState *keys = OidIsValid(base) ? find_keys(list, estate, base) : NULL;
 	Watch	   *watch;
 
 	if (keys == NULL)
@@ -713,10 +713,10 @@ make_watch(RouterKeys **list, EState *estate, Relation rel)
 /*
  * Makes entries follow at once the rows that a statement writes to a relation,
  * if it is one of a routed table with global keys. The trigger descriptor is
- * the statement's own. list: the statement's keys, for router_keys_close.
+ * the statement's own. list: the statement's keys, for router_globalkey_close.
  */
 void
-router_keys_watch(RouterKeys **list, EState *estate, ResultRelInfo *rri)
+router_globalkey_watch(RouterGlobalKeyState **list, EState *estate, ResultRelInfo *rri)
 {
 	static char condition[] = "";	/* never read: its expression is there */
 	TriggerDesc *triggers = rri->ri_TrigDesc;
@@ -727,7 +727,7 @@ router_keys_watch(RouterKeys **list, EState *estate, ResultRelInfo *rri)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
 
-		if (!router_is_global_key_trigger(trigger) || !TRIGGER_FOR_ROW(trigger->tgtype))
+		if (!router_globalkey_is_trigger(trigger) || !TRIGGER_FOR_ROW(trigger->tgtype))
 			continue;
 		if (watch == NULL)
 		{
@@ -747,11 +747,11 @@ router_keys_watch(RouterKeys **list, EState *estate, ResultRelInfo *rri)
  * changed as well. Triggers of global keys must not fire for such a row.
  */
 void
-router_keys_follow_move(RouterKeys **list, EState *estate, Relation from, TupleTableSlot *old,
-						Relation to, TupleTableSlot *new)
+router_globalkey_follow_move(RouterGlobalKeyState **list, EState *estate, Relation from, TupleTableSlot *old,
+							 Relation to, TupleTableSlot *new)
 {
 	Oid			base = router_cache_base(RelationGetRelid(from));
-	RouterKeys *keys = OidIsValid(base) ? find_keys(list, estate, base) : NULL;
+	RouterGlobalKeyState *keys = OidIsValid(base) ? find_keys(list, estate, base) : NULL;
 
 	if (keys)
 		follow(keys, map_columns(keys, RelationGetDescr(from)), old, map_columns(keys, RelationGetDescr(to)), new);
@@ -760,7 +760,7 @@ router_keys_follow_move(RouterKeys **list, EState *estate, Relation from, TupleT
 /* --------------------------------------------------- entries of many rows */
 
 static KeyTable *
-find_table(RouterKeys *keys, Oid key_table)
+find_table(RouterGlobalKeyState *keys, Oid key_table)
 {
 	for (int i = 0; keys && i < keys->n; i++)
 		if (keys->tables[i].relid == key_table)
@@ -769,7 +769,7 @@ find_table(RouterKeys *keys, Oid key_table)
 }
 
 static void
-apply_row(RouterKeys *keys, KeyTable *table, HeapTuple tup, TupleDesc desc, bool enter)
+apply_row(RouterGlobalKeyState *keys, KeyTable *table, HeapTuple tup, TupleDesc desc, bool enter)
 {
 	MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(keys->estate));
 	Datum		values[INDEX_MAX_KEYS];
@@ -793,10 +793,10 @@ apply_row(RouterKeys *keys, KeyTable *table, HeapTuple tup, TupleDesc desc, bool
  * Returns their number. Errors: unique_violation, foreign_key_violation.
  */
 uint64
-router_keys_apply(Oid base, Oid key_table, Oid reader, const char *query, bool enter)
+router_globalkey_apply(Oid base, Oid key_table, Oid reader, const char *query, bool enter)
 {
 	EState	   *estate = CreateExecutorState();
-	RouterKeys *keys = make_keys(estate, base);
+	RouterGlobalKeyState *keys = make_keys(estate, base);
 	KeyTable   *table = find_table(keys, key_table);
 	int			guc_level = router_pin_settings(NULL);
 	uint64		n = 0;
@@ -837,7 +837,7 @@ router_keys_apply(Oid base, Oid key_table, Oid reader, const char *query, bool e
 	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
 	SetUserIdAndSecContext(user, caller_context);
-	router_keys_close(&keys);
+	router_globalkey_close(&keys);
 	ExecResetTupleTable(estate->es_tupleTable, false);
 	FreeExecutorState(estate);
 	return n;
@@ -845,17 +845,17 @@ router_keys_apply(Oid base, Oid key_table, Oid reader, const char *query, bool e
 
 /* Makes entries follow one row of a relation; old is NULL for a new row, new for a deleted one. */
 void
-router_keys_follow(Oid base, Relation rel, TupleTableSlot *old, TupleTableSlot *new)
+router_globalkey_follow(Oid base, Relation rel, TupleTableSlot *old, TupleTableSlot *new)
 {
 	EState	   *estate = CreateExecutorState();
-	RouterKeys *keys = make_keys(estate, base);
+	RouterGlobalKeyState *keys = make_keys(estate, base);
 
 	if (keys)
 	{
 		AttrNumber *attnums = map_columns(keys, RelationGetDescr(rel));
 
 		follow(keys, attnums, old, attnums, new);
-		router_keys_close(&keys);
+		router_globalkey_close(&keys);
 	}
 	ExecResetTupleTable(estate->es_tupleTable, false);
 	FreeExecutorState(estate);

@@ -6,7 +6,7 @@
  *			"~router_key_truncate"	BEFORE TRUNCATE, statement
  *		and hooks that see statements begin.
  *
- * Wherever the library sees a statement begin, router_keep_start puts a
+ * Wherever the library sees a statement begin, router_globalkey_start puts a
  * watch on the relations that it changes; home.c does so for the children that
  * rows are sent to. Both, or neither: entries made at once and others removed at
  * the end of the statement would collide. The row trigger itself does the
@@ -45,7 +45,7 @@ typedef struct Statement
 {
 	dlist_node	link;
 	EState	   *estate;
-	RouterKeys *keys;
+	RouterGlobalKeyState *keys;
 	MemoryContextCallback forget;
 } Statement;
 
@@ -87,7 +87,7 @@ apply_table(Oid base, Oid relid, bool enter)
 	{
 		RouterGlobalKey *key = lfirst(lc);
 
-		(void) router_keys_apply(base, key->key_table, owner, keys_of_table(relid, key), enter);
+		(void) router_globalkey_apply(base, key->key_table, owner, keys_of_table(relid, key), enter);
 	}
 }
 
@@ -106,7 +106,7 @@ create_trigger(Oid relid, const char *name, const char *when, const char *each)
  * keys that it lacks, as its owner. Nothing happens if the base has no such key.
  */
 void
-router_keys_equip(Oid base, Oid relid)
+router_globalkey_equip(Oid base, Oid relid)
 {
 	Relation	rel;
 	bool		row,
@@ -118,26 +118,26 @@ router_keys_equip(Oid base, Oid relid)
 	if (router_catalog_global_keys(base) == NIL)
 		return;
 	rel = table_open(relid, NoLock);
-	row = !router_has_key_trigger(rel);
+	row = !router_globalkey_has_trigger(rel);
 	truncate = router_has_truncate_triggers(rel->rd_rel->relkind) &&
-		!OidIsValid(get_trigger_oid(relid, ROUTER_TRIGGER_KEY_TRUNCATE, true));
+		!OidIsValid(get_trigger_oid(relid, ROUTER_TRIGGER_GLOBALKEY_TRUNCATE, true));
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
 	table_close(rel, NoLock);
 	guc_level = router_pin_settings(NULL);
 	if (row)
-		create_trigger(relid, ROUTER_TRIGGER_KEY, "AFTER INSERT OR UPDATE OR DELETE", "ROW");
+		create_trigger(relid, ROUTER_TRIGGER_GLOBALKEY, "AFTER INSERT OR UPDATE OR DELETE", "ROW");
 	if (truncate)
-		create_trigger(relid, ROUTER_TRIGGER_KEY_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT");
+		create_trigger(relid, ROUTER_TRIGGER_GLOBALKEY_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT");
 	AtEOXact_GUC(false, guc_level);
 	SetUserIdAndSecContext(user, context);
 }
 
 /* Takes those triggers away again, as the table's owner; AccessExclusiveLock on the table. */
 void
-router_keys_strip(Oid relid)
+router_globalkey_strip(Oid relid)
 {
-	static const char *const names[] = {ROUTER_TRIGGER_KEY, ROUTER_TRIGGER_KEY_TRUNCATE};
+	static const char *const names[] = {ROUTER_TRIGGER_GLOBALKEY, ROUTER_TRIGGER_GLOBALKEY_TRUNCATE};
 	Relation	rel = table_open(relid, NoLock);
 	Oid			owner = rel->rd_rel->relowner;
 	int			guc_level = router_pin_settings(NULL);
@@ -156,9 +156,9 @@ router_keys_strip(Oid relid)
 
 /* A table with rows became a child: they get their entries. Nobody else can write to it. */
 void
-router_keys_attach(Oid base, Oid child)
+router_globalkey_attach(Oid base, Oid child)
 {
-	router_keys_equip(base, child);
+	router_globalkey_equip(base, child);
 	apply_table(base, child, true);
 }
 
@@ -168,16 +168,16 @@ router_keys_attach(Oid base, Oid child)
  * triggers. The caller holds AccessExclusiveLock on it.
  */
 void
-router_keys_detach(Oid base, Oid child)
+router_globalkey_detach(Oid base, Oid child)
 {
 	Relation	rel = table_open(child, NoLock);
-	bool		equipped = router_has_key_trigger(rel);
+	bool		equipped = router_globalkey_has_trigger(rel);
 
 	table_close(rel, NoLock);
 	if (!equipped)
 		return;
 	apply_table(base, child, false);
-	router_keys_strip(child);
+	router_globalkey_strip(child);
 }
 
 /* All rows of one table go. */
@@ -204,8 +204,8 @@ truncate_entries(Relation rel, Oid base)
 					 errdetail("A foreign key refers to key table \"%s\" of routed table \"%s\".",
 							   get_rel_name(key->key_table), get_rel_name(base)),
 					 errhint("Delete the rows, or truncate the whole routed table and the referring tables in one statement.")));
-		(void) router_keys_apply(base, key->key_table, rel->rd_rel->relowner,
-								 keys_of_table(RelationGetRelid(rel), key), false);
+		(void) router_globalkey_apply(base, key->key_table, rel->rd_rel->relowner,
+									  keys_of_table(RelationGetRelid(rel), key), false);
 	}
 }
 
@@ -214,8 +214,8 @@ Datum
 router_keep_global_keys(PG_FUNCTION_ARGS)
 {
 	static const RouterOwnTrigger own[] = {
-		{ROUTER_TRIGGER_KEY, TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE},
-		{ROUTER_TRIGGER_KEY_TRUNCATE, TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE},
+		{ROUTER_TRIGGER_GLOBALKEY, TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE},
+		{ROUTER_TRIGGER_GLOBALKEY_TRUNCATE, TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE},
 	};
 	TriggerData *trigdata = router_own_call(fcinfo, "keep_global_keys", own, lengthof(own));
 	Oid			base = router_cache_base(RelationGetRelid(trigdata->tg_relation));
@@ -225,10 +225,10 @@ router_keep_global_keys(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
 		truncate_entries(trigdata->tg_relation, base);
 	else
-		router_keys_follow(base, trigdata->tg_relation,
-						   TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ? NULL : trigdata->tg_trigslot,
-						   TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ? trigdata->tg_trigslot :
-						   TRIGGER_FIRED_BY_DELETE(trigdata->tg_event) ? NULL : trigdata->tg_newslot);
+		router_globalkey_follow(base, trigdata->tg_relation,
+								TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ? NULL : trigdata->tg_trigslot,
+								TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ? trigdata->tg_trigslot :
+								TRIGGER_FIRED_BY_DELETE(trigdata->tg_event) ? NULL : trigdata->tg_newslot);
 	return PointerGetDatum(NULL);
 }
 
@@ -265,14 +265,14 @@ static bool
 has_key_triggers(const TriggerDesc *triggers)
 {
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-		if (router_is_global_key_trigger(&triggers->triggers[i]))
+		if (router_globalkey_is_trigger(&triggers->triggers[i]))
 			return true;
 	return false;
 }
 
 /* At the start of a statement: entries shall follow what this node does. entry: of the root of its targets. */
 void
-router_keep_start(ModifyTableState *mtstate, RouterEntry *entry)
+router_globalkey_start(ModifyTableState *mtstate, RouterEntry *entry)
 {
 	RouterRoute *route = router_cache_route(entry);
 
@@ -283,13 +283,13 @@ router_keep_start(ModifyTableState *mtstate, RouterEntry *entry)
 		ResultRelInfo *rri = &mtstate->resultRelInfo[i];
 
 		if (has_key_triggers(rri->ri_TrigDesc))
-			router_keys_watch(&statement_of(mtstate->ps.state)->keys, mtstate->ps.state, rri);
+			router_globalkey_watch(&statement_of(mtstate->ps.state)->keys, mtstate->ps.state, rri);
 	}
 }
 
 /* At the end of a statement. */
 void
-router_keep_end(EState *estate)
+router_globalkey_end(EState *estate)
 {
 	dlist_iter	iter;
 
@@ -298,7 +298,7 @@ router_keep_end(EState *estate)
 		Statement  *statement = dlist_container(Statement, link, iter.cur);
 
 		if (statement->estate == estate)
-			router_keys_close(&statement->keys);
+			router_globalkey_close(&statement->keys);
 	}
 }
 
@@ -368,7 +368,7 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, 
 }
 
 void
-router_keep_init(void)
+router_globalkey_init(void)
 {
 	previous_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;

@@ -9,13 +9,13 @@
 
 #include "nodes/execnodes.h"
 
-extern void router_keep_init(void);
-extern void router_keep_start(ModifyTableState *mtstate, RouterEntry *entry);
-extern void router_keep_end(EState *estate);
+extern void router_globalkey_init(void);
+extern void router_globalkey_start(ModifyTableState *mtstate, RouterEntry *entry);
+extern void router_globalkey_end(EState *estate);
 
-extern void router_keys_equip(Oid base, Oid relid);
-extern void router_keys_strip(Oid relid);
-extern void router_keys_attach(Oid base, Oid child);
-extern void router_keys_detach(Oid base, Oid child);
+extern void router_globalkey_equip(Oid base, Oid relid);
+extern void router_globalkey_strip(Oid relid);
+extern void router_globalkey_attach(Oid base, Oid child);
+extern void router_globalkey_detach(Oid base, Oid child);
 
 #endif

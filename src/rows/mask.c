@@ -31,7 +31,7 @@ fires(const Trigger *trigger, int16 timing, int16 event)
 bool
 router_is_any_own_trigger(const Trigger *trigger)
 {
-	return router_is_own_trigger(trigger) || router_is_global_key_trigger(trigger) || router_is_step_trigger(trigger);
+	return router_is_own_trigger(trigger) || router_globalkey_is_trigger(trigger) || router_is_step_trigger(trigger);
 }
 
 /* Are there ROW INSERT triggers of users with this timing? */
@@ -145,7 +145,7 @@ router_mask_globalkey_triggers(TriggerDesc *triggers, int16 event, bool mask)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
 
-		if (router_is_global_key_trigger(trigger) && TRIGGER_FOR_ROW(trigger->tgtype))
+		if (router_globalkey_is_trigger(trigger) && TRIGGER_FOR_ROW(trigger->tgtype))
 			trigger->tgtype = mask ? trigger->tgtype & ~event : trigger->tgtype | event;
 	}
 }

@@ -316,7 +316,7 @@ flush_dest(RouterBatch *batch, RouterDest *dest)
 	table_multi_insert(dest->rel, dest->slots, nused, cid, options, NULL);
 	MemoryContextSwitchTo(old);
 
-	router_keys_collect(dest->keys, copy);
+	router_globalkey_collect(dest->keys, copy);
 	keep_entries_back(batch, dest);
 	for (int i = 0; i < nused; i++)
 	{
@@ -344,7 +344,7 @@ router_batch_flush(RouterBatch *batch)
 {
 	MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
 	RouterDest *dest;
-	RouterKeys *keys = NULL;
+	RouterGlobalKeyState *keys = NULL;
 
 	while ((dest = batch->pending) != NULL)
 	{
@@ -355,7 +355,7 @@ router_batch_flush(RouterBatch *batch)
 		if (dest->nused > 0)
 			flush_dest(batch, dest);
 	}
-	router_keys_flush(keys);
+	router_globalkey_flush(keys);
 	ResetPerTupleExprContext(batch->estate);
 	MemoryContextSwitchTo(old);
 }
@@ -580,7 +580,7 @@ add_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 	if (is_full(dest))
 	{
 		flush_dest(batch, dest);
-		router_keys_flush(dest->keys);
+		router_globalkey_flush(dest->keys);
 	}
 	if (batch->nrows >= MAX_ROWS || batch->nbytes >= MAX_BYTES)
 		router_batch_flush(batch);

@@ -23,7 +23,7 @@ typedef struct RouterDest
 	TupleConversionMap *map;	/* base layout -> its own; NULL when they are alike */
 	bool		owns_rel;		/* close the relation at the end */
 	EState	   *estate;			/* of a foreign table made ready; else NULL */
-	RouterKeys *keys;			/* the statement's global keys, or NULL */
+	RouterGlobalKeyState *keys;			/* the statement's global keys, or NULL */
 	bool		by_row;			/* rows go there one by one: router_dest_is_by_row */
 	bool		looked;			/* whether what is evaluated for them is a reason */
 	bool		barred;			/* the opener's mark: no rows go there now */

@@ -479,7 +479,7 @@ swap(Relocation *r)
 		router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->bridge));
 	inherit_statistics(r->child, r->copy);
 	router_step_mark(r->copy, InvalidOid);
-	router_keys_strip(r->child);
+	router_globalkey_strip(r->child);
 	router_catalog_remove_child(r->child);
 	router_run("DROP %sTABLE %s", r->from_server ? "FOREIGN " : "", router_qualified_name(r->child));
 	router_run("ALTER TABLE %s RENAME TO %s", r->copy_name, quote_identifier(name));
@@ -488,7 +488,7 @@ swap(Relocation *r)
 				   quote_identifier(router_private_name(lfirst(to), get_rel_namespace(r->copy))));
 	router_catalog_add_child(r->copy, r->job.base, def->bounds, def->nbounds);
 	(void) router_mirror(&everything, r->job.base, r->copy);
-	router_keys_equip(r->job.base, r->copy);
+	router_globalkey_equip(r->job.base, r->copy);
 }
 
 static void

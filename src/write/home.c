@@ -326,7 +326,7 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 	if (homes->moving)
 		router_mask_globalkey_triggers(dest->rri->ri_TrigDesc, TRIGGER_TYPE_INSERT, true);
 	else
-		router_keys_watch(&homes->keys, homes->estate, dest->rri);
+		router_globalkey_watch(&homes->keys, homes->estate, dest->rri);
 	dest->keys = homes->keys;
 	remember(homes, dest);
 	router_serial_wrote(homes->base, child);
@@ -394,7 +394,7 @@ router_homes_close(RouterHomes *homes)
 {
 	for (RouterDest *dest = homes->first; dest; dest = dest->next_opened)
 		router_dest_close(dest);
-	router_keys_close(&homes->keys);
+	router_globalkey_close(&homes->keys);
 	homes->first = NULL;
 	homes->nopened = 0;
 	homes->dests = NULL;

@@ -26,7 +26,7 @@ typedef struct RouterHomes
 	void		(*opened) (struct RouterHomes *homes, RouterDest *dest);	/* called for each new one; or NULL */
 	void	   *arg;			/* for opened */
 
-	RouterKeys *keys;			/* global keys of the base, once a home was opened */
+	RouterGlobalKeyState *keys;			/* global keys of the base, once a home was opened */
 	RouterDest *first;			/* those opened, linked by next_opened */
 	int			nopened;
 	HTAB	   *dests;			/* child oid -> RouterDest, once they are many */

@@ -33,7 +33,7 @@ start_node(ModifyTableState *mtstate)
 		return;
 	entry = router_cache_entry(RelationGetRelid(root->ri_RelationDesc));
 	router_defer_start(mtstate);
-	router_keep_start(mtstate, entry);	/* before the contents of its targets are copied */
+	router_globalkey_start(mtstate, entry);	/* before the contents of its targets are copied */
 	router_insert_start(mtstate, entry);
 	router_update_start(mtstate, entry);
 }
@@ -76,7 +76,7 @@ executor_end(QueryDesc *queryDesc)
 {
 	router_insert_end(queryDesc->estate);
 	router_movers_end(queryDesc->estate);
-	router_keep_end(queryDesc->estate);
+	router_globalkey_end(queryDesc->estate);
 	if (previous_end)
 		previous_end(queryDesc);
 	else

@@ -421,7 +421,7 @@ take_over(ModifyTableState *mtstate, RouterEntry *entry)
 	wear->base = *rri;
 	router_homes_init(&wear->homes, entry, base, estate, &wear->base);
 	if (route == NULL || route->global_keys != NIL)
-		router_keys_watch(&wear->homes.keys, estate, rri);	/* hot rows; as the children's */
+		router_globalkey_watch(&wear->homes.keys, estate, rri);	/* hot rows; as the children's */
 	wear->homes.speculative = ((ModifyTable *) mtstate->ps.plan)->onConflictAction != ONCONFLICT_NONE;
 	wear->homes.mtstate = mtstate;
 	wear->homes.opened = dress_up;

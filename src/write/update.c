@@ -142,7 +142,7 @@ note_inserted(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 	RouterMover *mover = batch->arg;
 	Source	   *source = mover->arg;
 
-	router_keys_follow_move(&mover->homes.keys, mover->estate, source->rel, source->old, dest->rel, slot);
+	router_globalkey_follow_move(&mover->homes.keys, mover->estate, source->rel, source->old, dest->rel, slot);
 	show_moved(batch, dest, slot);
 	source->home = RelationGetRelid(dest->rel);
 }
