@@ -652,6 +652,8 @@ insert_speculatively(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot,
 		if (!conflict)
 		{
 			ExecARInsertTriggers(batch->estate, rri, row, recheck, batch->capture);
+			if (batch->inserted)
+				batch->inserted(batch, dest, row);
 			return true;
 		}
 		list_free(recheck);

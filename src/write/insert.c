@@ -454,43 +454,6 @@ router_insert_start(ModifyTableState *mtstate, RouterEntry *entry)
 		(void) take_over(mtstate, entry);
 }
 
-/* What an INSERT collects for transition tables; NULL: nothing. All who ask for it at one query level share it. */
-static TransitionCaptureState *
-shared_capture(ResultRelInfo *rri)
-{
-	return MakeTransitionCaptureState(rri->ri_TrigDesc, RelationGetRelid(rri->ri_RelationDesc), CMD_INSERT);
-}
-
-/*
- * INSERT ... ON CONFLICT DO NOTHING without RETURNING, whose node cannot be
- * found: the row is inserted here, or not, and counted.
- */
-static void
-insert_or_do_nothing(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTable *plan)
-{
-	RouterMover *mover = router_mover(estate, RelationGetRelid(trigdata->tg_relation), false);
-	RouterDest *dest;
-	List	   *arbiters = NIL;
-	ListCell   *lc;
-
-	mover->batch.capture = shared_capture(rri);
-	dest = router_home(&mover->homes, trigdata->tg_trigslot);
-	if (dest->rri->ri_FdwRoutine)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("ON CONFLICT cannot reach foreign child \"%s\" in the first statement of a session",
-						RelationGetRelationName(dest->rel)),
-				 errhint("Set session_preload_libraries = 'router', or run the statement again.")));
-	foreach(lc, rri->ri_onConflictArbiterIndexes)
-		arbiters = lappend_oid(arbiters, child_arbiter(lfirst_oid(lc), dest,
-													   router_attrmap_by_name(RelationGetDescr(dest->rel),
-																			  mover->homes.source)));
-	if (router_insert_unless_conflict(&mover->batch, dest, trigdata->tg_trigslot, arbiters, estate->es_snapshot) &&
-		plan->canSetTag)
-		estate->es_processed++;
-	ResetPerTupleExprContext(mover->estate);
-}
-
 /* The statement's slot is to have the row as it is in its home. */
 static void
 note_place(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
@@ -511,56 +474,52 @@ check_placed(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 	ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, mover->target, mover->arg, mover->statement);
 }
 
-/* Finds the home of a row that the statement inserts by hand. */
-static RouterDest *
-find_place(RouterMover *mover, ResultRelInfo *rri, TupleTableSlot *slot)
+/* ON CONFLICT DO NOTHING. False: there is a conflict, or a trigger wants no insert. */
+static bool
+insert_unless_conflict(RouterMover *mover, ResultRelInfo *rri, RouterDest *dest, TupleTableSlot *slot)
 {
-	mover->batch.check = rri->ri_WithCheckOptions != NIL ? check_placed : NULL;
-	mover->batch.arg = mover;
-	mover->target = rri;
-	mover->arg = slot;
-	return router_home(&mover->homes, slot);
+	MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(mover->estate));
+	List	   *arbiters = NIL;
+	bool		inserted;
+	ListCell   *lc;
+
+	if (dest->rri->ri_FdwRoutine)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("ON CONFLICT cannot reach foreign child \"%s\" in the first statement of a session",
+						RelationGetRelationName(dest->rel)),
+				 errhint("Set session_preload_libraries = 'router', or run the statement again.")));
+	foreach(lc, rri->ri_onConflictArbiterIndexes)
+		arbiters = lappend_oid(arbiters, child_arbiter(lfirst_oid(lc), dest,
+													   router_attrmap_by_name(RelationGetDescr(dest->rel),
+																			  mover->homes.source)));
+	inserted = router_insert_unless_conflict(&mover->batch, dest, slot, arbiters, mover->statement->es_snapshot);
+	MemoryContextSwitchTo(old);
+	ResetPerTupleExprContext(mover->estate);
+	return inserted;
 }
 
 /*
- * INSERT or MERGE, without RETURNING: the row is inserted here, and counted.
- * node: of MERGE, NULL for an INSERT.
- */
-static void
-insert_here(TriggerData *trigdata, EState *estate, ResultRelInfo *rri, ModifyTable *plan, ModifyTableState *node)
-{
-	RouterMover *mover = router_mover(estate, RelationGetRelid(trigdata->tg_relation), false);
-	TupleTableSlot *slot = trigdata->tg_trigslot;
-	RouterDest *dest;
-
-	mover->batch.capture = node ? node->mt_transition_capture : shared_capture(rri);
-	mover->batch.inserted = NULL;
-	dest = find_place(mover, rri, slot);
-	if (!router_mover_insert(mover, dest, slot))
-		return;
-	if (rri->ri_WithCheckOptions != NIL)
-		ExecWithCheckOptions(WCO_VIEW_CHECK, rri, slot, estate);
-	if (plan->canSetTag)
-		estate->es_processed++;
-}
-
-/*
- * Instead of core, for a statement that cannot be taken over and whose rows the
- * trigger cannot insert either, since core has more to do with them: COPY that
- * was not announced, MERGE ... RETURNING. A slot in the base's layout comes, and
- * goes back as it was inserted.
+ * Instead of core, for a statement that cannot be taken over. A slot in the
+ * base's layout comes, and goes back as it was inserted, if core still looks at
+ * it; it goes on to count, to fill transition tables and to compute RETURNING.
  */
 static TupleTableSlot *
 insert_instead(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot, TupleTableSlot *planSlot)
 {
 	RouterMover *mover = router_mover(estate, RelationGetRelid(rri->ri_RelationDesc), false);
+	ModifyTable *plan = router_target_plan(estate, rri);
 	RouterDest *dest;
 
 	rri->ri_FdwRoutine = NULL;	/* for this row only: transition tables refuse foreign tables */
-	dest = find_place(mover, rri, slot);
-	mover->batch.capture = NULL;	/* core does that */
-	mover->batch.inserted = note_place;
-	if (!router_mover_insert(mover, dest, slot))
+	mover->batch.check = rri->ri_WithCheckOptions != NIL ? check_placed : NULL;
+	mover->batch.inserted = rri->ri_projectReturning || rri->ri_TrigDesc->trig_insert_new_table ? note_place : NULL;
+	mover->batch.arg = mover;
+	mover->target = rri;
+	mover->arg = slot;
+	dest = router_home(&mover->homes, slot);
+	if (plan && plan->onConflictAction == ONCONFLICT_NOTHING ?
+		!insert_unless_conflict(mover, rri, dest, slot) : !router_mover_insert(mover, dest, slot))
 		return NULL;
 	router_return_from(&mover->elsewhere, estate, rri, RelationGetRelid(dest->rel));
 	return slot;
@@ -571,20 +530,13 @@ static FdwRoutine insert_routine = {
 	.ExecForeignInsert = insert_instead,
 };
 
-/* Core shall hand the row in hand to insert_instead. */
-static void
-send_here(ResultRelInfo *rri)
-{
-	rri->ri_FdwRoutine = &insert_routine;
-	router_mask_after_insert(rri->ri_TrigDesc, true);	/* those of the home fire */
-}
-
 /*
  * From the BEFORE ROW trigger of a base, which only statements get to that were
- * not taken over at their start: MERGE, and those that began before the library
- * was loaded. Where the node of an INSERT can be found the rest of the statement
- * runs as if it had been taken over, beginning with this very row. *done: the
- * row is dealt with, else core goes on with it, and asks us where to insert.
+ * not taken over at their start: MERGE, COPY that was not announced, and those
+ * that began before the library was loaded. Where the node of an INSERT can be
+ * found the rest of the statement runs as if it had been taken over, beginning
+ * with this very row. Else core goes on with the row, and hands it to
+ * insert_instead where it would insert it. *done: core shall not go on.
  * False: no executor runs this (logical replication).
  */
 bool
@@ -592,33 +544,26 @@ router_insert_late(TriggerData *trigdata, bool *done)
 {
 	EState	   *estate = router_running_estate();
 	ResultRelInfo *rri = estate ? router_running_target(estate, trigdata->tg_trigger) : NULL;
-	ModifyTableState *node = rri ? router_target_node(estate, rri) : NULL;
-	ModifyTable *plan = rri ? router_target_plan(estate, rri) : NULL;
-	bool		final = router_is_last_before_trigger(trigdata);
+	ModifyTableState *node;
 	MemoryContext old;
 	Wear	   *wear;
 
-	/* the apply worker has an EState and a target, too, but no plan, and looks at nothing that send_here leaves */
+	/* the apply worker has an EState and a target, too, but no plan, and looks at nothing that we would change there */
 	if (rri == NULL || (estate->es_plannedstmt == NULL && !router_copy_calls(trigdata->tg_relation)))
 		return false;
-	*done = true;
-	if (final && node && node->operation == CMD_INSERT)
+	node = router_target_node(estate, rri);
+	*done = node && node->operation == CMD_INSERT && router_is_last_before_trigger(trigdata);
+	if (*done)
 	{
 		wear = take_over(node, router_cache_entry(RelationGetRelid(node->resultRelInfo->ri_RelationDesc)));
 		old = MemoryContextSwitchTo(estate->es_query_cxt);
 		wear->replay = table_slot_create(trigdata->tg_relation, &estate->es_tupleTable);
 		ExecCopySlot(wear->replay, trigdata->tg_trigslot);
 		MemoryContextSwitchTo(old);
+		return true;
 	}
-	else if (final && plan && plan->onConflictAction == ONCONFLICT_NOTHING)
-		insert_or_do_nothing(trigdata, estate, rri, plan);
-	else if (final && plan && plan->returningLists == NIL)
-		insert_here(trigdata, estate, rri, plan, node);
-	else
-	{
-		send_here(rri);
-		*done = false;
-	}
+	rri->ri_FdwRoutine = &insert_routine;
+	router_mask_after_insert(rri->ri_TrigDesc, true);	/* those of the home fire */
 	return true;
 }
 
