@@ -127,13 +127,16 @@ wrap_server() {
 	SERVER_KB=unlimited
 }
 
+# A cluster, or one of several: "cluster" tells them apart. The settings of the last one are those in force.
 cluster_start() { # lines for postgresql.conf
-	export PGHOST=$work/s PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
-	as_server "$bindir/initdb" -D "$work/data" -U postgres -A trust --no-sync --encoding=UTF8 --locale=C.UTF-8 \
+	local data=$work/data${cluster:-} log=$work/server${cluster:-}.log
+	export PGHOST=$work/s${cluster:-} PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+	as_server mkdir -p "$PGHOST"
+	as_server "$bindir/initdb" -D "$data" -U postgres -A trust --no-sync --encoding=UTF8 --locale=C.UTF-8 \
 		>"$work/initdb.log" 2>&1 || { cat "$work/initdb.log" >&2; die "initdb failed"; }
-	as_server tee -a "$work/data/postgresql.conf" >/dev/null <<-EOF
+	as_server tee -a "$data/postgresql.conf" >/dev/null <<-EOF
 		listen_addresses = ''
-		unix_socket_directories = '$work/s'
+		unix_socket_directories = '$PGHOST'
 		timezone = 'UTC'
 		log_timezone = 'UTC'
 		lc_messages = 'C'
@@ -142,11 +145,11 @@ cluster_start() { # lines for postgresql.conf
 		log_checkpoints = off
 		$(printf '%s\n' "$@")
 	EOF
-	[ -z "${SERVER_UNDER:-}" ] || wrap_server
+	[ -z "${SERVER_UNDER:-}" ] || [ -e "$bindir/postgres.bin" ] || wrap_server
 	# a backend that runs away gets an error, before the machine has no memory left
 	ulimit -S -v "${SERVER_KB:-8000000}"
-	as_server "$bindir/pg_ctl" -D "$work/data" -l "$work/server.log" -w start >"$work/start.log" 2>&1 || {
-		cat "$work/start.log" "$work/server.log" >&2
+	as_server "$bindir/pg_ctl" -D "$data" -l "$log" -w start >"$work/start.log" 2>&1 || {
+		cat "$work/start.log" "$log" >&2
 		die "the server does not start"
 	}
 	ulimit -S -v unlimited
