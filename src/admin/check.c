@@ -114,7 +114,7 @@ count_nulls(TupleDesc desc, TupleTableSlot *slot, uint64 *nulls)
 
 /* Reads the rows of one table. */
 static void
-scan_for_strays(RouterEntry *entry, Relation base, Relation rel, Strays *strays)
+scan_for_strays(RouterCacheEntry *entry, Relation base, Relation rel, Strays *strays)
 {
 	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(rel), RelationGetDescr(base));
 	uint64		generation = router_route_locked(entry)->generation;
@@ -222,7 +222,7 @@ tell_nulls(Check *check, Relation rel, const uint64 *nulls)
 }
 
 static void
-check_rows(Check *check, RouterEntry *entry, Oid relid)
+check_rows(Check *check, RouterCacheEntry *entry, Oid relid)
 {
 	Relation	base = table_open(check->base, AccessShareLock);
 	Relation	rel = table_open(relid, AccessShareLock);
@@ -332,7 +332,7 @@ check_copy(Check *check, Oid child)
 }
 
 static void
-check_child(Check *check, RouterEntry *entry, Oid child)
+check_child(Check *check, RouterCacheEntry *entry, Oid child)
 {
 	RouterMirror request = {.aspects = ROUTER_ALL,.dry_run = true,.found = add_difference,.arg = check};
 
@@ -478,7 +478,7 @@ read_route(void *entry)
 
 /* Can the route be read, and the groups that children will be made by? */
 static bool
-check_readable(Check *check, RouterEntry *entry)
+check_readable(Check *check, RouterCacheEntry *entry)
 {
 	ErrorData  *error = router_attempt_step(read_route, entry);
 	RouterRoute *route;
@@ -516,7 +516,7 @@ check_base(Check *check, Oid base)
 	RouterMirror request = {.dry_run = true,.found = add_difference,.arg = check};
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router check", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(work);
-	RouterEntry *entry = router_cache_entry(base);
+	RouterCacheEntry *entry = router_cache_entry(base);
 	List	   *children;
 	RouterAsOwner saved;
 	ListCell   *lc;

@@ -172,7 +172,7 @@ find_exact(RouterRoute *route, RouterBound **bounds)
 }
 
 static void
-check_bounds(RouterEntry *entry, RouterBound **bounds)
+check_bounds(RouterCacheEntry *entry, RouterBound **bounds)
 {
 	RouterRoute *route = router_route_locked(entry);
 	int			guc_level = router_pin_settings(route->config.time_zone);
@@ -201,7 +201,7 @@ takes_given(RouterCreation *creation)
 
 /* Takes the locks for making or attaching a child, and reads its bounds under them. */
 static RouterBound **
-lock_for_bounds(RouterEntry *entry, Oid base, ArrayType *array, List *others)
+lock_for_bounds(RouterCacheEntry *entry, Oid base, ArrayType *array, List *others)
 {
 	Given		given = {.array = array};
 	RouterCreation creation = {.entry = entry,.base = base,.others = others,.takes_rows = takes_given,.arg = &given};
@@ -215,7 +215,7 @@ Datum
 router_create_child(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterBound **bounds;
 
 	router_report_begin(&report, fcinfo, 2, 3);
@@ -326,7 +326,7 @@ Datum
 router_attach_child(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterRoute *route;
 	RouterBound **bounds;
 	Oid			base,
@@ -639,7 +639,7 @@ router_premake(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
 	RouterCreation creation = {.takes_rows = takes_premade};
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterRoute *route;
 	int			n;
 	ListCell   *lc;
@@ -671,7 +671,7 @@ read_bounds(RouterRoute *route, Oid child, RouterBound **bounds)
  * could have; false if there is no such row.
  */
 static bool
-next_waiting(RouterEntry *entry, RouterBound **bounds, Oid *child)
+next_waiting(RouterCacheEntry *entry, RouterBound **bounds, Oid *child)
 {
 	RouterRoute *route = router_route_locked(entry);
 	Relation	from = table_open(route->default_child, NoLock);
@@ -734,7 +734,7 @@ takes_waiting(RouterCreation *creation)
 static bool
 redistribute_once(Oid base, bool dry_run)
 {
-	RouterEntry *entry = router_owned_route(base);
+	RouterCacheEntry *entry = router_owned_route(base);
 	RouterCreation creation = {.entry = entry,.base = base,.takes_rows = dry_run ? NULL : takes_waiting};
 	RouterRoute *route = router_lock_children(&creation);
 	RouterBound *bounds[ROUTER_MAX_LEVELS];

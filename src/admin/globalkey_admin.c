@@ -178,7 +178,7 @@ find_family(void *arg, bool locked)
 
 /* Takes the creation lock and locks the base and all children; returns these. */
 static List *
-lock_family(RouterEntry *entry, Oid base, LOCKMODE mode)
+lock_family(RouterCacheEntry *entry, Oid base, LOCKMODE mode)
 {
 	Family		family = {.base = base,.mode = mode};
 
@@ -347,7 +347,7 @@ create_key_table(Relation base, RouterGlobalKey *key, const char *name)
 }
 
 static void
-add_key(RouterReport *report, RouterEntry *entry, Oid relid, RouterGlobalKey *key, const char *name)
+add_key(RouterReport *report, RouterCacheEntry *entry, Oid relid, RouterGlobalKey *key, const char *name)
 {
 	List	   *tables = lock_family(entry, relid, ShareRowExclusiveLock);
 	RouterAsOwner saved;
@@ -379,7 +379,7 @@ Datum
 router_add_global_key(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterGlobalKey *key;
 	Oid			base;
 
@@ -407,7 +407,7 @@ Datum
 router_drop_global_key(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterGlobalKey *key;
 	RouterAsOwner saved;
 	List	   *tables;
@@ -464,7 +464,7 @@ Datum
 router_rebuild_global_key(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterGlobalKey *key;
 	List	   *tables;
 	ListCell   *lc;

@@ -13,7 +13,7 @@
 /* Which rows of one table of a route are to go home, and how that went. */
 typedef struct RouterSettle
 {
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	Oid			from;			/* the base or a child; nobody else can write to it */
 	bool		archiving;		/* the base is no home, and no rail holds a row back */
 	bool		create_none;	/* give up when a row lacks its child; one of the default child stays */

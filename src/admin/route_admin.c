@@ -417,7 +417,7 @@ router_default_bounds(RouterRoute *route)
 
 /* Creates a child, or says so in a dry run. */
 void
-router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **bounds, const char *name)
+router_create_reported(RouterReport *report, RouterCacheEntry *entry, RouterBound **bounds, const char *name)
 {
 	RouterRoute *route = router_route_locked(entry);
 	char	   *display = router_bounds_display(route, bounds);
@@ -441,7 +441,7 @@ router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **b
 
 /* The children that a single key knows beforehand: below its pivot, its groups. */
 static void
-create_known_children(RouterReport *report, RouterEntry *entry)
+create_known_children(RouterReport *report, RouterCacheEntry *entry)
 {
 	RouterRoute *route = router_route_locked(entry);
 	RouterKey	key = route->config.keys[0];
@@ -470,7 +470,7 @@ create_known_children(RouterReport *report, RouterEntry *entry)
 }
 
 static void
-create_default_child(RouterReport *report, RouterEntry *entry)
+create_default_child(RouterReport *report, RouterCacheEntry *entry)
 {
 	RouterRoute *route = router_route_locked(entry);
 
@@ -802,7 +802,7 @@ typedef struct NewRoute
 static void
 plan_route(NewRoute *plan)
 {
-	RouterEntry *entry = router_cache_entry(plan->relid);
+	RouterCacheEntry *entry = router_cache_entry(plan->relid);
 	Relation	base = try_relation_open(plan->relid, AccessShareLock);
 	RouterConfig *config;
 
@@ -860,7 +860,7 @@ find_for_route(void *arg, bool locked)
 static void
 put_new_route(RouterReport *report, NewRoute *plan)
 {
-	RouterEntry *entry = router_cache_entry(plan->relid);
+	RouterCacheEntry *entry = router_cache_entry(plan->relid);
 
 	if (plan->there == NULL)
 		router_refuse_pending(plan->relid, "route");	/* it will be altered */
@@ -932,7 +932,7 @@ router_alter_route(PG_FUNCTION_ARGS)
 	RouterCreation creation = {0};
 	RouterConfig *there,
 			   *config;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterRoute *route;
 	Relation	base;
 	Oid			relid;

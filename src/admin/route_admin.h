@@ -11,7 +11,8 @@
 
 extern void router_check_whole_rows(Relation rel);
 extern void router_refuse_whole_row(Oid base, const char *constraint);
-extern void router_create_reported(RouterReport *report, RouterEntry *entry, RouterBound **bounds, const char *name);
+extern void router_create_reported(RouterReport *report, RouterCacheEntry *entry, RouterBound **bounds,
+								   const char *name);
 extern int	router_mend_base(const RouterMirror *request, Oid base);
 extern void router_move_to_schema(Oid child, Oid schema);
 extern void router_child_release(Oid base, Oid child);

@@ -65,7 +65,7 @@ PG_FUNCTION_INFO_V1(router_unseal);
 typedef struct Sealing
 {
 	RouterJob	job;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	Oid			child;
 	List	   *columns;		/* names, in job.cxt */
 	int64		lo[ROUTER_MAX_LEVELS];

@@ -107,7 +107,7 @@ router_child_bounds(RouterRoute *route, const Datum *values, const bool *isnull,
 
 /* Refuses bounds that overlap those of a child there is, or share an outer bound only in part. */
 void
-router_child_check_bounds(RouterEntry *entry, RouterBound **bounds, Oid ignore)
+router_child_check_bounds(RouterCacheEntry *entry, RouterBound **bounds, Oid ignore)
 {
 	RouterRoute *route = router_route_locked(entry);
 	ListCell   *lc;

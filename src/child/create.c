@@ -129,7 +129,7 @@ check_schema(Relation base)
 
 /* Enters a child in the catalog and in this session's cache, whose route had this generation. */
 static void
-register_child(RouterEntry *entry, uint64 generation, Oid base, Oid child, RouterBound **bounds, char **texts,
+register_child(RouterCacheEntry *entry, uint64 generation, Oid base, Oid child, RouterBound **bounds, char **texts,
 			   int nkeys)
 {
 	uint64		version = router_growth_add(base, child);
@@ -140,7 +140,7 @@ register_child(RouterEntry *entry, uint64 generation, Oid base, Oid child, Route
 
 /* The same for a table that is there. Creation locks are held, settings pinned. */
 void
-router_register_child(RouterEntry *entry, Oid child, RouterBound **bounds)
+router_register_child(RouterCacheEntry *entry, Oid child, RouterBound **bounds)
 {
 	RouterRoute *route = router_route_locked(entry);
 	int			nkeys = route->config.nkeys;
@@ -216,7 +216,7 @@ make_child(Relation base, const char *name, const char *create)
 /* A child in the making. */
 typedef struct Making
 {
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	uint64		generation;
 	Relation	base;
 	RouterBound **bounds;
@@ -281,7 +281,7 @@ make_among_strangers(Making *m)
  * child holds any of this. Returns its oid.
  */
 Oid
-router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name)
+router_child_create(RouterCacheEntry *entry, RouterBound **bounds, const char *name)
 {
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router create", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(work);
@@ -337,7 +337,7 @@ is_referenced(Oid relid)
  * out of it now, or a foreign key refers to it; the row goes there.
  */
 Oid
-router_child_create_home(RouterEntry *entry, const Datum *values, const bool *isnull)
+router_child_create_home(RouterCacheEntry *entry, const Datum *values, const bool *isnull)
 {
 	Oid			base = router_route_locked(entry)->config.base;
 	RouterBound *bounds[ROUTER_MAX_LEVELS];

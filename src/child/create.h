@@ -7,9 +7,9 @@
 
 #include "route/lock.h"
 
-extern Oid	router_child_create(RouterEntry *entry, RouterBound **bounds, const char *name);
-extern Oid	router_child_create_home(RouterEntry *entry, const Datum *values, const bool *isnull);
+extern Oid	router_child_create(RouterCacheEntry *entry, RouterBound **bounds, const char *name);
+extern Oid	router_child_create_home(RouterCacheEntry *entry, const Datum *values, const bool *isnull);
 extern bool router_child_is_told(const Node *command);
-extern void router_register_child(RouterEntry *entry, Oid child, RouterBound **bounds);
+extern void router_register_child(RouterCacheEntry *entry, Oid child, RouterBound **bounds);
 
 #endif

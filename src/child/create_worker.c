@@ -271,7 +271,7 @@ send_worker(Oid base, dsm_segment *segment)
  * the caller has to create it.
  */
 Oid
-router_child_create_aside(RouterEntry *entry, const Datum *values, const bool *isnull)
+router_child_create_aside(RouterCacheEntry *entry, const Datum *values, const bool *isnull)
 {
 	if (!create_in_background)
 		return InvalidOid;
@@ -309,7 +309,7 @@ router_child_create_aside(RouterEntry *entry, const Datum *values, const bool *i
 static Outcome
 serve(Request *request)
 {
-	RouterEntry *entry = router_cache_entry(request->base);
+	RouterCacheEntry *entry = router_cache_entry(request->base);
 	RouterRoute *route;
 	Datum		values[ROUTER_MAX_LEVELS];
 	bool		isnull[ROUTER_MAX_LEVELS];

@@ -8,6 +8,6 @@
 #include "route/cache.h"
 
 extern void router_child_worker_init(void);
-extern Oid	router_child_create_aside(RouterEntry *entry, const Datum *values, const bool *isnull);
+extern Oid	router_child_create_aside(RouterCacheEntry *entry, const Datum *values, const bool *isnull);
 
 #endif

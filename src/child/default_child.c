@@ -37,7 +37,7 @@ row_belongs(RouterRoute *route, RouterBound **bounds, const AttrMap *map, TupleT
  * Does the default child, which is locked, hold a row that one of these (of RouterBound *[nkeys]) holds?
  */
 bool
-router_default_child_has(RouterEntry *entry, List *wanted)
+router_default_child_has(RouterCacheEntry *entry, List *wanted)
 {
 	RouterRoute *route = router_route_locked(entry);
 	Relation	from = table_open(route->default_child, NoLock);
@@ -74,7 +74,7 @@ router_default_child_has(RouterEntry *entry, List *wanted)
  * old ones are not deleted, their table is about to go. Returns their number.
  */
 uint64
-router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relation to, bool leave)
+router_move_rows(RouterCacheEntry *entry, RouterBound **bounds, Relation from, Relation to, bool leave)
 {
 	Relation	base = table_open(bounds ? router_route_locked(entry)->config.base : RelationGetRelid(to), NoLock);
 	EState	   *estate = router_make_estate(base, NULL);
@@ -117,7 +117,7 @@ router_move_rows(RouterEntry *entry, RouterBound **bounds, Relation from, Relati
 
 /* Of rows that the user may not see an error tells him nothing: constraints and functions say what is in them. */
 static void
-move_unseen(RouterEntry *entry, RouterBound **bounds, Relation from, Relation to)
+move_unseen(RouterCacheEntry *entry, RouterBound **bounds, Relation from, Relation to)
 {
 	MemoryContext caller = CurrentMemoryContext;
 
@@ -147,7 +147,7 @@ move_unseen(RouterEntry *entry, RouterBound **bounds, Relation from, Relation to
 
 /* Moves the rows that a new child now holds out of the default child, which is locked. */
 void
-router_child_fill(RouterEntry *entry, Oid child, RouterBound **bounds)
+router_child_fill(RouterCacheEntry *entry, Oid child, RouterBound **bounds)
 {
 	RouterRoute *route = router_route_locked(entry);
 	Oid			default_child = route->default_child;

@@ -272,7 +272,7 @@ has_key_triggers(const TriggerDesc *triggers)
 
 /* At the start of a statement: entries shall follow what this node does. entry: of the root of its targets. */
 void
-router_globalkey_start(ModifyTableState *mtstate, RouterEntry *entry)
+router_globalkey_start(ModifyTableState *mtstate, RouterCacheEntry *entry)
 {
 	RouterRoute *route = router_cache_route(entry);
 

@@ -10,7 +10,7 @@
 #include "nodes/execnodes.h"
 
 extern void router_globalkey_init(void);
-extern void router_globalkey_start(ModifyTableState *mtstate, RouterEntry *entry);
+extern void router_globalkey_start(ModifyTableState *mtstate, RouterCacheEntry *entry);
 extern void router_globalkey_end(EState *estate);
 
 extern void router_globalkey_equip(Oid base, Oid relid);

@@ -72,7 +72,7 @@ PG_FUNCTION_INFO_V1(router_archive_now);
 typedef struct Archive
 {
 	RouterJob	job;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	int			batch_rows;
 	const char *cutoff_text;	/* or NULL: by the hot window */
 	Oid			child;			/* no further than its end; or InvalidOid */

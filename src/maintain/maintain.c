@@ -41,7 +41,7 @@ PG_FUNCTION_INFO_V1(router_clear_maintenance);
 typedef struct Maintain
 {
 	RouterJob	job;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterUpkeep upkeep;
 	bool		gone;			/* the route was dropped meanwhile */
 	bool		hot;
@@ -191,7 +191,7 @@ Datum
 router_set_maintenance(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterUpkeep upkeep;
 	Oid			base;
 

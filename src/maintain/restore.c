@@ -61,7 +61,7 @@ beginning(RouterRoute *route, Oid child)
 
 /* The children, by oid, that may have rows from a point on; each is locked in this mode. */
 static List *
-children_from(RouterEntry *entry, Oid base, int64 from)
+children_from(RouterCacheEntry *entry, Oid base, int64 from)
 {
 	List	   *found = NIL;
 	ListCell   *lc;
@@ -85,7 +85,7 @@ children_from(RouterEntry *entry, Oid base, int64 from)
 
 typedef struct Restoring
 {
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	Oid			base;
 	Oid			child;
 	LOCKMODE	mode;
@@ -121,7 +121,7 @@ refuse_foreign(Oid child)
 
 /* Those of the children that have rows from a point on. */
 static List *
-with_rows_from(RouterEntry *entry, List *children, int64 from)
+with_rows_from(RouterCacheEntry *entry, List *children, int64 from)
 {
 	List	   *found = NIL;
 	ListCell   *lc;
@@ -159,7 +159,7 @@ refuse_younger(Oid child, List *others)
 }
 
 static void
-bring_back(RouterReport *report, RouterEntry *entry, Oid base, List *children)
+bring_back(RouterReport *report, RouterCacheEntry *entry, Oid base, List *children)
 {
 	ListCell   *lc;
 
@@ -195,7 +195,7 @@ router_restore(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
 	RouterChildDef *def;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterRoute *route;
 	Oid			child;
 	int64		from;
@@ -245,7 +245,7 @@ Datum
 router_end_hot(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterConfig *config;
 	RouterSettle settle = {.archiving = true};
 	Oid			base;

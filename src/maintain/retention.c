@@ -47,7 +47,7 @@ typedef struct Candidate
 typedef struct Retention
 {
 	RouterJob	job;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	const RouterUpkeep *upkeep;
 	List	   *due;			/* of RouterChildDef, the oldest first */
 	int			at;				/* which one is at hand */

@@ -58,7 +58,7 @@ PG_FUNCTION_INFO_V1(router_rotate);
 typedef struct Rotate
 {
 	RouterJob	job;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	const char *cutoff_text;	/* or NULL: by the hot window */
 	int64		cutoff;
 

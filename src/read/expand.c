@@ -445,7 +445,7 @@ plan_args(PlannerInfo *root, List *exprs, bool *clock)
  * routed.
  */
 static List *
-survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, Grounds *grounds)
+survivors(PlannerInfo *root, RouterCacheEntry *entry, Index rti, List *clauses, Grounds *grounds)
 {
 	RouterRoute *route = router_cache_route(entry);
 	RouterSurvivors found;
@@ -502,7 +502,8 @@ survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, Groun
 
 /* Locks the children to plan, and looks again if the route changed while waiting. */
 static List *
-lock_survivors(PlannerInfo *root, RouterEntry *entry, Index rti, List *clauses, LOCKMODE lockmode, Grounds *grounds)
+lock_survivors(PlannerInfo *root, RouterCacheEntry *entry, Index rti, List *clauses, LOCKMODE lockmode,
+			   Grounds *grounds)
 {
 	List	   *locked = NIL;
 
@@ -652,7 +653,7 @@ has_version(const RangeTblEntry *rte)
 
 /* Are all rows of a hot base newer than this one, for the snapshot at hand and those to come? */
 static bool
-all_are_newer(RouterEntry *entry, int64 newest)
+all_are_newer(RouterCacheEntry *entry, int64 newest)
 {
 	int64		watermark;
 	int64		reach;
@@ -679,7 +680,7 @@ reads_hot(PlannerInfo *root, const RelOptInfo *rel)
 
 /* With router.read_hot: does the base hold what it held for every snapshot of this session? */
 static void
-check_read_hot(RouterEntry *entry, Oid base)
+check_read_hot(RouterCacheEntry *entry, Oid base)
 {
 	if (router_cache_route(entry)->loose != NIL && router_loose_is_seen(base))
 		ereport(ERROR,
@@ -697,7 +698,7 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	PlanRowMark *mark = get_plan_rowmark(root->rowMarks, table->rti);
 	bool		was_parent = mark ? mark->isParent : false;
 	int			old_types = mark ? mark->allMarkTypes : 0;
-	RouterEntry *entry = router_cache_entry(table->rte->relid);
+	RouterCacheEntry *entry = router_cache_entry(table->rte->relid);
 	RouterRoute *route;
 	Relation	base;
 	bool		hot;

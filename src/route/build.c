@@ -285,4 +285,3 @@ router_route_build(Oid base, Oid *parent)
 	MemoryContextDelete(work);
 	return route;
 }
-

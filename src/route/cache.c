@@ -31,7 +31,7 @@ typedef enum Marks
 	MARKS_SETTLED,
 } Marks;
 
-struct RouterEntry
+struct RouterCacheEntry
 {
 	Oid			base;			/* hash key */
 	bool		valid;
@@ -54,7 +54,7 @@ static uint64 last_version;
 static void
 invalidate(Datum arg, Oid relid)
 {
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	HASH_SEQ_STATUS status;
 
 	last_settled = InvalidOid;
@@ -91,18 +91,18 @@ router_cache_init(void)
 
 	memset(&ctl, 0, sizeof(ctl));
 	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(RouterEntry);
+	ctl.entrysize = sizeof(RouterCacheEntry);
 	ctl.hcxt = CacheMemoryContext ? CacheMemoryContext : TopMemoryContext;
 	entries = hash_create("router routes", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
 }
 
 /* The entry of a table, to be kept as long as one likes. */
-RouterEntry *
+RouterCacheEntry *
 router_cache_entry(Oid base)
 {
 	bool		found;
-	RouterEntry *entry = hash_search(entries, &base, HASH_ENTER, &found);
+	RouterCacheEntry *entry = hash_search(entries, &base, HASH_ENTER, &found);
 
 	if (!found)
 	{
@@ -116,7 +116,7 @@ router_cache_entry(Oid base)
 
 /* Reads again how far archiving is. */
 static void
-refresh_marks(RouterEntry *entry)
+refresh_marks(RouterCacheEntry *entry)
 {
 	RouterMarks marks;
 	int			guc_level;
@@ -129,7 +129,7 @@ refresh_marks(RouterEntry *entry)
 }
 
 static void
-rebuild(RouterEntry *entry)
+rebuild(RouterCacheEntry *entry)
 {
 	RouterRoute *old = entry->route;
 	RouterRoute *route = NULL;
@@ -156,7 +156,7 @@ rebuild(RouterEntry *entry)
  * locked the child.
  */
 RouterRoute *
-router_cache_route(RouterEntry *entry)
+router_cache_route(RouterCacheEntry *entry)
 {
 	if (unlikely(!entry->current))
 	{
@@ -187,7 +187,7 @@ router_cache_route(RouterEntry *entry)
 
 /* The route of a base whose creation locks are held; an error if it is gone. */
 RouterRoute *
-router_route_locked(RouterEntry *entry)
+router_route_locked(RouterCacheEntry *entry)
 {
 	RouterRoute *route = router_cache_route(entry);
 
@@ -204,7 +204,7 @@ router_route_locked(RouterEntry *entry)
  * made to inherit from the base, a child taken away while event triggers were off.
  */
 RouterRoute *
-router_cache_route_and_strays(RouterEntry *entry)
+router_cache_route_and_strays(RouterCacheEntry *entry)
 {
 	RouterRoute *route = router_cache_route(entry);
 	List	   *heirs;
@@ -244,28 +244,28 @@ router_cache_route_and_strays(RouterEntry *entry)
 Oid
 router_cache_base(Oid relid)
 {
-	RouterEntry *entry = router_cache_entry(relid);
+	RouterCacheEntry *entry = router_cache_entry(relid);
 
 	return router_cache_route(entry) ? relid : entry->parent;
 }
 
 /* False: the next router_cache_route will read the catalog. */
 bool
-router_cache_is_current(const RouterEntry *entry)
+router_cache_is_current(const RouterCacheEntry *entry)
 {
 	return entry->valid;
 }
 
 /* The next router_cache_route shall read the catalog. */
 void
-router_cache_forget(RouterEntry *entry)
+router_cache_forget(RouterCacheEntry *entry)
 {
 	entry->valid = entry->current = false;
 }
 
 /* Makes certain that the marks are those of the catalog, unless somebody is about to change them. */
 static void
-settle_marks(RouterEntry *entry)
+settle_marks(RouterCacheEntry *entry)
 {
 	bool		settled;
 
@@ -297,7 +297,7 @@ settle_marks(RouterEntry *entry)
  * A standby is told later.
  */
 bool
-router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int64 *reach)
+router_cache_marks(RouterCacheEntry *entry, Snapshot snapshot, int64 *watermark, int64 *reach)
 {
 	RouterRoute *route;
 	RouterMarks marks;
@@ -346,7 +346,7 @@ router_cache_marks(RouterEntry *entry, Snapshot snapshot, int64 *watermark, int6
 
 /* Makes certain that the children in the cache are those of the catalog, unless somebody is about to add some. */
 static void
-settle_growth(RouterEntry *entry)
+settle_growth(RouterCacheEntry *entry)
 {
 	bool		settled;
 
@@ -367,7 +367,7 @@ settle_growth(RouterEntry *entry)
 bool
 router_cache_has_grown(Oid base, Snapshot snapshot, uint64 version)
 {
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 
 	if (likely(base == last_settled && version == last_version && !snapshot->takenDuringRecovery))
 		return false;
@@ -397,7 +397,7 @@ router_cache_has_grown(Oid base, Snapshot snapshot, uint64 version)
  * An abort invalidates again.
  */
 void
-router_cache_add_child(RouterEntry *entry, uint64 generation, Oid child, RouterBound **bounds, uint64 version)
+router_cache_add_child(RouterCacheEntry *entry, uint64 generation, Oid child, RouterBound **bounds, uint64 version)
 {
 	MemoryContext old;
 

@@ -267,7 +267,7 @@ router_catalog_forewarn(Oid id)
 	SendSharedInvalidMessages(&message, 1);
 }
 
-/* The last transaction that wrote one of these rows, or an invalid one. *settled (or NULL): is none about to change them? */
+/* The last transaction that wrote one of these rows, or an invalid one. *settled, or NULL: is none about to do so? */
 TransactionId
 router_catalog_written_by(const char *table, const char *index, AttrNumber attno, Oid relid, bool *settled)
 {

@@ -42,7 +42,7 @@ extern bool router_creation_is_locked(Oid base);
 /* What an admin function locks that makes children. */
 typedef struct RouterCreation
 {
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	Oid			base;
 	LOCKMODE	mode;			/* of the base, ShareUpdateExclusiveLock or more; 0: that */
 	List	   *others;			/* more locks */

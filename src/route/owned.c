@@ -40,10 +40,10 @@ router_check_owned_base(Oid base)
 }
 
 /* The cache entry of a routed table that the user owns. */
-RouterEntry *
+RouterCacheEntry *
 router_owned_route(Oid base)
 {
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 
 	router_check_owned_base(base);
 	entry = router_cache_entry(base);
@@ -57,7 +57,7 @@ router_owned_route(Oid base)
 }
 
 /* The same of one that is locked now: who was waited for may have dropped it, or given it to somebody else. */
-RouterEntry *
+RouterCacheEntry *
 router_owned_locked(Oid base, LOCKMODE mode)
 {
 	(void) router_owned_route(base);
@@ -67,7 +67,7 @@ router_owned_locked(Oid base, LOCKMODE mode)
 
 /* A route, by its entry, that is hot; an error if it is not. The base is locked. */
 RouterRoute *
-router_hot_route(RouterEntry *entry)
+router_hot_route(RouterCacheEntry *entry)
 {
 	RouterRoute *route = router_route_locked(entry);
 

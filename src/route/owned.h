@@ -12,9 +12,9 @@
 extern void router_check_exists(Oid relid);
 extern void router_check_owner(Oid relid);
 extern void router_check_owned_base(Oid base);
-extern RouterEntry *router_owned_route(Oid base);
-extern RouterEntry *router_owned_locked(Oid base, LOCKMODE mode);
-extern RouterRoute *router_hot_route(RouterEntry *entry);
+extern RouterCacheEntry *router_owned_route(Oid base);
+extern RouterCacheEntry *router_owned_locked(Oid base, LOCKMODE mode);
+extern RouterRoute *router_hot_route(RouterCacheEntry *entry);
 extern RouterChildDef *router_known_child(Oid child, Oid base);
 
 #endif

@@ -89,7 +89,7 @@ Datum
 router_add_tier(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	RouterRoute *route;
 	RouterTier	tier;
 	Oid			base;

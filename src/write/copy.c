@@ -118,7 +118,7 @@ router_copy_calls(Relation base)
 static bool
 may_begin(TriggerData *trigdata, CopyFromState copy)
 {
-	RouterEntry *entry = router_cache_entry(RelationGetRelid(trigdata->tg_relation));
+	RouterCacheEntry *entry = router_cache_entry(RelationGetRelid(trigdata->tg_relation));
 
 	if (router_cache_route(entry) == NULL)
 		return false;			/* triggers restored, the route not yet */

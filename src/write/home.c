@@ -48,7 +48,7 @@ typedef enum Refusal
 } Refusal;
 
 void
-router_homes_init(RouterHomes *homes, RouterEntry *entry, Relation base, EState *estate, ResultRelInfo *root)
+router_homes_init(RouterHomes *homes, RouterCacheEntry *entry, Relation base, EState *estate, ResultRelInfo *root)
 {
 	memset(homes, 0, sizeof(*homes));
 	homes->entry = entry;
@@ -251,7 +251,7 @@ recall(RouterHomes *homes, Oid child)
  * Errors: program_limit_exceeded (archiving could not take the row out again).
  */
 bool
-router_home_is_base(RouterEntry *entry, Oid base, const Datum *values, const bool *isnull, bool *locked)
+router_home_is_base(RouterCacheEntry *entry, Oid base, const Datum *values, const bool *isnull, bool *locked)
 {
 	RouterRoute *route = router_cache_route(entry);
 	RouterZone	zone = route ? router_route_zone(route, values, isnull) : ROUTER_COLD;

@@ -13,7 +13,7 @@
 /* The homes that one statement has met. */
 typedef struct RouterHomes
 {
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	Oid			base;
 	TupleDesc	source;			/* layout of the rows: the base's */
 	EState	   *estate;
@@ -38,10 +38,11 @@ typedef struct RouterHomes
 	int			created;
 } RouterHomes;
 
-extern void router_homes_init(RouterHomes *homes, RouterEntry *entry, Relation base, EState *estate,
+extern void router_homes_init(RouterHomes *homes, RouterCacheEntry *entry, Relation base, EState *estate,
 							  ResultRelInfo *root);
 extern void router_homes_take(RouterHomes *homes, Relation from);
-extern bool router_home_is_base(RouterEntry *entry, Oid base, const Datum *values, const bool *isnull, bool *locked);
+extern bool router_home_is_base(RouterCacheEntry *entry, Oid base, const Datum *values, const bool *isnull,
+								bool *locked);
 extern bool router_row_is_hot(RouterHomes *homes, TupleTableSlot *slot);
 extern RouterDest *router_home(RouterHomes *homes, TupleTableSlot *slot);
 extern bool router_home_is_too_long(RouterRoute *route, const Datum *values, const bool *isnull, int level);

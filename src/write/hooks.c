@@ -26,7 +26,7 @@ static void
 start_node(ModifyTableState *mtstate)
 {
 	ResultRelInfo *root = mtstate->rootResultRelInfo;
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 
 	/* a base has triggers, and so have its children: others need no look into the cache */
 	if (root->ri_TrigDesc == NULL)

@@ -404,7 +404,7 @@ forget_wear(void *arg)
 
 /* Takes a node over, whose target is a base. */
 static Wear *
-take_over(ModifyTableState *mtstate, RouterEntry *entry)
+take_over(ModifyTableState *mtstate, RouterCacheEntry *entry)
 {
 	EState	   *estate = mtstate->ps.state;
 	ResultRelInfo *rri = mtstate->resultRelInfo;
@@ -447,7 +447,7 @@ take_over(ModifyTableState *mtstate, RouterEntry *entry)
 
 /* At the start of a statement: takes its node over if it inserts into a base. entry: of its target. */
 void
-router_insert_start(ModifyTableState *mtstate, RouterEntry *entry)
+router_insert_start(ModifyTableState *mtstate, RouterCacheEntry *entry)
 {
 	if (mtstate->operation == CMD_INSERT && mtstate->resultRelInfo->ri_TrigDesc->trig_insert_before_row &&
 		router_cache_route(entry) != NULL)

@@ -10,7 +10,7 @@
 #include "commands/trigger.h"
 #include "nodes/execnodes.h"
 
-extern void router_insert_start(ModifyTableState *mtstate, RouterEntry *entry);
+extern void router_insert_start(ModifyTableState *mtstate, RouterCacheEntry *entry);
 extern bool router_insert_late(TriggerData *trigdata, bool *done);
 extern void router_insert_end(EState *estate);
 

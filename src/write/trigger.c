@@ -84,7 +84,7 @@ Datum
 router_route_row(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = router_own_call(fcinfo, "route_row", route_trigger, 1);
-	RouterEntry *entry;
+	RouterCacheEntry *entry;
 	bool		done;
 
 	if (router_copy_row(trigdata))

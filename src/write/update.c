@@ -68,7 +68,7 @@ PG_FUNCTION_INFO_V1(router_move_row);
 /* A table whose trigger was called: in fn_extra, for the statement. */
 typedef struct Source
 {
-	RouterEntry *entry;			/* NULL: nothing to do */
+	RouterCacheEntry *entry;	/* NULL: nothing to do */
 	Oid			base;
 	AttrNumber	attnums[ROUTER_MAX_LEVELS]; /* of the keys */
 	TupleConversionMap *map;	/* to the base's layout, NULL if alike */
@@ -617,7 +617,7 @@ router_move_row(PG_FUNCTION_ARGS)
  * hardly meet all of them: see stop_firing. entry: of the root of its targets.
  */
 void
-router_update_start(ModifyTableState *mtstate, RouterEntry *entry)
+router_update_start(ModifyTableState *mtstate, RouterCacheEntry *entry)
 {
 	ResultRelInfo *root = mtstate->rootResultRelInfo;
 	RouterRoute *route;

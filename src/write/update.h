@@ -10,7 +10,7 @@
 #include "nodes/execnodes.h"
 #include "utils/reltrigger.h"
 
-extern void router_update_start(ModifyTableState *mtstate, RouterEntry *entry);
+extern void router_update_start(ModifyTableState *mtstate, RouterCacheEntry *entry);
 extern void router_update_finish(EState *estate);
 
 #endif
