@@ -14,102 +14,55 @@
 #include "compat.h"
 #include "admin/rehome.h"
 
-#include "access/stratnum.h"
 #include "access/table.h"
-#include "access/tableam.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_index.h"
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/date.h"
-#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-#include "child/create.h"
+#include "rows/key_scan.h"
 #include "rows/estate.h"
-#include "write/home.h"
-#include "rows/move.h"
-#include "rows/moving.h"
-#include "base/owner.h"
+#include "route/owned.h"
 
-/* ------------------------------------------------------- reading by the hot key */
-
-/* An index of a table whose first column is the one named, in its order, plain and complete; or InvalidOid. */
-Oid
-router_key_index(Relation rel, const char *column)
+/*
+ * Begins to move rows from a table; base: its own, or that of the child. archiving:
+ * the base is no home, and no rail holds a row back. The snapshot is the active one meanwhile.
+ */
+void
+router_rehoming_begin(RouterRehoming *rehoming, RouterCacheEntry *entry, Relation base, Relation from, Snapshot snapshot,
+					  bool archiving)
 {
-	AttrNumber	attnum = get_attnum(RelationGetRelid(rel), column);
-	Oid			found = InvalidOid;
-	ListCell   *lc;
+	EState	   *estate = router_make_estate(base, NULL);
 
-	foreach(lc, RelationGetIndexList(rel))
+	PushActiveSnapshot(snapshot);
+	rehoming->from = from;
+	rehoming->estate = estate;
+	router_homes_init(&rehoming->homes, entry, base, estate, router_make_root(estate, base));
+	router_homes_take(&rehoming->homes, from);
+	rehoming->homes.archiving = archiving;
+	rehoming->batch = (RouterBatch) {.estate = estate,.cid = InvalidCommandId};
+	router_moving_begin(&rehoming->moving, base, from);
+}
+
+/* Ends it. keep: else all of it is about to be undone. */
+void
+router_rehoming_end(RouterRehoming *rehoming, bool keep)
+{
+	if (keep)
 	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-
-		if (index->rd_index->indisvalid && index->rd_rel->relam == BTREE_AM_OID &&
-			index->rd_index->indkey.values[0] == attnum && RelationGetIndexPredicate(index) == NIL &&
-			index->rd_opcintype[0] == TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid &&
-			(index->rd_indoption[0] & INDOPTION_DESC) == 0)
-			found = RelationGetRelid(index);
-		index_close(index, AccessShareLock);
-		if (OidIsValid(found))
-			break;
+		router_batch_flush(&rehoming->batch);
+		for (RouterDest *dest = rehoming->homes.first; dest; dest = dest->next_opened)
+			router_dest_enter(dest);
 	}
-	return found;
+	router_moving_end(&rehoming->moving, rehoming->estate);
+	PopActiveSnapshot();
+	router_homes_close(&rehoming->homes);
+	router_free_estate(rehoming->estate);
 }
-
-static void
-add_bound(ScanKey scankey, Relation index, const RouterKey *key, StrategyNumber strategy, int64 value)
-{
-	Oid			type = index->rd_opcintype[0];
-	Oid			opr = get_opfamily_member(index->rd_opfamily[0], type, type, strategy);
-
-	ScanKeyInit(scankey, 1, strategy, get_opcode(opr),
-				key->typid == DATEOID ? DateADTGetDatum((DateADT) value) : Int64GetDatum(value));
-}
-
-/* Begins a scan of an index of router_key_index, from one point to before another; PG_INT64_MIN and _MAX: no end. */
-IndexScanDesc
-router_key_scan(Relation rel, Relation index, const RouterKey *key, Snapshot snapshot, int64 from, int64 before)
-{
-	ScanKeyData keys[2];
-	int			nkeys = 0;
-	IndexScanDesc scan;
-
-	if (from != PG_INT64_MIN)
-		add_bound(&keys[nkeys++], index, key, BTGreaterEqualStrategyNumber, from);
-	if (before != PG_INT64_MAX)
-		add_bound(&keys[nkeys++], index, key, BTLessStrategyNumber, before);
-	if (nkeys == 0)
-		ScanKeyEntryInitialize(&keys[nkeys++], SK_ISNULL | SK_SEARCHNOTNULL, 1, InvalidStrategy, InvalidOid, InvalidOid,
-							   InvalidOid, (Datum) 0);
-	scan = router_index_beginscan(rel, index, snapshot, nkeys);
-	index_rescan(scan, keys, nkeys, NULL, 0);
-	return scan;
-}
-
-static IndexScanDesc
-scan_nulls(Relation rel, Relation index, Snapshot snapshot)
-{
-	IndexScanDesc scan = router_index_beginscan(rel, index, snapshot, 1);
-	ScanKeyData key;
-
-	ScanKeyEntryInitialize(&key, SK_ISNULL | SK_SEARCHNULL, 1, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid,
-						   (Datum) 0);
-	index_rescan(scan, &key, 1, NULL, 0);
-	return scan;
-}
-
-/* ---------------------------------------------------------------------- moving */
 
 /* One run. */
 typedef struct Run
 {
 	RouterSettle *settle;
-	Relation	from;
-	EState	   *estate;
-	RouterHomes homes;
-	RouterBatch batch;
+	RouterRehoming rehoming;
 	TupleConversionMap *map;	/* layout of the table -> that of the base; NULL: alike */
 	TupleTableSlot *row;		/* for map */
 	bool		is_default;		/* the table is the default child */
@@ -124,51 +77,58 @@ send_home(Run *run, TupleTableSlot *stored)
 	RouterDest *dest;
 
 	CHECK_FOR_INTERRUPTS();
-	ResetPerTupleExprContext(run->estate);
+	ResetPerTupleExprContext(run->rehoming.estate);
 	if (run->map)
 		slot = execute_attr_map_slot(run->map->attrMap, slot, run->row);
-	dest = router_home(&run->homes, slot);
+	dest = router_home(&run->rehoming.homes, slot);
 	if (dest == NULL)
 		return run->is_default; /* which is the home of rows that lack one */
 	if (RelationGetRelid(dest->rel) == run->settle->from)
 		return true;
-	router_delete_row(run->from, &tid, GetCurrentCommandId(true));
-	router_batch_source(&run->batch, dest, stored);
-	router_batch_add(&run->batch, dest, slot);
+	router_delete_row(run->rehoming.from, &tid, GetCurrentCommandId(true));
+	router_batch_source(&run->rehoming.batch, dest, stored);
+	router_batch_add(&run->rehoming.batch, dest, slot);
 	run->settle->moved++;
 	return true;
 }
 
 static void
-settle_scan(Run *run, IndexScanDesc scan, TupleTableSlot *slot)
+settle_scan(Run *run, RouterKeyScan *scan)
 {
-	while (!run->settle->missing && index_getnext_slot(scan, ForwardScanDirection, slot))
-		run->settle->missing = !send_home(run, slot);
-	index_endscan(scan);
+	while (!run->settle->missing && router_key_scan_next(scan))
+		run->settle->missing = !send_home(run, scan->slot);
+	router_key_scan_end(scan);
 }
 
 static void
-settle_some(Run *run, Oid relid, TupleTableSlot *slot)
+settle_some(Run *run)
 {
-	RouterRoute *route = router_route_locked(run->settle->entry);
-	RouterKey	key = route->config.keys[route->hot_level];
-	Relation	index = index_open(relid, AccessShareLock);
+	RouterSettle *settle = run->settle;
+	Relation	from = run->rehoming.from;
 	Snapshot	snapshot = GetActiveSnapshot();
+	RouterKeyScan scan;
 
-	if (run->settle->stay_from != PG_INT64_MIN)
-		settle_scan(run, router_key_scan(run->from, index, &key, snapshot, PG_INT64_MIN, run->settle->stay_from), slot);
-	settle_scan(run, router_key_scan(run->from, index, &key, snapshot, run->settle->stay_before, PG_INT64_MAX), slot);
-	settle_scan(run, scan_nulls(run->from, index, snapshot), slot);
-	index_close(index, NoLock);
+	if (settle->stay_from != PG_INT64_MIN)
+	{
+		router_key_scan_begin(&scan, from, router_hot_route(settle->entry), snapshot, PG_INT64_MIN, settle->stay_from);
+		settle_scan(run, &scan);
+	}
+	router_key_scan_begin(&scan, from, router_hot_route(settle->entry), snapshot, settle->stay_before, PG_INT64_MAX);
+	settle_scan(run, &scan);
+	router_null_scan_begin(&scan, from, router_hot_route(settle->entry), snapshot);
+	settle_scan(run, &scan);
 }
 
 static void
-settle_all(Run *run, TupleTableSlot *slot)
+settle_all(Run *run)
 {
-	TableScanDesc scan = table_beginscan(run->from, GetActiveSnapshot(), 0, NULL);
+	Relation	from = run->rehoming.from;
+	TableScanDesc scan = table_beginscan(from, GetActiveSnapshot(), 0, NULL);
+	TupleTableSlot *slot = table_slot_create(from, NULL);
 
 	while (!run->settle->missing && table_scan_getnextslot(scan, ForwardScanDirection, slot))
 		run->settle->missing = !send_home(run, slot);
+	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);
 }
 
@@ -177,43 +137,25 @@ void
 router_settle(RouterSettle *settle)
 {
 	RouterRoute *route = router_route_locked(settle->entry);
-	const char *column = route->hot_level < 0 ? NULL : pstrdup(route->config.keys[route->hot_level].column);
-	bool		is_default = settle->from == route->default_child;
 	Relation	base = table_open(route->config.base, NoLock);
 	Relation	from = table_open(settle->from, NoLock);
-	EState	   *estate = router_make_estate(base, NULL);
-	Run			run = {.settle = settle,.from = from,.is_default = is_default,.estate = estate};
-	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	Oid			index = settle->some_stay ? router_key_index(from, column) : InvalidOid;
-	RouterMoving moving;
+	Run			run = {.settle = settle};
 
+	route = router_route_locked(settle->entry);
+	run.is_default = settle->from == route->default_child;
 	settle->moved = 0;
 	settle->missing = false;
-	run.batch.estate = estate;
-	run.batch.cid = InvalidCommandId;
-	PushActiveSnapshot(snapshot);
-	router_homes_init(&run.homes, settle->entry, base, estate, router_make_root(estate, base));
-	router_homes_take(&run.homes, from);
-	router_moving_begin(&moving, base, from);
-	run.homes.archiving = settle->archiving;
-	run.homes.create_none = settle->create_none;
-	if (settle->archiving)
-		run.homes.created = PG_INT32_MIN;	/* the rows are there: no rail holds them back */
+	router_rehoming_begin(&run.rehoming, settle->entry, base, from, GetLatestSnapshot(), settle->archiving);
+	run.rehoming.homes.create_none = settle->create_none;
 	if (from != base)
 		run.map = convert_tuples_by_name(RelationGetDescr(from), RelationGetDescr(base));
 	if (run.map)
-		run.row = table_slot_create(base, &estate->es_tupleTable);
-	if (OidIsValid(index))
-		settle_some(&run, index, slot);
+		run.row = table_slot_create(base, &run.rehoming.estate->es_tupleTable);
+	if (settle->some_stay && router_has_key_index(from, router_hot_route(settle->entry)))
+		settle_some(&run);
 	else
-		settle_all(&run, slot);
-	router_batch_flush(&run.batch);
-	router_moving_end(&moving, estate);
-	PopActiveSnapshot();
-	UnregisterSnapshot(snapshot);
-	router_homes_close(&run.homes);
-	router_free_estate(estate);
+		settle_all(&run);
+	router_rehoming_end(&run.rehoming, true);
 	table_close(from, NoLock);
 	table_close(base, NoLock);
 	CommandCounterIncrement();

@@ -5,10 +5,18 @@
 #ifndef ROUTER_REHOME_H
 #define ROUTER_REHOME_H
 
-#include "route/cache.h"
+#include "rows/moving.h"
+#include "write/home.h"
 
-#include "access/genam.h"
-#include "utils/snapshot.h"
+/* Rows on their way out of one table of a route, to where they belong. */
+typedef struct RouterRehoming
+{
+	Relation	from;
+	EState	   *estate;
+	RouterHomes homes;
+	RouterBatch batch;
+	RouterMoving moving;
+} RouterRehoming;
 
 /* Which rows of one table of a route are to go home, and how that went. */
 typedef struct RouterSettle
@@ -27,10 +35,9 @@ typedef struct RouterSettle
 	bool		missing;		/* result: gave up, undo it */
 } RouterSettle;
 
+extern void router_rehoming_begin(RouterRehoming *rehoming, RouterCacheEntry *entry, Relation base, Relation from,
+								  Snapshot snapshot, bool archiving);
+extern void router_rehoming_end(RouterRehoming *rehoming, bool keep);
 extern void router_settle(RouterSettle *settle);
-
-extern Oid	router_key_index(Relation rel, const char *column);
-extern IndexScanDesc router_key_scan(Relation rel, Relation index, const RouterKey *key, Snapshot snapshot, int64 from,
-									 int64 before);
 
 #endif

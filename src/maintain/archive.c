@@ -36,7 +36,6 @@
 #include "replication/walsender_private.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -44,11 +43,8 @@
 #include "utils/syscache.h"
 
 #include "maintain/archive.h"
-#include "base/budget.h"
+#include "rows/key_scan.h"
 #include "rows/estate.h"
-#include "write/home.h"
-#include "rows/moving.h"
-#include "route/lock.h"
 #include "route/owned.h"
 #include "admin/seal.h"
 #include "admin/rehome.h"
@@ -96,10 +92,8 @@ typedef struct Drain
 {
 	Archive    *archive;
 	Relation	base;
-	RouterHomes homes;
-	RouterBatch batch;
-	struct AgedScan *scan;
-	int64		from;			/* the watermark */
+	RouterRehoming rows;
+	RouterKeyScan scan;
 	int64		until;			/* where it is going */
 	int64		next;			/* without an index: the first key there is from until on */
 	int64		last;			/* of the row before */
@@ -109,71 +103,21 @@ typedef struct Drain
 	bool		undo;			/* it cannot be finished, nor ended before this row */
 } Drain;
 
-/* ------------------------------------------------------------- reading the base */
-
-/* A scan of the rows of a base between two points of the hot key: in their order, if there is an index for it. */
-typedef struct AgedScan
-{
-	Relation	base;
-	Relation	index;			/* or NULL: the whole table, unordered */
-	Snapshot	snapshot;
-	IndexScanDesc iscan;
-	TableScanDesc tscan;
-	TupleTableSlot *slot;
-} AgedScan;
-
+/* Begins to read the rows of the base from a point on that are aged, as of now. */
 static void
-begin_aged(AgedScan *scan, Relation base, RouterRoute *route, int64 from, int64 before)
+begin_aged(RouterKeyScan *scan, Relation base, Archive *archive, int64 from)
 {
-	RouterKey	key = route->config.keys[route->hot_level];
-	Oid			index = router_key_index(base, key.column);
-
-	memset(scan, 0, sizeof(*scan));
-	scan->base = base;
-	scan->snapshot = RegisterSnapshot(GetLatestSnapshot());
-	scan->slot = table_slot_create(base, NULL);
-	if (!OidIsValid(index))
-	{
-		scan->tscan = table_beginscan(base, scan->snapshot, 0, NULL);
-		return;
-	}
-	scan->index = index_open(index, AccessShareLock);
-	scan->iscan = router_key_scan(base, scan->index, &key, scan->snapshot, from, before);
+	router_key_scan_begin(scan, base, router_hot_route(archive->entry), GetLatestSnapshot(), from, archive->cutoff);
 }
 
+/* Where all rows leave, those of 'infinity' stay. */
 static bool
-next_aged(AgedScan *scan)
+next_aged(RouterKeyScan *scan, const Archive *archive)
 {
-	CHECK_FOR_INTERRUPTS();
-	return scan->index ? index_getnext_slot(scan->iscan, ForwardScanDirection, scan->slot) :
-		table_scan_getnextslot(scan->tscan, ForwardScanDirection, scan->slot);
-}
-
-static void
-end_aged(AgedScan *scan)
-{
-	if (scan->index)
-	{
-		index_endscan(scan->iscan);
-		index_close(scan->index, NoLock);
-	}
-	else
-		table_endscan(scan->tscan);
-	ExecDropSingleTupleTableSlot(scan->slot);
-	UnregisterSnapshot(scan->snapshot);
-}
-
-/* The hot key of a row. False: NULL. */
-static bool
-hot_value(RouterRoute *route, TupleTableSlot *slot, int64 *value)
-{
-	RouterKey  *key = &route->config.keys[route->hot_level];
-	bool		isnull;
-	Datum		datum = slot_getattr(slot, key->attnum, &isnull);
-
-	if (!isnull)
-		*value = router_key_int(key, datum);
-	return !isnull;
+	while (router_key_scan_next(scan))
+		if (scan->value < archive->cutoff)
+			return true;
+	return false;
 }
 
 /* --------------------------------------------------------------------- the steps */
@@ -279,15 +223,6 @@ announce(RouterJob *job)
 	return true;
 }
 
-static void
-init_homes(Archive *archive, RouterHomes *homes, Relation base, EState *estate)
-{
-	router_homes_init(homes, archive->entry, base, estate, router_make_root(estate, base));
-	homes->archiving = true;
-	router_homes_take(homes, base);
-	homes->created = PG_INT32_MIN;	/* the rows are there: no rail holds them back */
-}
-
 /* The number of children that a transaction makes or fills; in a block all are locked to its end. */
 static int
 portion(const Archive *archive, Relation base)
@@ -325,79 +260,32 @@ create_children(RouterJob *job)
 	bool		more = true;
 
 	archive->more = false;
-	init_homes(archive, &homes, base, estate);
+	router_homes_init(&homes, archive->entry, base, estate, router_make_root(estate, base));
+	homes.archiving = true;
 	while (more)
 	{
-		AgedScan	scan;
-		int64		value,
-					end;
+		RouterKeyScan scan;
+		int64		end;
 
 		more = false;
-		begin_aged(&scan, base, router_hot_route(archive->entry), from, archive->cutoff);
-		while (!more && !archive->more && next_aged(&scan))
+		begin_aged(&scan, base, archive, from);
+		while (!more && !archive->more && next_aged(&scan, archive))
 		{
-			route = router_hot_route(archive->entry);
-			if (!hot_value(route, scan.slot, &value) || value < from || value >= archive->cutoff)
-				continue;
-			if (!has_child(route, scan.slot))
+			if (!has_child(router_hot_route(archive->entry), scan.slot))
 				(void) router_home(&homes, scan.slot);
-			archive->more = homes.created - PG_INT32_MIN >= limit;
+			archive->more = homes.created >= limit;
 			route = router_hot_route(archive->entry);
-			more = scan.index && route->config.nkeys == 1 && router_route_end(route, value, &end);
+			more = scan.index && route->config.nkeys == 1 && router_route_end(route, scan.value, &end);
 		}
-		end_aged(&scan);
+		router_key_scan_end(&scan);
 		from = more ? end : from;
 		more = more && !archive->more && from < archive->cutoff;
 	}
-	archive->created += homes.created - PG_INT32_MIN;
+	archive->created += homes.created;
 	router_homes_close(&homes);
 	router_free_estate(estate);
 	table_close(base, NoLock);
 	return true;
-}
-
-/*
- * Deletes a row that is to be moved, in its newest version, which the slot
- * holds afterwards. False: it is gone, or became hot.
- */
-static bool
-take_row(Archive *archive, Relation base, TupleTableSlot *slot, int64 value, CommandId cid)
-{
-	for (;;)
-	{
-		TM_FailureData failure;
-		ItemPointerData tid = slot->tts_tid;
-		int64		now;
-
-		switch (table_tuple_delete(base, &tid, cid, GetActiveSnapshot(), InvalidSnapshot, true, &failure, true))
-		{
-			case TM_Ok:
-				return true;
-			case TM_Deleted:
-				return false;
-			case TM_Updated:
-				break;
-			default:
-				ereport(ERROR,
-						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						 errmsg("could not serialize access due to concurrent update")));
-		}
-		/* writers of aged rows hold the home lock: what went on was an update of other columns, or to a fresh date */
-		switch (table_tuple_lock(base, &tid, GetActiveSnapshot(), slot, cid, LockTupleExclusive, LockWaitBlock,
-								 TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure))
-		{
-			case TM_Ok:
-				break;
-			case TM_Deleted:
-				return false;
-			default:
-				ereport(ERROR,
-						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						 errmsg("could not serialize access due to concurrent update")));
-		}
-		if (!hot_value(router_hot_route(archive->entry), slot, &now) || now != value)
-			return false;
-	}
 }
 
 /* Without an index: divides the keys of aged rows among batches, by one more scan. */
@@ -410,7 +298,7 @@ plan_ends(Archive *archive, Relation base)
 												 TUPLESORT_NONE);
 	RouterKey	key = route->config.keys[route->hot_level];
 	int			most = portion(archive, base);
-	AgedScan	scan;
+	RouterKeyScan scan;
 	int64		nrows = 0,
 				size,
 				value,
@@ -422,16 +310,13 @@ plan_ends(Archive *archive, Relation base)
 	Datum		datum;
 	bool		isnull;
 
-	begin_aged(&scan, base, route, from, archive->cutoff);
-	while (next_aged(&scan))
+	begin_aged(&scan, base, archive, from);
+	while (next_aged(&scan, archive))
 	{
-		route = router_hot_route(archive->entry);
-		if (!hot_value(route, scan.slot, &value) || value < from || value >= archive->cutoff)
-			continue;
-		tuplesort_putdatum(sort, Int64GetDatum(value), false);
+		tuplesort_putdatum(sort, Int64GetDatum(scan.value), false);
 		nrows++;
 	}
-	end_aged(&scan);
+	router_key_scan_end(&scan);
 	tuplesort_performsort(sort);
 	size = Max((int64) archive->batch_rows, nrows / MAX_UNINDEXED_BATCHES + 1);
 	archive->ends = MemoryContextAlloc(archive->job.cxt, (nrows / Min(size, most) + 1) * sizeof(int64));
@@ -511,37 +396,71 @@ is_ready(Drain *drain, RouterDest *dest)
 	return false;
 }
 
-/* Shall the batch end before a row, and may it, since there is a point between this row and the one before? */
+/* Shall the batch end before the row in the slot, and may it, since there is a point between this row and the one before? */
 static bool
-ends_before(Drain *drain, RouterDest *dest, int64 value)
+ends_before(Drain *drain, RouterDest *dest)
 {
 	uint64		limit = drain->archive->batch_rows;
 
 	if (drain->all_empty)
 		limit *= EMPTY_CHILD_BATCHES;
-	return drain->scan->index && drain->moved > 0 && value > drain->last &&
-		(drain->moved >= limit || drain->homes.nopened > drain->portion || !is_ready(drain, dest));
+	return drain->scan.index && drain->moved > 0 && drain->scan.value > drain->last &&
+		(drain->moved >= limit || drain->rows.homes.nopened > drain->portion || !is_ready(drain, dest));
+}
+
+/*
+ * Deletes the row in the scan's slot, in its newest version, which the slot
+ * holds afterwards. False: it is gone, or became hot.
+ */
+static bool
+take_row(Drain *drain)
+{
+	RouterKeyScan *scan = &drain->scan;
+	int64		value = scan->value;
+
+	for (;;)
+	{
+		TM_FailureData failure;
+		ItemPointerData tid = scan->slot->tts_tid;
+		CommandId	cid = drain->rows.batch.cid;
+		TM_Result	result = table_tuple_delete(drain->base, &tid, cid, GetActiveSnapshot(), InvalidSnapshot, true,
+												&failure, true);
+
+		if (result == TM_Ok)
+			return true;
+		/* writers of aged rows hold the home lock: what went on was an update of other columns, or to a fresh date */
+		if (result == TM_Updated)
+		{
+			result = table_tuple_lock(drain->base, &tid, GetActiveSnapshot(), scan->slot, cid, LockTupleExclusive,
+									  LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+			if (result == TM_Ok && router_key_scan_takes(scan) && scan->value == value)
+				continue;
+		}
+		if (result == TM_Ok || result == TM_Deleted)
+			return false;
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+	}
 }
 
 /* Moves the row in the scan's slot, if it is one of the batch. False: the batch is at its end. */
 static bool
 drain_row(Drain *drain)
 {
-	Archive    *archive = drain->archive;
-	TupleTableSlot *slot = drain->scan->slot;
+	RouterRehoming *rows = &drain->rows;
+	TupleTableSlot *slot = drain->scan.slot;
+	int64		value = drain->scan.value;
+	ItemPointerData tid = slot->tts_tid;
 	RouterDest *dest;
-	ItemPointerData tid;
-	int64		value;
 
-	if (!hot_value(router_hot_route(archive->entry), slot, &value) || value < drain->from)
-		return true;
 	if (value >= drain->until)
 	{
 		drain->next = Min(drain->next, value);
 		return true;
 	}
-	dest = router_home(&drain->homes, slot);
-	if (ends_before(drain, dest, value))
+	dest = router_home(&rows->homes, slot);
+	if (ends_before(drain, dest))
 	{
 		drain->until = value;
 		return false;
@@ -550,18 +469,17 @@ drain_row(Drain *drain)
 	drain->undo = !is_ready(drain, dest);
 	if (drain->undo)
 		return false;
-	tid = slot->tts_tid;
-	if (!take_row(archive, drain->base, slot, value, drain->batch.cid))
+	if (!take_row(drain))
 		return true;
 	if (!ItemPointerEquals(&tid, &slot->tts_tid))
 	{
-		dest = router_home(&drain->homes, slot);	/* the newest version may have another one */
+		dest = router_home(&rows->homes, slot); /* the newest version may have another one */
 		drain->undo = !is_ready(drain, dest);
 		if (drain->undo)
 			return false;
 	}
-	router_batch_source(&drain->batch, dest, slot);
-	router_batch_add(&drain->batch, dest, slot);
+	router_batch_source(&rows->batch, dest, slot);
+	router_batch_add(&rows->batch, dest, slot);
 	drain->moved++;
 	return true;
 }
@@ -573,61 +491,46 @@ drain(RouterJob *job)
 	Archive    *archive = (Archive *) job;
 	Relation	base = table_open(archive->job.base, RowExclusiveLock);
 	Drain		state = {.archive = archive,.base = base,.all_empty = true};
+	RouterHomes *homes = &state.rows.homes;
 	RouterRoute *route;
-	EState	   *estate;
-	AgedScan	scan;
-	RouterMoving moving;
+	int64		from;
 
 	router_lock_homes(archive->job.base, ExclusiveLock);
 	route = router_hot_route(archive->entry);
 	/* another run may have announced less: rows from there on are hot again */
 	archive->cutoff = Min(archive->cutoff, route->pending);
-	state.from = route->watermark;
+	from = route->watermark;
 	state.until = state.next = archive->cutoff;
-	archive->done = state.from >= archive->cutoff;
+	archive->done = from >= archive->cutoff;
 	archive->missing = false;
 	if (archive->done)
 	{
 		table_close(base, NoLock);
 		return true;
 	}
-	estate = router_make_estate(base, NULL);
-	state.batch.estate = estate;
-	state.batch.cid = GetCurrentCommandId(true);
-	state.batch.bulk_kb = maintenance_work_mem;
 	state.portion = portion(archive, base);
-	init_homes(archive, &state.homes, base, estate);
-	state.homes.create_none = true;
-	state.homes.opened = meet_child;
-	state.homes.arg = &state;
-	begin_aged(&scan, base, route, state.from, archive->cutoff);
-	state.scan = &scan;
-	if (scan.index == NULL)
-		state.until = end_of_batch(archive, base, state.from);
-	PushActiveSnapshot(scan.snapshot);
-	router_moving_begin(&moving, base, base);
-	while (next_aged(&scan))
+	begin_aged(&state.scan, base, archive, from);
+	if (state.scan.index == NULL)
+		state.until = end_of_batch(archive, base, from);
+	router_rehoming_begin(&state.rows, archive->entry, base, base, state.scan.snapshot, true);
+	state.rows.batch.cid = GetCurrentCommandId(true);
+	state.rows.batch.bulk_kb = maintenance_work_mem;
+	homes->create_none = true;
+	homes->opened = meet_child;
+	homes->arg = &state;
+	while (next_aged(&state.scan, archive))
 	{
-		ResetPerTupleExprContext(estate);
+		ResetPerTupleExprContext(state.rows.estate);
 		if (!drain_row(&state))
 			break;
 	}
-	if (!state.undo)
-	{
-		router_batch_flush(&state.batch);
-		for (RouterDest *dest = state.homes.first; dest; dest = dest->next_opened)
-			router_dest_enter(dest);
-	}
-	router_moving_end(&moving, estate);
-	PopActiveSnapshot();
-	end_aged(&scan);
-	router_homes_close(&state.homes);
-	router_free_estate(estate);
+	router_rehoming_end(&state.rows, !state.undo);
+	router_key_scan_end(&state.scan);
 	table_close(base, NoLock);
 	if (state.undo)
 		return false;
 	CommandCounterIncrement();
-	if (!scan.index)
+	if (!state.scan.index)
 		state.until = state.next;	/* nothing can come between: the home lock is held */
 	route = router_hot_route(archive->entry);
 	router_put_watermark(route, state.until, route->pending);
@@ -691,22 +594,15 @@ count_aged(RouterJob *job)
 {
 	Archive    *archive = (Archive *) job;
 	Relation	base = table_open(archive->job.base, AccessShareLock);
-	RouterRoute *route;
-	AgedScan	scan;
-	uint64		n = 0;
-	int64		value;
+	RouterKeyScan scan;
 
 	find_cutoff(archive);
-	route = router_hot_route(archive->entry);
-	begin_aged(&scan, base, route, route->watermark, archive->cutoff);
-	while (next_aged(&scan))
-	{
-		route = router_hot_route(archive->entry);
-		n += hot_value(route, scan.slot, &value) && value >= route->watermark && value < archive->cutoff;
-	}
-	end_aged(&scan);
+	archive->moved = 0;
+	begin_aged(&scan, base, archive, router_hot_route(archive->entry)->watermark);
+	while (next_aged(&scan, archive))
+		archive->moved++;
+	router_key_scan_end(&scan);
 	table_close(base, NoLock);
-	archive->moved = n;
 	return true;
 }
 

@@ -24,24 +24,16 @@
  */
 #include "compat.h"
 
-#include "access/genam.h"
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "rows/key_scan.h"
 #include "rows/estate.h"
-#include "write/home.h"
-#include "job/job.h"
 #include "route/loose.h"
-#include "mirror/mirror.h"
 #include "route/owned.h"
 #include "admin/route_admin.h"
 #include "admin/seal.h"
@@ -100,22 +92,31 @@ count_of(HTAB *counts, Oid home)
 	return count;
 }
 
-/* The rows between two points of an index. */
+/* The rows between two points of the hot key. */
 static uint64
-count_range(Relation base, Relation index, const RouterKey *key, int64 from, int64 before)
+count_range(Rotate *rotate, Relation base, int64 from, int64 before)
 {
-	IndexScanDesc scan = router_key_scan(base, index, key, GetActiveSnapshot(), from, before);
-	TupleTableSlot *slot = table_slot_create(base, NULL);
+	RouterKeyScan scan;
 	uint64		n = 0;
 
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
+	router_key_scan_begin(&scan, base, router_hot_route(rotate->entry), GetActiveSnapshot(), from, before);
+	while (router_key_scan_next(&scan))
 		n++;
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	index_endscan(scan);
+	router_key_scan_end(&scan);
 	return n;
+}
+
+/* The home of the oldest row from a point on that is aged; NULL: there is none. */
+static RouterDest *
+oldest_home(Rotate *rotate, Relation base, RouterHomes *homes, int64 from)
+{
+	RouterKeyScan scan;
+	RouterDest *dest;
+
+	router_key_scan_begin(&scan, base, router_hot_route(rotate->entry), GetActiveSnapshot(), from, rotate->cutoff);
+	dest = router_key_scan_next(&scan) ? router_home(homes, scan.slot) : NULL;
+	router_key_scan_end(&scan);
+	return dest;
 }
 
 /*
@@ -123,43 +124,28 @@ count_range(Relation base, Relation index, const RouterKey *key, int64 from, int
  * of archiving. False: the default child is one of them, whose rows lie scattered.
  */
 static bool
-count_by_index(Rotate *rotate, Relation base, Oid relid, RouterHomes *homes, HTAB *counts)
+count_by_index(Rotate *rotate, Relation base, RouterHomes *homes, HTAB *counts)
 {
-	Relation	index = index_open(relid, AccessShareLock);
-	RouterKey	key = router_hot_route(rotate->entry)->config.keys[0];
-	TupleTableSlot *slot = table_slot_create(base, NULL);
 	int64		from = PG_INT64_MIN;
-	bool		ranges = true;
+	RouterDest *dest;
 
-	count_of(counts, InvalidOid)->rows = count_range(base, index, &key, rotate->cutoff, PG_INT64_MAX);
-	while (ranges && from < rotate->cutoff)
+	count_of(counts, InvalidOid)->rows = count_range(rotate, base, rotate->cutoff, PG_INT64_MAX);
+	while (from < rotate->cutoff && (dest = oldest_home(rotate, base, homes, from)) != NULL)
 	{
-		IndexScanDesc scan = router_key_scan(base, index, &key, GetActiveSnapshot(), from, rotate->cutoff);
-		bool		found = index_getnext_slot(scan, ForwardScanDirection, slot);
-		RouterDest *dest;
-		RouterBound *bound;
-		int			guc_level;
+		RouterRoute *route = router_hot_route(rotate->entry);
+		int			guc_level = router_pin_settings(route->config.time_zone);
+		RouterBound *bound = router_bound_parse(&route->config.keys[0],
+												router_catalog_child(RelationGetRelid(dest->rel))->bounds[0]);
+		int64		end;
 
-		CHECK_FOR_INTERRUPTS();
-		if (found)
-			ExecMaterializeSlot(slot);
-		index_endscan(scan);
-		if (!found)
-			break;
-		dest = router_home(homes, slot);
-		guc_level = router_pin_settings(router_hot_route(rotate->entry)->config.time_zone);
-		bound = router_bound_parse(&key, router_catalog_child(RelationGetRelid(dest->rel))->bounds[0]);
 		AtEOXact_GUC(false, guc_level);
-		ranges = bound->form == ROUTER_BOUND_RANGE;
-		if (!ranges)
-			break;
-		count_of(counts, RelationGetRelid(dest->rel))->rows +=
-			count_range(base, index, &key, bound->lo, bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1);
-		from = bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1;
+		if (bound->form != ROUTER_BOUND_RANGE)
+			return false;
+		end = bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1;
+		count_of(counts, RelationGetRelid(dest->rel))->rows += count_range(rotate, base, bound->lo, end);
+		from = end;
 	}
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
-	return ranges;
+	return true;
 }
 
 static void
@@ -261,18 +247,17 @@ survey(RouterJob *job)
 	int			guc_level = router_pin_settings(route->config.time_zone);
 	bool		one_key = route->config.nkeys == 1;
 	RouterHomes homes;
-	Oid			index = router_key_index(base, route->config.keys[route->hot_level].column);
 
 	rotate->cutoff = rotate->cutoff_text == NULL ? router_hot_cutoff(&route->config) :
 		router_key_parse(&route->config.keys[route->hot_level], rotate->cutoff_text);
 	AtEOXact_GUC(false, guc_level);
 	router_homes_init(&homes, rotate->entry, base, estate, router_make_root(estate, base));
 	homes.archiving = true;
-	homes.created = PG_INT32_MIN;	/* the rows are there: no rail holds them back */
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (rotate->cutoff > router_hot_route(rotate->entry)->watermark)
 	{
-		if (!one_key || !OidIsValid(index) || !count_by_index(rotate, base, index, &homes, counts))
+		if (!router_has_key_index(base, router_hot_route(rotate->entry)) || !one_key ||
+			!count_by_index(rotate, base, &homes, counts))
 		{
 			counts = make_counts();
 			count_all(rotate, base, &homes, counts);

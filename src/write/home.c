@@ -126,7 +126,7 @@ check_rails(RouterHomes *homes, RouterRoute *route, const Datum *values, const b
 		return REFUSED_LENGTH;
 	if (!router_child_bounds(route, values, isnull, miss, bounds))
 		return REFUSED_BOUNDS;
-	if (homes->created >= route->config.max_new_children)
+	if (!homes->archiving && homes->created >= route->config.max_new_children)
 		return REFUSED_COUNT;
 	return REFUSED_NOT;
 }
