@@ -10,6 +10,7 @@
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "base/pin.h"
@@ -52,6 +53,29 @@ run_utility(char *sql)
 	error_context_stack = context.previous;
 }
 
+static char *format_sql(const char *fmt, va_list args) pg_attribute_printf(1, 0);
+
+static char *
+format_sql(const char *fmt, va_list args)
+{
+	size_t		size = 256;
+
+	for (;;)
+	{
+		char	   *sql = palloc(size);
+		size_t		needed;
+		va_list		again;
+
+		va_copy(again, args);
+		needed = pvsnprintf(sql, size, fmt, again);
+		va_end(again);
+		if (needed < size)
+			return sql;
+		pfree(sql);
+		size = needed;
+	}
+}
+
 /*
  * Runs one command that is no query. It is a part of what somebody else does, an
  * INSERT, CREATE INDEX or function: no event triggers fire for it, neither
@@ -61,23 +85,39 @@ run_utility(char *sql)
 void
 router_run(const char *fmt,...)
 {
-	StringInfoData sql;
+	va_list		args;
+	char	   *sql;
 
-	initStringInfo(&sql);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
+	va_start(args, fmt);
+	sql = format_sql(fmt, args);
+	va_end(args);
+	run_utility(sql);
+	pfree(sql);
+}
 
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&sql, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&sql, needed);
-	}
-	run_utility(sql.data);
-	pfree(sql.data);
+/* The first column of the first row of a query, as text; NULL: there is none. */
+char *
+router_ask(const char *fmt,...)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	va_list		args;
+	char	   *sql;
+	char	   *answer = NULL;
+	int			guc_level;
+
+	va_start(args, fmt);
+	sql = format_sql(fmt, args);
+	va_end(args);
+	guc_level = router_spi_begin();
+	if (SPI_execute(sql, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not run: %s", sql);
+	if (SPI_processed > 0)
+		answer = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (answer)
+		answer = MemoryContextStrdup(caller, answer);
+	router_spi_end(guc_level);
+	pfree(sql);
+	return answer;
 }
 
 /* "TABLE" or "FOREIGN TABLE", for ALTER and DROP. */

@@ -98,9 +98,9 @@ router_make_copy(Relocation *r)
 	router_step_mark(r->copy, r->child);
 	router_take_grants_away(r->copy);
 	r->columns = router_ask("SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
-							" WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = ''", r->child);
-	r->row = router_ask("SELECT format('ROW(%s)::text', string_agg(quote_ident(attname), ', ' ORDER BY attnum)) FROM pg_attribute"
-						" WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped", r->child);
+							" WHERE attrelid = %u AND attnum > 0 AND NOT attisdropped AND attgenerated = ''", r->child);
+	r->row = router_ask("SELECT format('ROW(%%s)::text', string_agg(quote_ident(attname), ', ' ORDER BY attnum)) FROM pg_attribute"
+						" WHERE attrelid = %u AND attnum > 0 AND NOT attisdropped", r->child);
 	r->row = MemoryContextStrdup(r->job.cxt, r->row);
 }
 

@@ -96,28 +96,28 @@
 static void
 check_dependents(Oid child, Oid base)
 {
-	char	   *what = router_ask(psprintf(
+	char	   *what = router_ask(
 		"SELECT string_agg(pg_describe_object(classid, objid, objsubid), ', ') FROM ("
 		"  SELECT classid, objid, objsubid FROM pg_depend d"
-		"   WHERE (refclassid = 'pg_class'::regclass AND refobjid = $1 OR refclassid = 'pg_type'::regclass"
-		"          AND refobjid IN (SELECT t.oid FROM pg_type t JOIN pg_type r ON t.oid IN (r.oid, r.typarray) WHERE r.typrelid = $1))"
-		"     AND deptype = 'n' AND NOT EXISTS (SELECT FROM pg_policy WHERE classid = tableoid AND oid = objid AND polrelid = $1)"
-		"     AND NOT EXISTS (SELECT FROM pg_trigger WHERE classid = tableoid AND oid = objid AND tgrelid = $1)"
-		"     AND NOT EXISTS (SELECT FROM pg_constraint WHERE classid = tableoid AND oid = objid AND conrelid = $1)"
-		"     AND NOT EXISTS (SELECT FROM pg_attrdef WHERE classid = tableoid AND oid = objid AND adrelid = $1)"
-		"     AND NOT (classid = 'pg_class'::regclass AND objid = $1)"
+		"   WHERE (refclassid = 'pg_class'::regclass AND refobjid = %1$u OR refclassid = 'pg_type'::regclass"
+		"          AND refobjid IN (SELECT t.oid FROM pg_type t JOIN pg_type r ON t.oid IN (r.oid, r.typarray) WHERE r.typrelid = %1$u))"
+		"     AND deptype = 'n' AND NOT EXISTS (SELECT FROM pg_policy WHERE classid = tableoid AND oid = objid AND polrelid = %1$u)"
+		"     AND NOT EXISTS (SELECT FROM pg_trigger WHERE classid = tableoid AND oid = objid AND tgrelid = %1$u)"
+		"     AND NOT EXISTS (SELECT FROM pg_constraint WHERE classid = tableoid AND oid = objid AND conrelid = %1$u)"
+		"     AND NOT EXISTS (SELECT FROM pg_attrdef WHERE classid = tableoid AND oid = objid AND adrelid = %1$u)"
+		"     AND NOT (classid = 'pg_class'::regclass AND objid = %1$u)"
 		"  UNION SELECT classid, objid, 0 FROM pg_depend JOIN pg_class c ON classid = c.tableoid AND objid = c.oid"
-		"   WHERE refclassid = 'pg_class'::regclass AND refobjid = $1 AND relkind = 'S'"
-		"  UNION SELECT tableoid, oid, 0 FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal"
+		"   WHERE refclassid = 'pg_class'::regclass AND refobjid = %1$u AND relkind = 'S'"
+		"  UNION SELECT tableoid, oid, 0 FROM pg_trigger WHERE tgrelid = %1$u AND NOT tgisinternal"
 		"     AND tgfoid <> 'router.keep_in_step()'::regprocedure"
-		"     AND tgname NOT IN (SELECT tgname FROM pg_trigger WHERE tgrelid = %u)"
-		"  UNION SELECT tableoid, oid, 0 FROM pg_policy WHERE polrelid = $1"
-		"     AND polname NOT IN (SELECT polname FROM pg_policy WHERE polrelid = %u)"
-		"  UNION SELECT tableoid, oid, 0 FROM pg_constraint WHERE conrelid = $1 AND contype = 'f' AND conparentid = 0"
-		"     AND conname NOT IN (SELECT conname FROM pg_constraint WHERE conrelid = %u AND contype = 'f')"
-		"  UNION SELECT tableoid, oid, 0 FROM pg_publication_rel WHERE prrelid = $1"
-		"     AND prpubid NOT IN (SELECT prpubid FROM pg_publication_rel WHERE prrelid = %u)) things",
-		base, base, base, base), child);
+		"     AND tgname NOT IN (SELECT tgname FROM pg_trigger WHERE tgrelid = %2$u)"
+		"  UNION SELECT tableoid, oid, 0 FROM pg_policy WHERE polrelid = %1$u"
+		"     AND polname NOT IN (SELECT polname FROM pg_policy WHERE polrelid = %2$u)"
+		"  UNION SELECT tableoid, oid, 0 FROM pg_constraint WHERE conrelid = %1$u AND contype = 'f' AND conparentid = 0"
+		"     AND conname NOT IN (SELECT conname FROM pg_constraint WHERE conrelid = %2$u AND contype = 'f')"
+		"  UNION SELECT tableoid, oid, 0 FROM pg_publication_rel WHERE prrelid = %1$u"
+		"     AND prpubid NOT IN (SELECT prpubid FROM pg_publication_rel WHERE prrelid = %2$u)) things",
+		child, base);
 
 	if (what)
 		ereport(ERROR,
@@ -136,8 +136,7 @@ check_foreign(Oid child, Oid base, RouterRoute *route)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the default child of \"%s\" cannot go to a server", get_rel_name(base)),
 				 errhint("Rows of a foreign table cannot be taken out of it again when they get a child of their own.")));
-	if (router_ask(psprintf("SELECT conname FROM pg_constraint WHERE conrelid IN ($1, %u) AND contype = 'f' LIMIT 1", base),
-				   child))
+	if (router_ask("SELECT conname FROM pg_constraint WHERE conrelid IN (%u, %u) AND contype = 'f' LIMIT 1", child, base))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("child \"%s\" has foreign keys, which a foreign table cannot have", get_rel_name(child)),
@@ -410,12 +409,13 @@ shape_of(Oid child)
 	while ((at = strstr(columns, not_valid)) != NULL)
 		memmove(at, at + strlen(not_valid), strlen(at + strlen(not_valid)) + 1);
 	return psprintf("%u %s %u %s %s", router_relation_owner(child),
-					router_ask(psprintf("SELECT coalesce(max(xmin::text), '') FROM pg_shdepend WHERE dbid = %u AND objid = $1"
-										" AND classid = 'pg_class'::regclass AND objsubid = 0 AND deptype = 'o'",
-										MyDatabaseId), child),
+					router_ask("SELECT coalesce(max(xmin::text), '') FROM pg_shdepend WHERE dbid = %u AND objid = %u"
+							   " AND classid = 'pg_class'::regclass AND objsubid = 0 AND deptype = 'o'",
+							   MyDatabaseId, child),
 					get_rel_namespace(child), columns,
-					router_ask("SELECT string_agg(format('%s %s %s', tgname, tgenabled, xmin), ', ' ORDER BY tgname) FROM pg_trigger"
-							   " WHERE tgrelid = $1 AND tgfoid = 'router.keep_in_step()'::regprocedure", child));
+					router_ask("SELECT string_agg(format('%%s %%s %%s', tgname, tgenabled, xmin), ', ' ORDER BY tgname)"
+							   " FROM pg_trigger WHERE tgrelid = %u AND tgfoid = 'router.keep_in_step()'::regprocedure",
+							   child));
 }
 
 /* --------------------------------------------------------------------- the swap */

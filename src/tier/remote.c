@@ -43,23 +43,6 @@ field(MemoryContext cxt, uint64 row, int column)
 	return value ? MemoryContextStrdup(cxt, value) : NULL;
 }
 
-/* The text that a query about a relation ($1) returns, or NULL. */
-char *
-router_ask(const char *query, Oid relid)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	Oid			type = OIDOID;
-	Datum		value = ObjectIdGetDatum(relid);
-	char	   *answer;
-	int			guc_level = router_spi_begin();
-
-	if (SPI_execute_with_args(query, 1, &type, &value, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not run: %s", query);
-	answer = SPI_processed > 0 ? field(caller, 0, 1) : NULL;
-	router_spi_end(guc_level);
-	return answer;
-}
-
 /* The indexes of a table as texts, those of constraints first; invalid ones are left out. */
 List *
 router_index_texts(Oid relid)
@@ -114,16 +97,16 @@ char *
 router_columns_text(Oid relid)
 {
 	char	   *columns = router_ask(
-		"SELECT string_agg(format('%I %s', attname, format_type(atttypid, atttypmod))"
+		"SELECT string_agg(format('%%I %%s', attname, format_type(atttypid, atttypmod))"
 		"  || CASE WHEN attcollation <> typcollation THEN ' COLLATE ' || attcollation::regcollation ELSE '' END"
-		"  || CASE WHEN attgenerated <> '' THEN format(' GENERATED ALWAYS AS (%s) %s', pg_get_expr(adbin, adrelid),"
+		"  || CASE WHEN attgenerated <> '' THEN format(' GENERATED ALWAYS AS (%%s) %%s', pg_get_expr(adbin, adrelid),"
 		"            CASE attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END) ELSE '' END"
 		"  || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END, ', ' ORDER BY attnum)"
 		"  FROM pg_attribute JOIN pg_type t ON t.oid = atttypid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum"
-		" WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped", relid);
+		" WHERE attrelid = %u AND attnum > 0 AND NOT attisdropped", relid);
 	char	   *checks = router_ask(
-		"SELECT string_agg(format('CONSTRAINT %I %s', conname, pg_get_constraintdef(oid)), ', ' ORDER BY conname)"
-		"  FROM pg_constraint WHERE conrelid = $1 AND contype = 'c' AND conname <> '" ROUTER_SEAL_NAME "'", relid);
+		"SELECT string_agg(format('CONSTRAINT %%I %%s', conname, pg_get_constraintdef(oid)), ', ' ORDER BY conname)"
+		"  FROM pg_constraint WHERE conrelid = %u AND contype = 'c' AND conname <> '" ROUTER_SEAL_NAME "'", relid);
 
 	return checks ? psprintf("%s, %s", columns ? columns : "", checks) : columns ? columns : pstrdup("");
 }
@@ -221,8 +204,8 @@ dblink_schema(void)
 {
 	return router_ask("SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace"
 					  " JOIN pg_proc p ON pronamespace = n.oid AND proname = 'dblink_connect' AND pronargs = 2"
-					  " WHERE extname = 'dblink' AND $1 = 0 AND has_schema_privilege(n.oid, 'USAGE')"
-					  " AND has_function_privilege(p.oid, 'EXECUTE')", InvalidOid);
+					  " WHERE extname = 'dblink' AND has_schema_privilege(n.oid, 'USAGE')"
+					  " AND has_function_privilege(p.oid, 'EXECUTE')");
 }
 
 /* A word with the server, by a connection of dblink. */
@@ -237,7 +220,7 @@ talk(void *arg)
 {
 	Talk	   *t = arg;
 
-	t->answer = router_ask(t->query, InvalidOid);
+	t->answer = router_ask("%s", t->query);
 	return true;
 }
 
@@ -259,11 +242,10 @@ remote_ask(const RouterRemote *remote, const char *dblink, const char *format, c
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate a random number")));
 	name = psprintf("'router_" UINT64_FORMAT "'::text", secret);
-	(void) router_ask(psprintf("SELECT %s.dblink_connect(%s, %s::text) WHERE $1 = 0", dblink, name,
-							   quote_literal_cstr(remote->server)), InvalidOid);
+	(void) router_ask("SELECT %s.dblink_connect(%s, %s::text)", dblink, name, quote_literal_cstr(remote->server));
 	t.query = psprintf(format, dblink, name, quote_literal_cstr(sql));
 	error = router_attempt(talk, &t);
-	(void) router_ask(psprintf("SELECT %s.dblink_disconnect(%s) WHERE $1 = 0", dblink, name), InvalidOid);
+	(void) router_ask("SELECT %s.dblink_disconnect(%s)", dblink, name);
 	if (error)
 		ReThrowError(error);
 	return t.answer;
@@ -272,7 +254,7 @@ remote_ask(const RouterRemote *remote, const char *dblink, const char *format, c
 static void
 remote_run(const RouterRemote *remote, const char *dblink, const char *commands)
 {
-	(void) remote_ask(remote, dblink, "SELECT %s.dblink_exec(%s, %s::text) WHERE $1 = 0", commands);
+	(void) remote_ask(remote, dblink, "SELECT %s.dblink_exec(%s, %s::text)", commands);
 }
 
 /* The comment of the table there; "" without one, NULL if there is no such table. */
@@ -281,7 +263,7 @@ remote_comment(const RouterRemote *remote, const char *dblink)
 {
 	char	   *name = quote_literal_cstr(remote_name(remote));
 
-	return remote_ask(remote, dblink, "SELECT comment FROM %s.dblink(%s, %s::text) AS t(comment text) WHERE $1 = 0",
+	return remote_ask(remote, dblink, "SELECT comment FROM %s.dblink(%s, %s::text) AS t(comment text)",
 					  psprintf("SELECT coalesce(obj_description(to_regclass(%s), 'pg_class'), '')"
 							   " WHERE to_regclass(%s) IS NOT NULL", name, name));
 }
@@ -290,14 +272,13 @@ remote_comment(const RouterRemote *remote, const char *dblink)
 static char *
 user_of(const RouterRemote *remote)
 {
-	return router_ask(psprintf(
+	return router_ask(
 		"SELECT ftrelid::regclass FROM pg_foreign_table JOIN pg_class c ON c.oid = ftrelid JOIN pg_namespace n ON n.oid = relnamespace"
 		"  JOIN pg_foreign_server s ON s.oid = ftserver"
-		" WHERE srvname = %s AND $1 = 0"
+		" WHERE srvname = %s"
 		"   AND coalesce((SELECT option_value FROM pg_options_to_table(ftoptions) WHERE option_name = 'schema_name'), nspname) = %s"
 		"   AND coalesce((SELECT option_value FROM pg_options_to_table(ftoptions) WHERE option_name = 'table_name'), relname) = %s",
-		quote_literal_cstr(remote->server), quote_literal_cstr(remote->schema), quote_literal_cstr(remote->table)),
-		InvalidOid);
+		quote_literal_cstr(remote->server), quote_literal_cstr(remote->schema), quote_literal_cstr(remote->table));
 }
 
 /*

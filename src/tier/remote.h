@@ -27,7 +27,6 @@ typedef struct RouterIndexText
 	char	   *text;			/* of a constraint its definition; else from USING on */
 } RouterIndexText;
 
-extern char *router_ask(const char *query, Oid relid);
 extern char *router_columns_text(Oid relid);
 extern List *router_index_texts(Oid relid);
 extern char *router_add_index(const char *table, const RouterIndexText *index, const char *name);
