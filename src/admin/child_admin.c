@@ -274,7 +274,7 @@ check_table(Oid child, Oid base)
 
 	if (rel == NULL)
 		router_check_exists(child);
-	router_check_definer(rel, router_relation_owner(base));
+	router_check_definer(RelationGetRelid(rel), router_relation_owner(base));
 	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);

@@ -237,7 +237,7 @@ join_condition(Oid base, const RouterGlobalKey *key)
 	StringInfoData buf;
 
 	/* whoever reads it has what its owner defined evaluated, if only by the planner */
-	router_check_definer(rel, router_relation_owner(base));
+	router_check_definer(RelationGetRelid(rel), router_relation_owner(base));
 	index = index_open(router_globalkey_index(rel, base, key->attnums, key->ncolumns), AccessShareLock);
 	initStringInfo(&buf);
 	for (int i = 0; i < key->ncolumns; i++)

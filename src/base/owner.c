@@ -9,11 +9,13 @@
 #include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "base/pin.h"
+#include "base/sql.h"
 
 Oid
 router_relation_owner(Oid relid)
@@ -44,6 +46,27 @@ router_is_meant(Oid base)
 {
 	return get_rel_name(base) && router_owns_relation(base, GetUserId()) &&
 		!isOtherTempNamespace(get_rel_namespace(base));
+}
+
+/*
+ * Refuses to evaluate as a role what was defined by the owner of a table, who may
+ * not act for that role: a child, or a key table, need not belong to the owner of
+ * its base.
+ */
+void
+router_check_definer(Oid relid, Oid role)
+{
+	Oid			definer = router_relation_owner(relid);
+
+	if (has_privs_of_role(definer, role))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("\"%s\" belongs to another role than its routed table", get_rel_name(relid)),
+			 errdetail("What %s defined for it would run with the rights of %s.", GetUserNameFromId(definer, false),
+					   GetUserNameFromId(role, false)),
+			 errhint("Look at what it has of its own, then ALTER TABLE %s OWNER TO %s, or for a child router.sync.",
+					 router_qualified_name(relid), quote_identifier(GetUserNameFromId(role, false)))));
 }
 
 /* temp: router_is_own_temp */

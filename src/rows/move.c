@@ -39,6 +39,7 @@
 #include "rows/look.h"
 #include "rows/mask.h"
 #include "rows/passed.h"
+#include "base/owner.h"
 #include "base/sql.h"
 #include "rows/keep_in_step.h"
 
@@ -144,27 +145,6 @@ begin_foreign(RouterDest *dest, EState *estate, ModifyTableState *mtstate)
 }
 
 /*
- * Refuses to evaluate as a role what was defined by the owner of a table, who may
- * not act for that role: a child, or a key table, need not belong to the owner of
- * its base.
- */
-void
-router_check_definer(Relation rel, Oid role)
-{
-	Oid			definer = rel->rd_rel->relowner;
-
-	if (has_privs_of_role(definer, role))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("\"%s\" belongs to another role than its routed table", RelationGetRelationName(rel)),
-			 errdetail("What %s defined for it would run with the rights of %s.", GetUserNameFromId(definer, false),
-					   GetUserNameFromId(role, false)),
-			 errhint("Look at what it has of its own, then ALTER TABLE %s OWNER TO %s, or for a child router.sync.",
-					 router_qualified_name(RelationGetRelid(rel)), quote_identifier(GetUserNameFromId(role, false)))));
-}
-
-/*
  * Gets a destination ready for rows of another table, which move as they are:
  * no trigger fires, and what they have passed where they were is not looked at
  * again. at_home: router knows that they belong there; pending: router_may_be_pending.
@@ -173,7 +153,7 @@ router_check_definer(Relation rel, Oid role)
 void
 router_dest_take(RouterDest *dest, EState *estate, Relation source, bool at_home, bool pending)
 {
-	router_check_definer(dest->rel, GetUserId());
+	router_check_definer(RelationGetRelid(dest->rel), GetUserId());
 	dest->pending = pending;
 	dest->referenced = router_is_referenced(source) ? RelationGetRelid(source) : InvalidOid;
 	router_mask_for_moved(dest->rri->ri_TrigDesc, false);

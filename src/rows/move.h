@@ -69,7 +69,6 @@ extern void router_dest_close(RouterDest *dest);
 extern void router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base,
 								ModifyTableState *mtstate);
 extern bool router_dest_is_by_row(RouterDest *dest);
-extern void router_check_definer(Relation rel, Oid role);
 extern void router_dest_take(RouterDest *dest, EState *estate, Relation source, bool at_home, bool pending);
 
 extern void router_batch_source(RouterBatch *batch, RouterDest *dest, TupleTableSlot *stored);

@@ -144,16 +144,6 @@ check_foreign(Oid child, Oid base, RouterRoute *route)
 				 errhint("Drop the foreign keys of \"%s\", or move the child to another tablespace.", get_rel_name(base))));
 }
 
-/* The copy, which is the base's owner's, gets the expressions that the child has. */
-static void
-check_definer(Oid child, Oid owner)
-{
-	Relation	rel = relation_open(child, AccessShareLock);
-
-	router_check_definer(rel, owner);
-	relation_close(rel, NoLock);
-}
-
 /* Looks at everything that can be wrong, as the caller, and tells of a dry run. */
 static bool
 prepare(RouterJob *job)
@@ -178,7 +168,7 @@ prepare(RouterJob *job)
 				 errmsg("owner of routed table \"%s\" does not own its child \"%s\"", get_rel_name(job->base),
 						get_rel_name(r->child)),
 				 errhint("SELECT router.sync(…) sets the owner.")));
-	check_definer(r->child, owner);
+	router_check_definer(r->child, owner);	/* the copy, which is the base's owner's, gets the child's expressions */
 	if (get_rel_persistence(job->base) == RELPERSISTENCE_TEMP)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -515,7 +505,7 @@ copy_child(RouterJob *job)
 	LockRelationOid(r->child, job->atomic ? AccessExclusiveLock : r->from_server ? ShareLock : AccessShareLock);
 	if (router_catalog_child(r->child) == NULL || router_is_at_location(r->child, r->location))
 		moved_meanwhile(r, "It is no child any more, or where it shall be.");
-	check_definer(r->child, GetUserId());
+	router_check_definer(r->child, GetUserId());
 	(void) router_see_all_rows();
 	SPI_connect();
 	/* open, so that what indexes of the copy evaluate cannot drop or alter it */
