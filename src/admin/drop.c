@@ -31,7 +31,7 @@
 #include "utils/lsyscache.h"
 
 #include "route/catalog.h"
-#include "tier/relocate.h"
+#include "tier/swap.h"
 #include "rows/keep_in_step.h"
 
 static bool

@@ -11,7 +11,6 @@
 
 #include "catalog/pg_trigger.h"
 #include "miscadmin.h"
-#include "utils/reltrigger.h"
 
 /* What of a tgtype has led to an event. */
 static int16

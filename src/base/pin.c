@@ -10,13 +10,10 @@
 #include "base/pin.h"
 
 #include "access/gin.h"
-#include "access/tableam.h"
 #include "catalog/namespace.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "parser/parse_expr.h"
-#include "parser/parser.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
 #include "utils/float.h"

@@ -7,9 +7,7 @@
 #include "compat.h"
 #include "base/see.h"
 
-#include "catalog/pg_class.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/rls.h"
 
 /* May the user see these columns of all rows of a table? */

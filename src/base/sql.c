@@ -10,7 +10,6 @@
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "base/pin.h"
@@ -118,6 +117,19 @@ router_ask(const char *fmt,...)
 	router_spi_end(guc_level);
 	pfree(sql);
 	return answer;
+}
+
+/* Runs a query by a snapshot; NULL: the latest. SPI is connected. */
+void
+router_execute_at(const char *query, Snapshot snapshot, int expected)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
+	bool		read_only = snapshot && expected == SPI_OK_SELECT;
+
+	if (plan == NULL ||
+		SPI_execute_snapshot(plan, NULL, NULL, snapshot, InvalidSnapshot, read_only, true, 0) != expected)
+		elog(ERROR, "could not run: %s", query);
+	SPI_freeplan(plan);
 }
 
 /* "TABLE" or "FOREIGN TABLE", for ALTER and DROP. */

@@ -409,9 +409,12 @@ router_job_warn(RouterJob *job, ErrorData *error)
 
 /* ------------------------------------------------------------------ several bases */
 
-/* What a procedure that commits does. What is thrown between steps has no subtransaction: the transaction goes. */
-static ErrorData *
-attempt_transactions(bool (*work) (void *arg), void *arg)
+/*
+ * As router_attempt, for what commits in between. What is thrown between steps has no subtransaction: the transaction
+ * goes.
+ */
+ErrorData *
+router_attempt_transactions(bool (*work) (void *arg), void *arg)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ErrorData  *volatile error = NULL;
@@ -471,7 +474,7 @@ work_on(RouterJob *job, const Interval *budget, RouterWork work)
 {
 	TimestampTz deadline = job->deadline;
 	Turn		turn = {.job = job,.work = work};
-	RouterAttempt attempt = job->atomic ? router_attempt : attempt_transactions;
+	RouterAttempt attempt = job->atomic ? router_attempt : router_attempt_transactions;
 	ErrorData  *thrown;
 
 	MemoryContextSwitchTo(job->cxt);

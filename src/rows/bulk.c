@@ -28,15 +28,10 @@
 #include "rows/bulk.h"
 
 #include "access/generic_xlog.h"
-#include "access/genam.h"
 #include "access/nbtree.h"
 #include "catalog/index.h"
-#include "catalog/pg_am.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/predicate.h"
-#include "utils/memutils.h"
-#include "utils/tuplesort.h"
 
 /* entries that go one by one before appending is tried again, doubled by each failure */
 #define FIRST_PAUSE 64

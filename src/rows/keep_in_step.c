@@ -32,31 +32,22 @@
 #include "rows/keep_in_step.h"
 
 #include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "rows/estate.h"
 #include "rows/row_key.h"
 #include "base/guard.h"
-#include "mirror/mirror.h"
 #include "base/owner.h"
 #include "base/sql.h"
 
@@ -396,7 +387,8 @@ static bool
 find(RouterTwin *twin, TupleTableSlot *row, ItemPointer tid)
 {
 	bool		found = twin->copy_key.index ?
-		router_row_key_find(twin->copy, &twin->copy_key, row, twin->copy_key.attnums, SnapshotSelf, twin->found) : find_by_image(twin, row);
+		router_row_key_find(twin->copy, &twin->copy_key, row, twin->copy_key.attnums, SnapshotSelf, twin->found) :
+		find_by_image(twin, row);
 
 	if (found)
 		*tid = twin->found->tts_tid;

@@ -12,7 +12,6 @@
 #include "compat.h"
 #include "rows/mask.h"
 
-#include "access/sysattr.h"
 #include "catalog/pg_trigger.h"
 #include "utils/fmgroids.h"
 

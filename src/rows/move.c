@@ -19,28 +19,18 @@
 #include "rows/move.h"
 
 #include "access/heapam.h"
-#include "access/tableam.h"
-#include "access/xact.h"
 #include "catalog/pg_trigger.h"
-#include "commands/copyfrom_internal.h"
-#include "commands/trigger.h"
-#include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
-#include "utils/acl.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "rows/look.h"
 #include "rows/mask.h"
 #include "rows/passed.h"
 #include "base/owner.h"
-#include "base/sql.h"
 #include "rows/keep_in_step.h"
 
 #define MAX_DEST_ROWS 1000

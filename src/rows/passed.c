@@ -13,9 +13,6 @@
 #include "compat.h"
 #include "rows/passed.h"
 
-#include "access/sysattr.h"
-#include "executor/executor.h"
-#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteManip.h"
 

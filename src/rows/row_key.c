@@ -9,11 +9,8 @@
 #include "rows/row_key.h"
 
 #include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/tableam.h"
 #include "catalog/pg_am.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 /* Do the columns of an index tell each row from all others? */
 static bool

@@ -24,13 +24,7 @@
  * are compared in steps 1 and 3; after step 3 all transactions are waited for; and the
  * swap waits for snapshots once more that are older than the last write to the child.
  *
- * The bridge. A query looks for the children of a base, then locks each; one
- * that was dropped meanwhile it passes over, and would miss the rows that are in
- * the copy now. So before all that an empty child is made, the bridge,
- * committed, and everybody waited for who does not know of it (who holds a lock
- * on the base). The copy becomes a child of the base and of the bridge: who
- * looked too early finds it there. In the end all are waited for again, and the
- * bridge goes.
+ * Before and after that everybody is waited for who has planned without knowing of the copy: see the bridge in swap.c.
  *
  * In a transaction block nothing can be committed in between: base and child are locked
  * AccessExclusive from the beginning, and it is an error if somebody has a snapshot
@@ -47,38 +41,27 @@
 #include "compat.h"
 #include "tier/relocate_part.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
-#include "access/xact.h"
-#include "catalog/heap.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "base/attempt.h"
-#include "globalkey/triggers.h"
 #include "route/lock.h"
 #include "route/loose.h"
-#include "mirror/mirror.h"
-#include "rows/move.h"
 #include "base/name.h"
 #include "route/owned.h"
 #include "base/owner.h"
 #include "base/sql.h"
 #include "rows/keep_in_step.h"
+#include "route/lock.h"
+#include "tier/swap.h"
 #include "base/waitpoint.h"
 
 /* tells the lock of a run from advisory locks of users, which have 1 and 2 there */
@@ -200,7 +183,7 @@ prepare(RouterJob *job)
 	if (job->dry_run)
 		ereport(NOTICE,
 				(errmsg("would move %s to%s", r->child_name, *where ? where : " this server"),
-				 r->location->server ? errdetail("The table over there:\n%s", r->remote->create) : 0));
+				 r->location->server ? errdetail("The table over there:\n%s", router_remote_commands(r->remote)) : 0));
 	return true;
 }
 
@@ -214,115 +197,44 @@ create_remote(RouterJob *job)
 	return true;
 }
 
-/* ------------------------------------------------------------------ the bridge */
-
-/* The bridge of a base, or InvalidOid. A mark tells it: who may create in the schema can take any name. */
-Oid
-router_bridge(Oid base)
-{
-	ListCell   *lc;
-
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(base)))
-		return InvalidOid;
-	foreach(lc, find_inheritance_children(base, NoLock))
-		if (router_step_marked(lfirst_oid(lc), base))
-			return lfirst_oid(lc);
-	return InvalidOid;
-}
-
-/* Makes the bridge: no row gets into it, and plans leave it out. */
 static bool
 build_bridge(RouterJob *job)
 {
-	Oid			schema = get_rel_namespace(job->base);
-	char	   *name = router_private_name(psprintf("router_bridge_%u", job->base), schema);
-
-	LockRelationOid(job->base, ShareUpdateExclusiveLock);
-	router_check_parts(job->base);
-	router_run("CREATE TABLE %s (CHECK (false) NO INHERIT) INHERITS (%s)",
-			   quote_qualified_identifier(get_namespace_name(schema), name), router_qualified_name(job->base));
-	router_step_mark(get_relname_relid(name, schema), job->base);
-	router_take_grants_away(router_bridge(job->base));
+	router_bridge_build(job->base);
 	return true;
 }
 
-/* Drops a bridge or copy, as its owner: the base may have got another one meanwhile. */
-static void
-drop_marked(Oid relid, Oid of)
-{
-	RouterAsOwner saved;
-
-	LockRelationOid(relid, AccessExclusiveLock);
-	if (!router_step_marked(relid, of))
-		return;
-	router_become_owner(&saved, router_relation_owner(relid), false, NULL);
-	router_run("DROP %s %s", router_table_word(relid), router_qualified_name(relid));
-	router_become_user(&saved);
-}
-
-/* Takes the bridge away. Everybody has been waited for who may not know what it leads to. */
 static bool
 remove_bridge(RouterJob *job)
 {
-	Oid			bridge = router_bridge(job->base);
-	ListCell   *lc;
-
-	if (!OidIsValid(bridge))
-		return true;
-	LockRelationOid(bridge, AccessExclusiveLock);
-	foreach(lc, find_inheritance_children(bridge, AccessExclusiveLock))
-		router_run("ALTER TABLE %s NO INHERIT %s", router_qualified_name(lfirst_oid(lc)), router_qualified_name(bridge));
-	drop_marked(bridge, job->base);
+	router_bridge_remove(job->base);
 	return true;
 }
 
 /* -------------------------------------------------------------------- the copy */
 
-/*
- * Locks the child for writers and finds the last changes, in a subtransaction.
- * False: the lock is not to be had now.
- */
+/* Locks the child for writers, and finds what they wrote last. */
 static bool
-lock_writers_out(Relocation *r, Changes *changes)
+lock_writers_out(void *arg)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool locked = false;
+	Relocation *r = arg;
+	Snapshot	last;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
+	LockRelationOid(r->child, ShareRowExclusiveLock);
+	if (r->snapshot)
 	{
-		LockRelationOid(r->child, ShareRowExclusiveLock);
-		if (r->snapshot)
-		{
-			Snapshot	last = RegisterSnapshot(GetLatestSnapshot());
-
-			router_find_changes(r, last, changes);
-			UnregisterSnapshot(last);
-		}
-		ReleaseCurrentSubTransaction();
-		locked = true;
+		last = RegisterSnapshot(GetLatestSnapshot());
+		router_changes_find(r->changes, r->rel, r->snapshot, last);
+		UnregisterSnapshot(last);
 	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
+	return true;
+}
 
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE && error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
-			ReThrowError(error);
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	if (!locked)
-		router_clear_changes(changes);
-	return locked;
+/* Are others in the way? */
+static bool
+is_busy(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
 /* The error for locks that are not to be had. Not 55P03: the copying would begin again. */
@@ -347,22 +259,28 @@ give_up(Relocation *r)
 	return error;
 }
 
-/* From the commit on, the copy has what the child has, for all who write and look from then on. Closes child. */
+/* From the commit on, the copy has what the child has, for all who write and look from then on. Closes the child. */
 static void
-step_in(Relocation *r, Changes *changes, Relation child)
+step_in(Relocation *r)
 {
-	for (int tries = 1; !lock_writers_out(r, changes); tries++)
+	ErrorData  *error;
+
+	for (int tries = 1; (error = router_attempt(lock_writers_out, r)) != NULL; tries++)
 	{
+		if (!is_busy(error))
+			ReThrowError(error);
+		FreeErrorData(error);
 		if (tries >= MAX_TRIES)
-			ReThrowError(give_up(r));
+			(void) raise_busy(r);
 		router_job_pause(tries);
+		router_changes_clear(r->changes);
 		if (r->snapshot)
-			router_catch_up(r, changes);
+			router_copy_catch_up(r);
 	}
-	router_apply_changes(r, changes);
-	if (r->location->server && changes->ncome + changes->ngone > 0)
-		router_verify_count(r);
-	table_close(child, NoLock);
+	router_copy_apply(r);
+	if (r->location->server && router_changes_count(r->changes) > 0)
+		router_copy_verify_count(r);
+	table_close(r->rel, NoLock);
 	router_step_begin(r->child, r->copy);
 	r->since = GetTopTransactionId();
 	r->in_step = true;
@@ -373,7 +291,7 @@ static void
 check_old_snapshots(Relocation *r)
 {
 	VirtualTransactionId *older;
-	TransactionId newest = r->from_server ? InvalidTransactionId : router_newest_write(r);
+	TransactionId newest = r->from_server ? InvalidTransactionId : router_newest_write(r->rel);
 
 	if (TransactionIdIsValid(newest) &&
 		(TransactionIdIsCurrentTransactionId(newest) || router_older_snapshots(newest, &older) > 0))
@@ -384,101 +302,28 @@ check_old_snapshots(Relocation *r)
 	r->since = newest;
 }
 
-/*
- * What the copy has to be like, and the triggers that keep it in step: disabled and enabled again they are others,
- * as is an owner who was none for a while.
- * Its rows have passed all CHECKs, whether those of the child are validated or not.
- */
-static char *
-shape_of(Oid child)
-{
-	static const char not_valid[] = " NOT VALID";
-	char	   *columns = router_columns_text(child);
-	char	   *at;
-
-	while ((at = strstr(columns, not_valid)) != NULL)
-		memmove(at, at + strlen(not_valid), strlen(at + strlen(not_valid)) + 1);
-	return psprintf("%u %s %u %s %s", router_relation_owner(child),
-					router_ask("SELECT coalesce(max(xmin::text), '') FROM pg_shdepend WHERE dbid = %u AND objid = %u"
-							   " AND classid = 'pg_class'::regclass AND objsubid = 0 AND deptype = 'o'",
-							   MyDatabaseId, child),
-					get_rel_namespace(child), columns,
-					router_ask("SELECT string_agg(format('%%s %%s %%s', tgname, tgenabled, xmin), ', ' ORDER BY tgname)"
-							   " FROM pg_trigger WHERE tgrelid = %u AND tgfoid = 'router.keep_in_step()'::regprocedure",
-							   child));
-}
-
 /* --------------------------------------------------------------------- the swap */
-
-/*
- * What the planner knows of the child it knows of the copy; nobody analyzes a foreign table unasked.
- * Columns have other numbers where the child has dropped ones: then it has to be found out anew.
- */
-static void
-inherit_statistics(Oid child, Oid copy)
-{
-	Relation	classes = table_open(RelationRelationId, RowExclusiveLock);
-	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(child));
-	HeapTuple	to = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(copy));
-	Form_pg_class old = (Form_pg_class) GETSTRUCT(from);
-	Form_pg_class new = (Form_pg_class) GETSTRUCT(to);
-
-	if (old->reltuples >= 0)
-	{
-		new->reltuples = old->reltuples;
-		new->relpages = old->relpages;
-		CatalogTupleUpdate(classes, &to->t_self, to);
-	}
-	if (old->relnatts == new->relnatts)
-		CopyStatistics(child, copy);
-	ReleaseSysCache(from);
-	heap_freetuple(to);
-	table_close(classes, NoLock);
-	CommandCounterIncrement();
-}
-
-/* Who reads on a standby cannot be waited for: if his snapshot is older he has 40001, after a while. */
-static void
-tell_standbys(Relocation *r)
-{
-	FullTransactionId next = ReadNextFullTransactionId();
-	uint32		epoch = EpochFromFullTransactionId(next);
-	Relation	rel = table_open(r->job.base, NoLock);
-
-	if (r->since > XidFromFullTransactionId(next))
-		epoch--;
-	if (XLogStandbyInfoActive() && RelationNeedsWAL(rel) && TransactionIdIsNormal(r->since))
-		router_log_conflict(rel, FullTransactionIdFromEpochAndXid(epoch, r->since));
-	table_close(rel, NoLock);
-}
 
 /* The copy takes the place of the child, which is locked. */
 static void
 swap(Relocation *r)
 {
 	RouterChildDef *def = router_catalog_child(r->child);
-	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
 	char	   *name = get_rel_name(r->child);
-	char	   *schema = get_namespace_name(get_rel_namespace(r->child));
+	Oid			schema = get_rel_namespace(r->child);
 	ListCell   *from,
 			   *to;
 
-	tell_standbys(r);
-	router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->job.base));
-	if (OidIsValid(r->bridge))
-		router_run("ALTER TABLE %s INHERIT %s", r->copy_name, router_qualified_name(r->bridge));
-	inherit_statistics(r->child, r->copy);
-	router_step_mark(r->copy, InvalidOid);
-	router_globalkey_strip(r->child);
-	router_catalog_remove_child(r->child);
-	router_run("DROP %sTABLE %s", r->from_server ? "FOREIGN " : "", router_qualified_name(r->child));
+	router_tell_standbys(r->job.base, r->since);
+	router_swap_attach(r->job.base, r->bridge, r->copy);
+	router_inherit_statistics(r->child, r->copy);
+	router_swap_leave(r->child);
 	router_run("ALTER TABLE %s RENAME TO %s", r->copy_name, quote_identifier(name));
 	forboth(from, r->copy_index_names, to, r->index_names)
-		router_run("ALTER INDEX %s RENAME TO %s", quote_qualified_identifier(schema, lfirst(from)),
-				   quote_identifier(router_private_name(lfirst(to), get_rel_namespace(r->copy))));
-	router_catalog_add_child(r->copy, r->job.base, def->bounds, def->nbounds);
-	(void) router_mirror(&everything, r->job.base, r->copy);
-	router_globalkey_equip(r->job.base, r->copy);
+		router_run("ALTER INDEX %s RENAME TO %s",
+				   quote_qualified_identifier(get_namespace_name(schema), lfirst(from)),
+				   quote_identifier(router_private_name(lfirst(to), schema)));
+	router_swap_enter(r->job.base, r->copy, def);
 }
 
 static void
@@ -497,8 +342,6 @@ copy_child(RouterJob *job)
 {
 	Relocation *r = (Relocation *) job;
 	int			guc_level = NewGUCNestLevel();
-	Changes		changes;
-	Relation	child;
 
 	if (job->atomic)
 		LockRelationOid(job->base, AccessExclusiveLock);
@@ -509,28 +352,27 @@ copy_child(RouterJob *job)
 	(void) router_see_all_rows();
 	SPI_connect();
 	/* open, so that what indexes of the copy evaluate cannot drop or alter it */
-	child = table_open(r->child, NoLock);
-	router_make_copy(r);
-	r->index_names = r->copy_index_names = NIL;
+	r->rel = table_open(r->child, NoLock);
+	router_copy_make(r);
 	r->in_step = false;
 	r->snapshot = r->from_server ? NULL : RegisterSnapshot(GetLatestSnapshot());
-	router_init_changes(&changes);
-	router_fill_copy(r);
+	r->changes = router_changes_begin();
+	router_copy_fill(r);
 	if (r->snapshot && !job->atomic)
-		router_catch_up(r, &changes);
+		router_copy_catch_up(r);
 	if (r->from_server || r->location->server || job->atomic)
-		router_verify_copy(r);
+		router_copy_verify(r);
 	if (job->atomic)
 	{
-		table_close(child, NoLock);
 		check_old_snapshots(r);
+		table_close(r->rel, NoLock);
 	}
 	else
 	{
-		step_in(r, &changes, child);
-		r->shape = MemoryContextStrdup(job->cxt, shape_of(r->child));
+		step_in(r);
+		r->shape = MemoryContextStrdup(job->cxt, router_copy_shape(r->child));
 	}
-	router_end_changes(&changes);
+	router_changes_end(r->changes);
 	if (r->snapshot)
 		UnregisterSnapshot(r->snapshot);
 	r->snapshot = NULL;
@@ -552,7 +394,7 @@ check_in_step(Relocation *r)
 		relation_close(rel, NoLock);
 	if (!in_step || router_catalog_child(r->child) == NULL)
 		moved_meanwhile(r, "It is no child any more, or has other rows, or its copy was dropped.");
-	if (strcmp(shape_of(r->child), r->shape) != 0)
+	if (strcmp(router_copy_shape(r->child), r->shape) != 0)
 		moved_meanwhile(r, "It has other columns or CHECKs, another owner or schema, or its triggers were disabled.");
 	r->child_name = MemoryContextStrdup(r->job.cxt, router_qualified_name(r->child));
 }
@@ -568,7 +410,7 @@ verify(RouterJob *job)
 	SPI_connect();
 	check_in_step(r);
 	r->snapshot = RegisterSnapshot(GetLatestSnapshot());
-	router_verify_copy(r);
+	router_copy_verify(r);
 	UnregisterSnapshot(r->snapshot);
 	r->snapshot = NULL;
 	SPI_finish();
@@ -583,8 +425,10 @@ static bool
 is_old_enough(Relocation *r)
 {
 	VirtualTransactionId *older;
-	TransactionId newest = router_newest_write(r);
+	Relation	rel = table_open(r->child, NoLock);
+	TransactionId newest = router_newest_write(rel);
 
+	table_close(rel, NoLock);
 	if (!TransactionIdIsValid(newest) || router_older_snapshots(newest, &older) == 0)
 		return true;
 	r->since = newest;
@@ -622,7 +466,7 @@ put_in_place(RouterJob *job)
 	SPI_connect();
 	check_in_step(r);
 	if (r->from_server && !router_has_truncate_triggers(RELKIND_FOREIGN_TABLE))
-		router_verify_count(r);
+		router_copy_verify_count(r);
 	swap(r);
 	SPI_finish();
 	return true;
@@ -633,11 +477,7 @@ drop_remote(RouterJob *job)
 {
 	Relocation *r = (Relocation *) job;
 
-	if (!router_remote_drop(r->remote))
-		ereport(WARNING,
-				(errmsg("table %s on server \"%s\" is still there", quote_qualified_identifier(r->remote->schema, r->remote->table),
-						r->remote->server),
-				 errhint("Drop it there; its rows are here again.")));
+	router_remote_drop(r->remote);
 	return true;
 }
 
@@ -670,7 +510,7 @@ drop_copy(RouterJob *job)
 {
 	Relocation *r = (Relocation *) job;
 
-	drop_marked(r->copy, r->child);
+	router_drop_marked(r->copy, r->child);
 	return true;
 }
 
@@ -725,10 +565,11 @@ wait_for_snapshots(Relocation *r)
 	MemoryContextSwitchTo(r->job.cxt);
 }
 
-/* Steps 4 and 5: the copy is committed and in step. NULL: it went well. */
-static ErrorData *
-finish_copy(Relocation *r)
+/* Steps 4 and 5: the copy is committed and in step. */
+static bool
+finish_copy(void *arg)
 {
+	Relocation *r = arg;
 	ErrorData  *error = NULL;
 
 	r->waiting = false;
@@ -740,56 +581,29 @@ finish_copy(Relocation *r)
 		ROUTER_WAITPOINT("move_child_swap");
 		if (error == NULL)
 			error = router_job_insist(&r->job, put_in_place, true);
-		if (error || !r->waiting)
+		if (error || !r->waiting || tries >= MAX_TRIES)
 			break;
-		if (tries >= MAX_TRIES)
-			return give_up(r);
 		router_job_pause(tries);
 	}
-	if (error &&
-		(error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED))
-		return give_up(r);
-	return error;
+	r->error = (error ? is_busy(error) : r->waiting) ? give_up(r) : error;
+	return true;
 }
 
-/* The same; whatever comes in between, no copy is left. */
+/* The same; whatever comes in between, a cancel most likely, no copy is left. NULL: it went well. */
 static ErrorData *
 finish_or_discard(Relocation *r)
 {
-	ErrorData  *error = NULL;
-	volatile bool thrown = false;
+	ErrorData  *thrown = router_attempt_transactions(finish_copy, r);
+	ErrorData  *left = thrown || r->error ? discard_copy(r) : NULL;
 
-	PG_TRY();
-	{
-		error = finish_copy(r);
-	}
-	PG_CATCH();
-	{
-		/* a cancel, most likely */
-		MemoryContextSwitchTo(r->job.cxt);
-		error = CopyErrorData();
-		FlushErrorState();
-		thrown = true;
-	}
-	PG_END_TRY();
+	if (left)
+		ereport(WARNING,
+				(errcode(left->sqlerrcode),
+				 errmsg("could not drop the copy of child %u: %s", r->child, left->message),
+				 errhint("It costs its writers time. The next move of a child of that base drops it.")));
 	if (thrown)
-	{
-		SPI_rollback();
-		MemoryContextSwitchTo(r->job.cxt);
-	}
-	if (error)
-	{
-		ErrorData  *left = discard_copy(r);
-
-		if (left)
-			ereport(WARNING,
-					(errcode(left->sqlerrcode),
-					 errmsg("could not drop the copy of child %u: %s", r->child, left->message),
-					 errhint("It costs its writers time. The next move of a child of that base drops it.")));
-	}
-	if (thrown)
-		ReThrowError(error);
-	return error;
+		ReThrowError(thrown);
+	return r->error;
 }
 
 /* Copies one child and swaps it; the bridge is there. NULL: it went well. */
@@ -805,7 +619,8 @@ relocate(Relocation *r)
 		error = NULL;
 	if (error == NULL)
 		error = router_job_insist(&r->job, copy_child, true);
-	if (error && error->sqlerrcode == ERRCODE_UNDEFINED_TABLE && r->location->server && !r->remote->made)
+	if (error && error->sqlerrcode == ERRCODE_UNDEFINED_TABLE && r->location->server &&
+		router_remote_is_given(r->remote))
 		error->hint = MemoryContextStrdup(r->job.cxt, HINT_NO_DBLINK);
 	if (error == NULL && !r->job.atomic)
 		error = finish_or_discard(r);
@@ -815,48 +630,42 @@ relocate(Relocation *r)
 		ErrorData  *left = router_job_insist(&r->job, drop_remote, true);
 
 		if (left)
-			ereport(WARNING,
-					(errcode(left->sqlerrcode),
-					 errmsg("could not drop table %s on server \"%s\": %s",
-							quote_qualified_identifier(r->remote->schema, r->remote->table), r->remote->server,
-							left->message)));
+			router_remote_warn(r->remote, left);
 	}
 	return error;
 }
 
-/* Finds the copies that interrupted runs left, of the children of a base or of tables that are gone. */
-typedef struct Leftovers
+/* Finding the copies that interrupted runs left, of the children of a base or of tables that are gone. */
+typedef struct Search
 {
 	RouterJob	job;
-	List	   *tables;			/* of Oid, those that were copied, and */
-	List	   *copies;
-} Leftovers;
+	List	   *leftovers;		/* of Relocation: those of which there is but a child and a copy */
+} Search;
 
 static bool
 find_leftovers(RouterJob *job)
 {
-	Leftovers  *leftovers = (Leftovers *) job;
+	Search	   *search = (Search *) job;
 	List	   *children = find_inheritance_children(job->base, NoLock);
 	int			guc_level = router_spi_begin();
 
-	leftovers->tables = leftovers->copies = NIL;
+	search->leftovers = NIL;
 	if (SPI_execute("SELECT oid, relrewrite, pg_has_role(relowner, 'USAGE') FROM pg_class"
 					" WHERE relrewrite <> 0 AND starts_with(relname, 'router_copy_')", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for copies");
+	MemoryContextSwitchTo(job->cxt);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
+		Relocation *left = palloc0(sizeof(Relocation));
+		HeapTuple	row = SPI_tuptable->vals[i];
 		bool		isnull;
-		Oid			copy = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		Oid			table = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
-		bool		own = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull));
-		MemoryContext spi;
 
-		if (!list_member_oid(children, table) && (!own || get_rel_name(table)))
-			continue;
-		spi = MemoryContextSwitchTo(job->cxt);
-		leftovers->tables = lappend_oid(leftovers->tables, table);
-		leftovers->copies = lappend_oid(leftovers->copies, copy);
-		MemoryContextSwitchTo(spi);
+		left->job = *job;
+		left->copy = DatumGetObjectId(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
+		left->child = DatumGetObjectId(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull));
+		if (list_member_oid(children, left->child) ||
+			(DatumGetBool(SPI_getbinval(row, SPI_tuptable->tupdesc, 3, &isnull)) && get_rel_name(left->child) == NULL))
+			search->leftovers = lappend(search->leftovers, left);
 	}
 	router_spi_end(guc_level);
 	return true;
@@ -865,18 +674,13 @@ find_leftovers(RouterJob *job)
 static ErrorData *
 discard_leftovers(const RouterJob *job)
 {
-	Leftovers	leftovers = {.job = *job};
-	ErrorData  *error = router_job_insist(&leftovers.job, find_leftovers, true);
-	ListCell   *lt,
-			   *lc;
+	Search		search = {.job = *job};
+	ErrorData  *error = router_job_insist(&search.job, find_leftovers, true);
+	ListCell   *lc;
 
-	forboth(lt, leftovers.tables, lc, leftovers.copies)
-	{
-		Relocation	left = {.job = *job,.child = lfirst_oid(lt),.copy = lfirst_oid(lc)};
-
+	foreach(lc, search.leftovers)
 		if (error == NULL)
-			error = discard_copy(&left);
-	}
+			error = discard_copy(lfirst(lc));
 	return error;
 }
 

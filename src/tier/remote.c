@@ -15,101 +15,26 @@
 #include "compat.h"
 #include "tier/remote.h"
 
-#include "access/xlog.h"
-#include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
-#include "commands/defrem.h"
-#include "executor/spi.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 #include "base/attempt.h"
-#include "route/key.h"
-#include "route/lock.h"
-#include "mirror/mirror.h"
 #include "base/sql.h"
+#include "tier/table_text.h"
 
-/* ------------------------------------------------------------------ helpers */
-
-/* A field of the row in hand, in a context that outlives SPI. */
-static char *
-field(MemoryContext cxt, uint64 row, int column)
+struct RouterRemote
 {
-	char	   *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
-
-	return value ? MemoryContextStrdup(cxt, value) : NULL;
-}
-
-/* The indexes of a table as texts, those of constraints first; invalid ones are left out. */
-List *
-router_index_texts(Oid relid)
-{
-	static const char *const query =
-		"SELECT c.relname, con.oid IS NOT NULL, i.indisunique,"
-		"  CASE WHEN con.oid IS NOT NULL THEN pg_get_constraintdef(con.oid)"
-		"       ELSE substr(pg_get_indexdef(i.indexrelid), 1 + length(format('CREATE %sINDEX %I ON %s ',"
-		"              CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname, i.indrelid::regclass))) END"
-		"  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-		"  LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')"
-		" WHERE i.indrelid = $1 AND i.indisvalid"
-		" ORDER BY con.contype = 'p' DESC NULLS LAST, con.oid, i.indexrelid";
-	MemoryContext caller = CurrentMemoryContext;
-	Oid			type = OIDOID;
-	Datum		value = ObjectIdGetDatum(relid);
-	List	   *indexes = NIL;
-	int			guc_level = router_spi_begin();
-
-	if (SPI_execute_with_args(query, 1, &type, &value, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the indexes of relation %u", relid);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		MemoryContext spi = MemoryContextSwitchTo(caller);
-		RouterIndexText *index = palloc(sizeof(RouterIndexText));
-
-		index->name = field(caller, i, 1);
-		index->constraint = field(caller, i, 2)[0] == 't';
-		index->unique = field(caller, i, 3)[0] == 't';
-		index->text = field(caller, i, 4);
-		indexes = lappend(indexes, index);
-		MemoryContextSwitchTo(spi);
-	}
-	router_spi_end(guc_level);
-	return indexes;
-}
-
-/* The command that gives a table such an index under a name. */
-char *
-router_add_index(const char *table, const RouterIndexText *index, const char *name)
-{
-	if (index->constraint)
-		return psprintf("ALTER TABLE %s ADD CONSTRAINT %s %s", table, quote_identifier(name), index->text);
-	return psprintf("CREATE %sINDEX %s ON %s %s", index->unique ? "UNIQUE " : "", quote_identifier(name), table,
-					index->text);
-}
-
-/* ---------------------------------------------------------------------- texts */
-
-/* The columns and CHECKs of a table. */
-char *
-router_columns_text(Oid relid)
-{
-	char	   *columns = router_ask(
-		"SELECT string_agg(format('%%I %%s', attname, format_type(atttypid, atttypmod))"
-		"  || CASE WHEN attcollation <> typcollation THEN ' COLLATE ' || attcollation::regcollation ELSE '' END"
-		"  || CASE WHEN attgenerated <> '' THEN format(' GENERATED ALWAYS AS (%%s) %%s', pg_get_expr(adbin, adrelid),"
-		"            CASE attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END) ELSE '' END"
-		"  || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END, ', ' ORDER BY attnum)"
-		"  FROM pg_attribute JOIN pg_type t ON t.oid = atttypid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum"
-		" WHERE attrelid = %u AND attnum > 0 AND NOT attisdropped", relid);
-	char	   *checks = router_ask(
-		"SELECT string_agg(format('CONSTRAINT %%I %%s', conname, pg_get_constraintdef(oid)), ', ' ORDER BY conname)"
-		"  FROM pg_constraint WHERE conrelid = %u AND contype = 'c' AND conname <> '" ROUTER_SEAL_NAME "'", relid);
-
-	return checks ? psprintf("%s, %s", columns ? columns : "", checks) : columns ? columns : pstrdup("");
-}
+	char	   *server;
+	char	   *schema;			/* names over there */
+	char	   *table;
+	char	   *mark;			/* the comment by which we know our tables */
+	char	   *columns;		/* "id integer NOT NULL, …, CONSTRAINT …", for the foreign table as well */
+	char	   *create;			/* commands that make the table; NULL: it is there */
+	bool		made;			/* they were run */
+};
 
 static char *
 mark_of(Oid child)
@@ -143,7 +68,7 @@ router_remote_for(Oid child, const char *server, const char *schema)
 	{
 		RouterIndexText *index = lfirst(lc);
 
-		appendStringInfo(&buf, "%s;\n", router_add_index(remote_name(remote), index, index->name));
+		appendStringInfo(&buf, "%s;\n", router_add_index(remote_name(remote), index, router_index_name(index)));
 	}
 	appendStringInfo(&buf, "COMMENT ON TABLE %s IS %s;", remote_name(remote), quote_literal_cstr(remote->mark));
 	remote->create = buf.data;
@@ -185,15 +110,24 @@ has_option(const RouterRemote *remote, const char *name)
 	return false;
 }
 
-/* The command that makes the foreign table. Rows travel by the thousand, unless the server says otherwise. */
-char *
-router_remote_foreign_table(const RouterRemote *remote, const char *name)
+/*
+ * Makes the foreign table. Rows travel by the thousand, unless the server says otherwise. A table that somebody else
+ * made may have rows of somebody else. Errors: object_not_in_prerequisite_state.
+ */
+void
+router_remote_attach(const RouterRemote *remote, const char *name)
 {
-	return psprintf("CREATE FOREIGN TABLE %s (%s) SERVER %s OPTIONS (schema_name %s, table_name %s%s%s)", name,
-					remote->columns, quote_identifier(remote->server), quote_literal_cstr(remote->schema),
-					quote_literal_cstr(remote->table),
-					has_option(remote, "batch_size") ? "" : ", batch_size '1000'",
-					has_option(remote, "fetch_size") ? "" : ", fetch_size '1000'");
+	router_run("CREATE FOREIGN TABLE %s (%s) SERVER %s OPTIONS (schema_name %s, table_name %s%s%s)", name,
+			   remote->columns, quote_identifier(remote->server), quote_literal_cstr(remote->schema),
+			   quote_literal_cstr(remote->table),
+			   has_option(remote, "batch_size") ? "" : ", batch_size '1000'",
+			   has_option(remote, "fetch_size") ? "" : ", fetch_size '1000'");
+	if (router_ask("SELECT 1 FROM ONLY %s LIMIT 1", name))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table %s on server \"%s\" is not empty", remote_name(remote), remote->server),
+				 errdetail("It was not made by router for this child."),
+				 errhint("Empty or drop it over there, or give another remote_schema.")));
 }
 
 /* --------------------------------------------------------------------- dblink */
@@ -308,15 +242,42 @@ router_remote_create(RouterRemote *remote)
 	remote->made = true;
 }
 
-/* Drops the table on the server if we made it and need it no more; false: it is still there. */
+/* The commands that make the table on the server. */
+const char *
+router_remote_commands(const RouterRemote *remote)
+{
+	return remote->create;
+}
+
+/* Was the table not made by router? */
 bool
+router_remote_is_given(const RouterRemote *remote)
+{
+	return !remote->made;
+}
+
+/* Drops the table on the server, if we made it and need it no more. */
+void
 router_remote_drop(const RouterRemote *remote)
 {
 	char	   *dblink = dblink_schema();
 	char	   *comment = dblink ? remote_comment(remote, dblink) : NULL;
 
-	if (comment == NULL || strcmp(comment, remote->mark) != 0 || user_of(remote))
-		return dblink && comment == NULL;
-	remote_run(remote, dblink, psprintf("DROP TABLE %s", remote_name(remote)));
-	return true;
+	if (dblink && comment == NULL)
+		return;					/* it is gone */
+	if (dblink && strcmp(comment, remote->mark) == 0 && !user_of(remote))
+		remote_run(remote, dblink, psprintf("DROP TABLE %s", remote_name(remote)));
+	else
+		ereport(WARNING,
+				(errmsg("table %s on server \"%s\" is still there", remote_name(remote), remote->server),
+				 errhint("Drop it there; its rows are here again.")));
+}
+
+/* Tells that router_remote_drop has failed. */
+void
+router_remote_warn(const RouterRemote *remote, const ErrorData *error)
+{
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("could not drop table %s on server \"%s\": %s", remote_name(remote), remote->server, error->message)));
 }

@@ -12,12 +12,10 @@
 #include "compat.h"
 #include "tier/tier.h"
 
-#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
-#include "base/budget.h"
-#include "write/home.h"
 #include "route/owned.h"
 #include "base/owner.h"
 #include "tier/relocate.h"
