@@ -1243,7 +1243,6 @@ dropped_of_base(Oid classid, Oid oid, RouterDropped *dropped)
 	switch (classid)
 	{
 		case RelationRelationId:
-			dropped->classid = IndexRelationId;
 			dropped->row = deleted_row(IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid, oid);
 			if (dropped->row)
 				table = ((Form_pg_index) GETSTRUCT(dropped->row))->indrelid;
@@ -1310,7 +1309,7 @@ follow_dropped(Node *parsetree, Oid classid, Oid oid, char *name)
 
 	if (!OidIsValid(base) || (IsA(parsetree, AlterTableStmt) && !castNode(AlterTableStmt, parsetree)->relation->inh))
 		return;
-	if (dropped.classid == IndexRelationId && !((Form_pg_index) GETSTRUCT(dropped.row))->indisvalid)
+	if (dropped.classid == RelationRelationId && !((Form_pg_index) GETSTRUCT(dropped.row))->indisvalid)
 	{
 		if (IsA(parsetree, DropStmt) && castNode(DropStmt, parsetree)->concurrent)
 			ereport(NOTICE,

@@ -5,14 +5,9 @@
  *		bring.
  *
  * INHERITS brings columns, defaults, generation, CHECK and NOT NULL. The rest
- * is here: grants, columns' properties, comments, publications; CHECK and NOT
- * NULL that do not inherit in mirror_check.c; indexes and statistics in
- * mirror_index.c; foreign keys, triggers and policies in mirror_rule.c; what
- * checks constraints in mirror_constraint.c.
- *
- * What bears a name of its own on each table (triggers, policies, foreign keys)
- * is matched by name and compared by definition; indexes and statistics are
- * matched by definition. Objects that only the child has stay.
+ * is a table of aspects, each with a function that compares and mends, in the
+ * files mirror_*.c. Objects with an oid of their own go one way whatever they
+ * are, see mirror_object.c. Objects that only the child has stay.
  *
  * Expressions are carried over as node trees with their columns renumbered,
  * as core does for partitions, never by editing SQL text. What has no C
@@ -176,6 +171,15 @@ router_same_tree(const Mirror *m, Node *base, Node *child)
 	return !IsA(base, List) && exprType(base) == BOOLOID && equal(parse_child_expr(m, base_text), child);
 }
 
+/* An expression of the base and one of the child; NULL: none. */
+bool
+router_same_expr(const Mirror *m, Node *base, Node *child)
+{
+	if (base == NULL || child == NULL)
+		return base == child;
+	return router_same_tree(m, router_child_expr(m, copyObject(base), 1), child);
+}
+
 /* Is a CHECK of the child what this condition would make? Its columns are the child's. */
 bool
 router_same_condition(Oid child, const char *condition, Node *there)
@@ -278,8 +282,8 @@ router_drop_move_trigger(Oid relid)
 
 /* --------------------------------------------------------- storage parameters */
 
-static char *
-missing_relation_options(Oid base, Oid child, const char *prefix)
+char *
+router_missing_relation_options(Oid base, Oid child, const char *prefix)
 {
 	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(base));
 	HeapTuple	to = SearchSysCache1(RELOID, ObjectIdGetDatum(child));
@@ -302,12 +306,12 @@ mirror_options(Mirror *m)
 	char	   *missing;
 
 	table_close(child, NoLock);
-	missing = missing_relation_options(RelationGetRelid(m->base), m->child, "");
+	missing = router_missing_relation_options(RelationGetRelid(m->base), m->child, "");
 	if (missing && router_mend(m, "storage parameters", "set (%s)", missing))
 		router_run("%s SET (%s)", m->alter, missing);
 	if (!OidIsValid(toast) || !OidIsValid(m->base->rd_rel->reltoastrelid))
 		return;
-	missing = missing_relation_options(m->base->rd_rel->reltoastrelid, toast, "toast.");
+	missing = router_missing_relation_options(m->base->rd_rel->reltoastrelid, toast, "toast.");
 	if (missing && router_mend(m, "storage parameters", "set (%s)", missing))
 		router_run("%s SET (%s)", m->alter, missing);
 }
@@ -402,43 +406,50 @@ mirror_publications(Mirror *m)
 
 /* -------------------------------------------------------------- the mechanism */
 
-/* Does what differs in the aspects asked for. What a foreign table cannot have is left out. */
+/* One of the things that base and child are compared in. */
+typedef struct Aspect
+{
+	int			bits;			/* of RouterMirror.aspects: any of these */
+	bool		table_only;		/* a foreign table cannot have it */
+	const MirrorKind *kind;		/* of objects; or NULL */
+	void		(*mirror) (Mirror *m);	/* NULL: nothing but the objects */
+} Aspect;
+
+/* In this order: what is later needs what is earlier, as a replica identity an index. */
+static const Aspect aspects[] = {
+	{ROUTER_PERSISTENCE, true, NULL, mirror_persistence},
+	{ROUTER_OPTIONS, true, NULL, mirror_options},
+	{ROUTER_CHECKS | ROUTER_INHERITANCE, false, &router_mirror_check, NULL},
+	{ROUTER_INHERITANCE, false, NULL, router_mirror_inherited_columns},
+	{ROUTER_COLUMNS, false, NULL, router_mirror_columns},
+	{ROUTER_INDEXES, true, &router_mirror_index, router_mirror_indexes},
+	{ROUTER_REPLICA_IDENTITY, true, NULL, router_mirror_replica_identity},
+	{ROUTER_FOREIGN_KEYS, true, &router_mirror_foreign_key, router_mirror_foreign_keys},
+	{ROUTER_STATISTICS, false, &router_mirror_statistics, NULL},
+	{ROUTER_TRIGGERS, false, &router_mirror_trigger, NULL},
+	{ROUTER_TRIGGERS, true, NULL, router_mirror_constraint_triggers},
+	{ROUTER_POLICIES, true, &router_mirror_policy, NULL},
+	{ROUTER_ROW_SECURITY, true, NULL, router_mirror_row_security},
+	{ROUTER_PUBLICATIONS, true, NULL, mirror_publications},
+	{ROUTER_COMMENTS, false, NULL, router_mirror_comments},
+	{ROUTER_GRANTS | ROUTER_TRIGGERS | ROUTER_ROW_SECURITY, false, NULL, router_mirror_grants},
+};
+
+/* Does what differs in the aspects asked for. */
 static void
 mirror_aspects(Mirror *m, void *arg)
 {
-	int			aspects = m->request->aspects;
-	bool		table = m->relkind == RELKIND_RELATION;
+	for (int i = 0; i < lengthof(aspects); i++)
+	{
+		const Aspect *aspect = &aspects[i];
 
-	if (table && aspects & ROUTER_PERSISTENCE)
-		mirror_persistence(m);
-	if (table && aspects & ROUTER_OPTIONS)
-		mirror_options(m);
-	if (aspects & (ROUTER_CHECKS | ROUTER_INHERITANCE))
-		router_mirror_checks(m);
-	if (aspects & ROUTER_INHERITANCE)
-		router_mirror_inherited_columns(m);
-	if (aspects & ROUTER_COLUMNS)
-		router_mirror_columns(m);
-	if (table && aspects & ROUTER_INDEXES)
-		router_mirror_indexes(m);
-	if (table && aspects & ROUTER_REPLICA_IDENTITY)
-		router_mirror_replica_identity(m);
-	if (table && aspects & ROUTER_FOREIGN_KEYS)
-		router_mirror_foreign_keys(m);
-	if (aspects & ROUTER_STATISTICS)
-		router_mirror_statistics(m);
-	if (aspects & ROUTER_TRIGGERS)
-		router_mirror_triggers(m);
-	if (table && aspects & ROUTER_TRIGGERS)
-		router_mirror_constraint_triggers(m);
-	if (table && aspects & (ROUTER_POLICIES | ROUTER_ROW_SECURITY))
-		router_mirror_policies(m);
-	if (table && aspects & ROUTER_PUBLICATIONS)
-		mirror_publications(m);
-	if (aspects & ROUTER_COMMENTS)
-		router_mirror_comments(m);
-	if (aspects & (ROUTER_GRANTS | ROUTER_TRIGGERS) || (!table && aspects & ROUTER_ROW_SECURITY))
-		router_mirror_grants(m);
+		if (!(aspect->bits & m->request->aspects) || (aspect->table_only && m->relkind != RELKIND_RELATION))
+			continue;
+		if (aspect->mirror)
+			aspect->mirror(m);
+		else
+			(void) router_mirror_objects(m, aspect->kind);
+	}
 }
 
 /* Opens the base, then looks at the child: in the order of locks, AccessShare. */
@@ -542,15 +553,9 @@ drop_counterpart(Mirror *m, void *arg)
 {
 	const RouterDropped *dropped = arg;
 
-	if (dropped->classid == IndexRelationId)
-		router_drop_index_like(m, dropped->row, dropped->name, dropped->cascade);
-	else if (dropped->classid == StatisticExtRelationId)
-		router_drop_statistics_like(m, dropped->row);
-	else if (dropped->classid == ConstraintRelationId &&
-			 ((Form_pg_constraint) GETSTRUCT(dropped->row))->contype != CONSTRAINT_FOREIGN)
-		router_drop_check_like(m, dropped->row, dropped->cascade);
-	else
-		router_drop_by_name(m, dropped->classid, dropped->name, dropped->cascade);
+	for (int i = 0; i < lengthof(aspects); i++)
+		if (aspects[i].kind && aspects[i].kind->classid == dropped->classid)
+			router_drop_counterpart(m, aspects[i].kind, dropped);
 }
 
 /* Drops from a child what stands for an object that its base just lost. As router_mirror otherwise. */
@@ -568,16 +573,9 @@ rename_counterpart(Mirror *m, void *arg)
 {
 	const RouterRenamed *renamed = arg;
 
-	if (renamed->classid == RelationRelationId)
-		router_rename_index_like(m, renamed->oid, renamed->name);
-	else if (renamed->classid == StatisticExtRelationId)
-		router_rename_statistics_like(m, renamed->oid, renamed->name);
-	else
-	{
-		if (renamed->classid == ConstraintRelationId)
-			router_rename_check_like(m, renamed);
-		router_rename_by_name(m, renamed);
-	}
+	for (int i = 0; i < lengthof(aspects); i++)
+		if (aspects[i].kind && aspects[i].kind->classid == renamed->classid)
+			router_rename_counterpart(m, aspects[i].kind, renamed);
 }
 
 /* Renames what stands for a renamed object of the base, if it has the name by rule. As router_mirror otherwise. */

@@ -58,8 +58,8 @@ typedef struct RouterMirror
 /* An object that a base has lost: an index, statistics, foreign key, trigger or policy. */
 typedef struct RouterDropped
 {
-	Oid			classid;		/* IndexRelationId for an index */
-	HeapTuple	row;			/* of that catalog */
+	Oid			classid;		/* RelationRelationId for an index */
+	HeapTuple	row;			/* of that catalog; of pg_index */
 	char	   *name;
 	bool		cascade;
 } RouterDropped;

@@ -16,29 +16,21 @@
 #include "mirror/mirror_part.h"
 #include "base/sql.h"
 
-#include "access/htup_details.h"
-#include "access/sysattr.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_constraint.h"
 #include "optimizer/optimizer.h"
 #include "storage/lmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 typedef struct Check
 {
-	Oid			oid;
-	char	   *name;
+	MirrorObject object;		/* not_ours: core passes it on, or has passed it on */
 	AttrNumber	attnum;			/* NOT NULL: of this column; 0: a CHECK */
 	Node	   *condition;		/* of a CHECK */
-	bool		stays;			/* NO INHERIT */
 	bool		validated;
 	bool		enforced;
 	bool		local;
@@ -61,9 +53,8 @@ read_check(HeapTuple tup)
 	bool		isnull;
 	Datum		value;
 
-	check->oid = form->oid;
-	check->name = pstrdup(NameStr(form->conname));
-	check->stays = form->connoinherit;
+	check->object.oid = form->oid;
+	check->object.name = pstrdup(NameStr(form->conname));
 	check->validated = form->convalidated;
 	check->enforced = router_is_enforced(form);
 	check->local = form->conislocal;
@@ -81,48 +72,49 @@ read_check(HeapTuple tup)
 	return check;
 }
 
-static List *
-checks_of(Oid relid)
+static MirrorObject *
+read_dropped_check(const RouterDropped *dropped)
 {
-	List	   *rows = router_rows_with(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
-												 Anum_pg_constraint_conrelid, relid);
+	return is_check((Form_pg_constraint) GETSTRUCT(dropped->row)) ? &read_check(dropped->row)->object : NULL;
+}
+
+static List *
+read_checks(const Mirror *m, Oid relid)
+{
 	List	   *checks = NIL;
 	ListCell   *lc;
 
-	foreach(lc, rows)
-		if (is_check((Form_pg_constraint) GETSTRUCT((HeapTuple) lfirst(lc))))
-			checks = lappend(checks, read_check(lfirst(lc)));
+	foreach(lc, router_constraints_of(relid))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT((HeapTuple) lfirst(lc));
+		Check	   *check;
+
+		if (!is_check(form))
+			continue;
+		check = read_check(lfirst(lc));
+		check->object.not_ours = relid == m->child ? check->inherited : !form->connoinherit;
+		checks = lappend(checks, check);
+	}
 	return checks;
 }
 
-/* The child's constraint in the place of one of the base: a CHECK of this name, or NOT NULL of the column. */
-static Check *
-find_check(const Mirror *m, List *checks, const Check *base, const char *name)
+/* A CHECK of this name, or NOT NULL of the column. */
+static bool
+check_stands_for(const Mirror *m, const MirrorObject *base, const MirrorObject *child)
 {
-	ListCell   *lc;
+	AttrNumber	attnum = ((const Check *) child)->attnum;
 
-	foreach(lc, checks)
-	{
-		Check	   *check = lfirst(lc);
-
-		if (check->attnum == router_child_attnum(m, base->attnum) &&
-			(check->attnum != 0 || strcmp(check->name, name) == 0))
-			return check;
-	}
-	return NULL;
-}
-
-static Node *
-child_condition(const Mirror *m, const Check *base)
-{
-	return router_child_expr(m, copyObject(base->condition), 1);
+	return attnum == router_child_attnum(m, ((const Check *) base)->attnum) &&
+		(attnum != 0 || strcmp(base->name, child->name) == 0);
 }
 
 static bool
-same_check(const Mirror *m, const Check *base, const Check *child)
+same_check(const Mirror *m, const MirrorObject *base, const MirrorObject *child)
 {
-	return base->attnum != 0 ||
-		(base->enforced == child->enforced && router_same_tree(m, child_condition(m, base), child->condition));
+	const Check *x = (const Check *) base;
+	const Check *y = (const Check *) child;
+
+	return x->attnum != 0 || (x->enforced == y->enforced && router_same_expr(m, x->condition, y->condition));
 }
 
 static void
@@ -166,39 +158,19 @@ is_spared(const Check *check)
 	return check->condition && check->validated && router_has_whole_row(check->condition);
 }
 
-static void
-add_check(Mirror *m, const Check *wanted)
+static MirrorObject *
+make_check(Mirror *m, MirrorObject *object, List *own)
 {
+	const Check *wanted = (const Check *) object;
 	char	   *what = wanted->attnum == 0 ?
-		psprintf("CHECK (%s)", router_child_expr_text(m, child_condition(m, wanted))) :
+		psprintf("CHECK (%s)", router_child_expr_text(m, router_child_expr(m, copyObject(wanted->condition), 1))) :
 		psprintf("NOT NULL %s", quote_identifier(get_attname(RelationGetRelid(m->base), wanted->attnum, false)));
 
-	router_run("%s ADD CONSTRAINT %s %s%s", m->alter, quote_identifier(wanted->name), what,
+	router_run("%s ADD CONSTRAINT %s %s%s", m->alter, quote_identifier(object->name), what,
 			   !wanted->enforced ? " NOT ENFORCED" : wanted->validated ? "" : " NOT VALID");
 	if (is_spared(wanted))
-		spare_dump(m->child, get_relation_constraint_oid(m->child, wanted->name, false));
-}
-
-/* One that core does not pass on. */
-static void
-mirror_check(Mirror *m, const Check *wanted, const Check *there)
-{
-	if (there == NULL || !same_check(m, wanted, there))
-	{
-		if (!router_mend(m, "constraint", "%s constraint \"%s\"", there ? "replace" : "add", wanted->name))
-			return;
-		if (there)
-			router_run("%s DROP CONSTRAINT %s", m->alter, quote_identifier(there->name));
-		add_check(m, wanted);
-		m->is_part = true;
-	}
-	else if (wanted->validated && !there->validated && there->enforced && (m->request->exact || !is_spared(wanted)) &&
-			 router_mend(m, "constraint", "validate constraint \"%s\"", there->name))
-	{
-		router_run("%s VALIDATE CONSTRAINT %s", m->alter, quote_identifier(there->name));
-		if (is_spared(wanted))
-			spare_dump(m->child, there->oid);
-	}
+		spare_dump(m->child, get_relation_constraint_oid(m->child, object->name, false));
+	return object;
 }
 
 static void
@@ -223,54 +195,60 @@ leave_column(Oid child, AttrNumber attnum)
 	update_row(AttributeRelationId, tup);
 }
 
-void
-router_mirror_checks(Mirror *m)
+static void
+mirror_check_properties(Mirror *m, const MirrorObject *object, const MirrorObject *own)
 {
-	List	   *wanted = checks_of(RelationGetRelid(m->base));
-	List	   *own = wanted ? checks_of(m->child) : NIL;
-	ListCell   *lc;
+	const Check *wanted = (const Check *) object;
+	const Check *there = (const Check *) own;
 
-	foreach(lc, wanted)
+	if (there == NULL)
+		return;
+	if (object->not_ours && there->local && there->inherited && m->request->aspects & ROUTER_INHERITANCE &&
+		router_mend(m, "inheritance", "leave constraint \"%s\" to the base", own->name))
+		leave_constraint(m->child, own->oid);
+	if (!(m->request->aspects & ROUTER_CHECKS))
+		return;
+	if (!object->not_ours && wanted->validated && !there->validated && there->enforced &&
+		(m->request->exact || !is_spared(wanted)) &&
+		router_mend(m, "constraint", "validate constraint \"%s\"", own->name))
 	{
-		Check	   *check = lfirst(lc);
-		Check	   *there = find_check(m, own, check, check->name);
-
-		if (!router_wanted(m, check->oid))
-			continue;
-		if (check->stays && m->request->aspects & ROUTER_CHECKS)
-			mirror_check(m, check, there);
-		if (!check->stays && there && there->local && there->inherited && m->request->aspects & ROUTER_INHERITANCE &&
-			router_mend(m, "inheritance", "leave constraint \"%s\" to the base", there->name))
-			leave_constraint(m->child, there->oid);
-		if (check->attnum == 0 && m->request->aspects & ROUTER_CHECKS)
-		{
-			Oid			constraint = get_relation_constraint_oid(m->child, check->name, true);
-
-			if (OidIsValid(constraint))
-				router_mend_comment(m, ConstraintRelationId, check->oid, constraint, "constraint", check->name);
-		}
-		m->is_part = false;
+		router_run("%s VALIDATE CONSTRAINT %s", m->alter, quote_identifier(own->name));
+		if (is_spared(wanted))
+			spare_dump(m->child, own->oid);
 	}
+	if (wanted->attnum == 0)
+		router_mend_object_comment(m, &router_mirror_check, object, own);
+}
+
+const MirrorKind router_mirror_check = {
+	.aspect = ROUTER_CHECKS,
+	.classid = ConstraintRelationId,
+	.word = "constraint",
+	.verb = "add",
+	.alike = true,
+	.by_name = get_relation_constraint_oid,
+	.read = read_checks,
+	.read_dropped = read_dropped_check,
+	.stands_for = check_stands_for,
+	.same = same_check,
+	.make = make_check,
+	.properties = mirror_check_properties,
+};
+
+static void
+mirror_inherited_column(Mirror *m, HeapTuple from, HeapTuple to)
+{
+	Form_pg_attribute column = (Form_pg_attribute) GETSTRUCT(to);
+
+	if (column->attislocal && column->attinhcount > 0 &&
+		router_mend(m, "inheritance", "leave column \"%s\" to the base", NameStr(column->attname)))
+		leave_column(m->child, column->attnum);
 }
 
 void
 router_mirror_inherited_columns(Mirror *m)
 {
-	for (int i = 1; i <= m->map->maplen; i++)
-	{
-		AttrNumber	attnum = router_child_attnum(m, i);
-		HeapTuple	tup;
-		Form_pg_attribute column;
-
-		if (attnum == 0 || (m->request->exact && !list_member_int(m->request->columns, i)))
-			continue;
-		tup = SearchSysCache2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(attnum));
-		column = (Form_pg_attribute) GETSTRUCT(tup);
-		if (column->attislocal && column->attinhcount > 0 &&
-			router_mend(m, "inheritance", "leave column \"%s\" to the base", NameStr(column->attname)))
-			leave_column(m->child, attnum);
-		ReleaseSysCache(tup);
-	}
+	router_for_columns(m, false, mirror_inherited_column);
 }
 
 /*
@@ -282,51 +260,16 @@ router_before_no_inherit(Oid base, Oid child)
 {
 	ListCell   *lc;
 
-	foreach(lc, router_disinherits_namesakes ? checks_of(base) : NIL)
+	foreach(lc, router_disinherits_namesakes ? router_constraints_of(base) : NIL)
 	{
-		Check	   *check = lfirst(lc);
-		HeapTuple	tup = SearchSysCacheCopy1(CONSTROID,
-											  ObjectIdGetDatum(get_relation_constraint_oid(child, check->name, true)));
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT((HeapTuple) lfirst(lc));
+		Oid			namesake = get_relation_constraint_oid(child, NameStr(form->conname), true);
+		HeapTuple	tup = is_check(form) && form->connoinherit ?
+			SearchSysCacheCopy1(CONSTROID, ObjectIdGetDatum(namesake)) : NULL;
 
-		if (!check->stays || !HeapTupleIsValid(tup) ||
-			((Form_pg_constraint) GETSTRUCT(tup))->contype != CONSTRAINT_CHECK)
+		if (!HeapTupleIsValid(tup) || ((Form_pg_constraint) GETSTRUCT(tup))->contype != CONSTRAINT_CHECK)
 			continue;
 		((Form_pg_constraint) GETSTRUCT(tup))->coninhcount++;
 		update_row(ConstraintRelationId, tup);
 	}
-}
-
-/* Drops from a child the counterpart of what the base just lost and had not passed on; a row of pg_constraint. */
-void
-router_drop_check_like(Mirror *m, HeapTuple dropped, bool cascade)
-{
-	Check	   *lost = read_check(dropped);
-	Check	   *there = find_check(m, checks_of(m->child), lost, lost->name);
-
-	if (there && !there->inherited && strcmp(there->name, lost->name) == 0 && same_check(m, lost, there) &&
-		router_mend(m, "constraint", "drop constraint \"%s\"", there->name))
-		router_run("%s DROP CONSTRAINT %s%s", m->alter, quote_identifier(there->name), cascade ? " CASCADE" : "");
-}
-
-/* The base's constraint was renamed: the child's is, unless it has one of the new name. */
-void
-router_rename_check_like(Mirror *m, const RouterRenamed *renamed)
-{
-	HeapTuple	tup = SearchSysCache1(CONSTROID, ObjectIdGetDatum(renamed->oid));
-	Check	   *base;
-	Check	   *there;
-
-	if (!HeapTupleIsValid(tup))
-		return;
-	if (is_check((Form_pg_constraint) GETSTRUCT(tup)))
-	{
-		base = read_check(tup);
-		there = find_check(m, checks_of(m->child), base, renamed->name);
-		if (base->stays && there && !there->inherited && strcmp(there->name, renamed->name) == 0 &&
-			same_check(m, base, there) && !OidIsValid(get_relation_constraint_oid(m->child, base->name, true)) &&
-			router_mend(m, "constraint", "rename constraint \"%s\" to \"%s\"", renamed->name, base->name))
-			router_run("%s RENAME CONSTRAINT %s TO %s", m->alter, quote_identifier(renamed->name),
-					   quote_identifier(base->name));
-	}
-	ReleaseSysCache(tup);
 }

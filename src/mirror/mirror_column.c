@@ -19,8 +19,8 @@
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
-static int
-statistics_target(HeapTuple column)
+int
+router_statistics_target(HeapTuple column)
 {
 	bool		isnull;
 	Datum		target = SysCacheGetAttr(ATTNUM, column, Anum_pg_attribute_attstattarget, &isnull);
@@ -71,9 +71,9 @@ mirror_column_storage(Mirror *m, HeapTuple from, HeapTuple to, const char *colum
 {
 	Form_pg_attribute base = (Form_pg_attribute) GETSTRUCT(from);
 	Form_pg_attribute child = (Form_pg_attribute) GETSTRUCT(to);
-	int			target = statistics_target(from);
+	int			target = router_statistics_target(from);
 
-	if (target >= 0 && statistics_target(to) != target &&
+	if (target >= 0 && router_statistics_target(to) != target &&
 		router_mend(m, "column", "set the statistics target of column %s to %d", column, target))
 		router_run("%s ALTER COLUMN %s SET STATISTICS %d", m->alter, column, target);
 	if (m->relkind != RELKIND_RELATION)
@@ -157,27 +157,40 @@ mirror_default(Mirror *m, HeapTuple from, HeapTuple to, const char *column)
 		router_run("%s ALTER COLUMN %s SET DEFAULT %s", m->alter, column, default_text(wanted));
 }
 
+static void
+mirror_column(Mirror *m, HeapTuple from, HeapTuple to)
+{
+	const char *column = quote_identifier(NameStr(((Form_pg_attribute) GETSTRUCT(to))->attname));
+
+	mirror_column_storage(m, from, to, column);
+	mirror_column_options(m, from, to, column);
+	mirror_default(m, from, to, column);
+}
+
+/* Does something for each column that base and child have, of those asked for; its rows of pg_attribute. */
 void
-router_mirror_columns(Mirror *m)
+router_for_columns(Mirror *m, bool all, void (*mirror) (Mirror *m, HeapTuple from, HeapTuple to))
 {
 	for (int i = 1; i <= m->map->maplen; i++)
 	{
 		AttrNumber	attnum = router_child_attnum(m, i);
 		HeapTuple	from,
 					to;
-		const char *column;
 
-		if (attnum == 0 || (m->request->exact && !list_member_int(m->request->columns, i)))
+		if (attnum == 0 || (m->request->exact && !all && !list_member_int(m->request->columns, i)))
 			continue;
 		from = SearchSysCache2(ATTNUM, ObjectIdGetDatum(RelationGetRelid(m->base)), Int16GetDatum(i));
 		to = SearchSysCache2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(attnum));
-		column = quote_identifier(NameStr(((Form_pg_attribute) GETSTRUCT(to))->attname));
-		mirror_column_storage(m, from, to, column);
-		mirror_column_options(m, from, to, column);
-		mirror_default(m, from, to, column);
+		mirror(m, from, to);
 		ReleaseSysCache(from);
 		ReleaseSysCache(to);
 	}
+}
+
+void
+router_mirror_columns(Mirror *m)
+{
+	router_for_columns(m, false, mirror_column);
 }
 
 /* ----------------------------------------------------------------- comments */

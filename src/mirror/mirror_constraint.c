@@ -13,13 +13,10 @@
 #include "mirror/mirror_part.h"
 
 #include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -45,6 +42,33 @@ router_rows_with(Oid catalog, Oid index, AttrNumber attno, Oid oid)
 	return rows;
 }
 
+List *
+router_constraints_of(Oid relid)
+{
+	return router_rows_with(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid, relid);
+}
+
+/* The child's constraint of the same kind and name as one of the base that is no index's; or InvalidOid. */
+static Oid
+namesake(Oid child, Form_pg_constraint form)
+{
+	Oid			found = get_relation_constraint_oid(child, NameStr(form->conname), true);
+	HeapTuple	there = SearchSysCache1(CONSTROID, ObjectIdGetDatum(found));
+
+	if (!HeapTupleIsValid(there))
+		return InvalidOid;
+	if (((Form_pg_constraint) GETSTRUCT(there))->contype != form->contype)
+		found = InvalidOid;
+	ReleaseSysCache(there);
+	return found;
+}
+
+static bool
+is_of_index(Form_pg_constraint form)
+{
+	return OidIsValid(form->conindid) && form->contype != CONSTRAINT_FOREIGN;
+}
+
 /*
  * The child's constraint in the place of one of the base, which is of the kinds that
  * can be deferred; or InvalidOid.
@@ -53,25 +77,14 @@ Oid
 router_constraint_of_child(Oid base, Oid child, Oid constraint)
 {
 	HeapTuple	tup = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
-	Form_pg_constraint form = HeapTupleIsValid(tup) ? (Form_pg_constraint) GETSTRUCT(tup) : NULL;
-	HeapTuple	there;
+	Form_pg_constraint form;
 	Oid			found;
 
-	if (form == NULL)
+	if (!HeapTupleIsValid(tup))
 		return InvalidOid;
-	if (OidIsValid(form->conindid) && form->contype != CONSTRAINT_FOREIGN)
-		found = get_index_constraint(router_index_counterpart(base, child, form->conindid));
-	else
-	{
-		found = get_relation_constraint_oid(child, NameStr(form->conname), true);
-		there = SearchSysCache1(CONSTROID, ObjectIdGetDatum(found));
-		if (HeapTupleIsValid(there))
-		{
-			if (((Form_pg_constraint) GETSTRUCT(there))->contype != form->contype)
-				found = InvalidOid;
-			ReleaseSysCache(there);
-		}
-	}
+	form = (Form_pg_constraint) GETSTRUCT(tup);
+	found = is_of_index(form) ? get_index_constraint(router_index_counterpart(base, child, form->conindid)) :
+		namesake(child, form);
 	ReleaseSysCache(tup);
 	return found;
 }
@@ -151,16 +164,17 @@ router_mirror_constraint_triggers(Mirror *m)
 {
 	ListCell   *lc;
 
-	foreach(lc, router_rows_with(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid,
-						  RelationGetRelid(m->base)))
+	foreach(lc, router_constraints_of(RelationGetRelid(m->base)))
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT((HeapTuple) lfirst(lc));
 		Oid			child;
 
-		if (form->contype == CONSTRAINT_FOREIGN ? OidIsValid(form->conparentid) :
-			!OidIsValid(form->conindid) || !form->condeferrable)
+		if (is_of_index(form) && form->condeferrable)
+			child = get_index_constraint(router_matched_index(m, form->conindid));
+		else if (form->contype == CONSTRAINT_FOREIGN && !OidIsValid(form->conparentid))
+			child = namesake(m->child, form);
+		else
 			continue;
-		child = router_constraint_of_child(RelationGetRelid(m->base), m->child, form->oid);
 		if (OidIsValid(child))
 			mirror_triggers_of(m, form->oid, child);
 	}

@@ -156,26 +156,25 @@ mirror_acl(Mirror *m, int cache, HeapTuple base, HeapTuple child, AttrNumber att
 		set_acl(m->child, m->base->rd_rel->relowner, subid, base_acl, no_base);
 }
 
+static void
+mirror_column_grants(Mirror *m, HeapTuple from, HeapTuple to)
+{
+	mirror_acl(m, ATTNUM, from, to, Anum_pg_attribute_attacl, ((Form_pg_attribute) GETSTRUCT(to))->attnum);
+}
+
 void
 router_mirror_grants(Mirror *m)
 {
-	Oid			base = RelationGetRelid(m->base);
-	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(base));
-	HeapTuple	to = SearchSysCache1(RELOID, ObjectIdGetDatum(m->child));
+	HeapTuple	from,
+				to;
 
+	/* row security counts for grants where there are no policies */
+	if (m->relkind == RELKIND_RELATION && !(m->request->aspects & (ROUTER_GRANTS | ROUTER_TRIGGERS)))
+		return;
+	from = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(m->base)));
+	to = SearchSysCache1(RELOID, ObjectIdGetDatum(m->child));
 	mirror_acl(m, RELOID, from, to, Anum_pg_class_relacl, 0);
 	ReleaseSysCache(from);
 	ReleaseSysCache(to);
-	for (int i = 1; i <= m->map->maplen; i++)
-	{
-		AttrNumber	attnum = router_child_attnum(m, i);
-
-		if (attnum == 0)
-			continue;
-		from = SearchSysCache2(ATTNUM, ObjectIdGetDatum(base), Int16GetDatum(i));
-		to = SearchSysCache2(ATTNUM, ObjectIdGetDatum(m->child), Int16GetDatum(attnum));
-		mirror_acl(m, ATTNUM, from, to, Anum_pg_attribute_attacl, attnum);
-		ReleaseSysCache(from);
-		ReleaseSysCache(to);
-	}
+	router_for_columns(m, true, mirror_column_grants);
 }

@@ -1,43 +1,28 @@
 /*
  * mirror_rule.c
  *		The part of the mirror for what has the same name on base and child:
- *		foreign keys, row triggers, policies. One that is defined otherwise on
- *		the child is made anew.
+ *		foreign keys, row triggers, policies; and for row security being on or off.
  */
 #include "compat.h"
 #include "mirror/mirror_part.h"
 #include "base/owner.h"
 #include "base/sql.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/table.h"
-#include "access/xact.h"
-#include "catalog/dependency.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "commands/policy.h"
-#include "commands/trigger.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "rewrite/prs2lock.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 /* ------------------------------------------------------------- foreign keys */
 
 /* A foreign key; its text is without what can be altered. */
 typedef struct ForeignKey
 {
-	Oid			oid;
-	char	   *name;
+	MirrorObject object;
 	Oid			referenced;
 	bool		deferrable;
 	bool		deferred;
@@ -83,8 +68,8 @@ read_foreign_key(HeapTuple tup)
 	Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tup);
 	ForeignKey *key = palloc0(sizeof(ForeignKey));
 
-	key->oid = form->oid;
-	key->name = pstrdup(NameStr(form->conname));
+	key->object.oid = form->oid;
+	key->object.name = pstrdup(NameStr(form->conname));
 	key->referenced = form->confrelid;
 	key->deferrable = form->condeferrable;
 	key->deferred = form->condeferred;
@@ -105,7 +90,7 @@ compare_foreign_keys(const ListCell *a, const ListCell *b)
 
 	if (x->referenced != y->referenced)
 		return x->referenced < y->referenced ? -1 : 1;
-	return strcmp(x->name, y->name);
+	return strcmp(x->object.name, y->object.name);
 }
 
 /*
@@ -113,14 +98,12 @@ compare_foreign_keys(const ListCell *a, const ListCell *b)
  * by which core keeps one to a partitioned table: it makes them for each such key, partition by partition.
  */
 static List *
-foreign_keys(Oid relid)
+read_foreign_keys(const Mirror *m, Oid relid)
 {
-	List	   *rows = router_rows_with(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
-												 Anum_pg_constraint_conrelid, relid);
 	List	   *keys = NIL;
 	ListCell   *lc;
 
-	foreach(lc, rows)
+	foreach(lc, router_constraints_of(relid))
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT((HeapTuple) lfirst(lc));
 
@@ -131,15 +114,20 @@ foreign_keys(Oid relid)
 	return keys;
 }
 
-static ForeignKey *
-find_foreign_key(List *keys, const char *name)
+/* Its name is all that is left. */
+static MirrorObject *
+read_dropped_foreign_key(const RouterDropped *dropped)
 {
-	ListCell   *lc;
+	MirrorObject *object = palloc0(sizeof(MirrorObject));
 
-	foreach(lc, keys)
-		if (strcmp(((ForeignKey *) lfirst(lc))->name, name) == 0)
-			return lfirst(lc);
-	return NULL;
+	object->name = dropped->name;
+	return ((Form_pg_constraint) GETSTRUCT(dropped->row))->contype == CONSTRAINT_FOREIGN ? object : NULL;
+}
+
+static bool
+same_foreign_key(const Mirror *m, const MirrorObject *base, const MirrorObject *child)
+{
+	return strcmp(((const ForeignKey *) base)->definition, ((const ForeignKey *) child)->definition) == 0;
 }
 
 static const char *
@@ -148,74 +136,66 @@ deferral(const ForeignKey *key)
 	return key->deferred ? " DEFERRABLE INITIALLY DEFERRED" : key->deferrable ? " DEFERRABLE" : "";
 }
 
-/* Makes a foreign key that the child lacks, or has otherwise; NULL: it is there. */
-static const ForeignKey *
-make_foreign_key(Mirror *m, const ForeignKey *wanted, const ForeignKey *there)
+static MirrorObject *
+make_foreign_key(Mirror *m, MirrorObject *wanted, List *own)
 {
-	const char *name = quote_identifier(wanted->name);
+	const ForeignKey *key = (const ForeignKey *) wanted;
 
-	if (there && strcmp(wanted->definition, there->definition) == 0)
-		return there;
-	if (!router_mend(m, "foreign key", "%s foreign key \"%s\"", there ? "replace" : "add", wanted->name))
-		return NULL;
-	if (there)
-		router_run("%s DROP CONSTRAINT %s", m->alter, name);
-	router_run("%s ADD CONSTRAINT %s %s%s%s", m->alter, name, wanted->definition, deferral(wanted),
-			   !wanted->enforced ? " NOT ENFORCED" : wanted->validated ? "" : " NOT VALID");
-	m->is_part = true;
+	router_run("%s ADD CONSTRAINT %s %s%s%s", m->alter, quote_identifier(wanted->name), key->definition, deferral(key),
+			   !key->enforced ? " NOT ENFORCED" : key->validated ? "" : " NOT VALID");
 	return wanted;
 }
 
 static void
-mirror_foreign_key(Mirror *m, const ForeignKey *wanted, const ForeignKey *there)
+mirror_foreign_key_properties(Mirror *m, const MirrorObject *object, const MirrorObject *own)
 {
-	const char *name = quote_identifier(wanted->name);
+	const ForeignKey *wanted = (const ForeignKey *) object;
+	const ForeignKey *there = (const ForeignKey *) own;
+	const char *name = quote_identifier(object->name);
 
-	there = make_foreign_key(m, wanted, there);
-	if (there == NULL)
-		return;
 	if (wanted->enforced != there->enforced &&
 		router_mend(m, "foreign key", "%s foreign key \"%s\"", wanted->enforced ? "enforce" : "do not enforce",
-					wanted->name))
+					object->name))
 		router_run("%s ALTER CONSTRAINT %s%s", m->alter, name, wanted->enforced ? " ENFORCED" : " NOT ENFORCED");
 	if ((wanted->deferrable != there->deferrable || wanted->deferred != there->deferred) &&
-		router_mend(m, "foreign key", "alter foreign key \"%s\"", wanted->name))
+		router_mend(m, "foreign key", "alter foreign key \"%s\"", object->name))
 		router_run("%s ALTER CONSTRAINT %s%s", m->alter, name,
 				   wanted->deferrable ? deferral(wanted) : " NOT DEFERRABLE");
 	if (wanted->validated && !there->validated && there->enforced &&
-		router_mend(m, "foreign key", "validate foreign key \"%s\"", wanted->name))
+		router_mend(m, "foreign key", "validate foreign key \"%s\"", object->name))
 		router_run("%s VALIDATE CONSTRAINT %s", m->alter, name);
-	router_mend_comment(m, ConstraintRelationId, wanted->oid,
-						get_relation_constraint_oid(m->child, wanted->name, false), "foreign key", wanted->name);
+	router_mend_object_comment(m, &router_mirror_foreign_key, object, own);
 }
+
+const MirrorKind router_mirror_foreign_key = {
+	.aspect = ROUTER_FOREIGN_KEYS,
+	.classid = ConstraintRelationId,
+	.word = "foreign key",
+	.verb = "add",
+	.by_name = get_relation_constraint_oid,
+	.read = read_foreign_keys,
+	.read_dropped = read_dropped_foreign_key,
+	.same = same_foreign_key,
+	.make = make_foreign_key,
+	.properties = mirror_foreign_key_properties,
+};
 
 void
 router_mirror_foreign_keys(Mirror *m)
 {
-	List	   *wanted = foreign_keys(RelationGetRelid(m->base));
-	List	   *there = wanted ? foreign_keys(m->child) : NIL;
 	int			context = router_see_all_rows();	/* each is to be checked */
-	ListCell   *lc;
 
-	foreach(lc, wanted)
-	{
-		ForeignKey *key = lfirst(lc);
-
-		if (router_wanted(m, key->oid))
-			mirror_foreign_key(m, key, find_foreign_key(there, key->name));
-		m->is_part = false;
-	}
+	(void) router_mirror_objects(m, &router_mirror_foreign_key);
 	SetUserIdAndSecContext(GetUserId(), context);
 }
 
 /* ----------------------------------------------------------------- triggers */
 
-/* The triggers of a table that a child has too. A copy: the relation cache may change. */
-static TriggerDesc *
-triggers_of(Relation rel)
+typedef struct RowTrigger
 {
-	return rel->trigdesc ? CopyTriggerDesc(rel->trigdesc) : NULL;
-}
+	MirrorObject object;
+	const Trigger *trigger;
+} RowTrigger;
 
 /*
  * Statement triggers fire for the table that a statement names, so only those
@@ -229,13 +209,30 @@ belongs_on_child(const Mirror *m, const Trigger *trigger)
 		 (strcmp(trigger->tgname, ROUTER_TRIGGER_MOVE) == 0 && get_rel_relkind(m->child) == RELKIND_RELATION));
 }
 
-static Trigger *
-find_trigger(TriggerDesc *triggers, const char *name)
+/* All triggers of a child: one with the name of one of the base has its place, whatever it is. */
+static List *
+read_triggers(const Mirror *m, Oid relid)
 {
+	Relation	rel = table_open(relid, NoLock);
+	TriggerDesc *triggers = rel->trigdesc ? CopyTriggerDesc(rel->trigdesc) : NULL;	/* the relation cache may change */
+	List	   *list = NIL;
+
+	table_close(rel, NoLock);
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-		if (!triggers->triggers[i].tgisinternal && strcmp(triggers->triggers[i].tgname, name) == 0)
-			return &triggers->triggers[i];
-	return NULL;
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+		RowTrigger *read;
+
+		if (trigger->tgisinternal || (relid != m->child && !belongs_on_child(m, trigger)))
+			continue;
+		read = palloc0(sizeof(RowTrigger));
+		read->object.oid = trigger->tgoid;
+		read->object.name = trigger->tgname;
+		read->object.not_ours = !belongs_on_child(m, trigger);
+		read->trigger = trigger;
+		list = lappend(list, read);
+	}
+	return list;
 }
 
 static Node *
@@ -250,8 +247,11 @@ trigger_condition(const Mirror *m, const Trigger *trigger)
 }
 
 static bool
-same_trigger(const Mirror *m, const Trigger *base, const Trigger *child)
+same_trigger(const Mirror *m, const MirrorObject *wanted, const MirrorObject *there)
 {
+	const Trigger *base = ((const RowTrigger *) wanted)->trigger;
+	const Trigger *child = ((const RowTrigger *) there)->trigger;
+
 	if (base->tgfoid != child->tgfoid || base->tgtype != child->tgtype || base->tgnargs != child->tgnargs ||
 		base->tgnattr != child->tgnattr || base->tgdeferrable != child->tgdeferrable ||
 		base->tginitdeferred != child->tginitdeferred || base->tgconstrrelid != child->tgconstrrelid ||
@@ -266,9 +266,10 @@ same_trigger(const Mirror *m, const Trigger *base, const Trigger *child)
 	return equal(trigger_condition(m, base), child->tgqual ? stringToNode(child->tgqual) : NULL);
 }
 
-static void
-create_trigger(Mirror *m, const Trigger *trigger)
+static MirrorObject *
+make_trigger(Mirror *m, MirrorObject *wanted, List *own)
 {
+	const Trigger *trigger = ((const RowTrigger *) wanted)->trigger;
 	CreateTrigStmt *stmt = makeNode(CreateTrigStmt);
 
 	if (trigger->tgnewtable || trigger->tgoldtable)
@@ -291,61 +292,41 @@ create_trigger(Mirror *m, const Trigger *trigger)
 	CreateTriggerFiringOn(stmt, NULL, m->child, trigger->tgconstrrelid, InvalidOid, InvalidOid, trigger->tgfoid,
 						  InvalidOid, trigger_condition(m, trigger), false, false, trigger->tgenabled);
 	CommandCounterIncrement();
+	return wanted;
 }
 
 static void
-mirror_trigger(Mirror *m, const Trigger *wanted, const Trigger *there)
+mirror_trigger_properties(Mirror *m, const MirrorObject *wanted, const MirrorObject *there)
 {
-	const char *name = quote_identifier(wanted->tgname);
+	char		enabled = ((const RowTrigger *) wanted)->trigger->tgenabled;
 
-	if (there == NULL || !same_trigger(m, wanted, there))
-	{
-		if (!router_mend(m, "trigger", "%s trigger \"%s\"", there ? "replace" : "create", wanted->tgname))
-			return;
-		if (there)
-			router_run("DROP TRIGGER %s ON %s", name, m->name);
-		create_trigger(m, wanted);
-		m->is_part = true;
-	}
-	else if (wanted->tgenabled != there->tgenabled &&
-			 router_mend(m, "trigger", "%s trigger \"%s\"",
-						 wanted->tgenabled == TRIGGER_DISABLED ? "disable" : "enable", wanted->tgname))
+	if (enabled != ((const RowTrigger *) there)->trigger->tgenabled &&
+		router_mend(m, "trigger", "%s trigger \"%s\"", enabled == TRIGGER_DISABLED ? "disable" : "enable", wanted->name))
 		router_run("%s %s TRIGGER %s", m->alter,
-				   wanted->tgenabled == TRIGGER_DISABLED ? "DISABLE" :
-				   wanted->tgenabled == TRIGGER_FIRES_ALWAYS ? "ENABLE ALWAYS" :
-				   wanted->tgenabled == TRIGGER_FIRES_ON_REPLICA ? "ENABLE REPLICA" : "ENABLE", name);
-	router_mend_comment(m, TriggerRelationId, wanted->tgoid, get_trigger_oid(m->child, wanted->tgname, false),
-						"trigger", wanted->tgname);
+				   enabled == TRIGGER_DISABLED ? "DISABLE" :
+				   enabled == TRIGGER_FIRES_ALWAYS ? "ENABLE ALWAYS" :
+				   enabled == TRIGGER_FIRES_ON_REPLICA ? "ENABLE REPLICA" : "ENABLE", quote_identifier(wanted->name));
+	router_mend_object_comment(m, &router_mirror_trigger, wanted, there);
 }
 
-void
-router_mirror_triggers(Mirror *m)
-{
-	TriggerDesc *wanted = triggers_of(m->base);
-	TriggerDesc *there;
-	Relation	child;
-
-	if (wanted == NULL)
-		return;
-	child = table_open(m->child, NoLock);
-	there = triggers_of(child);
-	table_close(child, NoLock);
-	for (int i = 0; i < wanted->numtriggers; i++)
-	{
-		Trigger    *trigger = &wanted->triggers[i];
-
-		if (belongs_on_child(m, trigger) && router_wanted(m, trigger->tgoid))
-			mirror_trigger(m, trigger, find_trigger(there, trigger->tgname));
-		m->is_part = false;
-	}
-}
+const MirrorKind router_mirror_trigger = {
+	.aspect = ROUTER_TRIGGERS,
+	.classid = TriggerRelationId,
+	.word = "trigger",
+	.verb = "create",
+	.sql = "TRIGGER",
+	.by_name = get_trigger_oid,
+	.read = read_triggers,
+	.same = same_trigger,
+	.make = make_trigger,
+	.properties = mirror_trigger_properties,
+};
 
 /* ------------------------------------------------------------- row security */
 
 typedef struct Policy
 {
-	Oid			oid;
-	char	   *name;
+	MirrorObject object;
 	char		command;
 	bool		permissive;
 	Datum		roles;			/* an array of oids */
@@ -362,37 +343,31 @@ policy_tree(HeapTuple tup, AttrNumber attno, TupleDesc desc)
 	return isnull ? NULL : stringToNode(TextDatumGetCString(tree));
 }
 
-/* The policies of a table, by name. */
 static List *
-policies_of(Oid relid)
+read_policies(const Mirror *m, Oid relid)
 {
-	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
-	TupleDesc	desc = RelationGetDescr(rel);
+	Relation	catalog = table_open(PolicyRelationId, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(catalog);
 	List	   *policies = NIL;
-	ScanKeyData skey;
-	SysScanDesc scan;
-	HeapTuple	tup;
+	ListCell   *lc;
 
-	ScanKeyInit(&skey, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 1, &skey);
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	foreach(lc, router_rows_with(PolicyRelationId, PolicyPolrelidPolnameIndexId, Anum_pg_policy_polrelid, relid))
 	{
+		HeapTuple	tup = lfirst(lc);
 		Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tup);
-		Policy	   *policy = palloc(sizeof(Policy));
+		Policy	   *policy = palloc0(sizeof(Policy));
 		bool		isnull;
 
-		policy->oid = form->oid;
-		policy->name = pstrdup(NameStr(form->polname));
+		policy->object.oid = form->oid;
+		policy->object.name = NameStr(form->polname);
 		policy->command = form->polcmd;
 		policy->permissive = form->polpermissive;
-		policy->roles = PointerGetDatum(DatumGetArrayTypePCopy(heap_getattr(tup, Anum_pg_policy_polroles, desc,
-																			&isnull)));
+		policy->roles = heap_getattr(tup, Anum_pg_policy_polroles, desc, &isnull);
 		policy->using = policy_tree(tup, Anum_pg_policy_polqual, desc);
 		policy->check = policy_tree(tup, Anum_pg_policy_polwithcheck, desc);
 		policies = lappend(policies, policy);
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	table_close(catalog, AccessShareLock);
 	return policies;
 }
 
@@ -412,66 +387,60 @@ policy_roles(Datum array)
 	return buf.data;
 }
 
-static Node *
-child_condition(const Mirror *m, Node *expr)
-{
-	return expr ? router_child_expr(m, copyObject(expr), 1) : NULL;
-}
-
 static bool
-same_policy(const Mirror *m, const Policy *base, const Policy *child)
+same_policy(const Mirror *m, const MirrorObject *wanted, const MirrorObject *there)
 {
+	const Policy *base = (const Policy *) wanted;
+	const Policy *child = (const Policy *) there;
+
 	return base->command == child->command && base->permissive == child->permissive &&
 		router_same_array(base->roles, false, child->roles, false) &&
-		router_same_tree(m, child_condition(m, base->using), child->using) &&
-		router_same_tree(m, child_condition(m, base->check), child->check);
+		router_same_expr(m, base->using, child->using) && router_same_expr(m, base->check, child->check);
 }
 
-static void
-create_policy(const Mirror *m, const Policy *policy)
+/* " USING (condition)", or "". */
+static char *
+policy_clause(const Mirror *m, const char *word, Node *condition)
 {
-	char	   *using = policy->using ? router_child_expr_text(m, child_condition(m, policy->using)) : NULL;
-	char	   *check = policy->check ? router_child_expr_text(m, child_condition(m, policy->check)) : NULL;
+	return condition == NULL ? "" :
+		psprintf(" %s (%s)", word, router_child_expr_text(m, router_child_expr(m, copyObject(condition), 1)));
+}
 
-	router_run("CREATE POLICY %s ON %s AS %s FOR %s TO %s%s%s%s%s%s%s",
-			   quote_identifier(policy->name), m->name,
+static MirrorObject *
+make_policy(Mirror *m, MirrorObject *wanted, List *own)
+{
+	const Policy *policy = (const Policy *) wanted;
+
+	router_run("CREATE POLICY %s ON %s AS %s FOR %s TO %s%s%s", quote_identifier(wanted->name), m->name,
 			   policy->permissive ? "PERMISSIVE" : "RESTRICTIVE",
 			   policy->command == '*' ? "ALL" : policy->command == 'r' ? "SELECT" :
 			   policy->command == 'a' ? "INSERT" : policy->command == 'w' ? "UPDATE" : "DELETE",
-			   policy_roles(policy->roles),
-			   using ? " USING (" : "", using ? using : "", using ? ")" : "",
-			   check ? " WITH CHECK (" : "", check ? check : "", check ? ")" : "");
-}
-
-static Policy *
-find_policy(List *policies, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, policies)
-		if (strcmp(((Policy *) lfirst(lc))->name, name) == 0)
-			return lfirst(lc);
-	return NULL;
+			   policy_roles(policy->roles), policy_clause(m, "USING", policy->using),
+			   policy_clause(m, "WITH CHECK", policy->check));
+	return wanted;
 }
 
 static void
-mirror_policy(Mirror *m, const Policy *wanted, const Policy *there)
+mirror_policy_properties(Mirror *m, const MirrorObject *wanted, const MirrorObject *there)
 {
-	if (there == NULL || !same_policy(m, wanted, there))
-	{
-		if (!router_mend(m, "policy", "%s policy \"%s\"", there ? "replace" : "create", wanted->name))
-			return;
-		if (there)
-			router_run("DROP POLICY %s ON %s", quote_identifier(wanted->name), m->name);
-		create_policy(m, wanted);
-		m->is_part = true;
-	}
-	router_mend_comment(m, PolicyRelationId, wanted->oid, get_relation_policy_oid(m->child, wanted->name, false),
-						"policy", wanted->name);
+	router_mend_object_comment(m, &router_mirror_policy, wanted, there);
 }
 
-static void
-mirror_row_security(Mirror *m)
+const MirrorKind router_mirror_policy = {
+	.aspect = ROUTER_POLICIES,
+	.classid = PolicyRelationId,
+	.word = "policy",
+	.verb = "create",
+	.sql = "POLICY",
+	.by_name = get_relation_policy_oid,
+	.read = read_policies,
+	.same = same_policy,
+	.make = make_policy,
+	.properties = mirror_policy_properties,
+};
+
+void
+router_mirror_row_security(Mirror *m)
 {
 	Relation	child = table_open(m->child, NoLock);
 	bool		enabled = child->rd_rel->relrowsecurity;
@@ -484,116 +453,4 @@ mirror_row_security(Mirror *m)
 	if (m->base->rd_rel->relforcerowsecurity != forced &&
 		router_mend(m, "row security", forced ? "do not force row security" : "force row security"))
 		router_run("%s %sFORCE ROW LEVEL SECURITY", m->alter, forced ? "NO " : "");
-}
-
-void
-router_mirror_policies(Mirror *m)
-{
-	if (m->request->aspects & ROUTER_POLICIES)
-	{
-		List	   *wanted = policies_of(RelationGetRelid(m->base));
-		List	   *there = wanted ? policies_of(m->child) : NIL;
-		ListCell   *lc;
-
-		foreach(lc, wanted)
-		{
-			Policy	   *policy = lfirst(lc);
-
-			if (router_wanted(m, policy->oid))
-				mirror_policy(m, policy, find_policy(there, policy->name));
-			m->is_part = false;
-		}
-	}
-	if (m->request->aspects & ROUTER_ROW_SECURITY)
-		mirror_row_security(m);
-}
-
-/* ------------------------------------------------------------------- drops */
-
-/* Takes from a child the foreign key, trigger or policy of this name. */
-void
-router_drop_by_name(Mirror *m, Oid classid, const char *name, bool cascade)
-{
-	const char *quoted = quote_identifier(name);
-	Relation	child;
-	bool		there;
-
-	switch (classid)
-	{
-		case ConstraintRelationId:
-			if (find_foreign_key(foreign_keys(m->child), name) &&
-				router_mend(m, "foreign key", "drop foreign key \"%s\"", name))
-				router_run("%s DROP CONSTRAINT %s%s", m->alter, quoted, cascade ? " CASCADE" : "");
-			break;
-		case TriggerRelationId:
-			child = table_open(m->child, NoLock);
-			there = find_trigger(child->trigdesc, name) && belongs_on_child(m, find_trigger(child->trigdesc, name));
-			table_close(child, NoLock);
-			if (there && router_mend(m, "trigger", "drop trigger \"%s\"", name))
-				router_run("DROP TRIGGER %s ON %s%s", quoted, m->name, cascade ? " CASCADE" : "");
-			break;
-		case PolicyRelationId:
-			if (find_policy(policies_of(m->child), name) && router_mend(m, "policy", "drop policy \"%s\"", name))
-				router_run("DROP POLICY %s ON %s", quoted, m->name);
-			break;
-	}
-}
-
-/* ------------------------------------------------------------------ renames */
-
-/* Renames the child's foreign key, trigger or policy as the base's was, unless it has one of the new name. */
-void
-router_rename_by_name(Mirror *m, const RouterRenamed *renamed)
-{
-	const char *old_name = quote_identifier(renamed->name);
-	Oid			base = RelationGetRelid(m->base);
-	Trigger    *there;
-	Relation	child;
-	ListCell   *lc;
-
-	switch (renamed->classid)
-	{
-		case ConstraintRelationId:
-			foreach(lc, foreign_keys(base))
-			{
-				ForeignKey *key = lfirst(lc);
-
-				if (key->oid == renamed->oid && find_foreign_key(foreign_keys(m->child), renamed->name) &&
-					!find_foreign_key(foreign_keys(m->child), key->name) &&
-					router_mend(m, "foreign key", "rename foreign key \"%s\" to \"%s\"", renamed->name, key->name))
-					router_run("%s RENAME CONSTRAINT %s TO %s", m->alter, old_name, quote_identifier(key->name));
-			}
-			break;
-		case TriggerRelationId:
-			child = table_open(m->child, NoLock);
-			there = find_trigger(child->trigdesc, renamed->name);
-			if (there && !belongs_on_child(m, there))
-				there = NULL;
-			table_close(child, NoLock);
-			for (int i = 0; there && i < m->base->trigdesc->numtriggers; i++)
-			{
-				const char *name = pstrdup(m->base->trigdesc->triggers[i].tgname);
-
-				if (m->base->trigdesc->triggers[i].tgoid != renamed->oid)
-					continue;
-				if (!belongs_on_child(m, &m->base->trigdesc->triggers[i]) ||
-					OidIsValid(get_trigger_oid(m->child, name, true)))
-					break;
-				if (router_mend(m, "trigger", "rename trigger \"%s\" to \"%s\"", renamed->name, name))
-					router_run("ALTER TRIGGER %s ON %s RENAME TO %s", old_name, m->name, quote_identifier(name));
-				break;
-			}
-			break;
-		case PolicyRelationId:
-			foreach(lc, policies_of(base))
-			{
-				Policy	   *policy = lfirst(lc);
-
-				if (policy->oid == renamed->oid && find_policy(policies_of(m->child), renamed->name) &&
-					!find_policy(policies_of(m->child), policy->name) &&
-					router_mend(m, "policy", "rename policy \"%s\" to \"%s\"", renamed->name, policy->name))
-					router_run("ALTER POLICY %s ON %s RENAME TO %s", old_name, m->name, quote_identifier(policy->name));
-			}
-			break;
-	}
 }

@@ -16,15 +16,11 @@
 
 #include "base/sql.h"
 
-static void
-drop_object(Oid classid, Oid oid)
+typedef struct Statistics
 {
-	ObjectAddress address;
-
-	ObjectAddressSet(address, classid, oid);
-	performDeletion(&address, DROP_RESTRICT, 0);
-	CommandCounterIncrement();
-}
+	MirrorObject object;
+	HeapTuple	row;			/* of pg_statistic_ext */
+} Statistics;
 
 /* The oids of the statistics on a table. */
 static List *
@@ -88,18 +84,64 @@ statistics_text(HeapTuple tup)
 	return buf.data;
 }
 
+static MirrorObject *
+read_row(HeapTuple row)
+{
+	Statistics *statistics = palloc0(sizeof(Statistics));
+	Form_pg_statistic_ext form = (Form_pg_statistic_ext) GETSTRUCT(row);
+
+	statistics->object.oid = form->oid;
+	statistics->object.name = NameStr(form->stxname);
+	statistics->object.schema = form->stxnamespace;
+	statistics->row = row;
+	return &statistics->object;
+}
+
+static List *
+read_statistics(const Mirror *m, Oid relid)
+{
+	List	   *statistics = NIL;
+	ListCell   *lc;
+
+	foreach(lc, statistics_of(relid))
+	{
+		HeapTuple	row = SearchSysCacheCopy1(STATEXTOID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (HeapTupleIsValid(row))
+			statistics = lappend(statistics, read_row(row));
+	}
+	return statistics;
+}
+
+static MirrorObject *
+read_dropped_statistics(const RouterDropped *dropped)
+{
+	return read_row(dropped->row);
+}
+
+static Node *
+expressions_of(HeapTuple row)
+{
+	bool		isnull;
+	Datum		tree = SysCacheGetAttr(STATEXTOID, row, Anum_pg_statistic_ext_stxexprs, &isnull);
+
+	return isnull ? NULL : stringToNode(TextDatumGetCString(tree));
+}
+
 /* Do statistics of base and child say the same? The base's may be just dropped. */
 static bool
-same_statistics(const Mirror *m, HeapTuple base, HeapTuple child)
+statistics_stand_for(const Mirror *m, const MirrorObject *base, const MirrorObject *child)
 {
-	int2vector *x = &((Form_pg_statistic_ext) GETSTRUCT(base))->stxkeys;
-	int2vector *y = &((Form_pg_statistic_ext) GETSTRUCT(child))->stxkeys;
+	HeapTuple	from = ((const Statistics *) base)->row;
+	HeapTuple	to = ((const Statistics *) child)->row;
+	int2vector *x = &((Form_pg_statistic_ext) GETSTRUCT(from))->stxkeys;
+	int2vector *y = &((Form_pg_statistic_ext) GETSTRUCT(to))->stxkeys;
 	bool		no_base,
 				no_child;
-	Datum		base_datum = SysCacheGetAttr(STATEXTOID, base, Anum_pg_statistic_ext_stxkind, &no_base);
-	Datum		child_datum = SysCacheGetAttr(STATEXTOID, child, Anum_pg_statistic_ext_stxkind, &no_child);
+	Datum		base_kinds = SysCacheGetAttr(STATEXTOID, from, Anum_pg_statistic_ext_stxkind, &no_base);
+	Datum		child_kinds = SysCacheGetAttr(STATEXTOID, to, Anum_pg_statistic_ext_stxkind, &no_child);
 
-	if (!router_same_array(base_datum, no_base, child_datum, no_child) || x->dim1 != y->dim1)
+	if (!router_same_array(base_kinds, no_base, child_kinds, no_child) || x->dim1 != y->dim1)
 		return false;
 	for (int i = 0; i < x->dim1; i++)
 	{
@@ -110,142 +152,52 @@ same_statistics(const Mirror *m, HeapTuple base, HeapTuple child)
 		if (!found)
 			return false;
 	}
-	base_datum = SysCacheGetAttr(STATEXTOID, base, Anum_pg_statistic_ext_stxexprs, &no_base);
-	child_datum = SysCacheGetAttr(STATEXTOID, child, Anum_pg_statistic_ext_stxexprs, &no_child);
-	return router_same_expr(m, no_base ? NULL : stringToNode(TextDatumGetCString(base_datum)),
-					 no_child ? NULL : stringToNode(TextDatumGetCString(child_datum)));
+	return router_same_expr(m, expressions_of(from), expressions_of(to));
 }
 
 static int
-statistics_object_target(HeapTuple tup)
+target_of(const MirrorObject *object)
 {
 	bool		isnull;
-	Datum		target = SysCacheGetAttr(STATEXTOID, tup, Anum_pg_statistic_ext_stxstattarget, &isnull);
+	Datum		target = SysCacheGetAttr(STATEXTOID, ((const Statistics *) object)->row,
+										 Anum_pg_statistic_ext_stxstattarget, &isnull);
 
 	return isnull ? -1 : (int16) DatumGetInt32(target);
 }
 
-/* The child's statistics that stand for some of the base, other than those in taken; with the name by rule first. */
-static Oid
-find_statistics(const Mirror *m, HeapTuple base, List *taken)
+static MirrorObject *
+make_statistics(Mirror *m, MirrorObject *wanted, List *own)
 {
-	const char *base_name = NameStr(((Form_pg_statistic_ext) GETSTRUCT(base))->stxname);
-	Oid			found = InvalidOid;
-	ListCell   *lc;
-
-	foreach(lc, statistics_of(m->child))
-	{
-		HeapTuple	tup = SearchSysCache1(STATEXTOID, ObjectIdGetDatum(lfirst_oid(lc)));
-
-		if (!HeapTupleIsValid(tup))
-			continue;
-		if (!list_member_oid(taken, lfirst_oid(lc)) && same_statistics(m, base, tup) &&
-			(!OidIsValid(found) ||
-			 router_has_rule_name(m, NameStr(((Form_pg_statistic_ext) GETSTRUCT(tup))->stxname), base_name)))
-			found = lfirst_oid(lc);
-		ReleaseSysCache(tup);
-	}
-	return found;
-}
-
-/* The statistics of the child that are as the base's, made if they are missing; InvalidOid in a dry run. */
-static Oid
-make_statistics(Mirror *m, HeapTuple base)
-{
-	const char *base_name = NameStr(((Form_pg_statistic_ext) GETSTRUCT(base))->stxname);
 	Oid			schema = get_rel_namespace(m->child);
-	char	   *name = router_free_name(m, StatisticExtRelationId, base_name);
+	char	   *name = router_free_name(m, StatisticExtRelationId, wanted->name);
 
-	if (!router_mend(m, "statistics", "create statistics \"%s\" like \"%s\"", name, base_name))
-		return InvalidOid;
+	if (!router_mend(m, "statistics", "create statistics \"%s\" like \"%s\"", name, wanted->name))
+		return NULL;
 	router_run("CREATE STATISTICS %s %s FROM %s", quote_qualified_identifier(get_namespace_name(schema), name),
-			   statistics_text(base), m->name);
-	return GetSysCacheOid2(STATEXTNAMENSP, Anum_pg_statistic_ext_oid, CStringGetDatum(name), ObjectIdGetDatum(schema));
+			   statistics_text(((Statistics *) wanted)->row), m->name);
+	return read_row(SearchSysCacheCopy2(STATEXTNAMENSP, CStringGetDatum(name), ObjectIdGetDatum(schema)));
 }
 
 static void
-mirror_statistics_properties(Mirror *m, HeapTuple base, Oid to)
+mirror_statistics_properties(Mirror *m, const MirrorObject *wanted, const MirrorObject *there)
 {
-	HeapTuple	tup = SearchSysCache1(STATEXTOID, ObjectIdGetDatum(to));
-	Form_pg_statistic_ext form = (Form_pg_statistic_ext) GETSTRUCT(tup);
-	char	   *name = pstrdup(NameStr(form->stxname));
-	char	   *qualified = quote_qualified_identifier(get_namespace_name(form->stxnamespace), name);
-	int			target = statistics_object_target(base);
-	int			there = statistics_object_target(tup);
+	int			target = target_of(wanted);
 
-	ReleaseSysCache(tup);
-	if (target >= 0 && target != there &&
-		router_mend(m, "statistics", "set the target of statistics \"%s\" to %d", name, target))
-		router_run("ALTER STATISTICS %s SET STATISTICS %d", qualified, target);
-	router_mend_comment(m, StatisticExtRelationId, ((Form_pg_statistic_ext) GETSTRUCT(base))->oid, to, "statistics",
-						name);
+	if (target >= 0 && target != target_of(there) &&
+		router_mend(m, "statistics", "set the target of statistics \"%s\" to %d", there->name, target))
+		router_run("ALTER STATISTICS %s SET STATISTICS %d",
+				   quote_qualified_identifier(get_namespace_name(there->schema), there->name), target);
+	router_mend_object_comment(m, &router_mirror_statistics, wanted, there);
 }
 
-void
-router_mirror_statistics(Mirror *m)
-{
-	List	   *taken = NIL;
-	ListCell   *lc;
-
-	foreach(lc, statistics_of(RelationGetRelid(m->base)))
-	{
-		HeapTuple	base = SearchSysCacheCopy1(STATEXTOID, ObjectIdGetDatum(lfirst_oid(lc)));
-		Oid			to;
-
-		if (!HeapTupleIsValid(base))
-			continue;
-		to = find_statistics(m, base, taken);
-		if (!OidIsValid(to) && router_wanted(m, lfirst_oid(lc)))
-		{
-			to = make_statistics(m, base);
-			m->is_part = true;
-		}
-		if (OidIsValid(to))
-			taken = lappend_oid(taken, to);
-		if (OidIsValid(to) && router_wanted(m, lfirst_oid(lc)))
-			mirror_statistics_properties(m, base, to);
-		m->is_part = false;
-	}
-}
-
-/* Drops from a child the counterpart of statistics that the base just lost; a row of pg_statistic_ext. */
-void
-router_drop_statistics_like(Mirror *m, HeapTuple dropped)
-{
-	List	   *taken = NIL;
-	ListCell   *lc;
-	Oid			found;
-
-	foreach(lc, statistics_of(RelationGetRelid(m->base)))
-	{
-		HeapTuple	base = SearchSysCacheCopy1(STATEXTOID, ObjectIdGetDatum(lfirst_oid(lc)));
-
-		taken = lappend_oid(taken, find_statistics(m, base, taken));
-	}
-	found = find_statistics(m, dropped, taken);
-	if (OidIsValid(found) && router_mend(m, "statistics", "drop statistics %u", found))
-		drop_object(StatisticExtRelationId, found);
-}
-
-void
-router_rename_statistics_like(Mirror *m, Oid statistics, const char *old_name)
-{
-	HeapTuple	base = SearchSysCacheCopy1(STATEXTOID, ObjectIdGetDatum(statistics));
-	Form_pg_statistic_ext form = (Form_pg_statistic_ext) GETSTRUCT(base);
-	char	   *new_name = pstrdup(NameStr(form->stxname));
-	HeapTuple	there;
-
-	namestrcpy(&form->stxname, old_name);
-	there = SearchSysCacheCopy1(STATEXTOID, ObjectIdGetDatum(find_statistics(m, base, NIL)));
-	if (!HeapTupleIsValid(there))
-		return;
-	form = (Form_pg_statistic_ext) GETSTRUCT(there);
-	if (!router_has_rule_name(m, NameStr(form->stxname), old_name) ||
-		router_has_rule_name(m, NameStr(form->stxname), new_name))
-		return;
-	new_name = router_free_name(m, StatisticExtRelationId, new_name);
-	if (router_mend(m, "statistics", "rename statistics \"%s\" to \"%s\"", NameStr(form->stxname), new_name))
-		router_run("ALTER STATISTICS %s RENAME TO %s",
-				   quote_qualified_identifier(get_namespace_name(form->stxnamespace), NameStr(form->stxname)),
-				   quote_identifier(new_name));
-}
+const MirrorKind router_mirror_statistics = {
+	.aspect = ROUTER_STATISTICS,
+	.classid = StatisticExtRelationId,
+	.word = "statistics",
+	.sql = "STATISTICS",
+	.read = read_statistics,
+	.read_dropped = read_dropped_statistics,
+	.stands_for = statistics_stand_for,
+	.make = make_statistics,
+	.properties = mirror_statistics_properties,
+};
