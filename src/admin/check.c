@@ -35,10 +35,12 @@
 #include "tier/location.h"
 #include "tier/relocate.h"
 #include "tier/swap.h"
-#include "admin/route_admin.h"
+#include "admin/route_triggers.h"
 #include "base/sql.h"
 #include "rows/keep_in_step.h"
 #include "base/waitpoint.h"
+#include "base/report.h"
+#include "child/create.h"
 
 /* a route that changes in mid-scan: how often the scan is made again */
 #define MAX_SCANS 5

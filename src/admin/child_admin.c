@@ -8,7 +8,7 @@
  * ALTER TABLE … INHERIT does.
  */
 #include "compat.h"
-#include "admin/route_admin.h"
+#include "admin/child_admin.h"
 
 #include "access/genam.h"
 #include "access/table.h"
@@ -45,6 +45,7 @@
 #include "base/sql.h"
 #include "rows/keep_in_step.h"
 #include "route/stored.h"
+#include "child/child_name.h"
 
 #define MAX_PREMAKE 10000
 
@@ -55,6 +56,20 @@ PG_FUNCTION_INFO_V1(router_premake);
 PG_FUNCTION_INFO_V1(router_redistribute);
 
 /* ----------------------------------------------------------------- helpers */
+
+/* The bounds of a default child. */
+RouterBound **
+router_default_bounds(RouterRoute *route)
+{
+	RouterBound **bounds = palloc(ROUTER_MAX_LEVELS * sizeof(RouterBound *));
+
+	for (int i = 0; i < route->config.nkeys; i++)
+	{
+		bounds[i] = palloc0(sizeof(RouterBound));
+		bounds[i]->form = ROUTER_BOUND_DEFAULT;
+	}
+	return bounds;
+}
 
 /* Is this a value rather than a bound? */
 static bool
@@ -182,6 +197,39 @@ check_bounds(RouterCacheEntry *entry, RouterBound **bounds)
 }
 
 /* ------------------------------------------------------------ create_child */
+
+/* Creates a child, or says so in a dry run. */
+void
+router_create_reported(RouterReport *report, RouterCacheEntry *entry, RouterBound **bounds, const char *name)
+{
+	RouterRoute *route = router_route_locked(entry);
+	char	   *display = router_bounds_display(route, bounds);
+	const char *schema = get_namespace_name(get_rel_namespace(route->config.base));
+	Oid			child;
+
+	if (report->dry_run)
+	{
+		RouterAsOwner saved;
+		char	   *given;
+
+		router_become_owner(&saved, router_relation_owner(route->config.base), false, route->config.time_zone);
+		given = name ? pstrdup(name) : router_child_name(route, bounds);
+		router_become_user(&saved);
+		router_report(report, "create child %s for %s", quote_qualified_identifier(schema, given), display);
+		return;
+	}
+	child = router_child_create(entry, bounds, name);
+	router_report(report, "create child %s for %s", router_qualified_name(child), display);
+}
+
+void
+router_create_default_child(RouterReport *report, RouterCacheEntry *entry)
+{
+	RouterRoute *route = router_route_locked(entry);
+
+	if (!OidIsValid(route->default_child))
+		router_create_reported(report, entry, router_default_bounds(route), NULL);
+}
 
 /* The bounds given for a child. */
 typedef struct Given

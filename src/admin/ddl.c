@@ -60,7 +60,8 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "admin/route_admin.h"
+#include "admin/child_admin.h"
+#include "admin/create_route.h"
 
 #include "route/defs.h"
 #include "admin/drop.h"

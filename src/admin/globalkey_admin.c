@@ -43,8 +43,9 @@
 #include "base/name.h"
 #include "route/owned.h"
 #include "base/owner.h"
-#include "admin/route_admin.h"
+#include "base/report.h"
 #include "base/sql.h"
+#include "child/create.h"
 
 PG_FUNCTION_INFO_V1(router_add_global_key);
 PG_FUNCTION_INFO_V1(router_drop_global_key);

@@ -16,6 +16,7 @@
 
 #include "access/table.h"
 #include "miscadmin.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "rows/key_scan.h"
@@ -159,4 +160,30 @@ router_settle(RouterSettle *settle)
 	table_close(from, NoLock);
 	table_close(base, NoLock);
 	CommandCounterIncrement();
+}
+
+/* Has a table a row whose key is at or behind a point? */
+bool
+router_reaches(Oid relid, const RouterKey *key, int64 point)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	AttrNumber	attnum = get_attnum(relid, key->column);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	bool		found = false;
+
+	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(slot, attnum, &isnull);
+
+		CHECK_FOR_INTERRUPTS();
+		found = !isnull && router_key_int(key, value) >= point;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
+	return found;
 }

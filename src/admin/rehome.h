@@ -38,6 +38,7 @@ typedef struct RouterSettle
 extern void router_rehoming_begin(RouterRehoming *rehoming, RouterCacheEntry *entry, Relation base, Relation from,
 								  Snapshot snapshot, bool archiving);
 extern void router_rehoming_end(RouterRehoming *rehoming, bool keep);
+extern bool router_reaches(Oid relid, const RouterKey *key, int64 point);
 extern void router_settle(RouterSettle *settle);
 
 #endif

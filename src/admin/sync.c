@@ -34,13 +34,15 @@
 
 #include "child/child_bounds.h"
 #include "route/loose.h"
-#include "admin/route_admin.h"
+#include "admin/route_triggers.h"
 
 #include "admin/globalkey_admin.h"
 #include "route/owned.h"
 #include "base/owner.h"
 #include "base/sql.h"
 #include "route/stored.h"
+#include "base/report.h"
+#include "child/create.h"
 
 PG_FUNCTION_INFO_V1(router_sync);
 PG_FUNCTION_INFO_V1(router_sync_concurrently);

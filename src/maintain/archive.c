@@ -26,7 +26,7 @@
  * between the steps: then the base is locked AccessExclusive instead.
  */
 #include "compat.h"
-#include "admin/route_admin.h"
+#include "admin/child_admin.h"
 
 #include "access/table.h"
 #include "catalog/pg_operator.h"

@@ -12,7 +12,7 @@
  * Memory: what lives as long as a base is worked on is in job->cxt.
  */
 #include "compat.h"
-#include "admin/route_admin.h"
+#include "admin/child_admin.h"
 
 #include "catalog/namespace.h"
 #include "executor/spi.h"

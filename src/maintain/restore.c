@@ -14,7 +14,7 @@
  *	  waited for meanwhile.
  */
 #include "compat.h"
-#include "admin/route_admin.h"
+#include "admin/child_admin.h"
 
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"

@@ -19,7 +19,7 @@
  * Memory: what is due lives in job->cxt.
  */
 #include "compat.h"
-#include "admin/route_admin.h"
+#include "admin/child_admin.h"
 
 #include "access/table.h"
 #include "catalog/namespace.h"

@@ -35,7 +35,7 @@
 #include "rows/estate.h"
 #include "route/loose.h"
 #include "route/owned.h"
-#include "admin/route_admin.h"
+#include "admin/child_admin.h"
 #include "admin/seal.h"
 #include "admin/rehome.h"
 #include "base/sql.h"

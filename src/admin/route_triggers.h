@@ -1,0 +1,14 @@
+/*
+ * route_triggers.h
+ *		The triggers of a base. See route_triggers.c.
+ */
+#ifndef ROUTER_ROUTE_TRIGGERS_H
+#define ROUTER_ROUTE_TRIGGERS_H
+
+#include "mirror/mirror.h"
+
+extern int	router_mend_base(const RouterMirror *request, Oid base);
+extern int	router_create_triggers(const RouterMirror *request, Oid base);
+extern void router_drop_triggers(Oid base);
+
+#endif
