@@ -540,7 +540,7 @@ check_base(Check *check, Oid base)
 	children = router_children_by_oid(base);
 	ROUTER_WAITPOINT("checking");
 	check_privileges(check);
-	(void) router_mend_base(&request, base);
+	(void) router_sync_triggers(&request, base);
 	router_become_owner(&saved, router_relation_owner(base), router_is_own_temp(base),
 						router_route_locked(entry)->config.time_zone);
 	check_indexes(check, base);

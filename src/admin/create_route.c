@@ -25,6 +25,7 @@
 #include "route/owned.h"
 #include "rows/moving.h"
 #include "write/home.h"
+#include "route/growth.h"
 #include "admin/child_admin.h"
 #include "admin/route_settings.h"
 #include "admin/route_triggers.h"
@@ -148,7 +149,7 @@ check_base(Relation rel)
 	}
 }
 
-/* ------------------------------------------------ children, rows there already */
+/* ---------------------------------------------------------------- create_route */
 
 /* The children that a single key knows beforehand: below its pivot, its groups. */
 static void
@@ -181,20 +182,14 @@ create_known_children(RouterReport *report, RouterCacheEntry *entry)
 }
 
 static bool
-has_rows(Relation rel)
+has_rows_now(Relation rel)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	bool		found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+	bool		found = router_has_rows(rel, snapshot);
 
-	ExecDropSingleTupleTableSlot(slot);
-	table_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	return found;
 }
-
-/* ---------------------------------------------------------------- create_route */
 
 /* Finds out what there is to do. The base is locked. */
 static void
@@ -224,7 +219,7 @@ plan_route(NewRoute *plan)
 	if (plan->there && plan->there->hot && !router_same_hot_key(plan->there, config))
 		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It is hot by another date key.",
 						"End that with router.end_hot, or keep the key.");
-	plan->rows = has_rows(base);
+	plan->rows = has_rows_now(base);
 	if (config->hot && config->watermark == NULL)
 		router_first_watermark(config, plan->there ? router_cache_route(entry) : NULL, plan->rows && !plan->move_rows);
 	/* rows of a hot base are hot, for the time being, but for those without a date */

@@ -329,6 +329,16 @@ is_filled(Oid child)
 	return filled;
 }
 
+static void
+refuse_hot(const RouterConfig *config, const char *detail, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("routed table \"%s\" cannot become hot", get_rel_name(config->base)),
+			 errdetail("%s", detail),
+			 errhint("%s", hint)));
+}
+
 /* The first watermark of a route that becomes hot. The keys are resolved, the children locked. */
 void
 router_first_watermark(RouterConfig *config, RouterRoute *route, bool has_hot_rows)
@@ -347,20 +357,14 @@ router_first_watermark(RouterConfig *config, RouterRoute *route, bool has_hot_ro
 		if (bound->form != ROUTER_BOUND_RANGE || !is_filled(def->child))
 			continue;
 		if (has_hot_rows || bound->hi == PG_INT64_MAX)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("routed table \"%s\" cannot become hot", get_rel_name(config->base)),
-					 errdetail("Child \"%s\" has rows without an end in time.", get_rel_name(def->child)),
-					 errhint("Split that child first.")));
+			refuse_hot(config, psprintf("Child \"%s\" has rows without an end in time.", get_rel_name(def->child)),
+					   "Split that child first.");
 		watermark = Max(watermark, bound->hi + 1);
 	}
 	if (route && OidIsValid(route->default_child) && get_rel_relkind(route->default_child) == RELKIND_RELATION &&
 		router_reaches(route->default_child, key, watermark))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("routed table \"%s\" cannot become hot", get_rel_name(config->base)),
-				 errdetail("Its default child has rows that would be hot."),
-				 errhint("Empty it with router.redistribute, or delete them.")));
+		refuse_hot(config, "Its default child has rows that would be hot.",
+				   "Empty it with router.redistribute, or delete them.");
 	config->watermark = router_key_text(key, watermark);
 	AtEOXact_GUC(false, guc_level);
 }
@@ -408,7 +412,7 @@ router_put_route(const RouterConfig *config, const RouterConfig *there)
 						router_is_own_temp(config->base), config->time_zone);
 	if (there == NULL)
 	{
-		(void) router_create_triggers(&all, config->base);
+		(void) router_sync_triggers(&all, config->base);
 		note_temporary(config->base);
 	}
 	router_catalog_put_route(config);

@@ -12,6 +12,19 @@
 #include "rows/moving.h"
 #include "admin/seal.h"
 
+static const struct
+{
+	const char *name;
+	const char *when;
+	const char *each;
+	const char *function;
+}			triggers[] = {
+	{ROUTER_TRIGGER_ROUTE, "BEFORE INSERT", "ROW", "route_row"},
+	{ROUTER_TRIGGER_SETTLE, "AFTER INSERT", "ROW", "settle_row"},
+	{ROUTER_TRIGGER_FLUSH, "AFTER INSERT", "STATEMENT", "flush_rows"},
+	{ROUTER_TRIGGER_MOVE, "BEFORE UPDATE", "ROW", "move_row"},
+};
+
 /* How a trigger of a table fires, or 0 if there is none of this name. */
 static char
 trigger_state(Oid relid, const char *name)
@@ -26,25 +39,18 @@ trigger_state(Oid relid, const char *name)
 	return state;
 }
 
-/* Creates the triggers of a base that are missing and enables those that are not. Returns how many those are. */
+/*
+ * Creates the triggers of a base that are missing and enables those that are not, as its owner, or only tells of them.
+ * Returns how many they are. The base is locked.
+ */
 int
-router_create_triggers(const RouterMirror *request, Oid base)
+router_sync_triggers(const RouterMirror *request, Oid base)
 {
-	static const struct
-	{
-		const char *name;
-		const char *when;
-		const char *each;
-		const char *function;
-	}			triggers[] = {
-		{ROUTER_TRIGGER_ROUTE, "BEFORE INSERT", "ROW", "route_row"},
-		{ROUTER_TRIGGER_SETTLE, "AFTER INSERT", "ROW", "settle_row"},
-		{ROUTER_TRIGGER_FLUSH, "AFTER INSERT", "STATEMENT", "flush_rows"},
-		{ROUTER_TRIGGER_MOVE, "BEFORE UPDATE", "ROW", "move_row"},
-	};
 	char	   *table = router_qualified_name(base);
+	RouterAsOwner saved;
 	int			differences = 0;
 
+	router_become_owner(&saved, router_relation_owner(base), router_is_own_temp(base), NULL);
 	for (int i = 0; i < lengthof(triggers); i++)
 	{
 		char		state = trigger_state(base, triggers[i].name);
@@ -63,34 +69,21 @@ router_create_triggers(const RouterMirror *request, Oid base)
 					   triggers[i].function);
 		router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, quote_identifier(triggers[i].name));
 	}
+	router_become_user(&saved);
 	return differences;
 }
 
+/* Those of a base that is one no more, and what its children have for it. */
 void
 router_drop_triggers(Oid base)
 {
-	static const char *const names[] = {ROUTER_TRIGGER_ROUTE, ROUTER_TRIGGER_SETTLE, ROUTER_TRIGGER_FLUSH};
 	ListCell   *lc;
 
-	for (int i = 0; i < lengthof(names); i++)
-		router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(names[i]), router_qualified_name(base));
-	router_drop_move_trigger(base);
+	for (int i = 0; i < lengthof(triggers); i++)
+		router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(triggers[i].name), router_qualified_name(base));
 	foreach(lc, router_catalog_children(base))
 	{
 		router_drop_move_trigger(((RouterChildDef *) lfirst(lc))->child);
 		router_drop_seal(((RouterChildDef *) lfirst(lc))->child);
 	}
-}
-
-/* Puts back the triggers of a base, or only tells what is to be done. The base is locked. */
-int
-router_mend_base(const RouterMirror *request, Oid base)
-{
-	RouterAsOwner saved;
-	int			differences;
-
-	router_become_owner(&saved, router_relation_owner(base), router_is_own_temp(base), NULL);
-	differences = router_create_triggers(request, base);
-	router_become_user(&saved);
-	return differences;
 }

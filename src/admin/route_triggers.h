@@ -7,8 +7,7 @@
 
 #include "mirror/mirror.h"
 
-extern int	router_mend_base(const RouterMirror *request, Oid base);
-extern int	router_create_triggers(const RouterMirror *request, Oid base);
+extern int	router_sync_triggers(const RouterMirror *request, Oid base);
 extern void router_drop_triggers(Oid base);
 
 #endif

@@ -224,13 +224,13 @@ router_sync(PG_FUNCTION_ARGS)
 	request.arg = &report;
 	if (report.dry_run)
 		request.found = report_difference;
-	if (router_mend_base(&request, base) + router_sync_children(&request, base) == 0 || report.dry_run)
+	if (router_sync_triggers(&request, base) + router_sync_children(&request, base) == 0 || report.dry_run)
 		return (Datum) 0;
 	LockRelationOid(base, ShareRowExclusiveLock);
 	(void) router_owned_route(base);	/* it may have gone while we waited */
 	request.dry_run = false;
 	request.found = report_difference;
-	(void) router_mend_base(&request, base);
+	(void) router_sync_triggers(&request, base);
 	(void) router_sync_children(&request, base);
 	return (Datum) 0;
 }
@@ -395,7 +395,7 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 				 errmsg("CALL router.sync cannot run inside a transaction block or a function"),
 				 errhint("Call it by itself, or use SELECT router.sync(…), which keeps writers away while it builds indexes.")));
 	(void) router_owned_locked(base, AccessShareLock);
-	if (router_mend_base(&look, base) > 0)
+	if (router_sync_triggers(&look, base) > 0)
 		ereport(NOTICE, (errmsg("triggers of \"%s\" are missing or disabled", get_rel_name(base)),
 						 errhint("SELECT router.sync(…) mends them.")));
 	children = router_children_by_oid(base);
