@@ -38,6 +38,7 @@
 #include "utils/snapmgr.h"
 
 #include "read/clause.h"
+#include "read/survivors.h"
 
 /* the members of custom_private */
 enum

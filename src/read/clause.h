@@ -1,6 +1,6 @@
 /*
  * clause.h
- *		Which children can hold rows that satisfy some clauses. See clause.c.
+ *		Clauses are compiled into programs. See clause.c.
  */
 #ifndef ROUTER_CLAUSE_H
 #define ROUTER_CLAUSE_H
@@ -9,29 +9,7 @@
 
 #include "nodes/primnodes.h"
 
-/* What is known of the expressions that keys are compared with. */
-typedef struct RouterArgs
-{
-	int			n;
-	Datum	   *values;
-	bool	   *isnull;
-	bool	   *known;			/* false: a clause with this value tells nothing */
-	bool	   *floor;			/* a value that the expression never falls below later on */
-} RouterArgs;
-
-/* The children that clauses leave, and the ages of the rows. */
-typedef struct RouterSurvivors
-{
-	Oid		   *children;		/* sorted; without the default child */
-	int			nchildren;
-	int64		oldest;			/* hot routes: the hot key lies between these two, or ... */
-	int64		newest;
-	bool		ageless;		/* ... is NULL */
-} RouterSurvivors;
-
 extern List *router_qual_compile(RouterRoute *route, Index varno, List *clauses, List **exprs);
 extern bool router_qual_has_level(const List *program, int level);
-extern void router_qual_survivors(RouterRoute *route, const List *program, const RouterArgs *args,
-								  RouterSurvivors *result);
 
 #endif

@@ -73,6 +73,7 @@
 #include "route/loose.h"
 #include "read/param.h"
 #include "read/clause.h"
+#include "read/survivors.h"
 #include "read/append.h"
 #include "read/serializable.h"
 #include "base/waitpoint.h"
