@@ -725,10 +725,11 @@ static void
 check_loose(Oid base, Oid child)
 {
 	RouterRoute *route = router_cache_route(router_cache_entry(base));
+	int			member = route ? router_route_member(route, child) : -1;
 	Relation	rel;
 	bool		valid;
 
-	if (route == NULL || !list_member_oid(route->loose, child))
+	if (member < 0 || !bms_is_member(member, route->loose))
 		return;
 	rel = table_open(child, NoLock);
 	valid = !router_has_unvalidated_home(rel);

@@ -27,6 +27,7 @@
 #include "compat.h"
 #include "read/append.h"
 
+#include "access/parallel.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
@@ -39,6 +40,7 @@
 
 #include "read/clause.h"
 #include "read/survivors.h"
+#include "route/cache.h"
 
 /* the members of custom_private */
 enum
@@ -48,21 +50,9 @@ enum
 	PRIVATE_PROGRAM,
 	PRIVATE_MERGE,				/* a MergeAppend without its plans, or NULL */
 	PRIVATE_KEYS,				/* columns and kinds of the keys and seals that the program is about */
-	PRIVATE_MEMBERS,			/* this and the rest: see Tables */
-	PRIVATE_PLACES,
-	PRIVATE_OTHERS,
-	PRIVATE_GENERATION,			/* list of two integers, its halves */
+	PRIVATE_MEMBERS,			/* which member of the route each plan reads; -1: none */
+	PRIVATE_GENERATION,			/* of the route that the members are of: list of two integers, its halves */
 };
-
-/* What some plans read, to be searched by oid. */
-typedef struct Tables
-{
-	List	   *relids;			/* of each plan; InvalidOid: who knows */
-	List	   *members;		/* those that are children of the route, sorted */
-	List	   *places;			/* which plan each of them is */
-	List	   *others;			/* the plans left over: the base, strays, the default child */
-	uint64		generation;		/* of the route, when they were told apart */
-} Tables;
 
 typedef struct RouterAppend
 {
@@ -74,13 +64,13 @@ typedef struct RouterAppend
 	bool	   *late;			/* which of them have no value before the first row is asked for */
 	bool		any_late;
 
-	PlanState **plans;			/* those that may be read; NULL: not opened yet */
-	List	   *sources;		/* of these, the Plans */
-	Tables		tables;			/* what these read; filled in if any_late */
+	uint64		generation;		/* of the route that the next two are of; 0: of none */
+	int		   *places;			/* of its members: the plan that reads each, from 1 on; 0: none does */
+	Bitmapset  *others;			/* the plans left over: the base, strays, the default child */
+	Bitmapset  *possible;		/* the plans that may be read, as far as is known when the plan starts */
+	Bitmapset  *wanted;			/* which of them to read until the next rescan */
+	PlanState **plans;			/* of all; NULL: not opened yet */
 	int			nplans;
-	int			nremoved;
-	int		   *wanted;			/* which of them to read until the next rescan, ascending */
-	int			nwanted;
 	int			current;		/* of wanted; -1: not begun */
 	int			eflags;
 	Bitmapset  *changed;		/* parameters that changed at any rescan */
@@ -89,7 +79,7 @@ typedef struct RouterAppend
 	int64		watermark;		/* of a hot base, as of the snapshot */
 	int64		reach;
 	bool		watermark_known;
-	bool		chosen;			/* wanted is what the late values ask for */
+	bool		chosen;			/* wanted is what the late values ask for; it lives in the per-tuple context then */
 	MergeAppendState *merge;	/* reads the plans in order; or NULL: one after the other */
 	bool		nothing;		/* merge has nothing to read */
 } RouterAppend;
@@ -273,52 +263,16 @@ keys_of(const RouterRoute *route)
 	return keys;
 }
 
-static int
-compare_places(const void *a, const void *b, void *relids)
+/* Which members of the route some tables are; -1: none. */
+static List *
+members_of(const RouterRoute *route, List *relids)
 {
-	Oid			left = list_nth_oid(relids, *(const int *) a);
-	Oid			right = list_nth_oid(relids, *(const int *) b);
-
-	return left < right ? -1 : left > right ? 1 : 0;
-}
-
-/* Tells the children of the route from other tables. */
-static void
-tell_apart(Tables *tables, RouterRoute *route)
-{
-	int		   *places = palloc(Max(list_length(tables->relids), 1) * sizeof(int));
-	int			nplaces = 0;
-	int			member = 0;
-	bool		sorted = true;
+	List	   *members = NIL;
 	ListCell   *lc;
 
-	tables->members = tables->places = tables->others = NIL;
-	tables->generation = route->generation;
-	foreach(lc, tables->relids)
-	{
-		int			i = foreach_current_index(lc);
-
-		/* both are sorted by oid, but for the base and strays among the plans */
-		if (i > 0 && lfirst_oid(lc) < list_nth_oid(tables->relids, i - 1))
-			member = 0;
-		while (member < route->nmembers && route->members[member] < lfirst_oid(lc))
-			member++;
-		if (member == route->nmembers || route->members[member] != lfirst_oid(lc))
-		{
-			tables->others = lappend_int(tables->others, i);
-			continue;
-		}
-		sorted &= nplaces == 0 || compare_places(&places[nplaces - 1], &i, tables->relids) < 0;
-		places[nplaces++] = i;
-	}
-	if (!sorted)
-		qsort_arg(places, nplaces, sizeof(int), compare_places, tables->relids);
-	for (int i = 0; i < nplaces; i++)
-	{
-		tables->members = lappend_oid(tables->members, list_nth_oid(tables->relids, places[i]));
-		tables->places = lappend_int(tables->places, places[i]);
-	}
-	pfree(places);
+	foreach(lc, relids)
+		members = lappend_int(members, router_route_member(route, lfirst_oid(lc)));
+	return members;
 }
 
 /* What takes the place of an Append or MergeAppend: a RouterAppend, or nothing else. shown: its columns in EXPLAIN. */
@@ -328,7 +282,7 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	int			rti;
 	RangeTblEntry *rte;
 	RouterRoute *route;
-	Tables		tables = {0};
+	List	   *relids = NIL;
 	List	   *clauses = NIL;
 	List	   *exprs = NIL;
 	List	   *program;
@@ -352,7 +306,7 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 		Index		scanrelid = scanned(plan);
 		Oid			relid = scanrelid ? rt_fetch(scanrelid, stmt->rtable)->relid : InvalidOid;
 
-		tables.relids = lappend_oid(tables.relids, relid);
+		relids = lappend_oid(relids, relid);
 		if (plan->parallel_aware)
 			return append;
 		if (sample == 0 && scan_clauses(plan, &clauses))
@@ -366,12 +320,11 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	if (sample == 0)
 		return append;
 	route = router_cache_route(router_cache_entry(rte->relid));
-	program = router_qual_compile(route, sample, clauses, &exprs);
+	program = router_clause_compile(route, sample, clauses, &exprs);
 	if (program == NIL ||
-		(all_constant(exprs) && (route->hot_level < 0 || !router_qual_has_level(program, route->hot_level) ||
-								 !list_member_oid(tables.relids, rte->relid))))
+		(all_constant(exprs) && (route->hot_level < 0 || !router_clause_has_level(program, route->hot_level) ||
+								 !list_member_oid(relids, rte->relid))))
 		return append;
-	tell_apart(&tables, route);
 
 	scan = makeNode(CustomScan);
 	scan->scan.plan = *append;
@@ -386,12 +339,10 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 		scan->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
 	scan->custom_plans = plans;
 	scan->custom_exprs = exprs;
-	scan->custom_private = list_make5(list_make1_oid(rte->relid), tables.relids, program, merge, keys_of(route));
-	scan->custom_private = lappend(scan->custom_private, tables.members);
-	scan->custom_private = lappend(scan->custom_private, tables.places);
-	scan->custom_private = lappend(scan->custom_private, tables.others);
-	scan->custom_private = lappend(scan->custom_private, list_make2_int((int) (tables.generation >> 32),
-																		(int) tables.generation));
+	scan->custom_private = list_make5(list_make1_oid(rte->relid), relids, program, merge, keys_of(route));
+	scan->custom_private = lappend(scan->custom_private, members_of(route, relids));
+	scan->custom_private = lappend(scan->custom_private, list_make2_int((int) (route->generation >> 32),
+																		(int) route->generation));
 	scan->custom_scan_tlist = shown;
 	scan->custom_relids = relids_appended;
 	scan->methods = &plan_methods;
@@ -528,78 +479,20 @@ create_state(CustomScan *scan)
 	return (Node *) node;
 }
 
-/* The first of some sorted oids, from a place on, that is not less than this one. */
-static int
-seek(const List *oids, int from, Oid oid)
-{
-	int			step = 1;
-	int			to = from;
-
-	/* what is looked for comes in the same order, and is often close by */
-	while (to < list_length(oids) && list_nth_oid(oids, to) < oid)
-	{
-		from = to + 1;
-		to += step;
-		step *= 2;
-	}
-	to = Min(to, list_length(oids));
-	while (from < to)
-	{
-		int			mid = (from + to) / 2;
-
-		if (list_nth_oid(oids, mid) < oid)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return from;
-}
-
-static int
-compare_ints(const void *a, const void *b)
-{
-	int			left = *(const int *) a;
-	int			right = *(const int *) b;
-
-	return left < right ? -1 : left > right ? 1 : 0;
-}
-
-/* Sorts some numbers, and leaves each of them once. Returns how many. */
-static int
-tidy(int *numbers, int n)
-{
-	int			kept = 0;
-	bool		sorted = true;
-
-	for (int i = 1; i < n; i++)
-		sorted &= numbers[i - 1] < numbers[i];
-	if (sorted)
-		return n;
-	qsort(numbers, n, sizeof(int), compare_ints);
-	for (int i = 0; i < n; i++)
-		if (i == 0 || numbers[i] != numbers[i - 1])
-			numbers[kept++] = numbers[i];
-	return kept;
-}
-
 /* The values that the keys are compared with, as far as there are any yet. */
-static RouterArgs
+static RouterArg *
 run_args(RouterAppend *node, bool late)
 {
-	RouterArgs	args = {0};
+	RouterArg  *args = palloc0((list_length(node->exprs) + 1) * sizeof(RouterArg));
 	ListCell   *lc;
 
-	args.n = list_length(node->exprs);
-	args.values = palloc0(args.n * sizeof(Datum));
-	args.isnull = palloc0(args.n * sizeof(bool));
-	args.known = palloc0(args.n * sizeof(bool));
 	foreach(lc, node->exprs)
 	{
 		int			i = foreach_current_index(lc);
 
-		args.known[i] = late || !node->late[i];
-		if (args.known[i])
-			args.values[i] = ExecEvalExpr((ExprState *) lfirst(lc), node->css.ss.ps.ps_ExprContext, &args.isnull[i]);
+		args[i].known = late || !node->late[i];
+		if (args[i].known)
+			args[i].value = ExecEvalExpr((ExprState *) lfirst(lc), node->css.ss.ps.ps_ExprContext, &args[i].isnull);
 	}
 	return args;
 }
@@ -614,77 +507,102 @@ known_route(RouterAppend *node)
 }
 
 /*
- * Which plans are to be read, by the values there are: their places in tables,
- * ascending, into wanted, which has room for twice as many as there are. Returns how many.
+ * How far archiving is for the snapshot, if the base is hot and the program is about the age of rows: asked for once.
+ * Returns the route, which may be another one now.
  */
-static int
-choose(RouterAppend *node, Tables *tables, bool late, int *wanted)
+static RouterRoute *
+learn_marks(RouterAppend *node, RouterRoute *route)
 {
-	EState	   *estate = node->css.ss.ps.state;
+	Snapshot	snapshot = node->css.ss.ps.state->es_snapshot;
+
+	if (route == NULL || route->hot_level < 0 || node->watermark_known || snapshot == NULL ||
+		!IsMVCCSnapshot(snapshot) || !router_clause_has_level(node->program, route->hot_level))
+		return route;
+	node->watermark_known = true;
+	if (!router_cache_marks(router_cache_entry(node->base), snapshot, &node->watermark, &node->reach))
+	{
+		node->watermark = PG_INT64_MIN;
+		node->reach = PG_INT64_MAX;
+	}
+	return known_route(node);
+}
+
+/* Tells the plans of the route's members from the others. Members are those of the session that planned. */
+static void
+tell_apart(RouterAppend *node, const RouterRoute *route)
+{
+	List	   *private = ((CustomScan *) node->css.ss.ps.plan)->custom_private;
+	List	   *halves = list_nth(private, PRIVATE_GENERATION);
+	uint64		planned = (uint64) (uint32) linitial_int(halves) << 32 | (uint32) lsecond_int(halves);
+	MemoryContext old = MemoryContextSwitchTo(node->css.ss.ps.state->es_query_cxt);
+	List	   *members = planned == route->generation && !IsParallelWorker() ? list_nth(private, PRIVATE_MEMBERS) :
+		members_of(route, list_nth(private, PRIVATE_RELIDS));
+	ListCell   *lc;
+
+	node->generation = route->generation;
+	node->places = palloc0((route->nmembers + 1) * sizeof(int));
+	node->others = NULL;
+	foreach(lc, members)
+	{
+		if (lfirst_int(lc) >= 0)
+			node->places[lfirst_int(lc)] = foreach_current_index(lc) + 1;
+		else
+			node->others = bms_add_member(node->others, foreach_current_index(lc));
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* The plans to read for some members of the route, and the others; those that read the base only if it is wanted. */
+static Bitmapset *
+plans_of(RouterAppend *node, const Bitmapset *members, bool base_wanted)
+{
+	List	   *relids = list_nth(((CustomScan *) node->css.ss.ps.plan)->custom_private, PRIVATE_RELIDS);
+	Bitmapset  *plans = bms_copy(node->others);
+	int			i = -1;
+
+	while (!base_wanted && (i = bms_next_member(node->others, i)) >= 0)
+		if (list_nth_oid(relids, i) == node->base)
+			plans = bms_del_member(plans, i);
+	i = -1;
+	while ((i = bms_next_member(members, i)) >= 0)
+		if (node->places[i] > 0)
+			plans = bms_add_member(plans, node->places[i] - 1);
+	return plans;
+}
+
+/* Which plans are to be read, by the values there are. In the per-tuple context. */
+static Bitmapset *
+choose(RouterAppend *node, bool late)
+{
 	RouterRoute *route;
 	RouterSurvivors survivors;
-	RouterArgs	args;
+	RouterArg  *args;
+	Bitmapset  *plans;
 	bool		base_wanted = true;
 	MemoryContext old;
-	ListCell   *lc;
-	int			place = 0;
-	int			n = 0;
 
 	ResetExprContext(node->css.ss.ps.ps_ExprContext);
 	old = MemoryContextSwitchTo(node->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
 	args = run_args(node, late);
-	route = known_route(node);
-	if (route && route->hot_level >= 0 && estate->es_snapshot && IsMVCCSnapshot(estate->es_snapshot) &&
-		!node->watermark_known && router_qual_has_level(node->program, route->hot_level))
-	{
-		node->watermark_known = true;
-		if (!router_cache_marks(router_cache_entry(node->base), estate->es_snapshot, &node->watermark, &node->reach))
-		{
-			node->watermark = PG_INT64_MIN;
-			node->reach = PG_INT64_MAX;
-		}
-		route = known_route(node);
-	}
+	route = learn_marks(node, known_route(node));
 	if (route == NULL)
+		plans = bms_add_range(NULL, 0, node->nplans - 1);
+	else
 	{
-		foreach(lc, tables->relids)
-			wanted[n++] = foreach_current_index(lc);
-		MemoryContextSwitchTo(old);
-		return n;
-	}
-
-	/* from here on the route stays what it is: survivors and members are those of the same */
-	router_qual_survivors(route, node->program, &args, &survivors);
-	if (tables->generation != route->generation)
-	{
-		MemoryContextSwitchTo(estate->es_query_cxt);
-		tell_apart(tables, route);
-	}
-	if (node->watermark_known && route->hot_level >= 0)
-	{
-		base_wanted = route->loose != NIL || survivors.ageless || survivors.newest >= node->watermark;
-		if (!survivors.ageless && survivors.oldest >= node->reach && node->reach != PG_INT64_MAX)
-			survivors.nchildren = 0;
-	}
-	foreach(lc, tables->others)
-	{
-		if (base_wanted || list_nth_oid(tables->relids, lfirst_int(lc)) != node->base)
-			wanted[n++] = lfirst_int(lc);
-	}
-	for (int i = 0; i < survivors.nchildren; i++)
-	{
-		place = seek(tables->members, place, survivors.children[i]);
-		if (place < list_length(tables->members) && list_nth_oid(tables->members, place) == survivors.children[i])
-			wanted[n++] = list_nth_int(tables->places, place);
-	}
-	foreach(lc, route->loose)
-	{
-		place = seek(tables->members, 0, lfirst_oid(lc));
-		if (place < list_length(tables->members) && list_nth_oid(tables->members, place) == lfirst_oid(lc))
-			wanted[n++] = list_nth_int(tables->places, place);
+		/* from here on the route stays what it is: survivors and members are those of the same */
+		survivors = router_survivors(route, node->program, args);
+		if (node->generation != route->generation)
+			tell_apart(node, route);
+		if (node->watermark_known && route->hot_level >= 0)
+		{
+			base_wanted = route->loose != NULL || survivors.ageless || survivors.newest >= node->watermark;
+			if (!survivors.ageless && survivors.oldest >= node->reach && node->reach != PG_INT64_MAX)
+				survivors.members = NULL;
+		}
+		plans = plans_of(node, bms_add_members(survivors.members, route->loose), base_wanted);
 	}
 	MemoryContextSwitchTo(old);
-	return tidy(wanted, n);
+	return plans;
 }
 
 /* Opens one of the plans. */
@@ -692,13 +610,28 @@ static PlanState *
 open_plan(RouterAppend *node, int i)
 {
 	EState	   *estate = node->css.ss.ps.state;
+	CustomScan *scan = (CustomScan *) node->css.ss.ps.plan;
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
 
-	node->plans[i] = ExecInitNode(list_nth(node->sources, i), estate, node->eflags);
+	node->plans[i] = ExecInitNode(list_nth(scan->custom_plans, i), estate, node->eflags);
 	node->prepared[i] = node->rescans;
 	node->css.custom_ps = lappend(node->css.custom_ps, node->plans[i]);
 	MemoryContextSwitchTo(old);
 	return node->plans[i];
+}
+
+/* Opens a MergeAppend of the plans that may be read. */
+static void
+open_merge(RouterAppend *node, MergeAppend *planned)
+{
+	CustomScan *scan = (CustomScan *) node->css.ss.ps.plan;
+	MergeAppend *merge = copyObject(planned);
+	int			i = -1;
+
+	while ((i = bms_next_member(node->possible, i)) >= 0)
+		merge->mergeplans = lappend(merge->mergeplans, list_nth(scan->custom_plans, i));
+	node->merge = castNode(MergeAppendState, ExecInitNode((Plan *) merge, node->css.ss.ps.state, node->eflags));
+	node->css.custom_ps = list_make1(node->merge);
 }
 
 static void
@@ -706,17 +639,9 @@ begin(CustomScanState *css, EState *estate, int eflags)
 {
 	RouterAppend *node = (RouterAppend *) css;
 	CustomScan *scan = (CustomScan *) css->ss.ps.plan;
-	int			n = list_length(scan->custom_plans);
-	List	   *generation = list_nth(scan->custom_private, PRIVATE_GENERATION);
 	MergeAppend *merge = list_nth(scan->custom_private, PRIVATE_MERGE);
-	Tables		all = {
-		.relids = list_nth(scan->custom_private, PRIVATE_RELIDS),
-		.members = list_nth(scan->custom_private, PRIVATE_MEMBERS),
-		.places = list_nth(scan->custom_private, PRIVATE_PLACES),
-		.others = list_nth(scan->custom_private, PRIVATE_OTHERS),
-		.generation = (uint64) (uint32) linitial_int(generation) << 32 | (uint32) lsecond_int(generation),
-	};
 	bool		explained = (eflags & EXEC_FLAG_EXPLAIN_ONLY) || estate->es_instrument;
+	int			i = -1;
 	ListCell   *lc;
 
 	node->base = linitial_oid(list_nth(scan->custom_private, PRIVATE_BASE));
@@ -729,38 +654,21 @@ begin(CustomScanState *css, EState *estate, int eflags)
 		node->late[foreach_current_index(lc)] = has_exec_param(lfirst(lc), NULL);
 		node->any_late |= node->late[foreach_current_index(lc)];
 	}
-	node->wanted = palloc(2 * n * sizeof(int));
-	if (router_explains_generic(eflags))
-		for (int i = 0; i < n; i++)
-			node->wanted[node->nwanted++] = i;
-	else
-		node->nwanted = choose(node, &all, false, node->wanted);
-	node->nplans = node->nwanted;
-	node->nremoved = n - node->nplans;
-	for (int i = 0; i < node->nplans; i++)
-	{
-		node->sources = lappend(node->sources, list_nth(scan->custom_plans, node->wanted[i]));
-		/* to be told apart when the first row is asked for */
-		if (node->any_late)
-			node->tables.relids = lappend_oid(node->tables.relids, list_nth_oid(all.relids, node->wanted[i]));
-		node->wanted[i] = i;
-	}
+	node->nplans = list_length(scan->custom_plans);
+	node->possible = router_explains_generic(eflags) ? bms_add_range(NULL, 0, node->nplans - 1) :
+		bms_copy(choose(node, false));
+	node->wanted = node->possible;
 
 	/* the slots are the plans' own */
 	css->ss.ps.resultopsset = true;
 	css->ss.ps.resultopsfixed = false;
 	node->eflags = eflags;
-	node->plans = palloc0(Max(node->nplans, 1) * sizeof(PlanState *));
-	node->prepared = palloc0(Max(node->nplans, 1) * sizeof(uint64));
-	if (merge && node->nplans > 0)
-	{
-		merge = copyObject(merge);
-		merge->mergeplans = node->sources;
-		node->merge = castNode(MergeAppendState, ExecInitNode((Plan *) merge, estate, eflags));
-		css->custom_ps = list_make1(node->merge);
-	}
+	node->plans = palloc0(node->nplans * sizeof(PlanState *));
+	node->prepared = palloc0(node->nplans * sizeof(uint64));
+	if (merge && !bms_is_empty(node->possible))
+		open_merge(node, merge);
 	/* the others open when it is their turn: most never are. EXPLAIN shows them all. */
-	for (int i = 0; !merge && i < node->nplans && (explained || !node->any_late); i++)
+	while (!merge && (explained || !node->any_late) && (i = bms_next_member(node->possible, i)) >= 0)
 		(void) open_plan(node, i);
 	node->chosen = !node->any_late;
 	node->current = -1;
@@ -770,14 +678,16 @@ begin(CustomScanState *css, EState *estate, int eflags)
 static bool
 advance(RouterAppend *node)
 {
-	int			next = node->current + (ScanDirectionIsForward(node->css.ss.ps.state->es_direction) ? 1 : -1);
-	PlanState  *plan;
 	int			i;
+	PlanState  *plan;
 
-	if (next < 0 || next >= node->nwanted)
+	if (ScanDirectionIsForward(node->css.ss.ps.state->es_direction))
+		i = bms_next_member(node->wanted, node->current);
+	else
+		i = node->current < 0 ? -1 : bms_prev_member(node->wanted, node->current);
+	if (i < 0)
 		return false;
-	node->current = next;
-	i = node->wanted[next];
+	node->current = i;
 	plan = node->plans[i] ? node->plans[i] : open_plan(node, i);
 	if (node->prepared[i] != node->rescans)
 	{
@@ -791,6 +701,23 @@ advance(RouterAppend *node)
 	return true;
 }
 
+/* Has the MergeAppend read no more than is wanted of its plans, which are those that may be read. */
+static void
+set_merged(RouterAppend *node)
+{
+	MergeAppendState *merge = node->merge;
+	int			nth = 0;
+	int			i = -1;
+
+	bms_free(merge->ms_valid_subplans);
+	merge->ms_valid_subplans = NULL;
+	for (; (i = bms_next_member(node->possible, i)) >= 0; nth++)
+		if (bms_is_member(i, node->wanted))
+			merge->ms_valid_subplans = bms_add_member(merge->ms_valid_subplans, nth);
+	/* none at all would mean "not looked for yet" */
+	node->nothing = merge->ms_valid_subplans == NULL;
+}
+
 static TupleTableSlot *
 next_row(CustomScanState *css)
 {
@@ -798,17 +725,10 @@ next_row(CustomScanState *css)
 
 	if (!node->chosen)
 	{
-		node->nwanted = choose(node, &node->tables, true, node->wanted);
+		node->wanted = bms_int_members(choose(node, true), node->possible);
 		node->chosen = true;
 		if (node->merge)
-		{
-			bms_free(node->merge->ms_valid_subplans);
-			node->merge->ms_valid_subplans = NULL;
-			for (int i = 0; i < node->nwanted; i++)
-				node->merge->ms_valid_subplans = bms_add_member(node->merge->ms_valid_subplans, node->wanted[i]);
-			/* none at all would mean "not looked for yet" */
-			node->nothing = node->nwanted == 0;
-		}
+			set_merged(node);
 	}
 	if (node->merge && !node->nothing)
 		return ExecProcNode((PlanState *) node->merge);
@@ -818,7 +738,7 @@ next_row(CustomScanState *css)
 		return ExecClearTuple(css->ss.ps.ps_ResultTupleSlot);
 	for (;;)
 	{
-		TupleTableSlot *slot = ExecProcNode(node->plans[node->wanted[node->current]]);
+		TupleTableSlot *slot = ExecProcNode(node->plans[node->current]);
 
 		if (!TupIsNull(slot))
 			return slot;
@@ -861,9 +781,10 @@ static void
 explain(CustomScanState *css, List *ancestors, ExplainState *es)
 {
 	RouterAppend *node = (RouterAppend *) css;
+	int			nremoved = node->nplans - bms_num_members(node->possible);
 
-	if (node->nremoved > 0)
-		ExplainPropertyInteger("Children Removed", NULL, node->nremoved, es);
+	if (nremoved > 0)
+		ExplainPropertyInteger("Children Removed", NULL, nremoved, es);
 }
 
 static CustomScanMethods plan_methods = {

@@ -211,6 +211,12 @@ compile_compare(RouterRoute *route, Index varno, Oid opno, Oid collation, Node *
 	return list_make1(head);
 }
 
+static List *
+make_step(int step, List *parts)
+{
+	return lcons(list_make1_int(step), parts);
+}
+
 static List *compile_list(RouterRoute *route, Index varno, List *clauses, int step, List **exprs);
 
 /* The step of a clause, or NIL: it tells nothing. */
@@ -287,6 +293,8 @@ compile_list(RouterRoute *route, Index varno, List *clauses, int step, List **ex
 			*exprs = list_truncate(*exprs, nexprs);
 			return NIL;			/* an arm that may be anything */
 		}
+		if (part != NIL && step == STEP_OR && head_of(part, HEAD_STEP) != STEP_AND)
+			part = make_step(STEP_AND, list_make1(part));
 		if (part != NIL)
 			parts = lappend(parts, part);
 	}
@@ -299,14 +307,14 @@ compile_list(RouterRoute *route, Index varno, List *clauses, int step, List **ex
  * exprs the expressions whose values it wants.
  */
 List *
-router_qual_compile(RouterRoute *route, Index varno, List *clauses, List **exprs)
+router_clause_compile(RouterRoute *route, Index varno, List *clauses, List **exprs)
 {
 	return compile_list(route, varno, clauses, STEP_AND, exprs);
 }
 
 /* Does the program look at this key? */
 bool
-router_qual_has_level(const List *program, int level)
+router_clause_has_level(const List *program, int level)
 {
 	ListCell   *lc;
 
@@ -316,7 +324,7 @@ router_qual_has_level(const List *program, int level)
 		return head_of(program, HEAD_LEVEL) == level;
 	for_each_from(lc, program, 1)
 	{
-		if (router_qual_has_level(lfirst(lc), level))
+		if (router_clause_has_level(lfirst(lc), level))
 			return true;
 	}
 	return false;

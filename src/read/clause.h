@@ -5,11 +5,11 @@
 #ifndef ROUTER_CLAUSE_H
 #define ROUTER_CLAUSE_H
 
-#include "route/cache.h"
+#include "route/route.h"
 
 #include "nodes/primnodes.h"
 
-extern List *router_qual_compile(RouterRoute *route, Index varno, List *clauses, List **exprs);
-extern bool router_qual_has_level(const List *program, int level);
+extern List *router_clause_compile(RouterRoute *route, Index varno, List *clauses, List **exprs);
+extern bool router_clause_has_level(const List *program, int level);
 
 #endif

@@ -74,6 +74,7 @@
 #include "read/param.h"
 #include "read/clause.h"
 #include "read/survivors.h"
+#include "route/cache.h"
 #include "read/append.h"
 #include "read/serializable.h"
 #include "base/waitpoint.h"
@@ -412,31 +413,27 @@ clock_floor(PlannerInfo *root, Node *node, Datum *value)
 }
 
 /* What the planner knows of the values. */
-static RouterArgs
-plan_args(PlannerInfo *root, List *exprs, bool *clock)
+static RouterArg *
+plan_args(PlannerInfo *root, List *exprs, Grounds *grounds)
 {
-	RouterArgs	args;
+	RouterArg  *args = palloc0((list_length(exprs) + 1) * sizeof(RouterArg));
 	ListCell   *lc;
 
-	*clock = false;
-	args.n = list_length(exprs);
-	args.values = palloc0((args.n + 1) * sizeof(Datum));
-	args.isnull = palloc0((args.n + 1) * sizeof(bool));
-	args.known = palloc0((args.n + 1) * sizeof(bool));
-	args.floor = palloc0((args.n + 1) * sizeof(bool));
 	foreach(lc, exprs)
 	{
 		Const	   *constant = lfirst(lc);
-		int			i = foreach_current_index(lc);
+		RouterArg  *arg = &args[foreach_current_index(lc)];
 
 		if (IsA(constant, Const))
 		{
-			args.known[i] = true;
-			args.isnull[i] = constant->constisnull;
-			args.values[i] = constant->constvalue;
+			arg->known = true;
+			arg->isnull = constant->constisnull;
+			arg->value = constant->constvalue;
 		}
 		else if (is_clock((Node *) constant))
-			*clock |= args.known[i] = args.floor[i] = clock_floor(root, (Node *) constant, &args.values[i]);
+			arg->known = arg->floor = clock_floor(root, (Node *) constant, &arg->value);
+		grounds->clock |= arg->floor;
+		needs_rewrite |= !arg->known || arg->floor;
 	}
 	return args;
 }
@@ -450,21 +447,19 @@ survivors(PlannerInfo *root, RouterCacheEntry *entry, Index rti, List *clauses, 
 {
 	RouterRoute *route = router_cache_route(entry);
 	RouterSurvivors found;
-	RouterArgs	args;
+	RouterArg  *args;
 	List	   *exprs = NIL;
 	List	   *program;
 	List	   *result = NIL;
 	uint64		generation;
-	bool		sorted = true;
-	ListCell   *lc;
+	int			member = -1;
 
-	grounds->newest = PG_INT64_MAX;
-	grounds->clock = false;
+	*grounds = (Grounds) {.newest = PG_INT64_MAX};
 	if (route == NULL)
 		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
 	generation = route->generation;
-	program = router_qual_compile(route, rti, clauses, &exprs);
-	args = plan_args(root, exprs, &grounds->clock);
+	program = router_clause_compile(route, rti, clauses, &exprs);
+	args = plan_args(root, exprs, grounds);
 	route = router_cache_route_and_strays(entry);
 	if (route == NULL)
 		return find_inheritance_children(root->simple_rte_array[rti]->relid, NoLock);
@@ -473,31 +468,16 @@ survivors(PlannerInfo *root, RouterCacheEntry *entry, Index rti, List *clauses, 
 		resume_exclusion();
 	if (route->generation != generation)
 		program = NIL;			/* it speaks of the levels of another one */
-	router_qual_survivors(route, program, &args, &found);
+	found = router_survivors(route, program, args);
 	if (!found.ageless)
 		grounds->newest = found.newest;
-	for (int i = 0; i < args.n; i++)
-		needs_rewrite |= !args.known[i] || args.floor[i];
-	for (int i = 0; i < found.nchildren; i++)
-		if (route->absent == NIL || !list_member_oid(route->absent, found.children[i]))
-			result = lappend_oid(result, found.children[i]);
+	found.members = bms_add_members(bms_del_members(found.members, route->absent), route->loose);
+	while ((member = bms_next_member(found.members, member)) >= 0)
+		result = lappend_oid(result, route->members[member]);
+	result = list_concat(result, route->strays);
 	if (OidIsValid(route->default_child))
-	{
 		result = lappend_oid(result, route->default_child);
-		sorted = false;
-	}
-	foreach(lc, route->strays)
-	{
-		result = lappend_oid(result, lfirst_oid(lc));
-		sorted = false;
-	}
-	foreach(lc, route->loose)
-	{
-		result = list_append_unique_oid(result, lfirst_oid(lc));
-		sorted = false;
-	}
-	if (!sorted)
-		list_sort(result, list_oid_cmp);
+	list_sort(result, list_oid_cmp);
 	return result;
 }
 
@@ -683,7 +663,7 @@ reads_hot(PlannerInfo *root, const RelOptInfo *rel)
 static void
 check_read_hot(RouterCacheEntry *entry, Oid base)
 {
-	if (router_cache_route(entry)->loose != NIL && router_loose_is_seen(base))
+	if (router_cache_route(entry)->loose != NULL && router_loose_is_seen(base))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("\"%s\" was rotated after a snapshot of this session was taken", get_rel_name(base)),
@@ -733,7 +713,7 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 		root->simple_rte_array[table->first]->inh = false;
 		root->simple_rte_array[table->first]->self_reference = true;	/* for router_prune_verify */
 	}
-	else if (hot && grounds.newest != PG_INT64_MAX && router_cache_route(entry)->loose == NIL &&
+	else if (hot && grounds.newest != PG_INT64_MAX && router_cache_route(entry)->loose == NULL &&
 			  all_are_newer(entry, grounds.newest))
 	{
 		left_out = true;

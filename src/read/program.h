@@ -17,7 +17,7 @@
 enum
 {
 	STEP_AND,
-	STEP_OR,
+	STEP_OR,					/* of ANDs */
 	STEP_COMPARE,				/* key against a value, or an array of them */
 	STEP_NULL,					/* IS NULL, IS NOT NULL */
 	STEP_BOOLEAN,				/* the key itself */
@@ -36,12 +36,6 @@ enum
 	HEAD_FOLDED,				/* the clause has the expression of a prefix or suffix key */
 	HEAD_EXPR,					/* which expression */
 };
-
-static inline List *
-make_step(int step, List *parts)
-{
-	return lcons(list_make1_int(step), parts);
-}
 
 static inline int
 head_of(const List *step, int member)

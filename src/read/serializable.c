@@ -206,8 +206,7 @@ is_source(const RouterRoute *route, const Written *entry, Oid relid)
 		return false;			/* core looks there */
 	if (table == entry->base || table == route->default_child)
 		return true;
-	return entry->table == entry->base &&
-		bsearch(&table, route->members, route->nmembers, sizeof(Oid), oid_cmp) != NULL;
+	return entry->table == entry->base && router_route_member(route, table) >= 0;
 }
 
 /* gap, moved: the last transactions after which readers know the table itself, and the rows that came into it. */

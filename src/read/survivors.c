@@ -6,6 +6,9 @@
  * values: when a query is planned, when it starts, and whenever a parameter
  * changes. What has no value yet restricts nothing.
  *
+ * Sets of children are of their places among the members of the route. Those
+ * tell nothing once the route is another one: its generation is compared first.
+ *
  * Pure functions. Results are palloc'd in the current context.
  */
 #include "compat.h"
@@ -16,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "read/program.h"
+#include "route/search.h"
 
 /* no zone of the world is further from UTC; those that SET TIME ZONE makes up are up to a week */
 #define ZONE_MARGIN (INT64CONST(16) * USECS_PER_HOUR)
@@ -35,55 +39,37 @@ typedef struct Filter
 	Datum		value;
 } Filter;
 
+typedef struct Range
+{
+	int64		lo;
+	int64		hi;
+} Range;
+
 /* The values that a key can have. */
 typedef struct KeySet
 {
 	bool		null;			/* it may be NULL */
 	SetForm		form;
 	int			n;				/* SET_SOME: ranges, or values (folded) */
-	int64	   *lo;
-	int64	   *hi;
+	Range	   *ranges;
 	Datum	   *values;
 	List	   *filters;		/* list keys, SET_ALL: the values have to pass them */
 } KeySet;
 
+static const KeySet all_values = {.null = true,.form = SET_ALL};
+static const KeySet not_null = {.form = SET_ALL};
+static const KeySet only_null = {.null = true,.form = SET_SOME};
+static const KeySet no_values = {.form = SET_SOME};
+
 /* ---------------------------------------------------------------- sets of values */
-
-static KeySet
-all_values(void)
-{
-	return (KeySet) {.null = true,.form = SET_ALL};
-}
-
-static KeySet
-not_null(void)
-{
-	return (KeySet) {.form = SET_ALL};
-}
-
-static KeySet
-no_values(void)
-{
-	return (KeySet) {.form = SET_SOME};
-}
 
 static void
 add_range(KeySet *set, int64 lo, int64 hi)
 {
 	if (lo > hi)
 		return;
-	if (set->n == 0)
-	{
-		set->lo = palloc(sizeof(int64));
-		set->hi = palloc(sizeof(int64));
-	}
-	else
-	{
-		set->lo = repalloc(set->lo, (set->n + 1) * sizeof(int64));
-		set->hi = repalloc(set->hi, (set->n + 1) * sizeof(int64));
-	}
-	set->lo[set->n] = lo;
-	set->hi[set->n++] = hi;
+	set->ranges = set->n == 0 ? palloc(sizeof(Range)) : repalloc(set->ranges, (set->n + 1) * sizeof(Range));
+	set->ranges[set->n++] = (Range) {lo, hi};
 }
 
 static void
@@ -112,12 +98,12 @@ intersect(RouterKey *key, const KeySet *a, const KeySet *b)
 	}
 	else
 	{
-		both = no_values();
+		both = no_values;
 		for (int i = 0; i < a->n; i++)
 			for (int j = 0; j < b->n; j++)
 			{
 				if (router_key_is_range(key))
-					add_range(&both, Max(a->lo[i], b->lo[j]), Min(a->hi[i], b->hi[j]));
+					add_range(&both, Max(a->ranges[i].lo, b->ranges[j].lo), Min(a->ranges[i].hi, b->ranges[j].hi));
 				else if (same_value(key, a->values[i], b->values[j]))
 					add_value(&both, a->values[i]);
 			}
@@ -196,7 +182,7 @@ place(const RouterKey *key, Oid type, Datum value, int64 *lo, int64 *hi)
 static KeySet
 compare_range(const RouterKey *key, int strategy, Oid type, Datum value)
 {
-	KeySet		set = no_values();
+	KeySet		set = no_values;
 	int64		lo,
 				hi;
 
@@ -225,7 +211,7 @@ compare_range(const RouterKey *key, int strategy, Oid type, Datum value)
 				add_range(&set, lo + 1, PG_INT64_MAX);
 			break;
 		default:
-			return not_null();
+			return not_null;
 	}
 	return set;
 }
@@ -256,7 +242,7 @@ compare_value(RouterKey *key, const List *step, Datum value)
 {
 	Oid			type = (Oid) head_of(step, HEAD_TYPE);
 	int			strategy = head_of(step, HEAD_STRATEGY);
-	KeySet		set = no_values();
+	KeySet		set = no_values;
 
 	if (router_key_is_range(key))
 		return compare_range(key, strategy, type, value);
@@ -267,7 +253,7 @@ compare_value(RouterKey *key, const List *step, Datum value)
 		fmgr_info((Oid) head_of(step, HEAD_FUNCTION), &filter->function);
 		filter->collation = (Oid) head_of(step, HEAD_COLLATION);
 		filter->value = value;
-		set = not_null();
+		set = not_null;
 		set.filters = list_make1(filter);
 		return set;
 	}
@@ -283,10 +269,10 @@ compare_value(RouterKey *key, const List *step, Datum value)
 }
 
 static int
-compare_int64(const void *a, const void *b, void *arg)
+compare_ranges(const void *a, const void *b)
 {
-	int64		left = ((int64 *) arg)[*(const int *) a];
-	int64		right = ((int64 *) arg)[*(const int *) b];
+	int64		left = ((const Range *) a)->lo;
+	int64		right = ((const Range *) b)->lo;
 
 	return left < right ? -1 : left > right ? 1 : 0;
 }
@@ -295,23 +281,18 @@ compare_int64(const void *a, const void *b, void *arg)
 static void
 tidy_ranges(KeySet *set)
 {
-	int		   *order = palloc(Max(set->n, 1) * sizeof(int));
-	KeySet		tidy = no_values();
+	int			kept = 0;
 
-	for (int i = 0; i < set->n; i++)
-		order[i] = i;
-	qsort_arg(order, set->n, sizeof(int), compare_int64, set->lo);
+	if (set->n > 1)
+		qsort(set->ranges, set->n, sizeof(Range), compare_ranges);
 	for (int i = 0; i < set->n; i++)
 	{
-		int64		lo = set->lo[order[i]];
-		int64		hi = set->hi[order[i]];
-
-		if (tidy.n > 0 && lo <= tidy.hi[tidy.n - 1])
-			tidy.hi[tidy.n - 1] = Max(hi, tidy.hi[tidy.n - 1]);
+		if (kept > 0 && set->ranges[i].lo <= set->ranges[kept - 1].hi)
+			set->ranges[kept - 1].hi = Max(set->ranges[i].hi, set->ranges[kept - 1].hi);
 		else
-			add_range(&tidy, lo, hi);
+			set->ranges[kept++] = set->ranges[i];
 	}
-	*set = tidy;
+	set->n = kept;
 }
 
 static KeySet
@@ -319,7 +300,7 @@ compare_array(RouterKey *key, const List *step, Datum value)
 {
 	bool		any = head_of(step, HEAD_ARRAY) == 1;
 	ArrayType  *array = DatumGetArrayTypeP(value);
-	KeySet		set = any ? no_values() : not_null();
+	KeySet		set = any ? no_values : not_null;
 	int16		len;
 	bool		byval;
 	char		align;
@@ -330,7 +311,7 @@ compare_array(RouterKey *key, const List *step, Datum value)
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &byval, &align);
 	deconstruct_array(array, ARR_ELEMTYPE(array), len, byval, align, &elements, &nulls, &n);
 	if (!any && n == 0)
-		return all_values();	/* true for every row, NULL or not */
+		return all_values;	/* true for every row, NULL or not */
 	for (int i = 0; i < n; i++)
 	{
 		KeySet		one;
@@ -339,18 +320,18 @@ compare_array(RouterKey *key, const List *step, Datum value)
 		{
 			if (any)
 				continue;
-			return no_values();
+			return no_values;
 		}
 		one = compare_value(key, step, elements[i]);
 		if (!any)
 			set = intersect(key, &set, &one);
 		else if (one.form == SET_ALL)
-			return not_null();
+			return not_null;
 		else
 			for (int j = 0; j < one.n; j++)
 			{
 				if (router_key_is_range(key))
-					add_range(&set, one.lo[j], one.hi[j]);
+					add_range(&set, one.ranges[j].lo, one.ranges[j].hi);
 				else
 					add_value(&set, one.values[j]);
 			}
@@ -361,94 +342,82 @@ compare_array(RouterKey *key, const List *step, Datum value)
 }
 
 static KeySet
-compare(RouterKey *key, const List *step, const RouterArgs *args)
+compare(RouterKey *key, const List *step, const RouterArg *args)
 {
-	int			expr = head_of(step, HEAD_EXPR);
+	const RouterArg *arg = &args[head_of(step, HEAD_EXPR)];
 	int			strategy = head_of(step, HEAD_STRATEGY);
+	int			array = head_of(step, HEAD_ARRAY);
 
-	if (!args->known[expr])
-		return head_of(step, HEAD_ARRAY) == 2 ? all_values() : not_null();
-	if (args->isnull[expr])
-		return head_of(step, HEAD_ARRAY) == 0 ? no_values() : all_values();
-	if (args->floor && args->floor[expr])
+	if (!arg->known)
+		return array == 2 ? all_values : not_null;
+	if (arg->isnull)
+		return array == 0 ? no_values : all_values;
+	if (arg->floor)
 	{
-		if (head_of(step, HEAD_ARRAY) != 0 || !router_key_is_range(key) ||
+		if (array != 0 || !router_key_is_range(key) ||
 			(strategy != BTGreaterStrategyNumber && strategy != BTGreaterEqualStrategyNumber &&
 			 strategy != BTEqualStrategyNumber))
-			return not_null();
-		return compare_range(key, BTGreaterEqualStrategyNumber, (Oid) head_of(step, HEAD_TYPE),
-							 args->values[expr]);
+			return not_null;
+		return compare_range(key, BTGreaterEqualStrategyNumber, (Oid) head_of(step, HEAD_TYPE), arg->value);
 	}
-	return head_of(step, HEAD_ARRAY) ? compare_array(key, step, args->values[expr]) :
-		compare_value(key, step, args->values[expr]);
+	return array ? compare_array(key, step, arg->value) : compare_value(key, step, arg->value);
+}
+
+/* The values for which a step is true that is about one key. */
+static KeySet
+step_values(RouterKey *key, const List *step, const RouterArg *args)
+{
+	KeySet		set = no_values;
+
+	switch (head_of(step, HEAD_STEP))
+	{
+		case STEP_NULL:
+			return head_of(step, HEAD_STRATEGY) ? only_null : not_null;
+		case STEP_BOOLEAN:
+			if (key->kind != ROUTER_LIST)
+				return not_null;
+			add_value(&set, BoolGetDatum(head_of(step, HEAD_STRATEGY)));
+			return set;
+		default:
+			return compare(key, step, args);
+	}
+}
+
+/* Narrows one set a level by the comparisons of an AND; its ORs are put aside. */
+static void
+narrow(RouterRoute *route, const List *steps, const RouterArg *args, KeySet *sets, List **ors)
+{
+	ListCell   *lc;
+
+	for_each_from(lc, steps, 1)
+	{
+		List	   *step = lfirst(lc);
+
+		if (head_of(step, HEAD_STEP) == STEP_AND)
+			narrow(route, step, args, sets, ors);
+		else if (head_of(step, HEAD_STEP) == STEP_OR)
+			*ors = lappend(*ors, step);
+		else
+		{
+			int			level = head_of(step, HEAD_LEVEL);
+			KeySet		one = step_values(&route->config.keys[level], step, args);
+
+			sets[level] = intersect(&route->config.keys[level], &sets[level], &one);
+		}
+	}
 }
 
 /* ------------------------------------------------------------- sets of children */
 
-typedef struct OidSet
-{
-	Oid		   *oids;
-	int			n;
-	int			max;
-} OidSet;
+static void find_below(RouterRoute *route, const RouterNode *node, int level, const KeySet *sets, Bitmapset **found);
 
 static void
-add_oid(OidSet *set, Oid oid)
-{
-	if (set->n == set->max)
-	{
-		set->max = Max(16, set->max * 2);
-		set->oids = set->oids ? repalloc(set->oids, set->max * sizeof(Oid)) : palloc(set->max * sizeof(Oid));
-	}
-	set->oids[set->n++] = oid;
-}
-
-static int
-compare_oids(const void *a, const void *b)
-{
-	Oid			left = *(const Oid *) a;
-	Oid			right = *(const Oid *) b;
-
-	return left < right ? -1 : left > right ? 1 : 0;
-}
-
-static void
-tidy_oids(OidSet *set)
-{
-	int			kept = 0;
-
-	if (set->n > 1)
-		qsort(set->oids, set->n, sizeof(Oid), compare_oids);
-	for (int i = 0; i < set->n; i++)
-		if (i == 0 || set->oids[i] != set->oids[i - 1])
-			set->oids[kept++] = set->oids[i];
-	set->n = kept;
-}
-
-static void
-keep_common(OidSet *set, const OidSet *other)
-{
-	int			kept = 0;
-
-	for (int i = 0, j = 0; i < set->n; i++)
-	{
-		while (j < other->n && other->oids[j] < set->oids[i])
-			j++;
-		if (j < other->n && other->oids[j] == set->oids[i])
-			set->oids[kept++] = set->oids[i];
-	}
-	set->n = kept;
-}
-
-static void find_below(RouterRoute *route, const RouterNode *node, int level, const KeySet *sets, OidSet *found);
-
-static void
-visit(RouterRoute *route, const RouterTarget *target, int level, const KeySet *sets, OidSet *found)
+visit(RouterRoute *route, const RouterTarget *target, int level, const KeySet *sets, Bitmapset **found)
 {
 	if (target->node)
 		find_below(route, target->node, level + 1, sets, found);
 	else if (OidIsValid(target->child))
-		add_oid(found, target->child);
+		*found = bms_add_member(*found, target->member);
 }
 
 static bool
@@ -468,7 +437,7 @@ passes(const KeySet *set, Datum value)
 
 /* Adds the children below a node that hold values of all the sets, one a level. */
 static void
-find_below(RouterRoute *route, const RouterNode *node, int level, const KeySet *sets, OidSet *found)
+find_below(RouterRoute *route, const RouterNode *node, int level, const KeySet *sets, Bitmapset **found)
 {
 	RouterKey  *key = &route->config.keys[level];
 	const KeySet *set = &sets[level];
@@ -490,8 +459,8 @@ find_below(RouterRoute *route, const RouterNode *node, int level, const KeySet *
 	for (int i = 0; i < set->n; i++)
 	{
 		if (router_key_is_range(key))
-			for (int j = router_node_first_range(node, set->lo[i]);
-				 j < node->nranges && node->ranges[j].lo <= set->hi[i]; j++)
+			for (int j = router_node_first_range(node, set->ranges[i].lo);
+				 j < node->nranges && node->ranges[j].lo <= set->ranges[i].hi; j++)
 				visit(route, &node->ranges[j].target, level, sets, found);
 		else
 		{
@@ -503,14 +472,12 @@ find_below(RouterRoute *route, const RouterNode *node, int level, const KeySet *
 	}
 }
 
-/* Adds the children that may hold values of the set in a sealed column. */
-static void
-find_sealed(const RouterSealed *seals, const KeySet *set, OidSet *found)
+/* The children that may hold values of the set in a sealed column. */
+static Bitmapset *
+find_sealed(const RouterSealed *seals, const KeySet *set)
 {
-	ListCell   *lc;
+	Bitmapset  *found = bms_copy(seals->others);
 
-	foreach(lc, seals->others)
-		add_oid(found, lfirst_oid(lc));
 	for (int i = 0; i < set->n; i++)
 	{
 		int			from = 0;
@@ -520,171 +487,104 @@ find_sealed(const RouterSealed *seals, const KeySet *set, OidSet *found)
 		{
 			int			mid = (from + to) / 2;
 
-			if (seals->spans[mid].reach < set->lo[i])
+			if (seals->spans[mid].reach < set->ranges[i].lo)
 				from = mid + 1;
 			else
 				to = mid;
 		}
-		for (; from < seals->nspans && seals->spans[from].lo <= set->hi[i]; from++)
-			if (seals->spans[from].hi >= set->lo[i])
-				add_oid(found, seals->spans[from].child);
+		for (; from < seals->nspans && seals->spans[from].lo <= set->ranges[i].hi; from++)
+			if (seals->spans[from].hi >= set->ranges[i].lo)
+				found = bms_add_member(found, seals->spans[from].member);
 	}
-	tidy_oids(found);
+	return found;
 }
 
 /* The children that may hold values of all the sets. */
-static void
-find_children(RouterRoute *route, const KeySet *sets, OidSet *found)
+static Bitmapset *
+find_children(RouterRoute *route, const KeySet *sets)
 {
+	Bitmapset  *found = bms_add_range(NULL, 0, route->nmembers - 1);
+	Bitmapset  *below = NULL;
 	bool		by_keys = false;
-	bool		by_seals = false;
 
-	for (int i = route->config.nkeys; i < route->nlevels; i++)
-	{
-		OidSet		one = {0};
-
-		if (sets[i].form == SET_ALL || sets[i].null)
-			continue;
-		find_sealed(&route->seals[i - route->config.nkeys], &sets[i], &one);
-		if (by_seals)
-			keep_common(found, &one);
-		else
-			*found = one;
-		by_seals = true;
-	}
 	for (int i = 0; i < route->config.nkeys; i++)
 		by_keys |= sets[i].form != SET_ALL || !sets[i].null || sets[i].filters != NIL;
-	if (by_keys || !by_seals)
+	if (by_keys)
 	{
-		OidSet		one = {0};
-
-		find_below(route, &route->root, 0, sets, &one);
-		tidy_oids(&one);
-		if (by_seals)
-			keep_common(found, &one);
-		else
-			*found = one;
+		find_below(route, &route->root, 0, sets, &below);
+		found = bms_int_members(found, below);
 	}
+	for (int i = route->config.nkeys; i < route->nlevels; i++)
+		if (sets[i].form != SET_ALL && !sets[i].null)
+			found = bms_int_members(found, find_sealed(&route->seals[i - route->config.nkeys], &sets[i]));
+	return found;
 }
 
-/* Widens the ages of the result by those of a set. */
+/* The ages that a set leaves open. */
 static void
-add_ages(RouterSurvivors *ages, const KeySet *set)
+set_ages(RouterSurvivors *ages, const KeySet *set)
 {
-	ages->ageless |= set->null;
+	ages->ageless = set->null;
 	if (set->form == SET_ALL)
 	{
 		ages->oldest = PG_INT64_MIN;
 		ages->newest = PG_INT64_MAX;
-		return;
 	}
 	for (int i = 0; i < set->n; i++)
 	{
-		ages->oldest = Min(ages->oldest, set->lo[i]);
-		ages->newest = Max(ages->newest, set->hi[i]);
+		ages->oldest = Min(ages->oldest, set->ranges[i].lo);
+		ages->newest = Max(ages->newest, set->ranges[i].hi);
 	}
 }
 
-static void
-no_ages(RouterSurvivors *ages)
+/* What one of the arms of an OR leaves. */
+static RouterSurvivors
+run_any(RouterRoute *route, const List *arms, const RouterArg *args)
 {
-	ages->oldest = PG_INT64_MAX;
-	ages->newest = PG_INT64_MIN;
-	ages->ageless = false;
+	RouterSurvivors any = {.oldest = PG_INT64_MAX,.newest = PG_INT64_MIN};
+	ListCell   *lc;
+
+	for_each_from(lc, arms, 1)
+	{
+		RouterSurvivors one = router_survivors(route, lfirst(lc), args);
+
+		any.members = bms_join(any.members, one.members);
+		any.oldest = Min(any.oldest, one.oldest);
+		any.newest = Max(any.newest, one.newest);
+		any.ageless |= one.ageless;
+	}
+	return any;
 }
 
-/* Runs an AND: its comparisons narrow one set a level, its ORs what these leave. */
-static void
-run(RouterRoute *route, const List *steps, const RouterArgs *args, OidSet *found, RouterSurvivors *ages)
+/*
+ * The children that can hold rows for which the program, an AND, is true; NIL: all of
+ * them. Its comparisons narrow one set a level, its ORs what these leave.
+ */
+RouterSurvivors
+router_survivors(RouterRoute *route, const List *steps, const RouterArg *args)
 {
+	RouterSurvivors result = {.oldest = PG_INT64_MAX,.newest = PG_INT64_MIN};
 	KeySet		sets[ROUTER_MAX_LEVELS];
-	List	   *pending = list_copy_tail(steps, 1);
 	List	   *ors = NIL;
-	bool		empty = false;
 	ListCell   *lc;
 
 	for (int i = 0; i < route->nlevels; i++)
-		sets[i] = all_values();
-	while (pending != NIL)
-	{
-		List	   *step = linitial(pending);
-		int			level = 0;
-		KeySet		one = {0};
-
-		pending = list_delete_first(pending);
-		switch (head_of(step, HEAD_STEP))
-		{
-			case STEP_AND:
-				pending = list_concat(pending, list_copy_tail(step, 1));
-				continue;
-			case STEP_OR:
-				ors = lappend(ors, step);
-				continue;
-			case STEP_COMPARE:
-				level = head_of(step, HEAD_LEVEL);
-				one = compare(&route->config.keys[level], step, args);
-				break;
-			case STEP_NULL:
-				level = head_of(step, HEAD_LEVEL);
-				one = head_of(step, HEAD_STRATEGY) ? no_values() : not_null();
-				one.null = head_of(step, HEAD_STRATEGY);
-				break;
-			case STEP_BOOLEAN:
-				level = head_of(step, HEAD_LEVEL);
-				one = no_values();
-				if (route->config.keys[level].kind == ROUTER_LIST)
-					add_value(&one, BoolGetDatum(head_of(step, HEAD_STRATEGY)));
-				else
-					one = not_null();
-				break;
-		}
-		sets[level] = intersect(&route->config.keys[level], &sets[level], &one);
-	}
+		sets[i] = all_values;
+	narrow(route, steps, args, sets, &ors);
 	for (int i = 0; i < route->nlevels; i++)
-		empty |= sets[i].form == SET_SOME && sets[i].n == 0 && !sets[i].null;
-	no_ages(ages);
-	if (empty)
-		return;
-	find_children(route, sets, found);
+		if (sets[i].form == SET_SOME && sets[i].n == 0 && !sets[i].null)
+			return result;
+	result.members = find_children(route, sets);
 	if (route->hot_level >= 0)
-		add_ages(ages, &sets[route->hot_level]);
-
+		set_ages(&result, &sets[route->hot_level]);
 	foreach(lc, ors)
 	{
-		OidSet		any = {0};
-		RouterSurvivors any_ages;
-		ListCell   *arm;
+		RouterSurvivors any = run_any(route, lfirst(lc), args);
 
-		no_ages(&any_ages);
-		for_each_from(arm, (List *) lfirst(lc), 1)
-		{
-			List	   *step = lfirst(arm);
-			OidSet		one = {0};
-			RouterSurvivors one_ages;
-
-			run(route, head_of(step, HEAD_STEP) == STEP_AND ? step : make_step(STEP_AND, list_make1(step)), args,
-				&one, &one_ages);
-			for (int i = 0; i < one.n; i++)
-				add_oid(&any, one.oids[i]);
-			any_ages.oldest = Min(any_ages.oldest, one_ages.oldest);
-			any_ages.newest = Max(any_ages.newest, one_ages.newest);
-			any_ages.ageless |= one_ages.ageless;
-		}
-		tidy_oids(&any);
-		keep_common(found, &any);
-		ages->oldest = Max(ages->oldest, any_ages.oldest);
-		ages->newest = Min(ages->newest, any_ages.newest);
-		ages->ageless &= any_ages.ageless;
+		result.members = bms_int_members(result.members, any.members);
+		result.oldest = Max(result.oldest, any.oldest);
+		result.newest = Min(result.newest, any.newest);
+		result.ageless &= any.ageless;
 	}
-}
-
-/* The children that can hold rows for which the program is true; program NIL: all of them. */
-void
-router_qual_survivors(RouterRoute *route, const List *program, const RouterArgs *args, RouterSurvivors *result)
-{
-	OidSet		found = {0};
-
-	run(route, program ? program : make_step(STEP_AND, NIL), args, &found, result);
-	result->children = found.oids;
-	result->nchildren = found.n;
+	return result;
 }

@@ -5,29 +5,26 @@
 #ifndef ROUTER_SURVIVORS_H
 #define ROUTER_SURVIVORS_H
 
-#include "route/cache.h"
+#include "route/route.h"
 
-/* What is known of the expressions that keys are compared with. */
-typedef struct RouterArgs
+/* What is known of an expression that a key is compared with. */
+typedef struct RouterArg
 {
-	int			n;
-	Datum	   *values;
-	bool	   *isnull;
-	bool	   *known;			/* false: a clause with this value tells nothing */
-	bool	   *floor;			/* a value that the expression never falls below later on */
-} RouterArgs;
+	Datum		value;
+	bool		isnull;
+	bool		known;			/* false: a clause with this value tells nothing */
+	bool		floor;			/* the expression never falls below the value later on */
+} RouterArg;
 
 /* The children that clauses leave, and the ages of the rows. */
 typedef struct RouterSurvivors
 {
-	Oid		   *children;		/* sorted; without the default child */
-	int			nchildren;
+	Bitmapset  *members;		/* of the route: without the default child */
 	int64		oldest;			/* hot routes: the hot key lies between these two, or ... */
 	int64		newest;
 	bool		ageless;		/* ... is NULL */
 } RouterSurvivors;
 
-extern void router_qual_survivors(RouterRoute *route, const List *program, const RouterArgs *args,
-								  RouterSurvivors *result);
+extern RouterSurvivors router_survivors(RouterRoute *route, const List *program, const RouterArg *args);
 
 #endif

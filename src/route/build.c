@@ -10,6 +10,7 @@
 
 #include "access/table.h"
 #include "access/transam.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -23,12 +24,19 @@
 
 static uint64 generations = 0;
 
+static int
+compare_children(const ListCell *a, const ListCell *b)
+{
+	return oid_cmp(&((RouterChildDef *) lfirst(a))->child, &((RouterChildDef *) lfirst(b))->child);
+}
+
 static void
 add_children(RouterRoute *route, List *children)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "router bounds", ALLOCSET_SMALL_SIZES);
 	ListCell   *lc;
 
+	list_sort(children, compare_children);
 	foreach(lc, children)
 	{
 		RouterChildDef *def = lfirst(lc);
@@ -118,11 +126,12 @@ seal_level(RouterRoute *route, const RouterSeal *seal, Relation base)
 		return -1;
 	if (route->seals == NULL)
 		route->seals = palloc0((ROUTER_MAX_LEVELS - route->config.nkeys) * sizeof(RouterSealed));
+	route->seals[route->nlevels - route->config.nkeys].others = bms_add_range(NULL, 0, route->nmembers - 1);
 	return route->nlevels++;
 }
 
 static void
-add_span(RouterSealed *seals, Oid child, const RouterBound *bound)
+add_span(RouterSealed *seals, int member, const RouterBound *bound)
 {
 	if (seals->nspans == seals->maxspans)
 	{
@@ -130,7 +139,7 @@ add_span(RouterSealed *seals, Oid child, const RouterBound *bound)
 		seals->spans = seals->spans ? repalloc(seals->spans, seals->maxspans * sizeof(RouterSpan)) :
 			palloc(seals->maxspans * sizeof(RouterSpan));
 	}
-	seals->spans[seals->nspans++] = (RouterSpan) {.lo = bound->lo,.hi = bound->hi,.child = child};
+	seals->spans[seals->nspans++] = (RouterSpan) {.lo = bound->lo,.hi = bound->hi,.member = member};
 }
 
 static int
@@ -151,19 +160,20 @@ add_seals(RouterRoute *route, List *seals, Relation base)
 	foreach(lc, seals)
 	{
 		RouterSeal *seal = lfirst(lc);
+		int			member = router_route_member(route, seal->child);
 		int			level;
 		RouterSealed *column;
 
 		if (seal->broken)
 			continue;
 		route->fenced = lappend_oid(route->fenced, seal->child);
-		level = seal->sealed ? seal_level(route, seal, base) : -1;
+		level = seal->sealed && member >= 0 ? seal_level(route, seal, base) : -1;
 		if (level < 0)
 			continue;
 		column = &route->seals[level - route->config.nkeys];
-		column->sealed = lappend_oid(column->sealed, seal->child);
+		column->others = bms_del_member(column->others, member);
 		if (seal->span)
-			add_span(column, seal->child, router_bound_parse(&route->config.keys[level], seal->span));
+			add_span(column, member, router_bound_parse(&route->config.keys[level], seal->span));
 	}
 	list_sort(route->fenced, list_oid_cmp);
 	list_deduplicate_oid(route->fenced);
@@ -171,19 +181,10 @@ add_seals(RouterRoute *route, List *seals, Relation base)
 	{
 		RouterSealed *column = &route->seals[i];
 		int64		reach = PG_INT64_MIN;
-		int			next = 0;
 
 		qsort(column->spans, column->nspans, sizeof(RouterSpan), compare_spans);
 		for (int j = 0; j < column->nspans; j++)
 			column->spans[j].reach = reach = Max(reach, column->spans[j].hi);
-		list_sort(column->sealed, list_oid_cmp);
-		for (int j = 0; j < route->nmembers; j++)
-		{
-			while (next < list_length(column->sealed) && list_nth_oid(column->sealed, next) < route->members[j])
-				next++;
-			if (next == list_length(column->sealed) || list_nth_oid(column->sealed, next) != route->members[j])
-				column->others = lappend_oid(column->others, route->members[j]);
-		}
 	}
 }
 
@@ -198,6 +199,22 @@ router_route_set_marks(RouterRoute *route, const RouterMarks *marks)
 	route->read_before = ReadNextTransactionId();
 }
 
+static Bitmapset *
+members_of(const RouterRoute *route, List *children)
+{
+	Bitmapset  *members = NULL;
+	ListCell   *lc;
+
+	foreach(lc, children)
+	{
+		int			member = router_route_member(route, lfirst_oid(lc));
+
+		if (member >= 0)
+			members = bms_add_member(members, member);
+	}
+	return members;
+}
+
 /* What the catalog has on a table. */
 typedef struct Parts
 {
@@ -207,7 +224,7 @@ typedef struct Parts
 	RouterChildDef *child;		/* it is a child */
 	List	   *children;
 	List	   *seals;
-	List	   *global_keys;	/* in cxt, as are these */
+	List	   *global_keys;	/* in cxt */
 	List	   *loose;
 	uint64		version;
 	RouterMarks marks;			/* of a hot one */
@@ -232,8 +249,8 @@ read_parts(void *arg)
 	parts->seals = router_catalog_seals(parts->relid);
 	old = MemoryContextSwitchTo(parts->cxt);
 	parts->global_keys = router_catalog_global_keys(parts->relid);
-	parts->loose = router_loose_children(parts->relid);
 	MemoryContextSwitchTo(old);
+	parts->loose = router_loose_children(parts->relid);
 }
 
 /* Reads a route from the catalog, or of which base the table is a child. Leaves nothing behind on error. */
@@ -273,7 +290,7 @@ router_route_build(Oid base, Oid *parent)
 		add_children(route, parts.children);
 		MemoryContextSwitchTo(cxt);
 		add_seals(route, parts.seals, rel);
-		route->loose = parts.loose;
+		route->loose = members_of(route, parts.loose);
 		MemoryContextSwitchTo(work);
 		AtEOXact_GUC(false, guc_level);
 		MemoryContextSetParent(cxt, CacheMemoryContext);

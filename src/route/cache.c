@@ -209,32 +209,28 @@ router_cache_route_and_strays(RouterCacheEntry *entry)
 	RouterRoute *route = router_cache_route(entry);
 	List	   *heirs;
 	List	   *strays = NIL;
-	List	   *absent = NIL;
+	Bitmapset  *absent;
 	MemoryContext old;
 	ListCell   *lc;
-	int			i = 0;
 
 	if (route == NULL || route->strays_known)
 		return route;
-	heirs = find_inheritance_children(entry->base, NoLock);	/* sorted, as the members are */
+	heirs = find_inheritance_children(entry->base, NoLock);
+	absent = bms_add_range(NULL, 0, route->nmembers - 1);
 	foreach(lc, heirs)
 	{
-		Oid			heir = lfirst_oid(lc);
+		int			member = router_route_member(route, lfirst_oid(lc));
 
-		for (; i < route->nmembers && route->members[i] < heir; i++)
-			absent = lappend_oid(absent, route->members[i]);
-		if (i < route->nmembers && route->members[i] == heir)
-			i++;
-		else if (heir != route->default_child)
-			strays = lappend_oid(strays, heir);
+		if (member >= 0)
+			absent = bms_del_member(absent, member);
+		else if (lfirst_oid(lc) != route->default_child)
+			strays = lappend_oid(strays, lfirst_oid(lc));
 	}
-	for (; i < route->nmembers; i++)
-		absent = lappend_oid(absent, route->members[i]);
 	old = MemoryContextSwitchTo(route->cxt);
 	list_free(route->strays);
-	list_free(route->absent);
+	bms_free(route->absent);
 	route->strays = list_copy(strays);
-	route->absent = list_copy(absent);
+	route->absent = bms_is_empty(absent) ? NULL : bms_copy(absent);
 	route->strays_known = strays == NIL;	/* nothing invalidates the base when they leave it */
 	MemoryContextSwitchTo(old);
 	return route;
@@ -399,21 +395,23 @@ router_cache_has_grown(Oid base, Snapshot snapshot, uint64 version)
 void
 router_cache_add_child(RouterCacheEntry *entry, uint64 generation, Oid child, RouterBound **bounds, uint64 version)
 {
+	RouterRoute *route = entry->route;
 	MemoryContext old;
 
-	if (entry->route == NULL || entry->route->generation != generation || entry->route->fenced != NIL)
+	if (route == NULL || route->generation != generation || route->fenced != NIL ||
+		(route->nmembers > 0 && child < route->members[route->nmembers - 1]))
 	{
 		entry->valid = entry->current = false;
 		return;
 	}
 	entry->valid = entry->current = false;	/* stays so on error */
-	entry->route->strays_known = false;
-	entry->route->version = version;
-	old = MemoryContextSwitchTo(entry->route->cxt);
-	router_route_add(entry->route, child, bounds);
-	router_route_sort(entry->route);
+	route->strays_known = false;
+	route->version = version;
+	old = MemoryContextSwitchTo(route->cxt);
+	router_route_add(route, child, bounds);
+	router_route_sort(route);
 	MemoryContextSwitchTo(old);
 	entry->valid = true;
-	entry->current = entry->route->hot_level < 0;	/* the marks are read again */
+	entry->current = route->hot_level < 0;	/* the marks are read again */
 	entry->marks = entry->growth = MARKS_OLD;
 }

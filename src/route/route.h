@@ -8,6 +8,7 @@
 #include "route/key.h"
 
 #include "datatype/timestamp.h"
+#include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
 
 typedef enum RouterPolicy
@@ -39,6 +40,7 @@ typedef struct RouterNode RouterNode;
 typedef struct RouterTarget
 {
 	Oid			child;
+	int			member;			/* which of the route's members the child is */
 	RouterNode *node;
 } RouterTarget;
 
@@ -85,7 +87,7 @@ typedef struct RouterSpan
 	int64		lo;
 	int64		hi;
 	int64		reach;			/* the largest hi up to this one */
-	Oid			child;
+	int			member;
 } RouterSpan;
 
 /* What seals tell of one column. */
@@ -94,8 +96,7 @@ typedef struct RouterSealed
 	RouterSpan *spans;			/* by lo; without the children that have no values */
 	int			nspans;
 	int			maxspans;
-	List	   *sealed;			/* the children that have a seal of this column, sorted */
-	List	   *others;			/* those that have none, sorted */
+	Bitmapset  *others;			/* the members that have no seal of this column */
 } RouterSealed;
 
 typedef struct RouterRoute
@@ -107,13 +108,13 @@ typedef struct RouterRoute
 	RouterNode	root;
 	Oid			default_child;
 	int			nchildren;
-	Oid		   *members;		/* the children but for the default one, sorted */
+	Oid		   *members;		/* the children but for the default one, sorted; sets of them are of their places */
 	int			nmembers;
 	int			maxmembers;
 	bool		strays_known;	/* the next two are filled in */
 	List	   *strays;			/* tables that inherit from the base and are no children */
-	List	   *absent;			/* children that do not inherit from the base */
-	List	   *loose;			/* children that are always read, and the base with them: see loose.c */
+	Bitmapset  *absent;			/* members that do not inherit from the base */
+	Bitmapset  *loose;			/* members that are always read, and the base with them: see loose.c */
 	int			hot_level;		/* the key that tells the age of rows, or -1: the base holds none */
 	int64		watermark;		/* hot: rows before it live in children */
 	int64		pending;		/* hot: from it on rows live in the base; between the two see home.c */

@@ -10,6 +10,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
@@ -185,41 +186,40 @@ add_bound(RouterKey *key, RouterNode *node, const RouterBound *bound, RouterTarg
 	}
 }
 
-/* Keeps the members sorted. Most come in the order of their oids. */
-static void
+/* Members come in the order of their oids. Returns which one the child is. */
+static int
 add_member(RouterRoute *route, Oid child)
 {
-	int			i = route->nmembers;
-
 	if (route->nmembers == route->maxmembers)
 	{
 		route->maxmembers = Max(16, route->maxmembers * 2);
 		route->members = route->members ? repalloc(route->members, route->maxmembers * sizeof(Oid)) :
 			palloc(route->maxmembers * sizeof(Oid));
 	}
-	for (; i > 0 && route->members[i - 1] > child; i--)
-		route->members[i] = route->members[i - 1];
-	route->members[i] = child;
-	route->nmembers++;
+	route->members[route->nmembers] = child;
+	return route->nmembers++;
 }
 
-/* The list stays sorted. */
-static List *
-insert_oid(List *oids, Oid oid)
+/* Which of the members of a route a child is, or -1. */
+int
+router_route_member(const RouterRoute *route, Oid child)
 {
-	int			i = list_length(oids);
+	const Oid  *found = route->nmembers == 0 ? NULL :
+		bsearch(&child, route->members, route->nmembers, sizeof(Oid), oid_cmp);
 
-	while (i > 0 && list_nth_oid(oids, i - 1) > oid)
-		i--;
-	return i == list_length(oids) ? lappend_oid(oids, oid) : list_insert_nth_oid(oids, i, oid);
+	return found ? found - route->members : -1;
 }
 
-/* Adds a child to a route. CurrentMemoryContext is the route's. */
+/*
+ * Adds a child, whose oid is above those of the members, to a route without seals.
+ * CurrentMemoryContext is the route's.
+ */
 void
 router_route_add(RouterRoute *route, Oid child, RouterBound **bounds)
 {
 	RouterNode *node = &route->root;
 	int			last = route->config.nkeys - 1;
+	RouterTarget target = {.child = child};
 
 	route->nchildren++;
 	if (bounds[0]->form == ROUTER_BOUND_DEFAULT)
@@ -227,13 +227,11 @@ router_route_add(RouterRoute *route, Oid child, RouterBound **bounds)
 		route->default_child = child;
 		return;
 	}
-	add_member(route, child);
-	for (int i = 0; i < route->nlevels - route->config.nkeys; i++)
-		route->seals[i].others = insert_oid(route->seals[i].others, child);
+	target.member = add_member(route, child);
 	for (int i = 0; i < last; i++)
 	{
 		RouterTarget *known = find_bound(&route->config.keys[i], node, bounds[i]);
-		RouterTarget next = {InvalidOid, NULL};
+		RouterTarget next = {InvalidOid};
 
 		if (known)
 		{
@@ -246,7 +244,7 @@ router_route_add(RouterRoute *route, Oid child, RouterBound **bounds)
 		add_bound(&route->config.keys[i], node, bounds[i], next);
 		node = next.node;
 	}
-	add_bound(&route->config.keys[last], node, bounds[last], (RouterTarget) {child, NULL});
+	add_bound(&route->config.keys[last], node, bounds[last], target);
 }
 
 static void

@@ -16,6 +16,7 @@ typedef struct RouterMiss
 
 extern void router_route_add(RouterRoute *route, Oid child, RouterBound **bounds);
 extern void router_route_sort(RouterRoute *route);
+extern int	router_route_member(const RouterRoute *route, Oid child);
 
 extern Oid	router_route_find(RouterRoute *route, const Datum *values, const bool *isnull, RouterMiss *miss);
 extern int	router_node_first_range(const RouterNode *node, int64 value);
