@@ -24,34 +24,21 @@
 #include "compat.h"
 #include "admin/sync.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/relation.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/index.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "parser/parse_expr.h"
-#include "parser/parse_relation.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
-#include "tcop/deparse_utility.h"
-#include "utils/acl.h"
-#include "utils/aclchk_internal.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -65,7 +52,6 @@
 
 #include "route/defs.h"
 #include "admin/drop.h"
-#include "globalkey/entry.h"
 #include "admin/globalkey_admin.h"
 #include "globalkey/triggers.h"
 #include "route/loose.h"
@@ -647,24 +633,6 @@ check_key_type(Oid base, AlterTableCmd *cmd)
 
 /* ----------------------------------------------------------------- at work */
 
-static void
-rename_on_child(const RouterMirror *request, Oid base, Oid child, void *arg)
-{
-	router_mirror_rename(request, base, child, arg);
-}
-
-static void
-alter_child(const RouterMirror *request, Oid base, Oid child, void *arg)
-{
-	router_mirror_alter(request, base, child, arg);
-}
-
-static void
-drop_from_child(const RouterMirror *request, Oid base, Oid child, void *arg)
-{
-	router_mirror_drop(request, base, child, arg);
-}
-
 /* Children that stand in the base's old schema move along. Runs as the caller, as SET SCHEMA of the base did. */
 static void
 take_along(Oid base, Oid from)
@@ -687,9 +655,9 @@ follow(Follow *follow)
 		return;
 	LockRelationOid(follow->base, ShareUpdateExclusiveLock);
 	foreach(lc, follow->renamed)
-		router_for_children(&plain, follow->base, rename_on_child, lfirst(lc));
+		router_for_children(&plain, follow->base, router_mirror_rename, lfirst(lc));
 	foreach(lc, follow->alter)
-		router_for_children(&plain, follow->base, alter_child, lfirst(lc));
+		router_for_children(&plain, follow->base, router_mirror_alter, lfirst(lc));
 	if (follow->request.aspects != 0)
 		(void) router_sync_children(&follow->request, follow->base);
 	if (OidIsValid(follow->from_schema))
@@ -1025,7 +993,7 @@ release_identity(Oid base, const char *column)
 	identity = ((Form_pg_attribute) GETSTRUCT(tup))->attidentity != '\0';
 	ReleaseSysCache(tup);
 	if (identity)
-		router_for_children(&plain, base, alter_child,
+		router_for_children(&plain, base, router_mirror_alter,
 							psprintf("ALTER COLUMN %s DROP DEFAULT", quote_identifier(column)));
 }
 
@@ -1096,7 +1064,7 @@ drop_from_children(Oid base, const AlterTableCmd *cmd)
 		return;
 	form = (Form_pg_constraint) GETSTRUCT(dropped.row);
 	if (form->contype != CONSTRAINT_FOREIGN && may_be_on_children(form))
-		router_for_children(&plain, base, drop_from_child, &dropped);
+		router_for_children(&plain, base, router_mirror_drop, &dropped);
 }
 
 /* Before ALTER TABLE child NO INHERIT base. */
@@ -1323,7 +1291,7 @@ follow_dropped(Node *parsetree, Oid classid, Oid oid, char *name)
 	dropped.name = name;
 	dropped.cascade = drop_cascades(parsetree);
 	LockRelationOid(base, ShareUpdateExclusiveLock);
-	router_for_children(&plain, base, drop_from_child, &dropped);
+	router_for_children(&plain, base, router_mirror_drop, &dropped);
 }
 
 /* A statement trigger or rule of a base is gone: children may have its grants again. */

@@ -278,28 +278,22 @@ next_transaction(MemoryContext cxt)
 
 /* Does one step; each ends in a new transaction. */
 static void
-do_index_step(Oid child, RouterIndexStep *step, MemoryContext cxt)
+do_index_step(Oid child, Node *step, MemoryContext cxt)
 {
-	if (OidIsValid(step->drop))
+	if (IsA(step, DropStmt))
 		ereport(NOTICE,
-				(errmsg("%s: drop the invalid index \"%s\"", router_qualified_name(child), get_rel_name(step->drop))));
+				(errmsg("%s: drop the invalid index \"%s\"", router_qualified_name(child),
+						strVal(llast(linitial_node(List, castNode(DropStmt, step)->objects))))));
 	else
-		ereport(NOTICE, (errmsg("%s: create index \"%s\"", router_qualified_name(child), step->create->idxname)));
+		ereport(NOTICE,
+				(errmsg("%s: create index \"%s\"", router_qualified_name(child), castNode(IndexStmt, step)->idxname)));
 	/* these commit in between, with the active snapshot that a utility command has */
 	ForgetPortalSnapshots();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	if (OidIsValid(step->drop))
-	{
-		DropStmt   *stmt = makeNode(DropStmt);
-
-		stmt->removeType = OBJECT_INDEX;
-		stmt->concurrent = true;
-		stmt->objects = list_make1(list_make2(makeString(get_namespace_name(get_rel_namespace(step->drop))),
-											  makeString(get_rel_name(step->drop))));
-		RemoveRelations(stmt);
-	}
+	if (IsA(step, DropStmt))
+		RemoveRelations(castNode(DropStmt, step));
 	else
-		(void) router_define_index(child, step->create, InvalidOid);
+		(void) router_define_index(child, castNode(IndexStmt, step), InvalidOid);
 	if (ActiveSnapshotSet())
 		PopActiveSnapshot();
 	CommitTransactionCommand();
@@ -322,17 +316,16 @@ build_indexes(Oid base, Oid child, MemoryContext cxt)
 {
 	for (;;)
 	{
-		RouterIndexStep step;
-		bool		found;
+		Node	   *step;
 
 		(void) router_owned_route(base);
 		if (!is_child_still(base, child) || get_rel_relkind(child) != RELKIND_RELATION)
 			return;
 		router_check_owner(child);
-		found = router_next_index_step(base, child, &step);
-		if (!found)
+		step = router_next_index_step(base, child);
+		if (step == NULL)
 			return;
-		do_index_step(child, &step, cxt);
+		do_index_step(child, step, cxt);
 	}
 }
 

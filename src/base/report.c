@@ -8,6 +8,7 @@
  */
 #include "compat.h"
 #include "base/report.h"
+#include "base/sql.h"
 
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -28,29 +29,17 @@ router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, int required,
 void
 router_report(RouterReport *report, const char *fmt,...)
 {
-	StringInfoData line;
+	va_list		args;
+	char	   *line;
 	Datum		value;
 	bool		isnull = false;
 
-	initStringInfo(&line);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		resetStringInfo(&line);
-		if (report->dry_run)
-			appendStringInfoString(&line, "would ");
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&line, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&line, needed);
-	}
-	value = CStringGetTextDatum(line.data);
+	va_start(args, fmt);
+	line = router_format(fmt, args);
+	va_end(args);
+	value = CStringGetTextDatum(report->dry_run ? psprintf("would %s", line) : line);
 	router_report_row(report, &value, &isnull);
-	pfree(line.data);
+	pfree(line);
 }
 
 void

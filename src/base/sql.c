@@ -52,25 +52,24 @@ run_utility(char *sql)
 	error_context_stack = context.previous;
 }
 
-static char *format_sql(const char *fmt, va_list args) pg_attribute_printf(1, 0);
-
-static char *
-format_sql(const char *fmt, va_list args)
+/* As psprintf. */
+char *
+router_format(const char *fmt, va_list args)
 {
 	size_t		size = 256;
 
 	for (;;)
 	{
-		char	   *sql = palloc(size);
+		char	   *text = palloc(size);
 		size_t		needed;
 		va_list		again;
 
 		va_copy(again, args);
-		needed = pvsnprintf(sql, size, fmt, again);
+		needed = pvsnprintf(text, size, fmt, again);
 		va_end(again);
 		if (needed < size)
-			return sql;
-		pfree(sql);
+			return text;
+		pfree(text);
 		size = needed;
 	}
 }
@@ -88,7 +87,7 @@ router_run(const char *fmt,...)
 	char	   *sql;
 
 	va_start(args, fmt);
-	sql = format_sql(fmt, args);
+	sql = router_format(fmt, args);
 	va_end(args);
 	run_utility(sql);
 	pfree(sql);
@@ -105,7 +104,7 @@ router_ask(const char *fmt,...)
 	int			guc_level;
 
 	va_start(args, fmt);
-	sql = format_sql(fmt, args);
+	sql = router_format(fmt, args);
 	va_end(args);
 	guc_level = router_spi_begin();
 	if (SPI_execute(sql, false, 1) != SPI_OK_SELECT)

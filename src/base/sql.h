@@ -7,6 +7,7 @@
 
 #include "utils/snapshot.h"
 
+extern char *router_format(const char *fmt, va_list args) pg_attribute_printf(1, 0);
 extern void router_run(const char *fmt,...) pg_attribute_printf(1, 2);
 extern char *router_ask(const char *fmt,...) pg_attribute_printf(1, 2);
 extern void router_execute_at(const char *query, Snapshot snapshot, int expected);

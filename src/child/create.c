@@ -25,7 +25,6 @@
 #include "child/child_bounds.h"
 #include "child/child_name.h"
 
-#include "access/reloptions.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "commands/event_trigger.h"
@@ -37,7 +36,6 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "base/budget.h"
 #include "route/growth.h"
@@ -52,42 +50,13 @@
 /* how many names a child is tried under */
 #define MAX_NAMES 4
 
-static void
-append_options(StringInfo buf, Datum options, const char *prefix, bool *any)
-{
-	ListCell   *lc;
-
-	foreach(lc, untransformRelOptions(options))
-	{
-		DefElem    *option = lfirst(lc);
-
-		appendStringInfo(buf, "%s%s%s = %s", *any ? ", " : " WITH (", prefix, quote_identifier(option->defname),
-						 quote_literal_cstr(defGetString(option)));
-		*any = true;
-	}
-}
-
-static void
-append_relation_options(StringInfo buf, Oid relid, const char *prefix, bool *any)
-{
-	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	bool		isnull;
-	Datum		options;
-
-	if (!HeapTupleIsValid(tup))
-		return;
-	options = SysCacheGetAttr(RELOID, tup, Anum_pg_class_reloptions, &isnull);
-	if (!isnull)
-		append_options(buf, options, prefix, any);
-	ReleaseSysCache(tup);
-}
-
 static char *
 create_statement(Relation base, const char *name, const char *condition)
 {
 	StringInfoData buf;
-	bool		any = false;
 	char		persistence = base->rd_rel->relpersistence;
+	char	   *options = router_missing_relation_options(RelationGetRelid(base), InvalidOid, "");
+	char	   *toast_options = router_missing_relation_options(base->rd_rel->reltoastrelid, InvalidOid, "toast.");
 
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "CREATE %sTABLE %s (",
@@ -100,11 +69,9 @@ create_statement(Relation base, const char *name, const char *condition)
 	appendStringInfo(&buf, ") INHERITS (%s)", router_qualified_name(RelationGetRelid(base)));
 	if (OidIsValid(base->rd_rel->relam))
 		appendStringInfo(&buf, " USING %s", quote_identifier(get_am_name(base->rd_rel->relam)));
-	append_relation_options(&buf, RelationGetRelid(base), "", &any);
-	if (OidIsValid(base->rd_rel->reltoastrelid))
-		append_relation_options(&buf, base->rd_rel->reltoastrelid, "toast.", &any);
-	if (any)
-		appendStringInfoChar(&buf, ')');
+	if (options || toast_options)
+		appendStringInfo(&buf, " WITH (%s%s%s)", options ? options : "", options && toast_options ? ", " : "",
+						 toast_options ? toast_options : "");
 	if (OidIsValid(base->rd_rel->reltablespace))
 		appendStringInfo(&buf, " TABLESPACE %s", quote_identifier(get_tablespace_name(base->rd_rel->reltablespace)));
 	return buf.data;

@@ -28,7 +28,6 @@
 #include "access/table.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_publication_rel.h"
-#include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_trigger.h"
 #include "commands/comment.h"
 #include "miscadmin.h"
@@ -78,27 +77,16 @@ bool
 router_mend(Mirror *m, const char *kind, const char *fmt,...)
 {
 	const RouterMirror *request = m->request;
-	StringInfoData action;
+	va_list		args;
 
 	if (m->is_part)
 		return !request->dry_run;
 	m->differences++;
 	if (request->found)
 	{
-		initStringInfo(&action);
-		for (;;)
-		{
-			va_list		args;
-			int			needed;
-
-			va_start(args, fmt);
-			needed = appendStringInfoVA(&action, fmt, args);
-			va_end(args);
-			if (needed == 0)
-				break;
-			enlargeStringInfo(&action, needed);
-		}
-		request->found(request->arg, m->child, kind, action.data);
+		va_start(args, fmt);
+		request->found(request->arg, m->child, kind, router_format(fmt, args));
+		va_end(args);
 	}
 	return !request->dry_run;
 }
@@ -282,20 +270,34 @@ router_drop_move_trigger(Oid relid)
 
 /* --------------------------------------------------------- storage parameters */
 
+static Datum
+relation_options(Oid relid, bool *isnull)
+{
+	HeapTuple	tup = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relid));
+
+	*isnull = true;
+	return HeapTupleIsValid(tup) ? SysCacheGetAttr(RELOID, tup, Anum_pg_class_reloptions, isnull) : (Datum) 0;
+}
+
+/* The same for storage parameters of two relations; of a child that is InvalidOid all are missing. */
 char *
 router_missing_relation_options(Oid base, Oid child, const char *prefix)
 {
-	HeapTuple	from = SearchSysCache1(RELOID, ObjectIdGetDatum(base));
-	HeapTuple	to = SearchSysCache1(RELOID, ObjectIdGetDatum(child));
-	bool		no_from,
-				no_to;
-	Datum		wanted = SysCacheGetAttr(RELOID, from, Anum_pg_class_reloptions, &no_from);
-	Datum		there = SysCacheGetAttr(RELOID, to, Anum_pg_class_reloptions, &no_to);
-	char	   *missing = router_missing_options(wanted, no_from, there, no_to, prefix);
+	bool		no_base,
+				no_child;
+	Datum		wanted = relation_options(base, &no_base);
+	Datum		there = relation_options(child, &no_child);
 
-	ReleaseSysCache(from);
-	ReleaseSysCache(to);
-	return missing;
+	return router_missing_options(wanted, no_base, there, no_child, prefix);
+}
+
+static void
+mend_options(Mirror *m, Oid base, Oid child, const char *prefix)
+{
+	char	   *missing = router_missing_relation_options(base, child, prefix);
+
+	if (missing && router_mend(m, "storage parameters", "set (%s)", missing))
+		router_run("%s SET (%s)", m->alter, missing);
 }
 
 static void
@@ -303,17 +305,11 @@ mirror_options(Mirror *m)
 {
 	Relation	child = table_open(m->child, NoLock);
 	Oid			toast = child->rd_rel->reltoastrelid;
-	char	   *missing;
 
 	table_close(child, NoLock);
-	missing = router_missing_relation_options(RelationGetRelid(m->base), m->child, "");
-	if (missing && router_mend(m, "storage parameters", "set (%s)", missing))
-		router_run("%s SET (%s)", m->alter, missing);
-	if (!OidIsValid(toast) || !OidIsValid(m->base->rd_rel->reltoastrelid))
-		return;
-	missing = router_missing_relation_options(m->base->rd_rel->reltoastrelid, toast, "toast.");
-	if (missing && router_mend(m, "storage parameters", "set (%s)", missing))
-		router_run("%s SET (%s)", m->alter, missing);
+	mend_options(m, RelationGetRelid(m->base), m->child, "");
+	if (OidIsValid(toast))
+		mend_options(m, m->base->rd_rel->reltoastrelid, toast, "toast.");
 }
 
 static void
@@ -560,12 +556,12 @@ drop_counterpart(Mirror *m, void *arg)
 
 /* Drops from a child what stands for an object that its base just lost. As router_mirror otherwise. */
 void
-router_mirror_drop(const RouterMirror *request, Oid base, Oid child, const RouterDropped *dropped)
+router_mirror_drop(const RouterMirror *request, Oid base, Oid child, void *dropped)
 {
 	Mirror		m;
 
 	router_open_mirror(&m, request, base, child);
-	with_mirror(&m, drop_counterpart, unconstify(RouterDropped *, dropped));
+	with_mirror(&m, drop_counterpart, dropped);
 }
 
 static void
@@ -580,12 +576,12 @@ rename_counterpart(Mirror *m, void *arg)
 
 /* Renames what stands for a renamed object of the base, if it has the name by rule. As router_mirror otherwise. */
 void
-router_mirror_rename(const RouterMirror *request, Oid base, Oid child, const RouterRenamed *renamed)
+router_mirror_rename(const RouterMirror *request, Oid base, Oid child, void *renamed)
 {
 	Mirror		m;
 
 	router_open_mirror(&m, request, base, child);
-	with_mirror(&m, rename_counterpart, unconstify(RouterRenamed *, renamed));
+	with_mirror(&m, rename_counterpart, renamed);
 }
 
 static void
@@ -597,10 +593,10 @@ run_on_child(Mirror *m, void *arg)
 
 /* Runs "ALTER TABLE child action", if the child is no foreign table. As router_mirror otherwise. */
 void
-router_mirror_alter(const RouterMirror *request, Oid base, Oid child, const char *action)
+router_mirror_alter(const RouterMirror *request, Oid base, Oid child, void *action)
 {
 	Mirror		m;
 
 	router_open_mirror(&m, request, base, child);
-	with_mirror(&m, run_on_child, unconstify(char *, action));
+	with_mirror(&m, run_on_child, action);
 }

@@ -72,13 +72,6 @@ typedef struct RouterRenamed
 	const char *name;			/* the old one */
 } RouterRenamed;
 
-/* A step of building indexes that needs transactions of its own. */
-typedef struct RouterIndexStep
-{
-	IndexStmt  *create;			/* or NULL */
-	Oid			drop;			/* an invalid index */
-} RouterIndexStep;
-
 extern bool router_is_own_trigger(const Trigger *trigger);
 extern void router_take_grants_away(Oid relid);
 extern void router_put_move_trigger(Oid relid, bool hot);
@@ -91,14 +84,18 @@ extern void router_before_no_inherit(Oid base, Oid child);
 extern Oid	router_constraint_of_child(Oid base, Oid child, Oid constraint);
 extern bool router_same_array(Datum a, bool a_null, Datum b, bool b_null);
 extern bool router_same_condition(Oid child, const char *condition, Node *there);
-extern bool router_next_index_step(Oid base, Oid child, RouterIndexStep *step);
+extern Node *router_next_index_step(Oid base, Oid child);
 extern Oid	router_index_counterpart(Oid base, Oid child, Oid index);
 extern Node *router_index_tree(HeapTuple tup, AttrNumber attno);
 extern Oid	router_pair_indexes(Oid base, Oid child, List **base_indexes, List **child_indexes);
-extern void router_mirror_drop(const RouterMirror *request, Oid base, Oid child, const RouterDropped *dropped);
-extern void router_mirror_rename(const RouterMirror *request, Oid base, Oid child, const RouterRenamed *renamed);
-extern void router_mirror_alter(const RouterMirror *request, Oid base, Oid child, const char *action);
+
+/* What a change of the base does to one child; of RouterDropped, of RouterRenamed, of char: "ALTER TABLE child …" */
+extern void router_mirror_drop(const RouterMirror *request, Oid base, Oid child, void *dropped);
+extern void router_mirror_rename(const RouterMirror *request, Oid base, Oid child, void *renamed);
+extern void router_mirror_alter(const RouterMirror *request, Oid base, Oid child, void *action);
+
 extern void router_give_statistics(Oid relid, Oid from, Oid to);
+extern char *router_missing_relation_options(Oid base, Oid child, const char *prefix);
 extern char *router_object_name(const char *base, const char *child, const char *name);
 
 #endif

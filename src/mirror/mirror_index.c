@@ -406,47 +406,62 @@ router_pair_indexes(Oid base, Oid child, List **base_indexes, List **child_index
 	return odd;
 }
 
+static Node *
+drop_statement(const MirrorObject *index)
+{
+	DropStmt   *stmt = makeNode(DropStmt);
+
+	stmt->removeType = OBJECT_INDEX;
+	stmt->concurrent = true;
+	stmt->objects = list_make1(list_make2(makeString(get_namespace_name(index->schema)), makeString(index->name)));
+	return (Node *) stmt;
+}
+
+static Node *
+index_step(const Mirror *m, const TableIndex *index, List *own)
+{
+	IndexStmt  *stmt;
+	ListCell   *lc;
+
+	foreach(lc, own)
+	{
+		TableIndex *there = lfirst(lc);
+
+		if (!there->form->indisvalid && !OidIsValid(there->object.constraint) && same_content(m, index, there))
+			return drop_statement(&there->object);
+	}
+	stmt = index_statement(m, index);
+	stmt->concurrent = true;
+	stmt->isconstraint = stmt->primary = stmt->deferrable = stmt->initdeferred = false;
+	return (Node *) stmt;
+}
+
 /*
  * The next step towards the base's indexes on a child that is done without
- * blocking its writers; false: there is none. What is left to router_mirror:
- * exclusion constraints, and making constraints of unique indexes.
+ * blocking its writers, a DropStmt of an invalid index or an IndexStmt; NULL: there
+ * is none. What is left to router_mirror: exclusion constraints, and making
+ * constraints of unique indexes.
  */
-bool
-router_next_index_step(Oid base, Oid child, RouterIndexStep *step)
+Node *
+router_next_index_step(Oid base, Oid child)
 {
 	Mirror		m;
+	Node	   *step = NULL;
 	List	   *own;
-	ListCell   *lb,
-			   *lc;
+	ListCell   *lc;
 
-	memset(step, 0, sizeof(*step));
 	router_open_mirror(&m, &look, base, child);
 	own = match_indexes(&m);
-	foreach(lb, m.indexes)
+	foreach(lc, m.indexes)
 	{
-		TableIndex	   *index = lfirst(lb);
+		TableIndex *index = lfirst(lc);
 
-		if (index->object.match || !index->form->indisvalid || index->form->indisexclusion ||
-			find_promotable(&m, index, own) != NULL)
-			continue;
-		foreach(lc, own)
-		{
-			TableIndex	   *there = lfirst(lc);
-
-			if (!there->form->indisvalid && !OidIsValid(there->object.constraint) && same_content(&m, index, there))
-				step->drop = there->object.oid;
-		}
-		if (!OidIsValid(step->drop))
-		{
-			step->create = index_statement(&m, index);
-			step->create->concurrent = true;
-			step->create->isconstraint = step->create->primary = false;
-			step->create->deferrable = step->create->initdeferred = false;
-		}
-		break;
+		if (step == NULL && index->object.match == NULL && index->form->indisvalid && !index->form->indisexclusion &&
+			find_promotable(&m, index, own) == NULL)
+			step = index_step(&m, index, own);
 	}
 	router_close_mirror(&m);
-	return step->create != NULL || OidIsValid(step->drop);
+	return step;
 }
 
 void

@@ -78,7 +78,6 @@ extern bool router_same_tree(const Mirror *m, Node *base, Node *child);
 extern bool router_same_expr(const Mirror *m, Node *base, Node *child);
 extern void router_mend_comment(Mirror *m, Oid classid, Oid from, Oid to, const char *what, const char *name);
 extern char *router_missing_options(Datum base, bool base_null, Datum child, bool child_null, const char *prefix);
-extern char *router_missing_relation_options(Oid base, Oid child, const char *prefix);
 
 extern bool router_is_closed(const Mirror *m);
 extern void router_mirror_grants(Mirror *m);
