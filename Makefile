@@ -83,13 +83,13 @@ demo:
 fuzz: export FUZZ_SECONDS ?= 600
 fuzz: export TEST_TIMEOUT ?= $(shell expr $(FUZZ_SECONDS) + 120)
 fuzz:
-	@PROVE_FLAGS=-v test/run t/fuzz_
+	@PROVE_FLAGS=-v test/run fuzz_prune fuzz_sessions
 
 # Every function with whatever there is, by whoever may connect; SEED=... plays the same calls again.
 fuzz-functions: export FUZZ_CALLS ?= 100000
 fuzz-functions: export TEST_TIMEOUT ?= $(shell expr $(FUZZ_CALLS) / 50 + 120)
 fuzz-functions:
-	@PROVE_FLAGS=-v test/run t/fuzz_functions
+	@PROVE_FLAGS=-v test/run fuzz_functions
 
 lint:
 	@test/lib/lint.sh

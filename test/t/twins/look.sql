@@ -1,5 +1,5 @@
 -- What is evaluated for a row and looks into its table sees the rows before it, in long statements, too. For COPY see
--- pgtap/130_bulk: into an ordinary table it holds rows back whatever the CHECKs do.
+-- pgtap/rows/bulk: into an ordinary table it holds rows back whatever the CHECKs do.
 CREATE TABLE c (id int, k int);
 CREATE TABLE s (id int, k int);
 CREATE TABLE d (id int, k int, x int);
