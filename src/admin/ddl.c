@@ -156,7 +156,7 @@ typedef struct Follow
 	Oid			base;
 	RouterMirror request;
 	List	   *alter;			/* of char *: "ALTER TABLE child …" */
-	List	   *renamed;		/* of RouterRenamed */
+	List	   *renamed;		/* of RouterChange */
 	Oid			from_schema;	/* SET SCHEMA: the old one */
 } Follow;
 
@@ -426,7 +426,7 @@ follow_simple(List **follows, Node *parsetree, const CollectedCommand *command)
 		return;
 	if (IsA(parsetree, RenameStmt) && aspects != 0)
 	{
-		RouterRenamed *renamed = palloc(sizeof(RouterRenamed));
+		RouterChange *renamed = palloc0(sizeof(RouterChange));
 		RenameStmt *stmt = castNode(RenameStmt, parsetree);
 
 		renamed->classid = address->classId;
@@ -647,7 +647,6 @@ take_along(Oid base, Oid from)
 static void
 follow(Follow *follow)
 {
-	RouterMirror plain = {0};
 	ListCell   *lc;
 
 	if (follow->request.aspects == 0 && follow->alter == NIL && follow->renamed == NIL &&
@@ -655,9 +654,9 @@ follow(Follow *follow)
 		return;
 	LockRelationOid(follow->base, ShareUpdateExclusiveLock);
 	foreach(lc, follow->renamed)
-		router_for_children(&plain, follow->base, router_mirror_rename, lfirst(lc));
+		router_for_children(follow->base, router_mirror_change, lfirst(lc));
 	foreach(lc, follow->alter)
-		router_for_children(&plain, follow->base, router_mirror_alter, lfirst(lc));
+		router_for_children(follow->base, router_mirror_alter, lfirst(lc));
 	if (follow->request.aspects != 0)
 		(void) router_sync_children(&follow->request, follow->base);
 	if (OidIsValid(follow->from_schema))
@@ -983,7 +982,6 @@ router_on_ddl_end(PG_FUNCTION_ARGS)
 static void
 release_identity(Oid base, const char *column)
 {
-	RouterMirror plain = {0};
 	AttrNumber	attnum = get_attnum(base, column);
 	HeapTuple	tup = SearchSysCache2(ATTNUM, ObjectIdGetDatum(base), Int16GetDatum(attnum));
 	bool		identity;
@@ -993,7 +991,7 @@ release_identity(Oid base, const char *column)
 	identity = ((Form_pg_attribute) GETSTRUCT(tup))->attidentity != '\0';
 	ReleaseSysCache(tup);
 	if (identity)
-		router_for_children(&plain, base, router_mirror_alter,
+		router_for_children(base, router_mirror_alter,
 							psprintf("ALTER COLUMN %s DROP DEFAULT", quote_identifier(column)));
 }
 
@@ -1054,17 +1052,16 @@ may_be_on_children(Form_pg_constraint form)
 static void
 drop_from_children(Oid base, const AlterTableCmd *cmd)
 {
-	RouterMirror plain = {0};
-	RouterDropped dropped = {.classid = ConstraintRelationId,.cascade = cmd->behavior == DROP_CASCADE};
+	RouterChange change = {.classid = ConstraintRelationId,.cascade = cmd->behavior == DROP_CASCADE};
 	Form_pg_constraint form;
 
 	LockRelationOid(base, AccessExclusiveLock);
-	dropped.row = SearchSysCacheCopy1(CONSTROID, ObjectIdGetDatum(get_relation_constraint_oid(base, cmd->name, true)));
-	if (!HeapTupleIsValid(dropped.row))
+	change.dropped = SearchSysCacheCopy1(CONSTROID, ObjectIdGetDatum(get_relation_constraint_oid(base, cmd->name, true)));
+	if (!HeapTupleIsValid(change.dropped))
 		return;
-	form = (Form_pg_constraint) GETSTRUCT(dropped.row);
+	form = (Form_pg_constraint) GETSTRUCT(change.dropped);
 	if (form->contype != CONSTRAINT_FOREIGN && may_be_on_children(form))
-		router_for_children(&plain, base, router_mirror_drop, &dropped);
+		router_for_children(base, router_mirror_change, &change);
 }
 
 /* Before ALTER TABLE child NO INHERIT base. */
@@ -1205,38 +1202,38 @@ drop_cascades(Node *parsetree)
 
 /* Finds the row of a dropped object that a base may have had; the base, or InvalidOid. */
 static Oid
-dropped_of_base(Oid classid, Oid oid, RouterDropped *dropped)
+dropped_of_base(Oid classid, Oid oid, RouterChange *change)
 {
 	Oid			table = InvalidOid;
 
-	dropped->classid = classid;
+	change->classid = classid;
 	switch (classid)
 	{
 		case RelationRelationId:
-			dropped->row = deleted_row(IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid, oid);
-			if (dropped->row)
-				table = ((Form_pg_index) GETSTRUCT(dropped->row))->indrelid;
+			change->dropped = deleted_row(IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid, oid);
+			if (change->dropped)
+				table = ((Form_pg_index) GETSTRUCT(change->dropped))->indrelid;
 			break;
 		case ConstraintRelationId:
-			dropped->row = deleted_row(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, oid);
-			if (dropped->row && may_be_on_children((Form_pg_constraint) GETSTRUCT(dropped->row)))
-				table = ((Form_pg_constraint) GETSTRUCT(dropped->row))->conrelid;
+			change->dropped = deleted_row(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, oid);
+			if (change->dropped && may_be_on_children((Form_pg_constraint) GETSTRUCT(change->dropped)))
+				table = ((Form_pg_constraint) GETSTRUCT(change->dropped))->conrelid;
 			break;
 		case TriggerRelationId:
-			dropped->row = deleted_row(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, oid);
-			if (dropped->row && !((Form_pg_trigger) GETSTRUCT(dropped->row))->tgisinternal &&
-				TRIGGER_FOR_ROW(((Form_pg_trigger) GETSTRUCT(dropped->row))->tgtype))
-				table = ((Form_pg_trigger) GETSTRUCT(dropped->row))->tgrelid;
+			change->dropped = deleted_row(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, oid);
+			if (change->dropped && !((Form_pg_trigger) GETSTRUCT(change->dropped))->tgisinternal &&
+				TRIGGER_FOR_ROW(((Form_pg_trigger) GETSTRUCT(change->dropped))->tgtype))
+				table = ((Form_pg_trigger) GETSTRUCT(change->dropped))->tgrelid;
 			break;
 		case PolicyRelationId:
-			dropped->row = deleted_row(PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, oid);
-			if (dropped->row)
-				table = ((Form_pg_policy) GETSTRUCT(dropped->row))->polrelid;
+			change->dropped = deleted_row(PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, oid);
+			if (change->dropped)
+				table = ((Form_pg_policy) GETSTRUCT(change->dropped))->polrelid;
 			break;
 		case StatisticExtRelationId:
-			dropped->row = deleted_row(StatisticExtRelationId, StatisticExtOidIndexId, Anum_pg_statistic_ext_oid, oid);
-			if (dropped->row)
-				table = ((Form_pg_statistic_ext) GETSTRUCT(dropped->row))->stxrelid;
+			change->dropped = deleted_row(StatisticExtRelationId, StatisticExtOidIndexId, Anum_pg_statistic_ext_oid, oid);
+			if (change->dropped)
+				table = ((Form_pg_statistic_ext) GETSTRUCT(change->dropped))->stxrelid;
 			break;
 	}
 	return OidIsValid(table) && is_base(table) ? table : InvalidOid;
@@ -1273,13 +1270,12 @@ forget_seal(Oid classid, Oid oid)
 static void
 follow_dropped(Node *parsetree, Oid classid, Oid oid, char *name)
 {
-	RouterMirror plain = {0};
-	RouterDropped dropped = {0};
-	Oid			base = dropped_of_base(classid, oid, &dropped);
+	RouterChange change = {0};
+	Oid			base = dropped_of_base(classid, oid, &change);
 
 	if (!OidIsValid(base) || (IsA(parsetree, AlterTableStmt) && !castNode(AlterTableStmt, parsetree)->relation->inh))
 		return;
-	if (dropped.classid == RelationRelationId && !((Form_pg_index) GETSTRUCT(dropped.row))->indisvalid)
+	if (change.classid == RelationRelationId && !((Form_pg_index) GETSTRUCT(change.dropped))->indisvalid)
 	{
 		if (IsA(parsetree, DropStmt) && castNode(DropStmt, parsetree)->concurrent)
 			ereport(NOTICE,
@@ -1288,10 +1284,10 @@ follow_dropped(Node *parsetree, Oid classid, Oid oid, char *name)
 					 errhint("DROP INDEX CONCURRENTLY of each child drops it there.")));
 		return;
 	}
-	dropped.name = name;
-	dropped.cascade = drop_cascades(parsetree);
+	change.name = name;
+	change.cascade = drop_cascades(parsetree);
 	LockRelationOid(base, ShareUpdateExclusiveLock);
-	router_for_children(&plain, base, router_mirror_drop, &dropped);
+	router_for_children(base, router_mirror_change, &change);
 }
 
 /* A statement trigger or rule of a base is gone: children may have its grants again. */

@@ -187,7 +187,7 @@ router_sync_children(const RouterMirror *request, Oid base)
 
 /* Does something to all children of a base, as its owner. */
 void
-router_for_children(const RouterMirror *request, Oid base, RouterChildAction action, void *arg)
+router_for_children(Oid base, RouterChildAction action, void *arg)
 {
 	RouterAsOwner saved;
 	ListCell   *lc;
@@ -197,7 +197,7 @@ router_for_children(const RouterMirror *request, Oid base, RouterChildAction act
 	{
 		LockRelationOid(lfirst_oid(lc), AccessShareLock);
 		if (SearchSysCacheExists1(RELOID, lfirst_oid(lc)))
-			action(request, base, lfirst_oid(lc), arg);
+			action(base, lfirst_oid(lc), arg);
 	}
 	router_become_user(&saved);
 }

@@ -15,10 +15,10 @@
 #define ROUTER_ALL			(ROUTER_EVERYTHING | ROUTER_OWNER | ROUTER_HOME)
 
 /* Does something to one child of a base. */
-typedef void (*RouterChildAction) (const RouterMirror *request, Oid base, Oid child, void *arg);
+typedef void (*RouterChildAction) (Oid base, Oid child, void *arg);
 
 extern int	router_sync_child(const RouterMirror *request, Oid base, Oid child);
 extern int	router_sync_children(const RouterMirror *request, Oid base);
-extern void router_for_children(const RouterMirror *request, Oid base, RouterChildAction action, void *arg);
+extern void router_for_children(Oid base, RouterChildAction action, void *arg);
 
 #endif

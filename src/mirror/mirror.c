@@ -431,6 +431,9 @@ static const Aspect aspects[] = {
 	{ROUTER_GRANTS | ROUTER_TRIGGERS | ROUTER_ROW_SECURITY, false, NULL, router_mirror_grants},
 };
 
+/* For what is done to a child because it was done to the base. */
+static const RouterMirror follow = {0};
+
 /* Does what differs in the aspects asked for. */
 static void
 mirror_aspects(Mirror *m, void *arg)
@@ -496,17 +499,20 @@ tell_mirroring(void *arg)
 	router_hint_at_search_path();
 }
 
-static void
-with_mirror(Mirror *m, void (*part) (Mirror *m, void *arg), void *arg)
+static int
+with_mirror(const RouterMirror *request, Oid base, Oid child, void (*part) (Mirror *m, void *arg), void *arg)
 {
-	ErrorContextCallback context = {.callback = tell_mirroring,.arg = m,.previous = error_context_stack};
+	Mirror		m;
+	ErrorContextCallback context = {.callback = tell_mirroring,.arg = &m,.previous = error_context_stack};
 
-	if (!m->request->dry_run)
-		check_child_owner(m);
+	router_open_mirror(&m, request, base, child);
+	if (!request->dry_run)
+		check_child_owner(&m);
 	error_context_stack = &context;
-	part(m, arg);
+	part(&m, arg);
 	error_context_stack = context.previous;
-	router_close_mirror(m);
+	router_close_mirror(&m);
+	return m.differences;
 }
 
 /*
@@ -519,11 +525,7 @@ with_mirror(Mirror *m, void (*part) (Mirror *m, void *arg), void *arg)
 int
 router_mirror(const RouterMirror *request, Oid base, Oid child)
 {
-	Mirror		m;
-
-	router_open_mirror(&m, request, base, child);
-	with_mirror(&m, mirror_aspects, NULL);
-	return m.differences;
+	return with_mirror(request, base, child, mirror_aspects, NULL);
 }
 
 /*
@@ -545,58 +547,35 @@ router_leave_to_base(Oid base, Oid child)
 }
 
 static void
-drop_counterpart(Mirror *m, void *arg)
+follow_change(Mirror *m, void *arg)
 {
-	const RouterDropped *dropped = arg;
+	const RouterChange *change = arg;
 
 	for (int i = 0; i < lengthof(aspects); i++)
-		if (aspects[i].kind && aspects[i].kind->classid == dropped->classid)
-			router_drop_counterpart(m, aspects[i].kind, dropped);
+		if (aspects[i].kind && aspects[i].kind->classid == change->classid)
+			router_follow_change(m, aspects[i].kind, change);
 }
 
-/* Drops from a child what stands for an object that its base just lost. As router_mirror otherwise. */
+/*
+ * Drops from a child what stands for an object that its base just lost, or renames it as
+ * that was, if it has the name by rule; a RouterChange. As router_mirror otherwise.
+ */
 void
-router_mirror_drop(const RouterMirror *request, Oid base, Oid child, void *dropped)
+router_mirror_change(Oid base, Oid child, void *change)
 {
-	Mirror		m;
-
-	router_open_mirror(&m, request, base, child);
-	with_mirror(&m, drop_counterpart, dropped);
-}
-
-static void
-rename_counterpart(Mirror *m, void *arg)
-{
-	const RouterRenamed *renamed = arg;
-
-	for (int i = 0; i < lengthof(aspects); i++)
-		if (aspects[i].kind && aspects[i].kind->classid == renamed->classid)
-			router_rename_counterpart(m, aspects[i].kind, renamed);
-}
-
-/* Renames what stands for a renamed object of the base, if it has the name by rule. As router_mirror otherwise. */
-void
-router_mirror_rename(const RouterMirror *request, Oid base, Oid child, void *renamed)
-{
-	Mirror		m;
-
-	router_open_mirror(&m, request, base, child);
-	with_mirror(&m, rename_counterpart, renamed);
+	(void) with_mirror(&follow, base, child, follow_change, change);
 }
 
 static void
 run_on_child(Mirror *m, void *arg)
 {
-	if (m->relkind == RELKIND_RELATION && router_mend(m, "table", "%s", (char *) arg))
+	if (m->relkind == RELKIND_RELATION)
 		router_run("%s %s", m->alter, (char *) arg);
 }
 
 /* Runs "ALTER TABLE child action", if the child is no foreign table. As router_mirror otherwise. */
 void
-router_mirror_alter(const RouterMirror *request, Oid base, Oid child, void *action)
+router_mirror_alter(Oid base, Oid child, void *action)
 {
-	Mirror		m;
-
-	router_open_mirror(&m, request, base, child);
-	with_mirror(&m, run_on_child, action);
+	(void) with_mirror(&follow, base, child, run_on_child, action);
 }

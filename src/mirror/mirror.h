@@ -55,22 +55,15 @@ typedef struct RouterMirror
 	void	   *arg;
 } RouterMirror;
 
-/* An object that a base has lost: an index, statistics, foreign key, trigger or policy. */
-typedef struct RouterDropped
+/* What happened to an object of a base, which its counterpart on the child follows. */
+typedef struct RouterChange
 {
 	Oid			classid;		/* RelationRelationId for an index */
-	HeapTuple	row;			/* of that catalog; of pg_index */
-	char	   *name;
+	const char *name;			/* that it had */
+	HeapTuple	dropped;		/* row of that catalog, of pg_index for an index; NULL: it has another name */
 	bool		cascade;
-} RouterDropped;
-
-/* One that got another name. */
-typedef struct RouterRenamed
-{
-	Oid			classid;		/* RelationRelationId for an index */
-	Oid			oid;
-	const char *name;			/* the old one */
-} RouterRenamed;
+	Oid			oid;			/* if it has another name */
+} RouterChange;
 
 extern bool router_is_own_trigger(const Trigger *trigger);
 extern void router_take_grants_away(Oid relid);
@@ -88,12 +81,8 @@ extern Node *router_next_index_step(Oid base, Oid child);
 extern Oid	router_index_counterpart(Oid base, Oid child, Oid index);
 extern Node *router_index_tree(HeapTuple tup, AttrNumber attno);
 extern Oid	router_pair_indexes(Oid base, Oid child, List **base_indexes, List **child_indexes);
-
-/* What a change of the base does to one child; of RouterDropped, of RouterRenamed, of char: "ALTER TABLE child …" */
-extern void router_mirror_drop(const RouterMirror *request, Oid base, Oid child, void *dropped);
-extern void router_mirror_rename(const RouterMirror *request, Oid base, Oid child, void *renamed);
-extern void router_mirror_alter(const RouterMirror *request, Oid base, Oid child, void *action);
-
+extern void router_mirror_change(Oid base, Oid child, void *change);
+extern void router_mirror_alter(Oid base, Oid child, void *action);
 extern void router_give_statistics(Oid relid, Oid from, Oid to);
 extern char *router_missing_relation_options(Oid base, Oid child, const char *prefix);
 extern char *router_object_name(const char *base, const char *child, const char *name);

@@ -73,9 +73,9 @@ read_check(HeapTuple tup)
 }
 
 static MirrorObject *
-read_dropped_check(const RouterDropped *dropped)
+read_dropped_check(const RouterChange *change)
 {
-	return is_check((Form_pg_constraint) GETSTRUCT(dropped->row)) ? &read_check(dropped->row)->object : NULL;
+	return is_check((Form_pg_constraint) GETSTRUCT(change->dropped)) ? &read_check(change->dropped)->object : NULL;
 }
 
 static List *

@@ -57,11 +57,11 @@ read_index(HeapTuple row)
 }
 
 static MirrorObject *
-read_dropped_index(const RouterDropped *dropped)
+read_dropped_index(const RouterChange *change)
 {
-	TableIndex	   *index = read_index(dropped->row);
+	TableIndex	   *index = read_index(change->dropped);
 
-	index->object.name = dropped->name;
+	index->object.name = pstrdup(change->name);
 	return &index->object;
 }
 

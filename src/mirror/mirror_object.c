@@ -221,19 +221,18 @@ find_former(const Mirror *m, const MirrorKind *kind, const MirrorObject *former,
 	return found;
 }
 
-/* Drops what stands for an object that the base just lost. */
-void
-router_drop_counterpart(Mirror *m, const MirrorKind *kind, const RouterDropped *dropped)
+static void
+drop_counterpart(Mirror *m, const MirrorKind *kind, const RouterChange *change)
 {
-	MirrorObject name_only = {.name = dropped->name};
-	MirrorObject *lost = kind->read_dropped ? kind->read_dropped(dropped) : &name_only;
+	MirrorObject name_only = {.name = unconstify(char *, change->name)};
+	MirrorObject *lost = kind->read_dropped ? kind->read_dropped(change) : &name_only;
 	MirrorObject *there;
 
 	if (lost == NULL)
 		return;
 	there = find_former(m, kind, lost, kind->by_name ? NIL : kind->read(m, RelationGetRelid(m->base)));
-	if (there && router_mend(m, kind->word, "drop %s \"%s\"", kind->word, there->name))
-		router_drop_object(m, kind, there, dropped->cascade);
+	if (there)
+		router_drop_object(m, kind, there, change->cascade);
 }
 
 static MirrorObject *
@@ -247,30 +246,38 @@ find_object(List *objects, Oid oid)
 	return NULL;
 }
 
-/* Renames what stands for a renamed object of the base, unless the child has one of the new name. */
-void
-router_rename_counterpart(Mirror *m, const MirrorKind *kind, const RouterRenamed *renamed)
+/* Unless the child has one of the new name. */
+static void
+rename_counterpart(Mirror *m, const MirrorKind *kind, const RouterChange *change)
 {
 	List	   *base = kind->read(m, RelationGetRelid(m->base));
-	MirrorObject *object = find_object(base, renamed->oid);
+	MirrorObject *object = find_object(base, change->oid);
 	MirrorObject *there;
 	char	   *name;
 
 	if (object == NULL || object->not_ours)
 		return;
 	name = object->name;
-	object->name = pstrdup(renamed->name);
+	object->name = pstrdup(change->name);
 	there = find_former(m, kind, object, list_delete_ptr(base, object));
 	if (there == NULL || (kind->by_name ? OidIsValid(kind->by_name(m->child, name, true)) :
-						  !router_has_rule_name(m, there->name, renamed->name) ||
+						  !router_has_rule_name(m, there->name, change->name) ||
 						  router_has_rule_name(m, there->name, name)))
 		return;
 	if (kind->by_name == NULL)
 		name = router_free_name(m, kind->classid, name);
-	if (!router_mend(m, kind->word, "rename %s \"%s\" to \"%s\"", kind->word, there->name, name))
-		return;
 	if (kind->classid == ConstraintRelationId)
 		router_run("%s RENAME CONSTRAINT %s TO %s", m->alter, quote_identifier(there->name), quote_identifier(name));
 	else
 		router_run("ALTER %s RENAME TO %s", object_text(m, kind, there), quote_identifier(name));
+}
+
+/* Drops or renames what stands for an object of this kind that was one of the base. */
+void
+router_follow_change(Mirror *m, const MirrorKind *kind, const RouterChange *change)
+{
+	if (change->dropped)
+		drop_counterpart(m, kind, change);
+	else
+		rename_counterpart(m, kind, change);
 }

@@ -49,7 +49,7 @@ typedef struct MirrorKind
 	Oid			(*by_name) (Oid relid, const char *name, bool missing_ok);
 	List	   *(*read) (const Mirror *m, Oid relid);
 	/* NULL: just the name is known of one that was dropped; its result NULL: that was of another kind */
-	MirrorObject *(*read_dropped) (const RouterDropped *dropped);
+	MirrorObject *(*read_dropped) (const RouterChange *change);
 	/* does one of the child have the place of one of the base? NULL: if the names are the same */
 	bool		(*stands_for) (const Mirror *m, const MirrorObject *base, const MirrorObject *child);
 	/* does it also say the same? NULL: always */
@@ -93,8 +93,7 @@ extern List *router_mirror_objects(Mirror *m, const MirrorKind *kind);
 extern void router_mend_object_comment(Mirror *m, const MirrorKind *kind, const MirrorObject *wanted,
 									   const MirrorObject *there);
 extern void router_drop_object(const Mirror *m, const MirrorKind *kind, const MirrorObject *object, bool cascade);
-extern void router_drop_counterpart(Mirror *m, const MirrorKind *kind, const RouterDropped *dropped);
-extern void router_rename_counterpart(Mirror *m, const MirrorKind *kind, const RouterRenamed *renamed);
+extern void router_follow_change(Mirror *m, const MirrorKind *kind, const RouterChange *change);
 
 extern void router_mirror_inherited_columns(Mirror *m);
 

@@ -116,12 +116,12 @@ read_foreign_keys(const Mirror *m, Oid relid)
 
 /* Its name is all that is left. */
 static MirrorObject *
-read_dropped_foreign_key(const RouterDropped *dropped)
+read_dropped_foreign_key(const RouterChange *change)
 {
 	MirrorObject *object = palloc0(sizeof(MirrorObject));
 
-	object->name = dropped->name;
-	return ((Form_pg_constraint) GETSTRUCT(dropped->row))->contype == CONSTRAINT_FOREIGN ? object : NULL;
+	object->name = pstrdup(change->name);
+	return ((Form_pg_constraint) GETSTRUCT(change->dropped))->contype == CONSTRAINT_FOREIGN ? object : NULL;
 }
 
 static bool

@@ -114,9 +114,9 @@ read_statistics(const Mirror *m, Oid relid)
 }
 
 static MirrorObject *
-read_dropped_statistics(const RouterDropped *dropped)
+read_dropped_statistics(const RouterChange *change)
 {
-	return read_row(dropped->row);
+	return read_row(change->dropped);
 }
 
 static Node *
