@@ -1,4 +1,4 @@
--- Shared by every suite here: \ir include/helpers.sql, then \set tests N and SELECT plan(:tests).
+-- Shared by every suite here: \ir ../../include/helpers.sql, then \set tests N and SELECT plan(:tests).
 --
 -- A statement that fails is seen by the checks after it and by the plan, so the
 -- file goes on: ON_ERROR_STOP is off. pgTAP keeps its count in temporary tables;

@@ -21,8 +21,8 @@ cmp_ok(scalar @rows, '>', 20, 'there are threats');
 foreach my $row (@rows[ 2 .. $#rows ])
 {
 	my @cells = split / *\| */, $row;
-	my @tests = $cells[5] =~ /`(\w+)`/g;
-	my @missing = grep { !(() = grep { -e } glob "$FindBin::RealBin/../{pgtap,t,isolation/specs,security}/$_.*") } @tests;
+	my @tests = $cells[5] =~ /`([\w\/]+)`/g;
+	my @missing = grep { !(() = grep { -e } glob "$FindBin::RealBin/../{pgtap/,isolation/specs/*/,t/*_}$_.*") } @tests;
 	ok(@cells == 6 && !@missing && (@tests || $cells[5] =~ /^none: /), "what stops \"$cells[3]\" has a test") or diag("no such test: @missing");
 }
 
