@@ -1,0 +1,13 @@
+;; PostgreSQL's style, as in its own tree (src/tools/editors/emacs.samples).
+((c-mode . ((c-basic-offset . 4)
+            (c-file-style . "bsd")
+            (fill-column . 120)
+            (indent-tabs-mode . t)
+            (tab-width . 4)))
+ (sql-mode . ((indent-tabs-mode . nil)))
+ (cperl-mode . ((cperl-indent-level . 4)
+                (cperl-continued-statement-offset . 4)
+                (indent-tabs-mode . t)
+                (tab-width . 4)))
+ (sh-mode . ((indent-tabs-mode . t)
+             (tab-width . 4))))
