@@ -41,7 +41,7 @@
 #include "base/name.h"
 #include "route/owned.h"
 #include "base/owner.h"
-#include "admin/seal.h"
+#include "write/fence.h"
 #include "base/sql.h"
 #include "rows/keep_in_step.h"
 #include "route/stored.h"

@@ -56,7 +56,7 @@
 #include "globalkey/triggers.h"
 #include "route/loose.h"
 #include "base/owner.h"
-#include "admin/seal.h"
+#include "write/fence.h"
 #include "base/sql.h"
 #include "rows/keep_in_step.h"
 #include "rows/mask.h"

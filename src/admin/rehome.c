@@ -28,8 +28,8 @@
  * the base is no home, and no rail holds a row back. The snapshot is the active one meanwhile.
  */
 void
-router_rehoming_begin(RouterRehoming *rehoming, RouterCacheEntry *entry, Relation base, Relation from, Snapshot snapshot,
-					  bool archiving)
+router_rehoming_begin(RouterRehoming *rehoming, RouterCacheEntry *entry, Relation base, Relation from,
+					  Snapshot snapshot, bool archiving)
 {
 	EState	   *estate = router_make_estate(base, NULL);
 

@@ -9,8 +9,9 @@
 #include "utils/builtins.h"
 
 #include "base/sql.h"
+#include "route/catalog.h"
 #include "rows/moving.h"
-#include "admin/seal.h"
+#include "write/fence.h"
 
 static const struct
 {

@@ -46,7 +46,7 @@
 #include "rows/key_scan.h"
 #include "rows/estate.h"
 #include "route/owned.h"
-#include "admin/seal.h"
+#include "maintain/seal.h"
 #include "admin/rehome.h"
 #include "base/sql.h"
 
@@ -396,7 +396,7 @@ is_ready(Drain *drain, RouterDest *dest)
 	return false;
 }
 
-/* Shall the batch end before the row in the slot, and may it, since there is a point between this row and the one before? */
+/* Shall the batch end before the row in the slot? It may where there is a point between this row and the one before. */
 static bool
 ends_before(Drain *drain, RouterDest *dest)
 {

@@ -27,7 +27,7 @@
 #include "route/owned.h"
 #include "base/owner.h"
 #include "maintain/retention.h"
-#include "admin/seal.h"
+#include "maintain/seal.h"
 #include "base/sql.h"
 #include "tier/tier.h"
 

@@ -36,10 +36,11 @@
 #include "route/loose.h"
 #include "route/owned.h"
 #include "admin/child_admin.h"
-#include "admin/seal.h"
+#include "write/fence.h"
 #include "admin/rehome.h"
 #include "base/sql.h"
 #include "rows/keep_in_step.h"
+#include "job/job.h"
 #include "maintain/swap_storage.h"
 
 /* how often a row is met whose child has just been dropped, or that came late */

@@ -11,7 +11,5 @@
 extern List *router_seal_columns(ArrayType *array);
 extern void router_check_seal_columns(Oid base, List *columns);
 extern ErrorData *router_seal_children(const RouterJob *job, List *columns);
-extern void router_drop_seal(Oid child);
-extern void router_check_fence(Oid child);
 
 #endif
