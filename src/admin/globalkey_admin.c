@@ -39,7 +39,7 @@
 #include "globalkey/entry.h"
 #include "globalkey/triggers.h"
 #include "mirror/mirror.h"
-#include "rows/move.h"
+#include "rows/batch.h"
 #include "base/name.h"
 #include "route/owned.h"
 #include "base/owner.h"

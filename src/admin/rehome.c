@@ -5,7 +5,7 @@
  *		after a swap of storage.
  *
  * Rows are moved, as archiving moves them: deleted with changingPart set,
- * inserted by move.c, and no trigger fires.
+ * inserted by batch.c, and no trigger fires.
  *
  * Locking: the caller keeps writers away from the table, so that the rows of a
  * fresh snapshot are all there are; homes are opened as home.c does.

@@ -41,7 +41,7 @@
 #include "route/growth.h"
 #include "globalkey/triggers.h"
 #include "mirror/mirror.h"
-#include "rows/move.h"
+#include "rows/batch.h"
 #include "base/name.h"
 #include "base/owner.h"
 #include "base/sql.h"

@@ -14,7 +14,7 @@
 #include "storage/lmgr.h"
 
 #include "rows/estate.h"
-#include "rows/move.h"
+#include "rows/batch.h"
 #include "rows/moving.h"
 #include "base/see.h"
 
@@ -89,8 +89,8 @@ router_move_rows(RouterCacheEntry *entry, RouterBound **bounds, Relation from, R
 
 	PushActiveSnapshot(snapshot);
 	router_moving_begin(&moving, base, from);
-	dest = router_dest_open(estate, to, RelationGetDescr(from), NULL, false);
-	router_dest_take(dest, estate, from, true, moving.pending);
+	dest = router_dest_open(estate, table_open(RelationGetRelid(to), NoLock), RelationGetDescr(from), NULL, false);
+	router_dest_take(dest, from, true, moving.pending);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -45,7 +45,7 @@
 #include "globalkey/entry.h"
 #include "route/key.h"
 #include "mirror/mirror.h"
-#include "rows/move.h"
+#include "rows/batch.h"
 #include "rows/moving.h"
 #include "rows/passed.h"
 

@@ -46,9 +46,8 @@ router_copier_open(RouterCopier *copier, Oid copy, TupleDesc source, Relation pa
 	EState	   *estate = copier->batch.estate;
 	RouterDest *dest = router_dest_open(estate, table_open(copy, RowExclusiveLock), source, NULL, false);
 
-	dest->owns_rel = true;
 	if (passed)
-		router_dest_take(dest, estate, passed, false, false);
+		router_dest_take(dest, passed, false, false);
 	copier->dests = lappend(copier->dests, dest);
 	return dest;
 }

@@ -5,7 +5,7 @@
 #ifndef ROUTER_COPY_ROWS_H
 #define ROUTER_COPY_ROWS_H
 
-#include "rows/move.h"
+#include "rows/batch.h"
 
 /* Rows on their way into copies of a table, or of several. */
 typedef struct RouterCopier RouterCopier;

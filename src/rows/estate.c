@@ -30,3 +30,15 @@ router_free_estate(EState *estate)
 	estate->es_tupleTable = NIL;
 	FreeExecutorState(estate);
 }
+
+/* The base as root of the destinations in such an EState. */
+ResultRelInfo *
+router_make_root(EState *estate, Relation base)
+{
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	ResultRelInfo *root = makeNode(ResultRelInfo);
+
+	InitResultRelInfo(root, base, 1, NULL, 0);
+	MemoryContextSwitchTo(old);
+	return root;
+}

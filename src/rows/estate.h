@@ -9,6 +9,7 @@
 #include "nodes/execnodes.h"
 
 extern EState *router_make_estate(Relation base, CopyFromState copy);
+extern ResultRelInfo *router_make_root(EState *estate, Relation base);
 extern void router_free_estate(EState *estate);
 
 #endif

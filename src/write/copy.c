@@ -164,7 +164,7 @@ router_copy_flush(Relation base)
 	CopyRun    *run = running;
 	ErrorContextCallback context;
 
-	if (run == NULL || run->base != RelationGetRelid(base) || run->batch.nrows == 0)
+	if (run == NULL || run->base != RelationGetRelid(base) || router_batch_is_empty(&run->batch))
 		return;
 	/* COPY has left its error context, but its state is still there */
 	context.callback = CopyFromErrorCallback;
@@ -180,7 +180,7 @@ end_run(CopyRun *run, QueryCompletion *qc)
 {
 	if (!OidIsValid(run->base))
 		return;
-	if (run->batch.nrows > 0)
+	if (!router_batch_is_empty(&run->batch))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("trigger \"%s\" of the routed table did not fire", ROUTER_TRIGGER_FLUSH),

@@ -317,10 +317,9 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 	if (child != homes->base)
 		router_defer_child(homes->base, child);
 	dest = router_dest_open(homes->estate, rel, homes->source, homes->root, homes->speculative);
-	dest->owns_rel = true;
-	router_dest_prepare(dest, homes->estate, homes->moving ? NULL : homes->root->ri_TrigDesc, homes->mtstate);
+	router_dest_prepare(dest, homes->moving ? NULL : homes->root->ri_TrigDesc, homes->mtstate);
 	if (homes->taken_from)
-		router_dest_take(dest, homes->estate, homes->taken_from, true, homes->pending);
+		router_dest_take(dest, homes->taken_from, true, homes->pending);
 	else if (dest->rri->ri_TrigDesc == NULL || !dest->rri->ri_TrigDesc->trig_insert_before_row)
 		router_skip_check(dest->rri, homes->estate, NULL, true);
 	if (homes->moving)

@@ -6,7 +6,7 @@
 #define ROUTER_HOME_H
 
 #include "route/cache.h"
-#include "rows/move.h"
+#include "rows/batch.h"
 
 #include "storage/lockdefs.h"
 

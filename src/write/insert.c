@@ -14,7 +14,7 @@
  * contents come back, for statement triggers and the executor's shutdown.
  *
  * A long statement without RETURNING, ON CONFLICT and row triggers is not
- * handed over row by row: the wrapper batches rows by child (move.c), adds to
+ * handed over row by row: the wrapper batches rows by child (batch.c), adds to
  * es_processed, and lets the node see the end only.
  *
  * router's own triggers are masked in the statement's private copy of the

@@ -1,7 +1,7 @@
 /*
- * move.c
- *		The one engine that puts rows into children: opened destinations, and
- *		batches that are inserted with table_multi_insert.
+ * batch.c
+ *		The one engine that puts rows into children: batches that are inserted with
+ *		table_multi_insert.
  *
  * Modelled on CopyMultiInsertBuffer in src/backend/commands/copyfrom.c. A row
  * is copied into a slot of its destination, checked there and then (so that an
@@ -16,10 +16,8 @@
  * context that ends with the row.
  */
 #include "compat.h"
-#include "rows/move.h"
+#include "rows/batch.h"
 
-#include "access/heapam.h"
-#include "catalog/pg_trigger.h"
 #include "executor/nodeModifyTable.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
@@ -27,160 +25,17 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-#include "rows/look.h"
 #include "rows/mask.h"
-#include "rows/passed.h"
-#include "base/owner.h"
 #include "rows/keep_in_step.h"
+#include "rows/dest_part.h"
 
 #define MAX_DEST_ROWS 1000
 #define MAX_DEST_BYTES (64 * 1024)
 #define MAX_ROWS 16384
 #define MAX_BYTES (8 * 1024 * 1024)
 
-/* ------------------------------------------------------------- destinations */
-
-/* The common case, told faster than convert_tuples_by_name can. */
-static bool
-same_layout(TupleDesc a, TupleDesc b)
-{
-	if (a->natts != b->natts)
-		return false;
-	for (int i = 0; i < a->natts; i++)
-	{
-		Form_pg_attribute x = TupleDescAttr(a, i);
-		Form_pg_attribute y = TupleDescAttr(b, i);
-
-		if (x->attisdropped || y->attisdropped || x->atttypid != y->atttypid || x->atttypmod != y->atttypmod ||
-			strcmp(NameStr(x->attname), NameStr(y->attname)) != 0)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Prepares a relation for inserts. source: layout of the rows that will come;
- * root: the base's ResultRelInfo, for error messages and transition tables;
- * speculative: indexes shall be ready for ON CONFLICT. Closing rel is the
- * caller's business unless owns_rel is set.
- */
-RouterDest *
-router_dest_open(EState *estate, Relation rel, TupleDesc source, ResultRelInfo *root, bool speculative)
-{
-	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
-	RouterDest *dest = palloc0(sizeof(RouterDest));
-
-	dest->rel = rel;
-	dest->rri = makeNode(ResultRelInfo);
-	InitResultRelInfo(dest->rri, rel, 0, root, estate->es_instrument);
-	if (!same_layout(source, RelationGetDescr(rel)))
-		dest->map = convert_tuples_by_name(source, RelationGetDescr(rel));
-	if (root)
-		router_set_root_map(dest->rri, dest->map);
-	if (rel->rd_rel->relhasindex)
-		ExecOpenIndices(dest->rri, speculative);
-	dest->rri->ri_newTupleSlot = table_slot_create(rel, &estate->es_tupleTable);
-	dest->rri->ri_projectNewInfoValid = true;
-	dest->rri->ri_BatchSize = 1;
-	MemoryContextSwitchTo(old);
-	return dest;
-}
-
-void
-router_dest_close(RouterDest *dest)
-{
-	/* slots pin nothing; they go with es_query_cxt */
-	if (dest->estate && dest->rri->ri_FdwRoutine->EndForeignInsert)
-		dest->rri->ri_FdwRoutine->EndForeignInsert(dest->estate, dest->rri);
-	ExecCloseIndices(dest->rri);
-	if (dest->owns_rel)
-		table_close(dest->rel, NoLock);
-}
-
-/*
- * Gets a foreign destination ready. mtstate: the node that inserts, or NULL
- * for one as COPY makes it.
- */
-static void
-begin_foreign(RouterDest *dest, EState *estate, ModifyTableState *mtstate)
-{
-	FdwRoutine *fdw = dest->rri->ri_FdwRoutine;
-	MemoryContext old;
-
-	if (fdw == NULL)
-		return;
-	if (fdw->ExecForeignInsert == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot insert into foreign table \"%s\"", RelationGetRelationName(dest->rel))));
-	if (mtstate && ((ModifyTable *) mtstate->ps.plan)->onConflictAction == ONCONFLICT_UPDATE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("ON CONFLICT DO UPDATE cannot reach foreign child \"%s\"", RelationGetRelationName(dest->rel)),
-				 errhint("UPDATE the row, and INSERT it if there was none.")));
-	old = MemoryContextSwitchTo(estate->es_query_cxt);
-	if (mtstate == NULL)
-	{
-		mtstate = makeNode(ModifyTableState);
-		mtstate->ps.state = estate;
-		mtstate->operation = CMD_INSERT;
-		mtstate->mt_nrels = 1;
-		mtstate->resultRelInfo = dest->rri;
-		mtstate->rootResultRelInfo = dest->rri->ri_RootResultRelInfo ? dest->rri->ri_RootResultRelInfo : dest->rri;
-	}
-	if (fdw->BeginForeignInsert)
-		fdw->BeginForeignInsert(mtstate, dest->rri);
-	dest->estate = estate;
-	MemoryContextSwitchTo(old);
-}
-
-/*
- * Gets a destination ready for rows of another table, which move as they are:
- * no trigger fires, and what they have passed where they were is not looked at
- * again. at_home: router knows that they belong there; pending: router_may_be_pending.
- * The caller has become the owner of the base.
- */
-void
-router_dest_take(RouterDest *dest, EState *estate, Relation source, bool at_home, bool pending)
-{
-	router_check_definer(RelationGetRelid(dest->rel), GetUserId());
-	dest->pending = pending;
-	dest->referenced = router_is_referenced(source) ? RelationGetRelid(source) : InvalidOid;
-	router_mask_for_moved(dest->rri->ri_TrigDesc, false);
-	dest->keeps_generated = !AttributeNumberIsValid(router_unlike_generated(source, dest->rel));
-	router_skip_check(dest->rri, estate, source, at_home);
-}
-
-/*
- * Gets a destination ready for rows that router sends home. base: the triggers
- * of the base; mtstate: the node that inserts, or NULL.
- */
-void
-router_dest_prepare(RouterDest *dest, EState *estate, const TriggerDesc *base, ModifyTableState *mtstate)
-{
-	TriggerDesc *triggers = dest->rri->ri_TrigDesc;
-
-	begin_foreign(dest, estate, mtstate);
-	router_mask_clones(triggers, base);
-	router_mask_own_triggers(triggers);
-	dest->by_row = dest->rri->ri_FdwRoutine != NULL || router_has_row_triggers(triggers, TRIGGER_TYPE_BEFORE) ||
-		router_has_row_triggers(triggers, TRIGGER_TYPE_AFTER);
-}
-
-/* Must rows go there one by one, since triggers, or what is evaluated for them, could see if others were held back? */
-bool
-router_dest_is_by_row(RouterDest *dest)
-{
-	if (!dest->looked)
-		dest->by_row |= router_row_looks(dest->rri);
-	dest->looked = true;
-	return dest->by_row;
-}
-
-/* ------------------------------------------------------------------ batches */
-
 static TupleTableSlot *
-next_slot(RouterBatch *batch, RouterDest *dest)
+next_slot(RouterBatch *batch, RouterDestPart *dest)
 {
 	MemoryContext old;
 
@@ -189,7 +44,7 @@ next_slot(RouterBatch *batch, RouterDest *dest)
 
 	old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
 	if (dest->slot_desc == NULL)
-		dest->slot_desc = CreateTupleDescCopy(RelationGetDescr(dest->rel));
+		dest->slot_desc = CreateTupleDescCopy(RelationGetDescr(dest->pub.rel));
 	if ((dest->nslots & (dest->nslots - 1)) == 0)	/* 0 and powers of two */
 	{
 		int			room = Max(8, dest->nslots * 2);
@@ -199,7 +54,7 @@ next_slot(RouterBatch *batch, RouterDest *dest)
 		dest->lines = dest->lines ? repalloc(dest->lines, room * sizeof(uint64)) :
 			palloc(room * sizeof(uint64));
 	}
-	dest->slots[dest->nslots++] = MakeSingleTupleTableSlot(dest->slot_desc, table_slot_callbacks(dest->rel));
+	dest->slots[dest->nslots++] = MakeSingleTupleTableSlot(dest->slot_desc, table_slot_callbacks(dest->pub.rel));
 	MemoryContextSwitchTo(old);
 	return dest->slots[dest->nused];
 }
@@ -218,9 +73,9 @@ row_size(TupleTableSlot *slot)
 
 /* Enters a row that is in its table into the indexes, and queues its AFTER ROW triggers. */
 static void
-finish_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+finish_row(RouterBatch *batch, RouterDestPart *dest, TupleTableSlot *slot)
 {
-	ResultRelInfo *rri = dest->rri;
+	ResultRelInfo *rri = dest->pub.rri;
 	List	   *recheck = NIL;
 
 	if (rri->ri_NumIndices > 0)
@@ -233,7 +88,7 @@ finish_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 }
 
 static bool
-is_full(RouterDest *dest)
+is_full(RouterDestPart *dest)
 {
 	return dest->nused >= MAX_DEST_ROWS || dest->nbytes >= MAX_DEST_BYTES;
 }
@@ -249,32 +104,34 @@ is_new(Relation rel)
 
 /* The first full load tells that a destination gets many rows. Each one takes half of the memory that is left. */
 static void
-keep_entries_back(RouterBatch *batch, RouterDest *dest)
+keep_entries_back(RouterBatch *batch, RouterDestPart *dest)
 {
-	if (dest->bulk || batch->bulk_kb == 0 || dest->rri->ri_NumIndices == 0 || !is_full(dest))
+	if (dest->bulk || batch->bulk_kb == 0 || dest->pub.rri->ri_NumIndices == 0 || !is_full(dest))
 		return;
-	dest->bulk = router_bulk_begin(dest->rri, batch->estate, batch->bulk_kb / 2);
+	dest->bulk = router_bulk_begin(dest->pub.rri, batch->estate, batch->bulk_kb / 2);
 	if (dest->bulk)
 		batch->bulk_kb -= batch->bulk_kb / 2;
 }
 
 /* Enters the rows of a destination into the indexes for which that was put off. */
 void
-router_dest_enter(RouterDest *dest)
+router_dest_enter(RouterDest *pub)
 {
+	RouterDestPart *dest = (RouterDestPart *) pub;
+
 	if (dest->bulk)
 		router_bulk_finish(dest->bulk);
 	dest->bulk = NULL;
 }
 
 static void
-flush_dest(RouterBatch *batch, RouterDest *dest)
+flush_dest(RouterBatch *batch, RouterDestPart *dest)
 {
 	CopyFromState copy = batch->copy;
 	bool		line_valid = copy ? copy->line_buf_valid : false;
 	uint64		line = copy ? copy->cur_lineno : 0;
 	int			nused = dest->nused;
-	int			options = batch->freeze && is_new(dest->rel) ? TABLE_INSERT_FROZEN : 0;
+	int			options = batch->freeze && is_new(dest->pub.rel) ? TABLE_INSERT_FROZEN : 0;
 	CommandId	cid = batch->cid == InvalidCommandId ? GetCurrentCommandId(true) : batch->cid;
 	MemoryContext old;
 
@@ -283,10 +140,10 @@ flush_dest(RouterBatch *batch, RouterDest *dest)
 
 	/* table_multi_insert may leak */
 	old = MemoryContextSwitchTo(GetPerTupleMemoryContext(batch->estate));
-	table_multi_insert(dest->rel, dest->slots, nused, cid, options, NULL);
+	table_multi_insert(dest->pub.rel, dest->slots, nused, cid, options, NULL);
 	MemoryContextSwitchTo(old);
 
-	router_globalkey_collect(dest->keys, copy);
+	router_globalkey_collect(dest->pub.keys, copy);
 	keep_entries_back(batch, dest);
 	for (int i = 0; i < nused; i++)
 	{
@@ -294,7 +151,7 @@ flush_dest(RouterBatch *batch, RouterDest *dest)
 			copy->cur_lineno = dest->lines[i];
 		finish_row(batch, dest, dest->slots[i]);
 		if (batch->inserted)
-			batch->inserted(batch, dest, dest->slots[i]);
+			batch->inserted(batch, &dest->pub, dest->slots[i]);
 		ExecClearTuple(dest->slots[i]);
 	}
 	dest->nused = 0;
@@ -308,17 +165,24 @@ flush_dest(RouterBatch *batch, RouterDest *dest)
 	}
 }
 
+/* Does no row wait? */
+bool
+router_batch_is_empty(const RouterBatch *batch)
+{
+	return batch->nrows == 0;
+}
+
 /* Inserts all rows that wait. */
 void
 router_batch_flush(RouterBatch *batch)
 {
 	MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
-	RouterDest *dest;
+	RouterDestPart *dest;
 	RouterGlobalKeyState *keys = NULL;
 
 	while ((dest = batch->pending) != NULL)
 	{
-		keys = dest->keys;
+		keys = dest->pub.keys;
 		batch->pending = dest->next_pending;
 		dest->next_pending = NULL;
 		dest->is_pending = false;
@@ -331,28 +195,28 @@ router_batch_flush(RouterBatch *batch)
 }
 
 static void
-insert_foreign(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+insert_foreign(RouterBatch *batch, RouterDestPart *dest, TupleTableSlot *slot)
 {
-	slot = dest->rri->ri_FdwRoutine->ExecForeignInsert(batch->estate, dest->rri, slot, slot);
+	slot = dest->pub.rri->ri_FdwRoutine->ExecForeignInsert(batch->estate, dest->pub.rri, slot, slot);
 	if (slot == NULL)
 		return;
-	slot->tts_tableOid = RelationGetRelid(dest->rel);
-	ExecARInsertTriggers(batch->estate, dest->rri, slot, NIL, batch->capture);
+	slot->tts_tableOid = RelationGetRelid(dest->pub.rel);
+	ExecARInsertTriggers(batch->estate, dest->pub.rri, slot, NIL, batch->capture);
 	if (batch->inserted)
-		batch->inserted(batch, dest, slot);
+		batch->inserted(batch, &dest->pub, slot);
 }
 
 /* Checks a row against what the statement and the destination ask. */
 static void
-check_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+check_row(RouterBatch *batch, RouterDestPart *dest, TupleTableSlot *slot)
 {
-	slot->tts_tableOid = RelationGetRelid(dest->rel);
+	slot->tts_tableOid = RelationGetRelid(dest->pub.rel);
 	if (batch->check)
-		batch->check(batch, dest, slot);
-	if (dest->rri->ri_FdwRoutine == NULL && dest->rri->ri_WithCheckOptions != NIL)
-		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, dest->rri, slot, batch->estate);
-	if (RelationGetDescr(dest->rel)->constr)
-		ExecConstraints(dest->rri, slot, batch->estate);
+		batch->check(batch, &dest->pub, slot);
+	if (dest->pub.rri->ri_FdwRoutine == NULL && dest->pub.rri->ri_WithCheckOptions != NIL)
+		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, dest->pub.rri, slot, batch->estate);
+	if (RelationGetDescr(dest->pub.rel)->constr)
+		ExecConstraints(dest->pub.rri, slot, batch->estate);
 }
 
 /*
@@ -448,36 +312,36 @@ copy_row(TupleTableSlot *to, TupleTableSlot *from)
  * insert.
  */
 static bool
-prepare_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, TupleTableSlot *copy)
+prepare_row(RouterBatch *batch, RouterDestPart *dest, TupleTableSlot *slot, TupleTableSlot *copy)
 {
-	ResultRelInfo *rri = dest->rri;
-	TupleConstr *constr = RelationGetDescr(dest->rel)->constr;
+	ResultRelInfo *rri = dest->pub.rri;
+	TupleConstr *constr = RelationGetDescr(dest->pub.rel)->constr;
 	bool		has_generated = constr && constr->has_generated_stored && !dest->keeps_generated;
 	bool		has_triggers = rri->ri_TrigDesc && rri->ri_TrigDesc->trig_insert_before_row;
 
 	/* the usual case: checked where its values lie ready */
-	if (!dest->map && !has_generated && !has_triggers)
+	if (!dest->pub.map && !has_generated && !has_triggers)
 	{
 		check_row(batch, dest, slot);
 		if (!batch->may_take || !take_tuple(copy, slot))
 			copy_row(copy, slot);
-		copy->tts_tableOid = RelationGetRelid(dest->rel);
+		copy->tts_tableOid = RelationGetRelid(dest->pub.rel);
 		return true;
 	}
 
-	if (dest->map)
+	if (dest->pub.map)
 	{
-		execute_attr_map_slot(dest->map->attrMap, slot, copy);
+		execute_attr_map_slot(dest->pub.map->attrMap, slot, copy);
 		ExecMaterializeSlot(copy);
 	}
 	else
 		copy_row(copy, slot);
-	copy->tts_tableOid = RelationGetRelid(dest->rel);
+	copy->tts_tableOid = RelationGetRelid(dest->pub.rel);
 	if (has_triggers)
 	{
 		if (!ExecBRInsertTriggers(batch->estate, rri, copy))
 			return false;
-		copy->tts_tableOid = RelationGetRelid(dest->rel);
+		copy->tts_tableOid = RelationGetRelid(dest->pub.rel);
 	}
 	if (has_generated)
 		ExecComputeStoredGenerated(rri, batch->estate, copy, CMD_INSERT);
@@ -493,8 +357,9 @@ prepare_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, TupleTab
  * Errors: feature_not_supported (a foreign key refers to the very table that it leaves).
  */
 void
-router_batch_source(RouterBatch *batch, RouterDest *dest, TupleTableSlot *stored)
+router_batch_source(RouterBatch *batch, RouterDest *pub, TupleTableSlot *stored)
 {
+	RouterDestPart *dest = (RouterDestPart *) pub;
 	bool		isnull;
 	bool		recheck;
 
@@ -513,20 +378,20 @@ router_batch_source(RouterBatch *batch, RouterDest *dest, TupleTableSlot *stored
 		return;
 	router_batch_flush(batch);
 	dest->recheck = recheck;
-	router_mask_for_moved(dest->rri->ri_TrigDesc, recheck);
+	router_mask_for_moved(dest->pub.rri->ri_TrigDesc, recheck);
 }
 
 static bool
-add_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+add_row(RouterBatch *batch, RouterDestPart *dest, TupleTableSlot *slot)
 {
-	bool		foreign = dest->rri->ri_FdwRoutine != NULL;
+	bool		foreign = dest->pub.rri->ri_FdwRoutine != NULL;
 	TupleTableSlot *copy;
 	Size		size;
 
 	/* triggers of the destination shall see the rows before */
-	if (dest->rri->ri_TrigDesc && dest->rri->ri_TrigDesc->trig_insert_before_row)
+	if (dest->pub.rri->ri_TrigDesc && dest->pub.rri->ri_TrigDesc->trig_insert_before_row)
 		router_batch_flush(batch);
-	copy = foreign ? dest->rri->ri_newTupleSlot : next_slot(batch, dest);
+	copy = foreign ? dest->pub.rri->ri_newTupleSlot : next_slot(batch, dest);
 	if (!prepare_row(batch, dest, slot, copy))
 		return false;
 	if (foreign)
@@ -550,7 +415,7 @@ add_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 	if (is_full(dest))
 	{
 		flush_dest(batch, dest);
-		router_globalkey_flush(dest->keys);
+		router_globalkey_flush(dest->pub.keys);
 	}
 	if (batch->nrows >= MAX_ROWS || batch->nbytes >= MAX_BYTES)
 		router_batch_flush(batch);
@@ -566,7 +431,7 @@ bool
 router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
 	MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
-	bool		added = add_row(batch, dest, slot);
+	bool		added = add_row(batch, (RouterDestPart *) dest, slot);
 
 	MemoryContextSwitchTo(old);
 	return added;
@@ -574,17 +439,17 @@ router_batch_add(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 
 /* As core: a row that the statement's snapshot cannot see is no reason to do nothing, except one of our own. */
 static void
-check_conflict_visible(RouterDest *dest, ItemPointer tid, Snapshot snapshot)
+check_conflict_visible(RouterDestPart *dest, ItemPointer tid, Snapshot snapshot)
 {
 	TupleTableSlot *slot;
 	bool		isnull;
 
 	if (!IsolationUsesXactSnapshot())
 		return;
-	slot = table_slot_create(dest->rel, NULL);
-	if (!table_tuple_fetch_row_version(dest->rel, tid, SnapshotAny, slot))
+	slot = table_slot_create(dest->pub.rel, NULL);
+	if (!table_tuple_fetch_row_version(dest->pub.rel, tid, SnapshotAny, slot))
 		elog(ERROR, "failed to fetch conflicting tuple for ON CONFLICT");
-	if (!table_tuple_satisfies_snapshot(dest->rel, slot, snapshot) &&
+	if (!table_tuple_satisfies_snapshot(dest->pub.rel, slot, snapshot) &&
 		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(
 			slot_getsysattr(slot, MinTransactionIdAttributeNumber, &isnull))))
 		ereport(ERROR,
@@ -594,9 +459,9 @@ check_conflict_visible(RouterDest *dest, ItemPointer tid, Snapshot snapshot)
 }
 
 static bool
-insert_speculatively(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot, List *arbiters, Snapshot snapshot)
+insert_speculatively(RouterBatch *batch, RouterDestPart *dest, TupleTableSlot *slot, List *arbiters, Snapshot snapshot)
 {
-	ResultRelInfo *rri = dest->rri;
+	ResultRelInfo *rri = dest->pub.rri;
 	TupleTableSlot *row = rri->ri_newTupleSlot;
 
 	if (!prepare_row(batch, dest, slot, row))
@@ -615,15 +480,15 @@ insert_speculatively(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot,
 			return false;
 		}
 		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
-		table_tuple_insert_speculative(dest->rel, row, batch->cid, 0, NULL, token);
+		table_tuple_insert_speculative(dest->pub.rel, row, batch->cid, 0, NULL, token);
 		recheck = router_insert_speculative_index_tuples(rri, row, batch->estate, &conflict, arbiters);
-		table_tuple_complete_speculative(dest->rel, row, token, !conflict);
+		table_tuple_complete_speculative(dest->pub.rel, row, token, !conflict);
 		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
 		if (!conflict)
 		{
 			ExecARInsertTriggers(batch->estate, rri, row, recheck, batch->capture);
 			if (batch->inserted)
-				batch->inserted(batch, dest, row);
+				batch->inserted(batch, &dest->pub, row);
 			return true;
 		}
 		list_free(recheck);
@@ -640,24 +505,10 @@ router_insert_unless_conflict(RouterBatch *batch, RouterDest *dest, TupleTableSl
 							  Snapshot snapshot)
 {
 	MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
-	bool		inserted = insert_speculatively(batch, dest, slot, arbiters, snapshot);
+	bool		inserted = insert_speculatively(batch, (RouterDestPart *) dest, slot, arbiters, snapshot);
 
 	MemoryContextSwitchTo(old);
 	return inserted;
-}
-
-/* -------------------------------------------------------- states of our own */
-
-/* The base as root of the destinations in an EState of router_make_estate. */
-ResultRelInfo *
-router_make_root(EState *estate, Relation base)
-{
-	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
-	ResultRelInfo *root = makeNode(ResultRelInfo);
-
-	InitResultRelInfo(root, base, 1, NULL, 0);
-	MemoryContextSwitchTo(old);
-	return root;
 }
 
 /* Deletes a row that is ours to move: no trigger, no referential action, marked as moved. */
