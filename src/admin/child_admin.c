@@ -37,7 +37,6 @@
 #include "child/default_child.h"
 #include "globalkey/triggers.h"
 #include "mirror/mirror.h"
-#include "rows/batch.h"
 #include "base/name.h"
 #include "route/owned.h"
 #include "base/owner.h"

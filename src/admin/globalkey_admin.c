@@ -39,7 +39,6 @@
 #include "globalkey/entry.h"
 #include "globalkey/triggers.h"
 #include "mirror/mirror.h"
-#include "rows/batch.h"
 #include "base/name.h"
 #include "route/owned.h"
 #include "base/owner.h"

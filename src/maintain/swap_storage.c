@@ -45,7 +45,6 @@
 #include "globalkey/entry.h"
 #include "route/key.h"
 #include "mirror/mirror.h"
-#include "rows/batch.h"
 #include "rows/moving.h"
 #include "rows/passed.h"
 
