@@ -1056,7 +1056,8 @@ drop_from_children(Oid base, const AlterTableCmd *cmd)
 	Form_pg_constraint form;
 
 	LockRelationOid(base, AccessExclusiveLock);
-	change.dropped = SearchSysCacheCopy1(CONSTROID, ObjectIdGetDatum(get_relation_constraint_oid(base, cmd->name, true)));
+	change.dropped = SearchSysCacheCopy1(CONSTROID,
+										 ObjectIdGetDatum(get_relation_constraint_oid(base, cmd->name, true)));
 	if (!HeapTupleIsValid(change.dropped))
 		return;
 	form = (Form_pg_constraint) GETSTRUCT(change.dropped);
@@ -1231,7 +1232,8 @@ dropped_of_base(Oid classid, Oid oid, RouterChange *change)
 				table = ((Form_pg_policy) GETSTRUCT(change->dropped))->polrelid;
 			break;
 		case StatisticExtRelationId:
-			change->dropped = deleted_row(StatisticExtRelationId, StatisticExtOidIndexId, Anum_pg_statistic_ext_oid, oid);
+			change->dropped = deleted_row(StatisticExtRelationId, StatisticExtOidIndexId, Anum_pg_statistic_ext_oid,
+										  oid);
 			if (change->dropped)
 				table = ((Form_pg_statistic_ext) GETSTRUCT(change->dropped))->stxrelid;
 			break;

@@ -118,10 +118,13 @@ read_foreign_keys(const Mirror *m, Oid relid)
 static MirrorObject *
 read_dropped_foreign_key(const RouterChange *change)
 {
-	MirrorObject *object = palloc0(sizeof(MirrorObject));
+	MirrorObject *object;
 
+	if (((Form_pg_constraint) GETSTRUCT(change->dropped))->contype != CONSTRAINT_FOREIGN)
+		return NULL;
+	object = palloc0(sizeof(MirrorObject));
 	object->name = pstrdup(change->name);
-	return ((Form_pg_constraint) GETSTRUCT(change->dropped))->contype == CONSTRAINT_FOREIGN ? object : NULL;
+	return object;
 }
 
 static bool
