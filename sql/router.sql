@@ -40,7 +40,7 @@ COMMENT ON SCHEMA router IS 'routed tables: each row goes to its child table';
 GRANT USAGE ON SCHEMA router TO PUBLIC;
 
 -- ---------------------------------------------------------------- catalog
--- Written by src/catalog.c and nobody else. Tables are named by regclass, so
+-- Written by src/route/ and nobody else. Tables are named by regclass, so
 -- that a rename or SET SCHEMA needs no work and pg_dump writes names.
 
 CREATE TABLE router.route_def (

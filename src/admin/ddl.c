@@ -3,7 +3,7 @@
  *		Event triggers: catalog and children follow what happens to bases.
  *
  * They run as whoever runs the DDL, so they read with a pinned search_path and
- * write through catalog.c; children are changed as the owner of the base, by
+ * write through the catalog (route/catalog.h); children are changed as the owner of the base, by
  * sync.c. What they cannot allow they refuse, which undoes the DDL.
  *
  * A command is followed in just what it touches: commands that core collected

@@ -1,6 +1,6 @@
 /*
  * catalog.h
- *		The router.* tables. See catalog.c.
+ *		The router.* tables. See the file named for each.
  */
 #ifndef ROUTER_CATALOG_H
 #define ROUTER_CATALOG_H

@@ -13,7 +13,11 @@
  * a look at each row by router_catalog_next. SnapshotSelf would not do: it asks of each version what holds
  * now, and can meet neither the old nor the new one of a row that is being changed.
  *
- * Locking: AccessShareLock to read, RowExclusiveLock to write.
+ * Locking: AccessShareLock to read, RowExclusiveLock to write. Whoever changes
+ * a route or its children holds ShareUpdateExclusiveLock or more on the base.
+ * Each change invalidates the relcache entry of the base (there, and for
+ * changes made with SQL by changed.c), which tells cache.c; or less: see
+ * router_marks_id.
  */
 #include "compat.h"
 #include "route/defs.h"

@@ -1,7 +1,7 @@
 /*
  * growth.c
  *		Sole reader and writer of the table router.grown_def, in the ways of
- *		catalog.c: how often a route was given children, and which came last.
+ *		defs.c: how often a route was given children, and which came last.
  *
  * A query looks for the children when it is planned, and at READ COMMITTED takes
  * its snapshot afterwards. A child that was committed in between may hold rows

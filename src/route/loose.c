@@ -1,7 +1,7 @@
 /*
  * loose.c
  *		Sole reader and writer of the table router.loose_def, in the ways of
- *		catalog.c: the children that have exchanged storage with their base
+ *		defs.c: the children that have exchanged storage with their base
  *		(rotate.c), while somebody may still have a snapshot from before.
  *
  * Such a snapshot finds the rows of the base in the child and those of the

@@ -1,7 +1,7 @@
 /*
- * seal_catalog.c
+ * defs_seal.c
  *		Sole reader and writer of the tables router.seal_def and unsealed_def, in
- *		the ways of catalog.c.
+ *		the ways of defs.c.
  *
  * A seal is a row a child and column. Who writes a row beyond it adds one to
  * unsealed_def, which has no unique index: late writers do not wait for each

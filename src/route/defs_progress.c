@@ -1,5 +1,5 @@
 /*
- * progress_catalog.c
+ * defs_progress.c
  *		Sole reader and writer of router.event_def and progress_def: what maintenance
  *		did, and what it is at.
  */

@@ -1,5 +1,5 @@
 /*
- * upkeep_catalog.c
+ * defs_maintain.c
  *		Sole reader and writer of router.tier_def and maintain_def: what maintenance
  *		is to do.
  */

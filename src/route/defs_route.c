@@ -1,27 +1,19 @@
 /*
- * catalog.c
+ * defs_route.c
  *		Sole reader and writer of the tables router.route_def (but for its marks, see
- *		watermark.c), key_def, child_def and global_key_def.
- *
- * Locking: AccessShareLock to read, RowExclusiveLock to write. Whoever changes
- * a route or its children holds ShareUpdateExclusiveLock or more on the base.
- * Each change invalidates the relcache entry of the base (here, and for
- * changes made with SQL by changed.c), which tells cache.c; or less: see
- * router_marks_id.
+ *		watermark.c) and key_def.
  */
 #include "compat.h"
 #include "route/catalog.h"
 
 #include "access/table.h"
-#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 #include "route/defs.h"
-#include "route/growth.h"
-#include "route/loose.h"
 #include "route/watermark.h"
 
 static const char *const policy_names[] = {"create", "default", "error"};
@@ -294,20 +286,6 @@ router_catalog_put_route(const RouterConfig *config)
 	CommandCounterIncrement();	/* where a restore has left the triggers, nothing else does */
 }
 
-/* Forgets a route, its keys and tiers, not its children. The base may be gone already. */
-void
-router_catalog_remove_route(Oid base)
-{
-	router_catalog_delete("route_def", "route_def_pkey", ROUTE_BASE, base);
-	router_catalog_delete("key_def", "key_def_pkey", KEY_BASE, base);
-	router_catalog_remove_tiers(base);
-	router_catalog_remove_upkeep(base);
-	router_catalog_remove_progress(base);
-	router_growth_remove(base);
-	router_marks_remove(base);
-	router_catalog_invalidate(base);
-}
-
 /* Follows the rename of a key column. */
 void
 router_catalog_rename_key(Oid base, AttrNumber attnum, const char *column)
@@ -325,244 +303,4 @@ router_catalog_rename_key(Oid base, AttrNumber attnum, const char *column)
 		}
 	if (changed)
 		router_catalog_put_route(config);
-}
-
-/* ----------------------------------------------------------------- children */
-
-static RouterChildDef *
-read_child(HeapTuple tup, TupleDesc desc)
-{
-	RouterChildDef *def = palloc(sizeof(RouterChildDef));
-	bool		isnull;
-
-	def->child = DatumGetObjectId(heap_getattr(tup, CHILD_CHILD, desc, &isnull));
-	def->base = DatumGetObjectId(heap_getattr(tup, CHILD_BASE, desc, &isnull));
-	def->bounds = router_text_elements(heap_getattr(tup, CHILD_BOUNDS, desc, &isnull), &def->nbounds);
-	return def;
-}
-
-/* The children of a base: a list of RouterChildDef. */
-List *
-router_catalog_children(Oid base)
-{
-	Relation	rel = table_open(router_catalog_relid("child_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "child_def_base_idx", CHILD_BASE, base);
-	List	   *children = NIL;
-	HeapTuple	tup;
-
-	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		children = lappend(children, read_child(tup, RelationGetDescr(rel)));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return children;
-}
-
-/* The definition of a child, or NULL. */
-RouterChildDef *
-router_catalog_child(Oid child)
-{
-	Relation	rel = table_open(router_catalog_relid("child_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "child_def_pkey", CHILD_CHILD, child);
-	HeapTuple	tup = router_catalog_next(scan);
-	RouterChildDef *def = HeapTupleIsValid(tup) ? read_child(tup, RelationGetDescr(rel)) : NULL;
-
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return def;
-}
-
-void
-router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds)
-{
-	Datum		values[CHILD_NATTS];
-	bool		nulls[CHILD_NATTS] = {0};
-
-	values[CHILD_CHILD - 1] = ObjectIdGetDatum(child);
-	values[CHILD_BASE - 1] = ObjectIdGetDatum(base);
-	values[CHILD_BOUNDS - 1] = router_text_array(bounds, nbounds);
-	/* before the row, so that the message is dealt with when this returns: see router_cache_add_child */
-	CacheInvalidateRelcacheByRelid(base);
-	router_catalog_invalidate(child);
-	router_catalog_insert("child_def", values, nulls);
-}
-
-/* Writes anew what a child holds, which is the same. The messages are for who finds neither version of the row. */
-void
-router_catalog_put_bounds(Oid child, char **bounds, int nbounds)
-{
-	Relation	rel = table_open(router_catalog_relid("child_def"), RowExclusiveLock);
-	SysScanDesc scan = router_catalog_scan(rel, "child_def_pkey", CHILD_CHILD, child);
-	HeapTuple	tup = router_catalog_next(scan);
-	int			column = CHILD_BOUNDS;
-	Datum		value = router_text_array(bounds, nbounds);
-	bool		isnull = false;
-
-	if (HeapTupleIsValid(tup))
-	{
-		router_catalog_invalidate(child);
-		router_catalog_invalidate(read_child(tup, RelationGetDescr(rel))->base);
-		tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 1, &column, &value, &isnull);
-		CatalogTupleUpdate(rel, &tup->t_self, tup);
-	}
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	CommandCounterIncrement();
-}
-
-/* Forgets a child, which may be gone already; does nothing for a table that is none. */
-void
-router_catalog_remove_child(Oid child)
-{
-	RouterChildDef *def = router_catalog_child(child);
-
-	if (def == NULL)
-		return;
-	router_catalog_delete("child_def", "child_def_pkey", CHILD_CHILD, child);
-	router_catalog_remove_seal(child);
-	router_loose_remove(def->base, child);
-	router_catalog_invalidate(child);
-	router_catalog_invalidate(def->base);
-}
-
-/* Forgets a route with its keys, children and global keys. */
-void
-router_catalog_remove_all(Oid base)
-{
-	router_catalog_delete("child_def", "child_def_base_idx", CHILD_BASE, base);
-	router_catalog_remove_seals(base);
-	router_loose_remove(base, InvalidOid);
-	router_catalog_delete("global_key_def", "global_key_def_base_idx", GLOBAL_BASE, base);
-	router_catalog_remove_route(base);
-}
-
-/* -------------------------------------------------------------- global keys */
-
-static RouterGlobalKey *
-read_global_key(HeapTuple tup, TupleDesc desc)
-{
-	RouterGlobalKey *key = palloc0(sizeof(RouterGlobalKey));
-	bool		isnull;
-	Datum	   *columns,
-			   *attnums;
-	int			n;
-
-	key->key_table = DatumGetObjectId(heap_getattr(tup, GLOBAL_KEY_TABLE, desc, &isnull));
-	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tup, GLOBAL_COLUMNS, desc, &isnull)),
-					  NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &columns, NULL, &key->ncolumns);
-	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tup, GLOBAL_ATTNUMS, desc, &isnull)),
-					  INT2OID, sizeof(int16), true, TYPALIGN_SHORT, &attnums, NULL, &n);
-	if (n != key->ncolumns || n == 0)
-		elog(ERROR, "global key %u has %d columns and %d numbers", key->key_table, key->ncolumns, n);
-	key->columns = palloc(n * sizeof(char *));
-	key->attnums = palloc(n * sizeof(AttrNumber));
-	for (int i = 0; i < n; i++)
-	{
-		key->columns[i] = pstrdup(NameStr(*DatumGetName(columns[i])));
-		key->attnums[i] = DatumGetInt16(attnums[i]);
-	}
-	return key;
-}
-
-/* The global keys of a base: a list of RouterGlobalKey. */
-List *
-router_catalog_global_keys(Oid base)
-{
-	Relation	rel = table_open(router_catalog_relid("global_key_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "global_key_def_base_idx", GLOBAL_BASE, base);
-	List	   *keys = NIL;
-	HeapTuple	tup;
-
-	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		keys = lappend(keys, read_global_key(tup, RelationGetDescr(rel)));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return keys;
-}
-
-/* The base whose global key a table keeps, or InvalidOid. */
-Oid
-router_catalog_global_key_base(Oid key_table)
-{
-	Relation	rel = table_open(router_catalog_relid("global_key_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
-	HeapTuple	tup = router_catalog_next(scan);
-	bool		isnull;
-	Oid			base = InvalidOid;
-
-	if (HeapTupleIsValid(tup))
-		base = DatumGetObjectId(heap_getattr(tup, GLOBAL_BASE, RelationGetDescr(rel), &isnull));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return base;
-}
-
-/* The key table goes when its base goes, and cannot be dropped without leave of what refers to it. */
-void
-router_depend_on_base(Oid key_table, Oid base)
-{
-	ObjectAddress depender = {RelationRelationId, key_table, 0};
-	ObjectAddress referenced = {RelationRelationId, base, 0};
-
-	deleteDependencyRecordsForSpecific(RelationRelationId, key_table, DEPENDENCY_AUTO, RelationRelationId, base);
-	recordDependencyOn(&depender, &referenced, DEPENDENCY_AUTO);
-}
-
-void
-router_catalog_add_global_key(Oid base, const RouterGlobalKey *key)
-{
-	Datum		values[GLOBAL_NATTS];
-	bool		nulls[GLOBAL_NATTS] = {0};
-	Datum	   *columns = palloc(key->ncolumns * sizeof(Datum));
-	Datum	   *attnums = palloc(key->ncolumns * sizeof(Datum));
-
-	for (int i = 0; i < key->ncolumns; i++)
-	{
-		columns[i] = DirectFunctionCall1(namein, CStringGetDatum(key->columns[i]));
-		attnums[i] = Int16GetDatum(key->attnums[i]);
-	}
-	values[GLOBAL_BASE - 1] = ObjectIdGetDatum(base);
-	values[GLOBAL_KEY_TABLE - 1] = ObjectIdGetDatum(key->key_table);
-	values[GLOBAL_COLUMNS - 1] = PointerGetDatum(construct_array(columns, key->ncolumns, NAMEOID, NAMEDATALEN,
-																 false, TYPALIGN_CHAR));
-	values[GLOBAL_ATTNUMS - 1] = PointerGetDatum(construct_array(attnums, key->ncolumns, INT2OID, sizeof(int16),
-																 true, TYPALIGN_SHORT));
-	router_catalog_insert("global_key_def", values, nulls);
-	router_depend_on_base(key->key_table, base);
-	CacheInvalidateRelcacheByRelid(base);
-}
-
-/* Forgets a global key; its table may be gone already. */
-void
-router_catalog_remove_global_key(Oid key_table)
-{
-	Oid			base = router_catalog_global_key_base(key_table);
-
-	router_catalog_delete("global_key_def", "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
-	router_catalog_invalidate(base);
-}
-
-/* Follows renamed columns of a base. */
-void
-router_catalog_rename_global_keys(Oid base)
-{
-	ListCell   *lc;
-
-	foreach(lc, router_catalog_global_keys(base))
-	{
-		RouterGlobalKey *key = lfirst(lc);
-		bool		changed = false;
-
-		for (int i = 0; i < key->ncolumns; i++)
-		{
-			char	   *column = get_attname(base, key->attnums[i], true);
-
-			changed = changed || (column && strcmp(column, key->columns[i]) != 0);
-			if (column)
-				key->columns[i] = column;
-		}
-		if (!changed)
-			continue;
-		router_catalog_remove_global_key(key->key_table);
-		router_catalog_add_global_key(base, key);
-	}
 }
