@@ -26,6 +26,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "commands/extension.h"
+#include "storage/bufmgr.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -33,6 +34,7 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "base/waitpoint.h"
 
@@ -84,12 +86,16 @@ router_catalog_read_at_once(void (*read) (void *arg), void *arg)
 }
 
 /* snapshot NULL: what is committed now */
-SysScanDesc
-router_catalog_begin(Relation rel, const char *index, int nkeys, ScanKey keys, Snapshot snapshot)
+static SysScanDesc
+begin_scan(Relation rel, const char *index, AttrNumber attno, Oid relid, Snapshot snapshot)
 {
-	SysScanDesc scan = systable_beginscan(rel, index ? router_catalog_relid(index) : InvalidOid, index != NULL,
-										  SnapshotAny, nkeys, keys);
+	ScanKeyData key;
+	SysScanDesc scan;
 
+	if (attno > 0)
+		ScanKeyInit(&key, attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, index ? router_catalog_relid(index) : InvalidOid, index != NULL, SnapshotAny,
+							  attno > 0 ? 1 : 0, &key);
 	if (snapshot == NULL)
 		snapshot = shared_snapshot ? shared_snapshot : GetCatalogSnapshot(RelationGetRelid(rel));
 	/* systable_endscan lets go of it */
@@ -97,21 +103,30 @@ router_catalog_begin(Relation rel, const char *index, int nkeys, ScanKey keys, S
 	return scan;
 }
 
-/* As the next one, but for the rows that a snapshot sees. */
+/*
+ * A scan for the rows whose regclass column attno (0: for all rows) is relid, in index order if there is an index; for
+ * router_catalog_next and _end.
+ */
 SysScanDesc
-router_catalog_scan_at(Relation rel, const char *index, AttrNumber attno, Oid relid, Snapshot snapshot)
+router_catalog_scan(const char *table, const char *index, AttrNumber attno, Oid relid)
 {
-	ScanKeyData skey;
-
-	ScanKeyInit(&skey, attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	return router_catalog_begin(rel, index, 1, &skey, snapshot);
+	return begin_scan(table_open(router_catalog_relid(table), AccessShareLock), index, attno, relid, NULL);
 }
 
-/* A scan for rows whose regclass column attno is relid, in index order if there is one; for router_catalog_next. */
+/* The same for the rows that a snapshot sees, in no order: queries ask, and a table of a page needs no index. */
 SysScanDesc
-router_catalog_scan(Relation rel, const char *index, AttrNumber attno, Oid relid)
+router_catalog_scan_at(const char *table, const char *index, AttrNumber attno, Oid relid, Snapshot snapshot)
 {
-	return router_catalog_scan_at(rel, index, attno, relid, NULL);
+	Relation	rel = table_open(router_catalog_relid(table), AccessShareLock);
+
+	return begin_scan(rel, RelationGetNumberOfBlocks(rel) > 1 ? index : NULL, attno, relid, snapshot);
+}
+
+/* The same for rows that are to be changed, in scan->heap_rel; for router_catalog_end_write. */
+SysScanDesc
+router_catalog_scan_to_write(const char *table, const char *index, AttrNumber attno, Oid relid)
+{
+	return begin_scan(table_open(router_catalog_relid(table), RowExclusiveLock), index, attno, relid, NULL);
 }
 
 /* The next row, or NULL. */
@@ -129,17 +144,34 @@ router_catalog_next(SysScanDesc scan)
 }
 
 void
+router_catalog_end(SysScanDesc scan)
+{
+	Relation	rel = scan->heap_rel;
+
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+/* What follows may change the same rows. */
+void
+router_catalog_end_write(SysScanDesc scan)
+{
+	Relation	rel = scan->heap_rel;
+
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+void
 router_catalog_delete(const char *table, const char *index, AttrNumber attno, Oid relid)
 {
-	Relation	rel = table_open(router_catalog_relid(table), RowExclusiveLock);
-	SysScanDesc scan = router_catalog_scan(rel, index, attno, relid);
+	SysScanDesc scan = router_catalog_scan_to_write(table, index, attno, relid);
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		CatalogTupleDelete(rel, &tup->t_self);
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	CommandCounterIncrement();	/* what follows may change the same rows */
+		CatalogTupleDelete(scan->heap_rel, &tup->t_self);
+	router_catalog_end_write(scan);
 }
 
 void
@@ -226,6 +258,44 @@ router_get_text(HeapTuple tup, int attno, TupleDesc desc)
 	Datum		datum = heap_getattr(tup, attno, desc, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(datum);
+}
+
+/* A number in a row; otherwise: what NULL stands for. */
+int
+router_get_int4(HeapTuple tup, int attno, TupleDesc desc, int otherwise)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tup, attno, desc, &isnull);
+
+	return isnull ? otherwise : DatumGetInt32(datum);
+}
+
+AttrNumber
+router_get_int2(HeapTuple tup, int attno, TupleDesc desc)
+{
+	bool		isnull;
+
+	return DatumGetInt16(heap_getattr(tup, attno, desc, &isnull));
+}
+
+/* NULL is NULL. */
+Interval *
+router_get_interval(HeapTuple tup, int attno, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tup, attno, desc, &isnull);
+
+	return isnull ? NULL : (Interval *) memcpy(palloc(sizeof(Interval)), DatumGetIntervalP(datum), sizeof(Interval));
+}
+
+/* The elements of an array of names that are not null. */
+List *
+router_get_names(HeapTuple tup, int attno, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		array = heap_getattr(tup, attno, desc, &isnull);
+
+	return isnull ? NIL : router_catalog_names(DatumGetArrayTypeP(array));
 }
 
 void

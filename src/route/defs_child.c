@@ -17,8 +17,8 @@ read_child(HeapTuple tup, TupleDesc desc)
 	RouterChildDef *def = palloc(sizeof(RouterChildDef));
 	bool		isnull;
 
-	def->child = DatumGetObjectId(heap_getattr(tup, CHILD_CHILD, desc, &isnull));
-	def->base = DatumGetObjectId(heap_getattr(tup, CHILD_BASE, desc, &isnull));
+	def->child = router_get_oid(tup, CHILD_CHILD, desc);
+	def->base = router_get_oid(tup, CHILD_BASE, desc);
 	def->bounds = router_text_elements(heap_getattr(tup, CHILD_BOUNDS, desc, &isnull), &def->nbounds);
 	return def;
 }
@@ -27,15 +27,14 @@ read_child(HeapTuple tup, TupleDesc desc)
 List *
 router_catalog_children(Oid base)
 {
-	Relation	rel = table_open(router_catalog_relid("child_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "child_def_base_idx", CHILD_BASE, base);
+	SysScanDesc scan = router_catalog_scan("child_def", "child_def_base_idx", CHILD_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	List	   *children = NIL;
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		children = lappend(children, read_child(tup, RelationGetDescr(rel)));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+		children = lappend(children, read_child(tup, desc));
+	router_catalog_end(scan);
 	return children;
 }
 
@@ -43,13 +42,12 @@ router_catalog_children(Oid base)
 RouterChildDef *
 router_catalog_child(Oid child)
 {
-	Relation	rel = table_open(router_catalog_relid("child_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "child_def_pkey", CHILD_CHILD, child);
+	SysScanDesc scan = router_catalog_scan("child_def", "child_def_pkey", CHILD_CHILD, child);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup = router_catalog_next(scan);
-	RouterChildDef *def = HeapTupleIsValid(tup) ? read_child(tup, RelationGetDescr(rel)) : NULL;
+	RouterChildDef *def = HeapTupleIsValid(tup) ? read_child(tup, desc) : NULL;
 
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 	return def;
 }
 
@@ -72,8 +70,8 @@ router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds)
 void
 router_catalog_put_bounds(Oid child, char **bounds, int nbounds)
 {
-	Relation	rel = table_open(router_catalog_relid("child_def"), RowExclusiveLock);
-	SysScanDesc scan = router_catalog_scan(rel, "child_def_pkey", CHILD_CHILD, child);
+	SysScanDesc scan = router_catalog_scan_to_write("child_def", "child_def_pkey", CHILD_CHILD, child);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup = router_catalog_next(scan);
 	int			column = CHILD_BOUNDS;
 	Datum		value = router_text_array(bounds, nbounds);
@@ -82,11 +80,9 @@ router_catalog_put_bounds(Oid child, char **bounds, int nbounds)
 	if (HeapTupleIsValid(tup))
 	{
 		router_catalog_invalidate(child);
-		router_catalog_invalidate(read_child(tup, RelationGetDescr(rel))->base);
-		tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), 1, &column, &value, &isnull);
-		CatalogTupleUpdate(rel, &tup->t_self, tup);
+		router_catalog_invalidate(router_get_oid(tup, CHILD_BASE, desc));
+		tup = heap_modify_tuple_by_cols(tup, desc, 1, &column, &value, &isnull);
+		CatalogTupleUpdate(scan->heap_rel, &tup->t_self, tup);
 	}
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	CommandCounterIncrement();
+	router_catalog_end_write(scan);
 }

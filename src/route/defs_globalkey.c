@@ -23,7 +23,7 @@ read_global_key(HeapTuple tup, TupleDesc desc)
 			   *attnums;
 	int			n;
 
-	key->key_table = DatumGetObjectId(heap_getattr(tup, GLOBAL_KEY_TABLE, desc, &isnull));
+	key->key_table = router_get_oid(tup, GLOBAL_KEY_TABLE, desc);
 	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tup, GLOBAL_COLUMNS, desc, &isnull)),
 					  NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &columns, NULL, &key->ncolumns);
 	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tup, GLOBAL_ATTNUMS, desc, &isnull)),
@@ -44,15 +44,14 @@ read_global_key(HeapTuple tup, TupleDesc desc)
 List *
 router_catalog_global_keys(Oid base)
 {
-	Relation	rel = table_open(router_catalog_relid("global_key_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "global_key_def_base_idx", GLOBAL_BASE, base);
+	SysScanDesc scan = router_catalog_scan("global_key_def", "global_key_def_base_idx", GLOBAL_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	List	   *keys = NIL;
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		keys = lappend(keys, read_global_key(tup, RelationGetDescr(rel)));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+		keys = lappend(keys, read_global_key(tup, desc));
+	router_catalog_end(scan);
 	return keys;
 }
 
@@ -60,16 +59,12 @@ router_catalog_global_keys(Oid base)
 Oid
 router_catalog_global_key_base(Oid key_table)
 {
-	Relation	rel = table_open(router_catalog_relid("global_key_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
+	SysScanDesc scan = router_catalog_scan("global_key_def", "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup = router_catalog_next(scan);
-	bool		isnull;
-	Oid			base = InvalidOid;
+	Oid			base = HeapTupleIsValid(tup) ? router_get_oid(tup, GLOBAL_BASE, desc) : InvalidOid;
 
-	if (HeapTupleIsValid(tup))
-		base = DatumGetObjectId(heap_getattr(tup, GLOBAL_BASE, RelationGetDescr(rel), &isnull));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 	return base;
 }
 

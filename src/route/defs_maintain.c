@@ -44,27 +44,23 @@ static const char *const retire_names[] = {"drop", "detach", "schema"};
 List *
 router_catalog_tiers(Oid base)
 {
-	Relation	rel = table_open(router_catalog_relid("tier_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "tier_def_pkey", TIER_BASE, base);
+	SysScanDesc scan = router_catalog_scan("tier_def", "tier_def_pkey", TIER_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	List	   *tiers = NIL;
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
 		RouterTier *tier = palloc0(sizeof(RouterTier));
-		TupleDesc	desc = RelationGetDescr(rel);
-		bool		isnull;
 
-		tier->after = palloc(sizeof(Interval));
-		*tier->after = *DatumGetIntervalP(heap_getattr(tup, TIER_AFTER, desc, &isnull));
+		tier->after = router_get_interval(tup, TIER_AFTER, desc);
 		tier->location.tablespace = router_get_name(tup, TIER_TABLESPACE, desc);
 		tier->location.access_method = router_get_name(tup, TIER_ACCESS_METHOD, desc);
 		tier->location.server = router_get_name(tup, TIER_SERVER, desc);
 		tier->location.remote_schema = router_get_name(tup, TIER_REMOTE_SCHEMA, desc);
 		tiers = lappend(tiers, tier);
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 	return tiers;
 }
 
@@ -87,18 +83,15 @@ router_catalog_add_tier(Oid base, const RouterTier *tier)
 void
 router_catalog_remove_tier(Oid base, const Interval *after)
 {
-	Relation	rel = table_open(router_catalog_relid("tier_def"), RowExclusiveLock);
-	SysScanDesc scan = router_catalog_scan(rel, "tier_def_pkey", TIER_BASE, base);
+	SysScanDesc scan = router_catalog_scan_to_write("tier_def", "tier_def_pkey", TIER_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup;
-	bool		isnull;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 		if (DatumGetBool(DirectFunctionCall2(interval_eq, IntervalPGetDatum(after),
-											 heap_getattr(tup, TIER_AFTER, RelationGetDescr(rel), &isnull))))
-			CatalogTupleDelete(rel, &tup->t_self);
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	CommandCounterIncrement();
+											 IntervalPGetDatum(router_get_interval(tup, TIER_AFTER, desc)))))
+			CatalogTupleDelete(scan->heap_rel, &tup->t_self);
+	router_catalog_end_write(scan);
 }
 
 /* Forgets all tiers of a base. */
@@ -133,8 +126,8 @@ router_retire_from_text(const char *retire)
 bool
 router_catalog_upkeep(Oid base, RouterUpkeep *upkeep)
 {
-	Relation	rel = table_open(router_catalog_relid("maintain_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "maintain_def_pkey", UPKEEP_BASE, base);
+	SysScanDesc scan = router_catalog_scan("maintain_def", "maintain_def_pkey", UPKEEP_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup = router_catalog_next(scan);
 	bool		found = HeapTupleIsValid(tup);
 
@@ -143,27 +136,14 @@ router_catalog_upkeep(Oid base, RouterUpkeep *upkeep)
 	upkeep->premake = -1;
 	if (found)
 	{
-		TupleDesc	desc = RelationGetDescr(rel);
-		bool		isnull;
-		Datum		datum = heap_getattr(tup, UPKEEP_PREMAKE, desc, &isnull);
-
-		upkeep->premake = isnull ? -1 : DatumGetInt32(datum);
-		datum = heap_getattr(tup, UPKEEP_KEEP, desc, &isnull);
-		if (!isnull)
-		{
-			upkeep->keep = palloc(sizeof(Interval));
-			*upkeep->keep = *DatumGetIntervalP(datum);
-		}
-		datum = heap_getattr(tup, UPKEEP_KEEP_CHILDREN, desc, &isnull);
-		upkeep->keep_children = isnull ? 0 : DatumGetInt32(datum);
+		upkeep->premake = router_get_int4(tup, UPKEEP_PREMAKE, desc, -1);
+		upkeep->keep = router_get_interval(tup, UPKEEP_KEEP, desc);
+		upkeep->keep_children = router_get_int4(tup, UPKEEP_KEEP_CHILDREN, desc, 0);
 		upkeep->retire = router_retire_from_text(router_get_text(tup, UPKEEP_RETIRE, desc));
-		datum = heap_getattr(tup, UPKEEP_RETIRE_SCHEMA, desc, &isnull);
-		upkeep->retire_schema = isnull ? NULL : pstrdup(NameStr(*DatumGetName(datum)));
-		datum = heap_getattr(tup, UPKEEP_SEAL, desc, &isnull);
-		upkeep->seal = isnull ? NIL : router_catalog_names(DatumGetArrayTypeP(datum));
+		upkeep->retire_schema = router_get_name(tup, UPKEEP_RETIRE_SCHEMA, desc);
+		upkeep->seal = router_get_names(tup, UPKEEP_SEAL, desc);
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 	return found;
 }
 
@@ -183,9 +163,7 @@ router_catalog_put_upkeep(const RouterUpkeep *upkeep)
 	values[UPKEEP_KEEP_CHILDREN - 1] = Int32GetDatum(upkeep->keep_children);
 	nulls[UPKEEP_KEEP_CHILDREN - 1] = upkeep->keep_children == 0;
 	values[UPKEEP_RETIRE - 1] = CStringGetTextDatum(router_retire_name(upkeep->retire));
-	nulls[UPKEEP_RETIRE_SCHEMA - 1] = upkeep->retire_schema == NULL;
-	if (upkeep->retire_schema)
-		values[UPKEEP_RETIRE_SCHEMA - 1] = DirectFunctionCall1(namein, CStringGetDatum(upkeep->retire_schema));
+	router_put_name(upkeep->retire_schema, &values[UPKEEP_RETIRE_SCHEMA - 1], &nulls[UPKEEP_RETIRE_SCHEMA - 1]);
 	nulls[UPKEEP_SEAL - 1] = upkeep->seal == NIL;
 	if (upkeep->seal)
 		values[UPKEEP_SEAL - 1] = router_name_array(upkeep->seal);

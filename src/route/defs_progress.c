@@ -102,9 +102,7 @@ get_time(HeapTuple tup, int attno, TupleDesc desc)
 static bool
 is_mine(HeapTuple tup, TupleDesc desc)
 {
-	bool		isnull;
-
-	return DatumGetInt32(heap_getattr(tup, PROGRESS_PID, desc, &isnull)) == MyProcPid &&
+	return router_get_int4(tup, PROGRESS_PID, desc, 0) == MyProcPid &&
 		get_time(tup, PROGRESS_BACKEND_START, desc) == MyStartTimestamp &&
 		get_time(tup, PROGRESS_QUERY_START, desc) == GetCurrentStatementStartTimestamp();
 }
@@ -113,33 +111,29 @@ is_mine(HeapTuple tup, TupleDesc desc)
 static void
 sweep_progress(Oid base, bool all)
 {
-	Relation	rel = table_open(router_catalog_relid("progress_def"), RowExclusiveLock);
-	TupleDesc	desc = RelationGetDescr(rel);
-	SysScanDesc scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
+	SysScanDesc scan = router_catalog_scan_to_write("progress_def", "progress_def_pkey", PROGRESS_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
 		TM_FailureData failure;
-		bool		isnull;
-		int			pid = DatumGetInt32(heap_getattr(tup, PROGRESS_PID, desc, &isnull));
+		int			pid = router_get_int4(tup, PROGRESS_PID, desc, 0);
 
 		if (all || pid == MyProcPid || !is_at_work(pid, get_time(tup, PROGRESS_BACKEND_START, desc),
 												   get_time(tup, PROGRESS_QUERY_START, desc)))
-			(void) table_tuple_delete(rel, &tup->t_self, GetCurrentCommandId(true), InvalidSnapshot, InvalidSnapshot,
-									  false, &failure, false);
+			(void) table_tuple_delete(scan->heap_rel, &tup->t_self, GetCurrentCommandId(true), InvalidSnapshot,
+									  InvalidSnapshot, false, &failure, false);
 	}
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	CommandCounterIncrement();
+	router_catalog_end_write(scan);
 }
 
 /* Says how far this session's statement is with a base; others see it when it is committed. */
 void
 router_catalog_put_progress(const RouterProgress *progress)
 {
-	Relation	rel;
-	SysScanDesc scan;
+	SysScanDesc scan = router_catalog_scan_to_write("progress_def", "progress_def_pkey", PROGRESS_BASE, progress->base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup;
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz started = now;
@@ -161,49 +155,39 @@ router_catalog_put_progress(const RouterProgress *progress)
 	nulls[PROGRESS_TOTAL - 1] = progress->total == 0;
 	values[PROGRESS_UPDATED - 1] = TimestampTzGetDatum(now);
 
-	rel = table_open(router_catalog_relid("progress_def"), RowExclusiveLock);
-	scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, progress->base);
-	while (HeapTupleIsValid(tup = router_catalog_next(scan)) && !is_mine(tup, RelationGetDescr(rel)))
+	while (HeapTupleIsValid(tup = router_catalog_next(scan)) && !is_mine(tup, desc))
 		;
 	found = HeapTupleIsValid(tup);
-	if (found && strcmp(router_get_text(tup, PROGRESS_ACTION, RelationGetDescr(rel)), progress->action) == 0)
+	if (found && strcmp(router_get_text(tup, PROGRESS_ACTION, desc), progress->action) == 0)
 	{
-		started = get_time(tup, PROGRESS_STARTED, RelationGetDescr(rel));
-		if (strcmp(router_get_text(tup, PROGRESS_PHASE, RelationGetDescr(rel)), progress->phase) == 0)
-			phase_started = get_time(tup, PROGRESS_PHASE_STARTED, RelationGetDescr(rel));
+		started = get_time(tup, PROGRESS_STARTED, desc);
+		if (strcmp(router_get_text(tup, PROGRESS_PHASE, desc), progress->phase) == 0)
+			phase_started = get_time(tup, PROGRESS_PHASE_STARTED, desc);
 	}
 	values[PROGRESS_STARTED - 1] = TimestampTzGetDatum(started);
 	values[PROGRESS_PHASE_STARTED - 1] = TimestampTzGetDatum(phase_started);
 	if (found)
-	{
-		HeapTuple	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
-
-		CatalogTupleUpdate(rel, &tup->t_self, new);
-	}
-	systable_endscan(scan);
-	table_close(rel, NoLock);
+		CatalogTupleUpdate(scan->heap_rel, &tup->t_self, heap_form_tuple(desc, values, nulls));
+	router_catalog_end_write(scan);
 	if (!found)
 	{
 		sweep_progress(progress->base, false);
 		router_catalog_insert("progress_def", values, nulls);
 	}
-	CommandCounterIncrement();
 }
 
 /* This session's statement is done with a base. */
 void
 router_catalog_end_progress(Oid base)
 {
-	Relation	rel = table_open(router_catalog_relid("progress_def"), RowExclusiveLock);
-	SysScanDesc scan = router_catalog_scan(rel, "progress_def_pkey", PROGRESS_BASE, base);
+	SysScanDesc scan = router_catalog_scan_to_write("progress_def", "progress_def_pkey", PROGRESS_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		if (is_mine(tup, RelationGetDescr(rel)))
-			CatalogTupleDelete(rel, &tup->t_self);
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	CommandCounterIncrement();
+		if (is_mine(tup, desc))
+			CatalogTupleDelete(scan->heap_rel, &tup->t_self);
+	router_catalog_end_write(scan);
 }
 
 /* A base is a routed table no longer. */

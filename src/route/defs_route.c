@@ -42,12 +42,10 @@ router_policy_from_text(const char *setting, const char *policy, bool create_all
 bool
 router_catalog_any_base(void)
 {
-	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_begin(rel, NULL, 0, NULL, NULL);
+	SysScanDesc scan = router_catalog_scan("route_def", NULL, 0, InvalidOid);
 	bool		found = HeapTupleIsValid(router_catalog_next(scan));
 
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 	return found;
 }
 
@@ -55,16 +53,14 @@ router_catalog_any_base(void)
 List *
 router_catalog_bases(void)
 {
-	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_begin(rel, NULL, 0, NULL, NULL);
+	SysScanDesc scan = router_catalog_scan("route_def", NULL, 0, InvalidOid);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	List	   *bases = NIL;
 	HeapTuple	tup;
-	bool		isnull;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		bases = lappend_oid(bases, DatumGetObjectId(heap_getattr(tup, ROUTE_BASE, RelationGetDescr(rel), &isnull)));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+		bases = lappend_oid(bases, router_get_oid(tup, ROUTE_BASE, desc));
+	router_catalog_end(scan);
 	list_sort(bases, list_oid_cmp);
 	return bases;
 }
@@ -75,16 +71,14 @@ static void
 read_key(RouterKey *key, HeapTuple tup, TupleDesc desc)
 {
 	bool		isnull;
-	Datum		datum;
+	Datum		groups = heap_getattr(tup, KEY_GROUPS, desc, &isnull);
 
+	key->groups = isnull ? NULL : router_text_elements(groups, &key->ngroups);
 	key->kind = router_kind_from_text(router_get_text(tup, KEY_KIND, desc));
-	key->column = pstrdup(NameStr(*DatumGetName(heap_getattr(tup, KEY_COLUMN, desc, &isnull))));
-	key->attnum = DatumGetInt16(heap_getattr(tup, KEY_ATTNUM, desc, &isnull));
+	key->column = router_get_name(tup, KEY_COLUMN, desc);
+	key->attnum = router_get_int2(tup, KEY_ATTNUM, desc);
 	key->every = router_get_text(tup, KEY_EVERY, desc);
-	datum = heap_getattr(tup, KEY_MODULUS, desc, &isnull);
-	key->modulus = isnull ? 0 : DatumGetInt32(datum);
-	datum = heap_getattr(tup, KEY_GROUPS, desc, &isnull);
-	key->groups = isnull ? NULL : router_text_elements(datum, &key->ngroups);
+	key->modulus = router_get_int4(tup, KEY_MODULUS, desc, 0);
 	key->pivot = router_get_text(tup, KEY_PIVOT, desc);
 	key->label = router_get_text(tup, KEY_LABEL, desc);
 }
@@ -92,22 +86,20 @@ read_key(RouterKey *key, HeapTuple tup, TupleDesc desc)
 static void
 read_keys(RouterConfig *config)
 {
-	Relation	rel = table_open(router_catalog_relid("key_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "key_def_pkey", KEY_BASE, config->base);
+	SysScanDesc scan = router_catalog_scan("key_def", "key_def_pkey", KEY_BASE, config->base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
-		bool		isnull;
-		int			level = DatumGetInt16(heap_getattr(tup, KEY_LEVEL, RelationGetDescr(rel), &isnull));
+		int			level = router_get_int2(tup, KEY_LEVEL, desc);
 
 		if (level < 1 || level > ROUTER_MAX_LEVELS)
 			elog(ERROR, "key of relation %u has level %d", config->base, level);
-		read_key(&config->keys[level - 1], tup, RelationGetDescr(rel));
+		read_key(&config->keys[level - 1], tup, desc);
 		config->nkeys = Max(config->nkeys, level);
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 }
 
 typedef struct RouteScan
@@ -121,16 +113,13 @@ read_route(void *arg)
 {
 	RouteScan  *result = arg;
 	Oid			base = result->base;
-	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, base);
+	SysScanDesc scan = router_catalog_scan("route_def", "route_def_pkey", ROUTE_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup = router_catalog_next(scan);
 	RouterConfig *config = NULL;
-	Datum		datum;
-	bool		isnull;
 
 	if (HeapTupleIsValid(tup))
 	{
-		TupleDesc	desc = RelationGetDescr(rel);
 
 		config = palloc0(sizeof(RouterConfig));
 		config->base = base;
@@ -138,18 +127,12 @@ read_route(void *arg)
 		config->template = router_get_text(tup, ROUTE_TEMPLATE, desc);
 		config->on_missing = router_policy_from_text("on_missing", router_get_text(tup, ROUTE_ON_MISSING, desc), true);
 		config->on_reject = router_policy_from_text("on_reject", router_get_text(tup, ROUTE_ON_REJECT, desc), false);
-		config->horizon = *DatumGetIntervalP(heap_getattr(tup, ROUTE_HORIZON, desc, &isnull));
-		config->max_new_children = DatumGetInt32(heap_getattr(tup, ROUTE_MAX_NEW_CHILDREN, desc, &isnull));
-		datum = heap_getattr(tup, ROUTE_HOT, desc, &isnull);
-		if (!isnull)
-		{
-			config->hot = palloc(sizeof(Interval));
-			*config->hot = *DatumGetIntervalP(datum);
-		}
+		config->horizon = *router_get_interval(tup, ROUTE_HORIZON, desc);
+		config->max_new_children = router_get_int4(tup, ROUTE_MAX_NEW_CHILDREN, desc, 0);
+		config->hot = router_get_interval(tup, ROUTE_HOT, desc);
 		config->watermark = router_get_text(tup, ROUTE_WATERMARK, desc);
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 	if (config)
 		read_keys(config);
 	result->config = config && config->nkeys > 0 ? config : NULL;
@@ -159,12 +142,10 @@ read_route(void *arg)
 bool
 router_catalog_is_base(Oid relid)
 {
-	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, relid);
+	SysScanDesc scan = router_catalog_scan("route_def", "route_def_pkey", ROUTE_BASE, relid);
 	bool		found = HeapTupleIsValid(router_catalog_next(scan));
 
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 	return found;
 }
 
@@ -231,8 +212,8 @@ same_keys(const RouterConfig *a, const RouterConfig *b)
 static void
 put_settings(const RouterConfig *config)
 {
-	Relation	rel = table_open(router_catalog_relid("route_def"), RowExclusiveLock);
-	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, config->base);
+	SysScanDesc scan = router_catalog_scan_to_write("route_def", "route_def_pkey", ROUTE_BASE, config->base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	there = router_catalog_next(scan);
 	HeapTuple	tup;
 	Datum		values[ROUTE_NATTS];
@@ -249,23 +230,21 @@ put_settings(const RouterConfig *config)
 	nulls[ROUTE_HOT - 1] = config->hot == NULL;
 	router_put_text(config->watermark, &values[ROUTE_WATERMARK - 1], &nulls[ROUTE_WATERMARK - 1]);
 	nulls[ROUTE_PENDING - 1] = true;
-	if (config->hot && there && router_get_text(there, ROUTE_WATERMARK, RelationGetDescr(rel)))
+	if (config->hot && there && router_get_text(there, ROUTE_WATERMARK, desc))
 	{
 		/* archiving may have gone on since config was read: the watermark never goes back */
-		values[ROUTE_WATERMARK - 1] = heap_getattr(there, ROUTE_WATERMARK, RelationGetDescr(rel),
+		values[ROUTE_WATERMARK - 1] = heap_getattr(there, ROUTE_WATERMARK, desc,
 												   &nulls[ROUTE_WATERMARK - 1]);
-		values[ROUTE_PENDING - 1] = heap_getattr(there, ROUTE_PENDING, RelationGetDescr(rel),
+		values[ROUTE_PENDING - 1] = heap_getattr(there, ROUTE_PENDING, desc,
 												 &nulls[ROUTE_PENDING - 1]);
 	}
-	tup = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+	tup = heap_form_tuple(desc, values, nulls);
 	if (there)
-		CatalogTupleUpdate(rel, &there->t_self, tup);
+		CatalogTupleUpdate(scan->heap_rel, &there->t_self, tup);
 	else
-		CatalogTupleInsert(rel, tup);
+		CatalogTupleInsert(scan->heap_rel, tup);
 	heap_freetuple(tup);
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	CommandCounterIncrement();
+	router_catalog_end_write(scan);
 }
 
 /* Writes a route, in place of the one there was; but the watermark of one that stays hot stays as well. */

@@ -36,17 +36,14 @@ enum
 static List *
 broken_children(Oid base)
 {
-	Relation	rel = table_open(router_catalog_relid("unsealed_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "unsealed_def_base_idx", UNSEALED_BASE, base);
+	SysScanDesc scan = router_catalog_scan("unsealed_def", "unsealed_def_base_idx", UNSEALED_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	List	   *children = NIL;
 	HeapTuple	tup;
-	bool		isnull;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		children = list_append_unique_oid(children, DatumGetObjectId(heap_getattr(tup, UNSEALED_CHILD,
-																				  RelationGetDescr(rel), &isnull)));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+		children = list_append_unique_oid(children, router_get_oid(tup, UNSEALED_CHILD, desc));
+	router_catalog_end(scan);
 	return children;
 }
 
@@ -62,9 +59,8 @@ static void
 read_seals(void *arg)
 {
 	SealScan   *result = arg;
-	Relation	rel = table_open(router_catalog_relid("seal_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, result->index, result->attno, result->relid);
-	TupleDesc	desc = RelationGetDescr(rel);
+	SysScanDesc scan = router_catalog_scan("seal_def", result->index, result->attno, result->relid);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	List	   *broken;
 	HeapTuple	tup;
 	ListCell   *lc;
@@ -74,17 +70,15 @@ read_seals(void *arg)
 	{
 		RouterSeal *seal = palloc0(sizeof(RouterSeal));
 		bool		isnull;
-		Datum		span = heap_getattr(tup, SEAL_SPAN, desc, &isnull);
 
-		seal->span = isnull ? NULL : TextDatumGetCString(span);
-		seal->child = DatumGetObjectId(heap_getattr(tup, SEAL_CHILD, desc, &isnull));
-		seal->column = pstrdup(NameStr(*DatumGetName(heap_getattr(tup, SEAL_COLUMN, desc, &isnull))));
-		seal->attnum = DatumGetInt16(heap_getattr(tup, SEAL_ATTNUM, desc, &isnull));
+		seal->span = router_get_text(tup, SEAL_SPAN, desc);
+		seal->child = router_get_oid(tup, SEAL_CHILD, desc);
+		seal->column = router_get_name(tup, SEAL_COLUMN, desc);
+		seal->attnum = router_get_int2(tup, SEAL_ATTNUM, desc);
 		seal->sealed = DatumGetBool(heap_getattr(tup, SEAL_SEALED, desc, &isnull));
 		result->seals = lappend(result->seals, seal);
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 	if (result->seals == NIL || result->attno != SEAL_BASE)
 		return;
 	broken = broken_children(result->relid);
@@ -120,10 +114,9 @@ router_catalog_add_seal(Oid base, const RouterSeal *seal)
 
 	values[SEAL_BASE - 1] = ObjectIdGetDatum(base);
 	values[SEAL_CHILD - 1] = ObjectIdGetDatum(seal->child);
-	values[SEAL_COLUMN - 1] = DirectFunctionCall1(namein, CStringGetDatum(seal->column));
+	router_put_name(seal->column, &values[SEAL_COLUMN - 1], &nulls[SEAL_COLUMN - 1]);
 	values[SEAL_ATTNUM - 1] = Int16GetDatum(seal->attnum);
-	values[SEAL_SPAN - 1] = seal->span ? CStringGetTextDatum(seal->span) : (Datum) 0;
-	nulls[SEAL_SPAN - 1] = seal->span == NULL;
+	router_put_text(seal->span, &values[SEAL_SPAN - 1], &nulls[SEAL_SPAN - 1]);
 	values[SEAL_SEALED - 1] = BoolGetDatum(seal->sealed);
 	router_catalog_insert("seal_def", values, nulls);
 	router_catalog_invalidate(base);

@@ -70,8 +70,8 @@ is_own(HeapTuple tup)
 uint64
 router_growth_add(Oid base, Oid child)
 {
-	Relation	rel;
 	SysScanDesc scan;
+	TupleDesc	desc;
 	HeapTuple	tup;
 	uint64		version;
 	bool		raised;
@@ -80,12 +80,12 @@ router_growth_add(Oid base, Oid child)
 
 	if (get_rel_persistence(base) == RELPERSISTENCE_TEMP)
 		return 0;
-	rel = table_open(router_catalog_relid("grown_def"), RowExclusiveLock);
-	scan = router_catalog_scan(rel, "grown_def_base_idx", GROWN_BASE, base);
+	scan = router_catalog_scan_to_write("grown_def", "grown_def_base_idx", GROWN_BASE, base);
+	desc = RelationGetDescr(scan->heap_rel);
 	tup = router_catalog_next(scan);
 	raised = HeapTupleIsValid(tup) && is_own(tup);
 	if (HeapTupleIsValid(tup))
-		version = version_of(tup, RelationGetDescr(rel)) + (raised ? 0 : 1);
+		version = version_of(tup, desc) + (raised ? 0 : 1);
 	else
 		version = U64FromFullTransactionId(GetTopFullTransactionId());
 	values[GROWN_BASE - 1] = ObjectIdGetDatum(base);
@@ -96,13 +96,11 @@ router_growth_add(Oid base, Oid child)
 	else
 	{
 		/* in place, so that the index does not grow */
-		CatalogTupleUpdate(rel, &tup->t_self, heap_form_tuple(RelationGetDescr(rel), values, nulls));
+		CatalogTupleUpdate(scan->heap_rel, &tup->t_self, heap_form_tuple(desc, values, nulls));
 		while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-			CatalogTupleDelete(rel, &tup->t_self);
+			CatalogTupleDelete(scan->heap_rel, &tup->t_self);
 	}
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	CommandCounterIncrement();
+	router_catalog_end_write(scan);
 	if (!raised)
 		router_catalog_forewarn(router_growth_id());
 	return version;
@@ -112,13 +110,12 @@ router_growth_add(Oid base, Oid child)
 uint64
 router_growth_version(Oid base, Snapshot snapshot)
 {
-	Relation	rel = table_open(router_catalog_relid("grown_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan_at(rel, "grown_def_base_idx", GROWN_BASE, base, snapshot);
+	SysScanDesc scan = router_catalog_scan_at("grown_def", "grown_def_base_idx", GROWN_BASE, base, snapshot);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup = router_catalog_next(scan);
-	uint64		version = HeapTupleIsValid(tup) ? version_of(tup, RelationGetDescr(rel)) : 0;
+	uint64		version = HeapTupleIsValid(tup) ? version_of(tup, desc) : 0;
 
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 	return version;
 }
 
@@ -170,23 +167,21 @@ is_empty(Oid relid, Snapshot snapshot)
 bool
 router_growth_matters(Oid base, Snapshot snapshot, uint64 version)
 {
-	Relation	rel = table_open(router_catalog_relid("grown_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan_at(rel, "grown_def_base_idx", GROWN_BASE, base, snapshot);
+	SysScanDesc scan = router_catalog_scan_at("grown_def", "grown_def_base_idx", GROWN_BASE, base, snapshot);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	bool		matters = false;
 	HeapTuple	tup;
 
 	while (!matters && HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
-		uint64		seen = version_of(tup, RelationGetDescr(rel));
-		bool		isnull;
+		uint64		seen = version_of(tup, desc);
 
 		if (seen <= version || is_own(tup))
 			break;
 		matters = seen != version + 1 ||
-			!is_empty(DatumGetObjectId(heap_getattr(tup, GROWN_CHILD, RelationGetDescr(rel), &isnull)), snapshot);
+			!is_empty(router_get_oid(tup, GROWN_CHILD, desc), snapshot);
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 	return matters;
 }
 

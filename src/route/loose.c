@@ -19,7 +19,6 @@
 #include "route/loose.h"
 
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
@@ -27,7 +26,6 @@
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
-#include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -53,14 +51,6 @@ swapped_by(HeapTuple tup, TupleDesc desc)
 	return next - swapped < PG_INT32_MAX ? (TransactionId) swapped : InvalidTransactionId;
 }
 
-static Oid
-child_of(HeapTuple tup, TupleDesc desc)
-{
-	bool		isnull;
-
-	return DatumGetObjectId(heap_getattr(tup, LOOSE_CHILD, desc, &isnull));
-}
-
 /* Has this session a snapshot from before the swap? The row may be deleted. */
 static bool
 is_loose_here(HeapTuple tup, TupleDesc desc)
@@ -75,27 +65,24 @@ is_loose_here(HeapTuple tup, TupleDesc desc)
 List *
 router_loose_children(Oid base)
 {
-	Relation	rel = table_open(router_catalog_relid("loose_def"), AccessShareLock);
-	bool		standby = RecoveryInProgress();
-	SysScanDesc scan = router_catalog_scan(rel, "loose_def_base_idx", LOOSE_BASE, base);
+	SysScanDesc scan = router_catalog_scan("loose_def", "loose_def_base_idx", LOOSE_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	List	   *children = NIL;
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		children = lappend_oid(children, child_of(tup, RelationGetDescr(rel)));
-	systable_endscan(scan);
-	if (standby)
+		children = lappend_oid(children, router_get_oid(tup, LOOSE_CHILD, desc));
+	router_catalog_end(scan);
+	if (RecoveryInProgress())
 	{
-		ScanKeyData key;
-
-		ScanKeyInit(&key, LOOSE_BASE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(base));
-		scan = systable_beginscan(rel, InvalidOid, false, SnapshotAny, 1, &key);
+		/* deleted ones as well */
+		scan = router_catalog_scan("loose_def", NULL, LOOSE_BASE, base);
+		desc = RelationGetDescr(scan->heap_rel);
 		while (HeapTupleIsValid(tup = systable_getnext(scan)))
-			if (is_loose_here(tup, RelationGetDescr(rel)))
-				children = lappend_oid(children, child_of(tup, RelationGetDescr(rel)));
-		systable_endscan(scan);
+			if (is_loose_here(tup, desc))
+				children = lappend_oid(children, router_get_oid(tup, LOOSE_CHILD, desc));
+		router_catalog_end(scan);
 	}
-	table_close(rel, AccessShareLock);
 	list_sort(children, list_oid_cmp);
 	list_deduplicate_oid(children);
 	return children;
@@ -119,15 +106,14 @@ router_loose_add(Oid base, Oid child)
 bool
 router_loose_is_seen(Oid base)
 {
-	Relation	rel = table_open(router_catalog_relid("loose_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "loose_def_base_idx", LOOSE_BASE, base);
+	SysScanDesc scan = router_catalog_scan("loose_def", "loose_def_base_idx", LOOSE_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	bool		seen = false;
 	HeapTuple	tup;
 
 	while (!seen && HeapTupleIsValid(tup = router_catalog_next(scan)))
-		seen = is_loose_here(tup, RelationGetDescr(rel));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+		seen = is_loose_here(tup, desc);
+	router_catalog_end(scan);
 	return seen;
 }
 
@@ -135,21 +121,20 @@ router_loose_is_seen(Oid base)
 static TransactionId
 last_swap(Oid base, Oid child)
 {
-	Relation	rel = table_open(router_catalog_relid("loose_def"), AccessShareLock);
-	SysScanDesc scan = router_catalog_scan(rel, "loose_def_base_idx", LOOSE_BASE, base);
+	SysScanDesc scan = router_catalog_scan("loose_def", "loose_def_base_idx", LOOSE_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	TransactionId last = InvalidTransactionId;
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
 	{
-		TransactionId swapped = swapped_by(tup, RelationGetDescr(rel));
+		TransactionId swapped = swapped_by(tup, desc);
 
-		if (child_of(tup, RelationGetDescr(rel)) == child && TransactionIdIsValid(swapped) &&
+		if (router_get_oid(tup, LOOSE_CHILD, desc) == child && TransactionIdIsValid(swapped) &&
 			(!TransactionIdIsValid(last) || TransactionIdPrecedes(last, swapped)))
 			last = swapped;
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	router_catalog_end(scan);
 	return last;
 }
 
@@ -188,17 +173,15 @@ router_loose_wait(Oid base, Oid child, bool wait)
 void
 router_loose_remove(Oid base, Oid child)
 {
-	Relation	rel = table_open(router_catalog_relid("loose_def"), RowExclusiveLock);
-	SysScanDesc scan = router_catalog_scan(rel, "loose_def_base_idx", LOOSE_BASE, base);
+	SysScanDesc scan = router_catalog_scan_to_write("loose_def", "loose_def_base_idx", LOOSE_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		if (!OidIsValid(child) || child_of(tup, RelationGetDescr(rel)) == child)
-			CatalogTupleDelete(rel, &tup->t_self);
-	systable_endscan(scan);
-	table_close(rel, NoLock);
+		if (!OidIsValid(child) || router_get_oid(tup, LOOSE_CHILD, desc) == child)
+			CatalogTupleDelete(scan->heap_rel, &tup->t_self);
 	router_catalog_invalidate(base);
-	CommandCounterIncrement();
+	router_catalog_end_write(scan);
 }
 
 /* May an older snapshot see rows in a child that do not satisfy its CHECK? */

@@ -21,10 +21,8 @@
 #include "compat.h"
 #include "route/watermark.h"
 
-#include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
-#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -75,46 +73,29 @@ router_hot_cutoff(const RouterConfig *config)
 
 /* --------------------------------------------------------------------- read */
 
-/* From where on children have no rows, as a snapshot sees it; NULL: nobody gave them any by name. */
-static char *
-read_reach(Oid base, Snapshot snapshot)
-{
-	Relation	rel = table_open(router_catalog_relid("reach_def"), AccessShareLock);
-	char	   *reach = NULL;
-
-	/* as a rule it is empty: every query on a hot table asks */
-	if (RelationGetNumberOfBlocks(rel) > 0)
-	{
-		SysScanDesc scan = router_catalog_scan_at(rel, "reach_def_pkey", REACH_BASE, base, snapshot);
-		HeapTuple	tup = router_catalog_next(scan);
-
-		reach = HeapTupleIsValid(tup) ? router_get_text(tup, REACH_REACH, RelationGetDescr(rel)) : NULL;
-		systable_endscan(scan);
-	}
-	table_close(rel, AccessShareLock);
-	return reach;
-}
-
 /* The marks of a base as a snapshot sees them, NULL: as of now. False: it has no hot route. */
 bool
 router_marks_read(Oid base, Snapshot snapshot, RouterMarks *marks)
 {
-	Relation	rel = table_open(router_catalog_relid("route_def"), AccessShareLock);
-	const char *index = RelationGetNumberOfBlocks(rel) > 1 ? "route_def_pkey" : NULL;
-	SysScanDesc scan = router_catalog_scan_at(rel, index, ROUTE_BASE, base, snapshot);
+	SysScanDesc scan = router_catalog_scan_at("route_def", "route_def_pkey", ROUTE_BASE, base, snapshot);
 	HeapTuple	tup = router_catalog_next(scan);
 
 	memset(marks, 0, sizeof(*marks));
 	if (HeapTupleIsValid(tup))
 	{
-		marks->watermark = router_get_text(tup, ROUTE_WATERMARK, RelationGetDescr(rel));
-		marks->pending = router_get_text(tup, ROUTE_PENDING, RelationGetDescr(rel));
+		marks->watermark = router_get_text(tup, ROUTE_WATERMARK, RelationGetDescr(scan->heap_rel));
+		marks->pending = router_get_text(tup, ROUTE_PENDING, RelationGetDescr(scan->heap_rel));
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	if (marks->watermark)
-		marks->reach = read_reach(base, snapshot);
-	return marks->watermark != NULL;
+	router_catalog_end(scan);
+	if (marks->watermark == NULL)
+		return false;
+	/* as a rule this table is empty */
+	scan = router_catalog_scan_at("reach_def", "reach_def_pkey", REACH_BASE, base, snapshot);
+	tup = router_catalog_next(scan);
+	if (HeapTupleIsValid(tup))
+		marks->reach = router_get_text(tup, REACH_REACH, RelationGetDescr(scan->heap_rel));
+	router_catalog_end(scan);
+	return true;
 }
 
 /* The marks as points of the key that tells the age. Settings are pinned. */
@@ -178,18 +159,17 @@ router_put_watermark(RouterRoute *route, int64 watermark, int64 pending)
 	int			columns[] = {ROUTE_WATERMARK, ROUTE_PENDING};
 	Datum		values[lengthof(columns)];
 	bool		nulls[lengthof(columns)];
-	Relation	rel = table_open(router_catalog_relid("route_def"), RowExclusiveLock);
-	SysScanDesc scan = router_catalog_scan(rel, "route_def_pkey", ROUTE_BASE, base);
+	SysScanDesc scan = router_catalog_scan_to_write("route_def", "route_def_pkey", ROUTE_BASE, base);
+	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
 	HeapTuple	tup = router_catalog_next(scan);
 
 	if (!HeapTupleIsValid(tup))
 		elog(ERROR, "route of relation %u is gone", base);
 	for (int i = 0; i < lengthof(columns); i++)
 		router_put_text(texts[i], &values[i], &nulls[i]);
-	tup = heap_modify_tuple_by_cols(tup, RelationGetDescr(rel), lengthof(columns), columns, values, nulls);
-	CatalogTupleUpdate(rel, &tup->t_self, tup);
-	systable_endscan(scan);
-	table_close(rel, NoLock);
+	tup = heap_modify_tuple_by_cols(tup, desc, lengthof(columns), columns, values, nulls);
+	CatalogTupleUpdate(scan->heap_rel, &tup->t_self, tup);
+	router_catalog_end_write(scan);
 	AtEOXact_GUC(false, guc_level);
 	router_marks_forewarn();
 	CacheInvalidateRelcacheByRelid(back ? base : router_marks_id());
