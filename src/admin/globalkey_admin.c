@@ -607,7 +607,7 @@ static bool
 in_force(Oid base)
 {
 	Relation	rel = try_table_open(base, AccessShareLock);
-	bool		found = rel && router_globalkey_has_trigger(rel);
+	bool		found = rel && router_globalkey_has_trigger(rel->trigdesc);
 
 	if (rel)
 		table_close(rel, NoLock);

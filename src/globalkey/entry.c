@@ -33,6 +33,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_trigger.h"
+#include "commands/copyfrom_internal.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -106,12 +107,12 @@ router_globalkey_is_trigger(const Trigger *trigger)
 		 strcmp(trigger->tgname, ROUTER_TRIGGER_GLOBALKEY_TRUNCATE) == 0);
 }
 
-/* Do entries follow the rows of this table? */
+/* Do entries follow the rows of the table with these triggers? */
 bool
-router_globalkey_has_trigger(Relation rel)
+router_globalkey_has_trigger(const TriggerDesc *triggers)
 {
-	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
-		if (strcmp(rel->trigdesc->triggers[i].tgname, ROUTER_TRIGGER_GLOBALKEY) == 0)
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		if (strcmp(triggers->triggers[i].tgname, ROUTER_TRIGGER_GLOBALKEY) == 0)
 			return true;
 	return false;
 }

@@ -10,6 +10,8 @@
 #include "nodes/execnodes.h"
 #include "utils/reltrigger.h"
 
+struct CopyFromStateData;
+
 #define ROUTER_TRIGGER_GLOBALKEY "~router_key"
 #define ROUTER_TRIGGER_GLOBALKEY_TRUNCATE "~router_key_truncate"
 
@@ -17,7 +19,7 @@
 typedef struct RouterGlobalKeyState RouterGlobalKeyState;
 
 extern bool router_globalkey_is_trigger(const Trigger *trigger);
-extern bool router_globalkey_has_trigger(Relation rel);
+extern bool router_globalkey_has_trigger(const TriggerDesc *triggers);
 extern Oid	router_globalkey_index(Relation rel, Oid base, const AttrNumber *attnums, int n);
 extern bool router_is_referenced(Relation rel);
 

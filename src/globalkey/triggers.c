@@ -4,18 +4,16 @@
  *		and each child,
  *			"~router_key"			AFTER INSERT OR UPDATE OR DELETE, row
  *			"~router_key_truncate"	BEFORE TRUNCATE, statement
- *		and hooks that see statements begin.
+ *		and a hook that sees TRUNCATE.
  *
- * Wherever the library sees a statement begin, router_globalkey_start puts a
- * watch on the relations that it changes; home.c does so for the children that
- * rows are sent to. Both, or neither: entries made at once and others removed at
+ * Wherever the library sees a statement begin, write/hooks.c puts a watch on
+ * the relations that it changes; home.c does so for the children that rows are
+ * sent to. Both, or neither: entries made at once and others removed at
  * the end of the statement would collide. The row trigger itself does the
  * rest: a statement that began before the library was loaded, logical replication.
  *
  * Locking: triggers are created under ShareRowExclusiveLock, dropped under
  * AccessExclusiveLock on their table.
- * Memory: a Statement lives in es_query_cxt; a reset callback takes it off the
- * list when an error frees that.
  */
 #include "compat.h"
 #include "globalkey/triggers.h"
@@ -24,32 +22,17 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
-#include "executor/execdesc.h"
-#include "executor/executor.h"
-#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 #include "globalkey/entry.h"
 #include "base/guard.h"
 #include "mirror/mirror.h"
 #include "base/sql.h"
-
-/* A statement that changes tables with global keys. */
-typedef struct Statement
-{
-	dlist_node	link;
-	EState	   *estate;
-	RouterGlobalKeyState *keys;
-	MemoryContextCallback forget;
-} Statement;
-
-static dlist_head statements = DLIST_STATIC_INIT(statements);
 
 /* relations that the running TRUNCATE names, key tables that we added to it included */
 static List *truncated = NIL;
@@ -118,7 +101,7 @@ router_globalkey_equip(Oid base, Oid relid)
 	if (router_catalog_global_keys(base) == NIL)
 		return;
 	rel = table_open(relid, NoLock);
-	row = !router_globalkey_has_trigger(rel);
+	row = !router_globalkey_has_trigger(rel->trigdesc);
 	truncate = router_has_truncate_triggers(rel->rd_rel->relkind) &&
 		!OidIsValid(get_trigger_oid(relid, ROUTER_TRIGGER_GLOBALKEY_TRUNCATE, true));
 	GetUserIdAndSecContext(&user, &context);
@@ -171,7 +154,7 @@ void
 router_globalkey_detach(Oid base, Oid child)
 {
 	Relation	rel = table_open(child, NoLock);
-	bool		equipped = router_globalkey_has_trigger(rel);
+	bool		equipped = router_globalkey_has_trigger(rel->trigdesc);
 
 	table_close(rel, NoLock);
 	if (!equipped)
@@ -232,75 +215,7 @@ router_keep_global_keys(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* -------------------------------------------------------------------- hooks */
-
-static void
-forget_statement(void *arg)
-{
-	dlist_delete(&((Statement *) arg)->link);
-}
-
-static Statement *
-statement_of(EState *estate)
-{
-	Statement  *statement;
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &statements)
-	{
-		statement = dlist_container(Statement, link, iter.cur);
-		if (statement->estate == estate)
-			return statement;
-	}
-	statement = MemoryContextAllocZero(estate->es_query_cxt, sizeof(Statement));
-	statement->estate = estate;
-	statement->forget.func = forget_statement;
-	statement->forget.arg = statement;
-	dlist_push_head(&statements, &statement->link);
-	MemoryContextRegisterResetCallback(estate->es_query_cxt, &statement->forget);
-	return statement;
-}
-
-static bool
-has_key_triggers(const TriggerDesc *triggers)
-{
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-		if (router_globalkey_is_trigger(&triggers->triggers[i]))
-			return true;
-	return false;
-}
-
-/* At the start of a statement: entries shall follow what this node does. entry: of the root of its targets. */
-void
-router_globalkey_start(ModifyTableState *mtstate, RouterCacheEntry *entry)
-{
-	RouterRoute *route = router_cache_route(entry);
-
-	if (route && route->global_keys == NIL)
-		return;
-	for (int i = 0; i < mtstate->mt_nrels; i++)
-	{
-		ResultRelInfo *rri = &mtstate->resultRelInfo[i];
-
-		if (has_key_triggers(rri->ri_TrigDesc))
-			router_globalkey_watch(&statement_of(mtstate->ps.state)->keys, mtstate->ps.state, rri);
-	}
-}
-
-/* At the end of a statement. */
-void
-router_globalkey_end(EState *estate)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &statements)
-	{
-		Statement  *statement = dlist_container(Statement, link, iter.cur);
-
-		if (statement->estate == estate)
-			router_globalkey_close(&statement->keys);
-	}
-}
+/* ------------------------------------------------------------------ TRUNCATE */
 
 /*
  * TRUNCATE of a whole routed table truncates its key tables as well, if the

@@ -10,8 +10,6 @@
 #include "nodes/execnodes.h"
 
 extern void router_globalkey_init(void);
-extern void router_globalkey_start(ModifyTableState *mtstate, RouterCacheEntry *entry);
-extern void router_globalkey_end(EState *estate);
 
 extern void router_globalkey_equip(Oid base, Oid relid);
 extern void router_globalkey_strip(Oid relid);

@@ -62,7 +62,7 @@ router_homes_init(RouterHomes *homes, RouterCacheEntry *entry, Relation base, ES
 void
 router_homes_take(RouterHomes *homes, Relation from)
 {
-	homes->moving = true;
+	homes->moved = true;
 	homes->taken_from = from;
 	homes->pending = router_may_be_pending(from);
 }
@@ -317,12 +317,12 @@ open_home(RouterHomes *homes, Oid child, const Datum *values, const bool *isnull
 	if (child != homes->base)
 		router_defer_child(homes->base, child);
 	dest = router_dest_open(homes->estate, rel, homes->source, homes->root, homes->speculative);
-	router_dest_prepare(dest, homes->moving ? NULL : homes->root->ri_TrigDesc, homes->mtstate);
+	router_dest_prepare(dest, homes->moved ? NULL : homes->root->ri_TrigDesc, homes->mtstate);
 	if (homes->taken_from)
 		router_dest_take(dest, homes->taken_from, true, homes->pending);
 	else if (dest->rri->ri_TrigDesc == NULL || !dest->rri->ri_TrigDesc->trig_insert_before_row)
 		router_skip_check(dest->rri, homes->estate, NULL, true);
-	if (homes->moving)
+	if (homes->moved)
 		router_mask_globalkey_triggers(dest->rri->ri_TrigDesc, TRIGGER_TYPE_INSERT, true);
 	else
 		router_globalkey_watch(&homes->keys, homes->estate, dest->rri);

@@ -20,13 +20,13 @@ typedef struct RouterHomes
 	ResultRelInfo *root;
 	ModifyTableState *mtstate;	/* the node that inserts, or NULL */
 	bool		speculative;	/* for ON CONFLICT */
-	bool		moving;			/* rows come from another table of the route: no trigger was fired for them */
+	bool		moved;			/* rows come from another table of the route: no trigger was fired for them */
 	Relation	taken_from;		/* that table, if they come as they are; or NULL */
 	bool		pending;		/* taken_from: see router_may_be_pending */
 	void		(*opened) (struct RouterHomes *homes, RouterDest *dest);	/* called for each new one; or NULL */
 	void	   *arg;			/* for opened */
 
-	RouterGlobalKeyState *keys;			/* global keys of the base, once a home was opened */
+	RouterGlobalKeyState *keys; /* global keys of the base, once a home was opened */
 	RouterDest *first;			/* those opened, linked by next_opened */
 	int			nopened;
 	HTAB	   *dests;			/* child oid -> RouterDest, once they are many */

@@ -13,7 +13,7 @@
 #include "write/defer.h"
 #include "write/insert.h"
 #include "globalkey/triggers.h"
-#include "write/row_mover.h"
+#include "write/row_writer.h"
 #include "read/expand.h"
 #include "read/serializable.h"
 #include "write/update.h"
@@ -21,6 +21,20 @@
 static ExecutorStart_hook_type previous_start = NULL;
 static ExecutorFinish_hook_type previous_finish = NULL;
 static ExecutorEnd_hook_type previous_end = NULL;
+
+/* Entries of global keys shall follow what this node does. entry: of the root of its targets. */
+static void
+watch_targets(ModifyTableState *mtstate, RouterCacheEntry *entry)
+{
+	RouterRoute *route = router_cache_route(entry);
+	EState	   *estate = mtstate->ps.state;
+
+	if (route && route->global_keys == NIL)
+		return;
+	for (int i = 0; i < mtstate->mt_nrels; i++)
+		if (router_globalkey_has_trigger(mtstate->resultRelInfo[i].ri_TrigDesc))
+			router_globalkey_watch(&router_statement_get(estate)->keys, estate, &mtstate->resultRelInfo[i]);
+}
 
 static void
 start_node(ModifyTableState *mtstate)
@@ -33,8 +47,9 @@ start_node(ModifyTableState *mtstate)
 		return;
 	entry = router_cache_entry(RelationGetRelid(root->ri_RelationDesc));
 	router_defer_start(mtstate);
-	router_globalkey_start(mtstate, entry);	/* before the contents of its targets are copied */
-	router_insert_start(mtstate, entry);
+	if (router_insert_start(mtstate, entry))
+		return;
+	watch_targets(mtstate, entry);
 	router_update_start(mtstate, entry);
 }
 
@@ -63,7 +78,10 @@ executor_start(QueryDesc *queryDesc, int eflags)
 static void
 executor_finish(QueryDesc *queryDesc)
 {
-	router_update_finish(queryDesc->estate);
+	RouterStatement *statement = router_statement_find(queryDesc->estate);
+
+	if (statement)
+		router_update_finish(statement);
 	router_serial_finish(queryDesc->estate, queryDesc->planstate);
 	if (previous_finish)
 		previous_finish(queryDesc);
@@ -74,9 +92,14 @@ executor_finish(QueryDesc *queryDesc)
 static void
 executor_end(QueryDesc *queryDesc)
 {
-	router_insert_end(queryDesc->estate);
-	router_movers_end(queryDesc->estate);
-	router_globalkey_end(queryDesc->estate);
+	RouterStatement *statement = router_statement_find(queryDesc->estate);
+
+	if (statement)
+	{
+		router_insert_end(statement);
+		router_writers_end(statement);
+		router_globalkey_close(&statement->keys);
+	}
 	if (previous_end)
 		previous_end(queryDesc);
 	else

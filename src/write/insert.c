@@ -6,10 +6,10 @@
  * At the start of a statement each INSERT node on a base gets its subplan
  * wrapped; if the library was not loaded then, the first row's trigger does it,
  * where it can find the node (running_statement.c). The wrapper fetches a row,
- * finds its home, and puts the contents of the
- * child's ResultRelInfo into the node's own: the node "wears" the child. Core
- * then does everything natively: constraints, indexes, ON CONFLICT, AFTER
- * triggers, RETURNING, counts. Before another child is worn, what core built
+ * finds its home, and makes the child the node's target relation: it puts the
+ * contents of the child's ResultRelInfo into the node's own. Core then does
+ * everything natively: constraints, indexes, ON CONFLICT, AFTER triggers,
+ * RETURNING, counts. Before another child becomes the target, what core built
  * into the struct goes back to its owner; when the subplan ends, the base's
  * contents come back, for statement triggers and the executor's shutdown.
  *
@@ -21,8 +21,8 @@
  * base's trigger descriptor. BEFORE ROW triggers of the base are fired here,
  * since they may change the key; their clones on children are masked.
  *
- * Memory: a Wear lives in es_query_cxt; a reset callback takes it off the list
- * when an error frees that. Children are closed at ExecutorEnd.
+ * Memory: a RouterInsert lives in es_query_cxt. Children are closed at
+ * ExecutorEnd.
  */
 #include "compat.h"
 #include "write/insert.h"
@@ -36,7 +36,6 @@
 #include "executor/execdesc.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
-#include "lib/ilist.h"
 #include "nodes/makefuncs.h"
 #include "nodes/plannodes.h"
 #include "rewrite/rewriteManip.h"
@@ -46,33 +45,30 @@
 #include "write/copy.h"
 #include "rows/look.h"
 #include "rows/mask.h"
-#include "write/row_mover.h"
+#include "write/row_writer.h"
 #include "write/running_statement.h"
 
 /* rows a statement inserts one by one before batching begins */
 #define ROWS_BEFORE_BATCH 8
 
-typedef struct Wear
+typedef struct RouterInsert
 {
-	dlist_node	link;
+	struct RouterInsert *next;	/* of the same statement */
 	PlanState  *subplan;
 	ExecProcNodeMtd fetch;		/* what the subplan did before */
 	ModifyTableState *mtstate;
-	ResultRelInfo *worn;		/* the node's own struct */
-	ResultRelInfo base;			/* the base's contents while a child is worn */
-	RouterDest *wearing;		/* NULL: the base */
+	ResultRelInfo *target;		/* the node's own struct */
+	ResultRelInfo base;			/* the base's contents while a child is the target */
+	RouterDest *current;		/* whose contents are there; NULL: the base's */
 	RouterHomes homes;
 	RouterBatch batch;
 	bool		batching;		/* rows may be held back */
 	int			nrows;			/* up to ROWS_BEFORE_BATCH */
 	TupleTableSlot *trigger_slot;	/* for BEFORE ROW triggers of the base, or NULL */
 	TupleTableSlot *replay;		/* a row that has been through them, to come next; or NULL */
-	MemoryContextCallback forget;
-} Wear;
+} RouterInsert;
 
-static dlist_head wears = DLIST_STATIC_INIT(wears);
-
-/* ---------------------------------------------------- a child's clothes */
+/* ---------------------------------------------------- a child as the target */
 
 static bool
 same_index(Relation a, IndexInfo *a_info, Relation b, IndexInfo *b_info, AttrMap *map)
@@ -138,11 +134,11 @@ map_expr(Node *expr, int varno, RouterDest *dest, AttrMap *map)
 }
 
 static void
-set_on_conflict_update(Wear *wear, RouterDest *dest, AttrMap *map, int varno)
+set_on_conflict_update(RouterInsert *insert, RouterDest *dest, AttrMap *map, int varno)
 {
-	ModifyTableState *mtstate = wear->mtstate;
+	ModifyTableState *mtstate = insert->mtstate;
 	ModifyTable *node = (ModifyTable *) mtstate->ps.plan;
-	OnConflictSetState *base = wear->base.ri_onConflict;
+	OnConflictSetState *base = insert->base.ri_onConflict;
 	OnConflictSetState *own = makeNode(OnConflictSetState);
 	List	   *set,
 			   *columns = NIL;
@@ -175,39 +171,39 @@ set_on_conflict_update(Wear *wear, RouterDest *dest, AttrMap *map, int varno)
 }
 
 static void
-set_check_options(Wear *wear, RouterDest *dest, AttrMap *map, int varno)
+set_check_options(RouterInsert *insert, RouterDest *dest, AttrMap *map, int varno)
 {
 	List	   *exprs = NIL;
 	List	   *options;
 	ListCell   *lc;
 
-	if (wear->base.ri_WithCheckOptions == NIL)
+	if (insert->base.ri_WithCheckOptions == NIL)
 		return;
 	if (dest->map == NULL)
 	{
-		dest->rri->ri_WithCheckOptions = wear->base.ri_WithCheckOptions;
-		dest->rri->ri_WithCheckOptionExprs = wear->base.ri_WithCheckOptionExprs;
+		dest->rri->ri_WithCheckOptions = insert->base.ri_WithCheckOptions;
+		dest->rri->ri_WithCheckOptionExprs = insert->base.ri_WithCheckOptionExprs;
 		return;
 	}
-	options = (List *) map_expr((Node *) wear->base.ri_WithCheckOptions, varno, dest, map);
+	options = (List *) map_expr((Node *) insert->base.ri_WithCheckOptions, varno, dest, map);
 	foreach(lc, options)
-		exprs = lappend(exprs, ExecInitQual((List *) lfirst_node(WithCheckOption, lc)->qual, &wear->mtstate->ps));
+		exprs = lappend(exprs, ExecInitQual((List *) lfirst_node(WithCheckOption, lc)->qual, &insert->mtstate->ps));
 	dest->rri->ri_WithCheckOptions = options;
 	dest->rri->ri_WithCheckOptionExprs = exprs;
 }
 
 static void
-set_returning(Wear *wear, RouterDest *dest, AttrMap *map, int varno)
+set_returning(RouterInsert *insert, RouterDest *dest, AttrMap *map, int varno)
 {
-	PlanState  *ps = &wear->mtstate->ps;
+	PlanState  *ps = &insert->mtstate->ps;
 
-	if (wear->base.ri_projectReturning == NULL)
+	if (insert->base.ri_projectReturning == NULL)
 		return;
-	dest->rri->ri_returningList = wear->base.ri_returningList;
-	dest->rri->ri_projectReturning = wear->base.ri_projectReturning;
+	dest->rri->ri_returningList = insert->base.ri_returningList;
+	dest->rri->ri_projectReturning = insert->base.ri_projectReturning;
 	if (dest->map == NULL)
 		return;
-	dest->rri->ri_returningList = (List *) map_expr((Node *) wear->base.ri_returningList, varno, dest, map);
+	dest->rri->ri_returningList = (List *) map_expr((Node *) insert->base.ri_returningList, varno, dest, map);
 	dest->rri->ri_projectReturning =
 		ExecBuildProjectionInfo(dest->rri->ri_returningList, ps->ps_ExprContext, ps->ps_ResultTupleSlot, ps,
 								RelationGetDescr(dest->rel));
@@ -215,21 +211,21 @@ set_returning(Wear *wear, RouterDest *dest, AttrMap *map, int varno)
 
 /* Gives a child, just opened, what the statement asks of its target. */
 static void
-dress_up(RouterHomes *homes, RouterDest *dest)
+init_target(RouterHomes *homes, RouterDest *dest)
 {
-	Wear	   *wear = homes->arg;
-	ModifyTable *node = (ModifyTable *) wear->mtstate->ps.plan;
+	RouterInsert *insert = homes->arg;
+	ModifyTable *node = (ModifyTable *) insert->mtstate->ps.plan;
 	MemoryContext old = MemoryContextSwitchTo(homes->estate->es_query_cxt);
-	int			varno = wear->base.ri_RangeTableIndex;
+	int			varno = insert->base.ri_RangeTableIndex;
 	AttrMap    *map = NULL;
 	ListCell   *lc;
 
 	/* expressions are to be renumbered only for another layout, indexes compared by a map in any case */
-	if (dest->map || wear->base.ri_onConflictArbiterIndexes != NIL)
+	if (dest->map || insert->base.ri_onConflictArbiterIndexes != NIL)
 		map = router_attrmap_by_name(RelationGetDescr(dest->rel), homes->source);
-	set_check_options(wear, dest, map, varno);
-	set_returning(wear, dest, map, varno);
-	foreach(lc, wear->base.ri_onConflictArbiterIndexes)
+	set_check_options(insert, dest, map, varno);
+	set_returning(insert, dest, map, varno);
+	foreach(lc, insert->base.ri_onConflictArbiterIndexes)
 		dest->rri->ri_onConflictArbiterIndexes =
 			lappend_oid(dest->rri->ri_onConflictArbiterIndexes, child_arbiter(lfirst_oid(lc), dest, map));
 	if (node->onConflictAction == ONCONFLICT_UPDATE)
@@ -237,7 +233,7 @@ dress_up(RouterHomes *homes, RouterDest *dest)
 		Bitmapset  *updated = NULL;
 		RouterRoute *route = router_cache_route(homes->entry);
 
-		set_on_conflict_update(wear, dest, map, varno);
+		set_on_conflict_update(insert, dest, map, varno);
 		router_check_exprs(dest->rri) = NULL;	/* the row may be changed: router's CHECK counts */
 		foreach(lc, node->onConflictCols)
 			updated = bms_add_member(updated, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
@@ -249,41 +245,37 @@ dress_up(RouterHomes *homes, RouterDest *dest)
 
 /* Makes the node insert into dest, or into the base again when dest is NULL. */
 static inline void
-put_on(Wear *wear, RouterDest *dest)
+set_target(RouterInsert *insert, RouterDest *dest)
 {
-	if (wear->wearing == dest)
+	if (insert->current == dest)
 		return;
-	*(wear->wearing ? wear->wearing->rri : &wear->base) = *wear->worn;
-	*wear->worn = dest ? *dest->rri : wear->base;
-	wear->wearing = dest;
+	*(insert->current ? insert->current->rri : &insert->base) = *insert->target;
+	*insert->target = dest ? *dest->rri : insert->base;
+	insert->current = dest;
 }
 
 /* -------------------------------------------------------------- the wrapper */
 
-static inline Wear *
-find_wear(PlanState *subplan)
+static inline RouterInsert *
+find_insert(PlanState *subplan)
 {
-	dlist_iter	iter;
+	RouterStatement *statement = router_statement_find(subplan->state);
 
-	dlist_foreach(iter, &wears)
-	{
-		Wear	   *wear = dlist_container(Wear, link, iter.cur);
-
-		if (wear->subplan == subplan)
-			return wear;
-	}
+	for (RouterInsert *insert = statement ? statement->inserts : NULL; insert; insert = insert->next)
+		if (insert->subplan == subplan)
+			return insert;
 	elog(ERROR, "statement on a routed table has lost its state");
 }
 
 /* Fires the base's BEFORE ROW triggers; NULL: they want no insert. */
 static TupleTableSlot *
-fire_before_triggers(Wear *wear, TupleTableSlot *slot)
+fire_before_triggers(RouterInsert *insert, TupleTableSlot *slot)
 {
-	ResultRelInfo *base = wear->wearing ? &wear->base : wear->worn;
+	ResultRelInfo *base = insert->current ? &insert->base : insert->target;
 
-	ExecCopySlot(wear->trigger_slot, slot);
-	wear->trigger_slot->tts_tableOid = wear->homes.base;
-	return ExecBRInsertTriggers(wear->homes.estate, base, wear->trigger_slot) ? wear->trigger_slot : NULL;
+	ExecCopySlot(insert->trigger_slot, slot);
+	insert->trigger_slot->tts_tableOid = insert->homes.base;
+	return ExecBRInsertTriggers(insert->homes.estate, base, insert->trigger_slot) ? insert->trigger_slot : NULL;
 }
 
 /*
@@ -292,9 +284,9 @@ fire_before_triggers(Wear *wear, TupleTableSlot *slot)
  * runs from its first row to the last before this one or after it, which has none either.
  */
 static bool
-others_look(Wear *wear)
+others_look(RouterInsert *insert)
 {
-	EState	   *estate = wear->homes.estate;
+	EState	   *estate = insert->homes.estate;
 	ListCell   *lc;
 
 	foreach(lc, estate->es_opened_result_relations)
@@ -302,11 +294,11 @@ others_look(Wear *wear)
 		ResultRelInfo *rri = lfirst(lc);
 		ResultRelInfo *root = rri->ri_RootResultRelInfo ? rri->ri_RootResultRelInfo : rri;
 		TriggerDesc *triggers = rri->ri_TrigDesc;
-		ModifyTable *plan = rri == wear->worn ? NULL : router_target_plan(estate, rri);
+		ModifyTable *plan = rri == insert->target ? NULL : router_target_plan(estate, rri);
 
 		if (plan == NULL || plan->returningLists == NIL)
 			continue;
-		if (plan->operation != CMD_DELETE && RelationGetRelid(root->ri_RelationDesc) == wear->homes.base)
+		if (plan->operation != CMD_DELETE && RelationGetRelid(root->ri_RelationDesc) == insert->homes.base)
 			return true;
 		if ((triggers && (triggers->trig_insert_before_row || triggers->trig_update_before_row ||
 						  triggers->trig_delete_before_row)) || router_row_looks(rri))
@@ -321,164 +313,159 @@ others_look(Wear *wear)
  * statement runs (look.c). Of a child see router_dest_is_by_row.
  */
 static bool
-may_batch(Wear *wear)
+may_batch(RouterInsert *insert)
 {
-	ModifyTableState *mtstate = wear->mtstate;
+	ModifyTableState *mtstate = insert->mtstate;
 	ModifyTable *node = (ModifyTable *) mtstate->ps.plan;
-	TriggerDesc *triggers = wear->base.ri_TrigDesc;
+	TriggerDesc *triggers = insert->base.ri_TrigDesc;
 	ListCell   *lc;
 
 	if (node->returningLists != NIL || node->onConflictAction != ONCONFLICT_NONE ||
 		mtstate->ps.state->es_instrument != 0 ||
 		router_has_row_triggers(triggers, TRIGGER_TYPE_BEFORE) || router_has_row_triggers(triggers, TRIGGER_TYPE_AFTER))
 		return false;
-	foreach(lc, wear->base.ri_WithCheckOptions)
+	foreach(lc, insert->base.ri_WithCheckOptions)
 		if (lfirst_node(WithCheckOption, lc)->kind == WCO_VIEW_CHECK)
 			return false;
-	return !router_plan_looks(mtstate->ps.state->es_plannedstmt) && !others_look(wear);
+	return !router_plan_looks(mtstate->ps.state->es_plannedstmt) && !others_look(insert);
 }
 
-/* The subplan's ExecProcNode: its next row, with the node wearing the row's home. */
+/* The subplan's ExecProcNode: its next row, with the row's home as the node's target. */
 static TupleTableSlot *
-fetch_and_wear(PlanState *subplan)
+fetch_routed(PlanState *subplan)
 {
-	Wear	   *wear = find_wear(subplan);
-	EState	   *estate = wear->homes.estate;
+	RouterInsert *insert = find_insert(subplan);
+	EState	   *estate = insert->homes.estate;
 
 	for (;;)
 	{
-		TupleTableSlot *slot = wear->replay;
+		TupleTableSlot *slot = insert->replay;
 		RouterDest *dest;
 
 		if (likely(slot == NULL))
 		{
-			slot = wear->fetch(subplan);
+			slot = insert->fetch(subplan);
 			if (TupIsNull(slot))
 			{
-				if (wear->batching)
-					router_batch_flush(&wear->batch);
-				put_on(wear, NULL);
+				if (insert->batching)
+					router_batch_flush(&insert->batch);
+				set_target(insert, NULL);
 				return slot;
 			}
-			if (wear->trigger_slot && (slot = fire_before_triggers(wear, slot)) == NULL)
+			if (insert->trigger_slot && (slot = fire_before_triggers(insert, slot)) == NULL)
 			{
 				ResetPerTupleExprContext(estate);
 				continue;
 			}
 		}
-		wear->replay = NULL;
-		if (!wear->batching && router_row_is_hot(&wear->homes, slot))
+		insert->replay = NULL;
+		if (!insert->batching && router_row_is_hot(&insert->homes, slot))
 		{
-			put_on(wear, NULL);
-			if (wear->nrows < ROWS_BEFORE_BATCH && ++wear->nrows == ROWS_BEFORE_BATCH)
-				wear->batching = may_batch(wear);
+			set_target(insert, NULL);
+			if (insert->nrows < ROWS_BEFORE_BATCH && ++insert->nrows == ROWS_BEFORE_BATCH)
+				insert->batching = may_batch(insert);
 			return slot;
 		}
-		dest = router_home(&wear->homes, slot);
-		if (wear->nrows < ROWS_BEFORE_BATCH && ++wear->nrows == ROWS_BEFORE_BATCH)
-			wear->batching = may_batch(wear);
-		else if (wear->batching)
+		dest = router_home(&insert->homes, slot);
+		if (insert->nrows < ROWS_BEFORE_BATCH && ++insert->nrows == ROWS_BEFORE_BATCH)
+			insert->batching = may_batch(insert);
+		else if (insert->batching)
 		{
 			if (!router_dest_is_by_row(dest))
 			{
-				router_batch_add(&wear->batch, dest, slot);
-				if (wear->mtstate->canSetTag)
+				router_batch_add(&insert->batch, dest, slot);
+				if (insert->mtstate->canSetTag)
 					estate->es_processed++;
 				ResetPerTupleExprContext(estate);
 				continue;
 			}
-			router_batch_flush(&wear->batch);
+			router_batch_flush(&insert->batch);
 		}
-		put_on(wear, dest);
+		set_target(insert, dest);
 		return dest->map ? execute_attr_map_slot(dest->map->attrMap, slot, dest->rri->ri_newTupleSlot) : slot;
 	}
 }
 
 /* --------------------------------------------------------------- statements */
 
-static void
-forget_wear(void *arg)
-{
-	dlist_delete(&((Wear *) arg)->link);
-}
-
 /* Takes a node over, whose target is a base. */
-static Wear *
+static RouterInsert *
 take_over(ModifyTableState *mtstate, RouterCacheEntry *entry)
 {
 	EState	   *estate = mtstate->ps.state;
 	ResultRelInfo *rri = mtstate->resultRelInfo;
 	Relation	base = rri->ri_RelationDesc;
 	RouterRoute *route = router_cache_route(entry);
-	Wear	   *wear;
+	RouterStatement *statement = router_statement_get(estate);
+	RouterInsert *insert;
 	MemoryContext old;
 
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
-	wear = palloc0(sizeof(Wear));
+	insert = palloc0(sizeof(RouterInsert));
 	router_mask_own_triggers(rri->ri_TrigDesc);
-	wear->mtstate = mtstate;
-	wear->worn = rri;
-	wear->base = *rri;
-	router_homes_init(&wear->homes, entry, base, estate, &wear->base);
+	insert->mtstate = mtstate;
+	insert->target = rri;
+	insert->base = *rri;
+	router_homes_init(&insert->homes, entry, base, estate, &insert->base);
 	if (route == NULL || route->global_keys != NIL)
-		router_globalkey_watch(&wear->homes.keys, estate, rri);	/* hot rows; as the children's */
-	wear->homes.speculative = ((ModifyTable *) mtstate->ps.plan)->onConflictAction != ONCONFLICT_NONE;
-	wear->homes.mtstate = mtstate;
-	wear->homes.opened = dress_up;
-	wear->homes.arg = wear;
-	wear->batch.estate = estate;
-	wear->batch.cid = estate->es_output_cid;
-	wear->batch.capture = mtstate->mt_transition_capture;
+		router_globalkey_watch(&insert->homes.keys, estate, rri);	/* hot rows; as the children's */
+	insert->homes.speculative = ((ModifyTable *) mtstate->ps.plan)->onConflictAction != ONCONFLICT_NONE;
+	insert->homes.mtstate = mtstate;
+	insert->homes.opened = init_target;
+	insert->homes.arg = insert;
+	insert->batch.estate = estate;
+	insert->batch.cid = estate->es_output_cid;
+	insert->batch.capture = mtstate->mt_transition_capture;
 	if (rri->ri_TrigDesc->trig_insert_before_row)
 	{
-		wear->trigger_slot = table_slot_create(base, &estate->es_tupleTable);
+		insert->trigger_slot = table_slot_create(base, &estate->es_tupleTable);
 		rri->ri_TrigDesc->trig_insert_before_row = false;	/* core shall not fire them for hot rows again */
 	}
-	wear->subplan = outerPlanState(mtstate);
-	wear->fetch = wear->subplan->ExecProcNodeReal;
-	wear->forget.func = forget_wear;
-	wear->forget.arg = wear;
-	dlist_push_head(&wears, &wear->link);
-	MemoryContextRegisterResetCallback(estate->es_query_cxt, &wear->forget);
-	ExecSetExecProcNode(wear->subplan, fetch_and_wear);
+	insert->subplan = outerPlanState(mtstate);
+	insert->fetch = insert->subplan->ExecProcNodeReal;
+	insert->next = statement->inserts;
+	statement->inserts = insert;
+	ExecSetExecProcNode(insert->subplan, fetch_routed);
 	MemoryContextSwitchTo(old);
-	return wear;
+	return insert;
 }
 
 /* At the start of a statement: takes its node over if it inserts into a base. entry: of its target. */
-void
+bool
 router_insert_start(ModifyTableState *mtstate, RouterCacheEntry *entry)
 {
-	if (mtstate->operation == CMD_INSERT && mtstate->resultRelInfo->ri_TrigDesc->trig_insert_before_row &&
-		router_cache_route(entry) != NULL)
-		(void) take_over(mtstate, entry);
+	if (mtstate->operation != CMD_INSERT || !mtstate->resultRelInfo->ri_TrigDesc->trig_insert_before_row ||
+		router_cache_route(entry) == NULL)
+		return false;
+	(void) take_over(mtstate, entry);
+	return true;
 }
 
 /* The statement's slot is to have the row as it is in its home. */
 static void
 note_place(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
-	RouterMover *mover = batch->arg;
+	RouterRowWriter *writer = batch->arg;
 
-	router_show_row(mover->arg, slot, dest->map ? ExecGetChildToRootMap(dest->rri) : NULL);
+	router_show_row(writer->arg, slot, dest->map ? ExecGetChildToRootMap(dest->rri) : NULL);
 }
 
 /* Policies hold for what BEFORE ROW triggers and generated columns of the home have made of the row. */
 static void
 check_placed(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
-	RouterMover *mover = batch->arg;
+	RouterRowWriter *writer = batch->arg;
 
-	if (slot != mover->arg)
+	if (slot != writer->arg)
 		note_place(batch, dest, slot);
-	ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, mover->target, mover->arg, mover->statement);
+	ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, writer->target, writer->arg, writer->statement);
 }
 
 /* ON CONFLICT DO NOTHING. False: there is a conflict, or a trigger wants no insert. */
 static bool
-insert_unless_conflict(RouterMover *mover, ResultRelInfo *rri, RouterDest *dest, TupleTableSlot *slot)
+insert_unless_conflict(RouterRowWriter *writer, ResultRelInfo *rri, RouterDest *dest, TupleTableSlot *slot)
 {
-	MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(mover->estate));
+	MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(writer->estate));
 	List	   *arbiters = NIL;
 	bool		inserted;
 	ListCell   *lc;
@@ -492,10 +479,10 @@ insert_unless_conflict(RouterMover *mover, ResultRelInfo *rri, RouterDest *dest,
 	foreach(lc, rri->ri_onConflictArbiterIndexes)
 		arbiters = lappend_oid(arbiters, child_arbiter(lfirst_oid(lc), dest,
 													   router_attrmap_by_name(RelationGetDescr(dest->rel),
-																			  mover->homes.source)));
-	inserted = router_insert_unless_conflict(&mover->batch, dest, slot, arbiters, mover->statement->es_snapshot);
+																			  writer->homes.source)));
+	inserted = router_insert_unless_conflict(&writer->batch, dest, slot, arbiters, writer->statement->es_snapshot);
 	MemoryContextSwitchTo(old);
-	ResetPerTupleExprContext(mover->estate);
+	ResetPerTupleExprContext(writer->estate);
 	return inserted;
 }
 
@@ -507,21 +494,21 @@ insert_unless_conflict(RouterMover *mover, ResultRelInfo *rri, RouterDest *dest,
 static TupleTableSlot *
 insert_instead(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot, TupleTableSlot *planSlot)
 {
-	RouterMover *mover = router_mover(estate, RelationGetRelid(rri->ri_RelationDesc), false);
+	RouterRowWriter *writer = router_writer(estate, RelationGetRelid(rri->ri_RelationDesc), false);
 	ModifyTable *plan = router_target_plan(estate, rri);
 	RouterDest *dest;
 
 	rri->ri_FdwRoutine = NULL;	/* for this row only: transition tables refuse foreign tables */
-	mover->batch.check = rri->ri_WithCheckOptions != NIL ? check_placed : NULL;
-	mover->batch.inserted = rri->ri_projectReturning || rri->ri_TrigDesc->trig_insert_new_table ? note_place : NULL;
-	mover->batch.arg = mover;
-	mover->target = rri;
-	mover->arg = slot;
-	dest = router_home(&mover->homes, slot);
+	writer->batch.check = rri->ri_WithCheckOptions != NIL ? check_placed : NULL;
+	writer->batch.inserted = rri->ri_projectReturning || rri->ri_TrigDesc->trig_insert_new_table ? note_place : NULL;
+	writer->batch.arg = writer;
+	writer->target = rri;
+	writer->arg = slot;
+	dest = router_home(&writer->homes, slot);
 	if (plan && plan->onConflictAction == ONCONFLICT_NOTHING ?
-		!insert_unless_conflict(mover, rri, dest, slot) : !router_mover_insert(mover, dest, slot))
+		!insert_unless_conflict(writer, rri, dest, slot) : !router_writer_insert(writer, dest, slot))
 		return NULL;
-	router_return_from(&mover->elsewhere, estate, rri, RelationGetRelid(dest->rel));
+	router_return_from(&writer->elsewhere, estate, rri, RelationGetRelid(dest->rel));
 	return slot;
 }
 
@@ -546,7 +533,7 @@ router_insert_late(TriggerData *trigdata, bool *done)
 	ResultRelInfo *rri = estate ? router_running_target(estate, trigdata->tg_trigger) : NULL;
 	ModifyTableState *node;
 	MemoryContext old;
-	Wear	   *wear;
+	RouterInsert *insert;
 
 	/* the apply worker has an EState and a target, too, but no plan, and looks at nothing that we would change there */
 	if (rri == NULL || (estate->es_plannedstmt == NULL && !router_copy_calls(trigdata->tg_relation)))
@@ -555,10 +542,10 @@ router_insert_late(TriggerData *trigdata, bool *done)
 	*done = node && node->operation == CMD_INSERT && router_is_last_before_trigger(trigdata);
 	if (*done)
 	{
-		wear = take_over(node, router_cache_entry(RelationGetRelid(node->resultRelInfo->ri_RelationDesc)));
+		insert = take_over(node, router_cache_entry(RelationGetRelid(node->resultRelInfo->ri_RelationDesc)));
 		old = MemoryContextSwitchTo(estate->es_query_cxt);
-		wear->replay = table_slot_create(trigdata->tg_relation, &estate->es_tupleTable);
-		ExecCopySlot(wear->replay, trigdata->tg_trigslot);
+		insert->replay = table_slot_create(trigdata->tg_relation, &estate->es_tupleTable);
+		ExecCopySlot(insert->replay, trigdata->tg_trigslot);
 		MemoryContextSwitchTo(old);
 		return true;
 	}
@@ -569,17 +556,11 @@ router_insert_late(TriggerData *trigdata, bool *done)
 
 /* At the end of a statement. */
 void
-router_insert_end(EState *estate)
+router_insert_end(RouterStatement *statement)
 {
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &wears)
+	for (RouterInsert *insert = statement->inserts; insert; insert = insert->next)
 	{
-		Wear	   *wear = dlist_container(Wear, link, iter.cur);
-
-		if (wear->homes.estate != estate)
-			continue;
-		put_on(wear, NULL);
-		router_homes_close(&wear->homes);
+		set_target(insert, NULL);
+		router_homes_close(&insert->homes);
 	}
 }

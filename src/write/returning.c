@@ -15,6 +15,15 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 
+/* One target and table; those of a statement are linked. */
+struct RouterElsewhere
+{
+	const ResultRelInfo *rri;
+	Oid			home;
+	ProjectionInfo *returning;
+	RouterElsewhere *next;
+};
+
 static HeapTuple
 tuple_of(TupleTableSlot *slot)
 {

@@ -10,14 +10,8 @@
 #include "access/tupconvert.h"
 #include "nodes/execnodes.h"
 
-/* RETURNING of a target as if its rows stood in another table; those of a statement are linked. */
-typedef struct RouterElsewhere
-{
-	const ResultRelInfo *rri;
-	Oid			home;
-	ProjectionInfo *returning;
-	struct RouterElsewhere *next;
-} RouterElsewhere;
+/* RETURNING of targets as if their rows stood in other tables, for one statement. */
+typedef struct RouterElsewhere RouterElsewhere;
 
 extern void router_show_row(TupleTableSlot *to, TupleTableSlot *from, const TupleConversionMap *map);
 extern void router_return_from(RouterElsewhere **known, EState *estate, ResultRelInfo *rri, Oid home);

@@ -28,7 +28,7 @@
 #include "write/insert.h"
 #include "mirror/mirror.h"
 #include "rows/mask.h"
-#include "write/row_mover.h"
+#include "write/row_writer.h"
 #include "write/running_statement.h"
 
 PG_FUNCTION_INFO_V1(router_route_row);
@@ -62,20 +62,20 @@ mask_after_triggers(TriggerData *trigdata)
 
 /*
  * Inserts the apply worker's row, if it is not hot. True: core shall not. The
- * mover is closed at once, after the triggers of the child: nobody tells us when the
+ * writer is closed at once, after the triggers of the child: nobody tells us when the
  * worker is done with a row.
  */
 static bool
 insert_applied(TriggerData *trigdata)
 {
 	Oid			base = RelationGetRelid(trigdata->tg_relation);
-	RouterMover *mover = router_mover(NULL, base, false);
-	RouterDest *dest = router_home(&mover->homes, trigdata->tg_trigslot);
+	RouterRowWriter *writer = router_writer(NULL, base, false);
+	RouterDest *dest = router_home(&writer->homes, trigdata->tg_trigslot);
 	bool		hot = RelationGetRelid(dest->rel) == base;
 
 	if (!hot)
-		router_mover_insert(mover, dest, trigdata->tg_trigslot);
-	router_mover_close(mover);
+		router_writer_insert(writer, dest, trigdata->tg_trigslot);
+	router_writer_close(writer);
 	return !hot;
 }
 
@@ -106,7 +106,7 @@ router_settle_row(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = router_own_call(fcinfo, "settle_row", settle_trigger, 1);
 	Oid			base = RelationGetRelid(trigdata->tg_relation);
-	RouterMover *mover;
+	RouterRowWriter *writer;
 	RouterDest *dest;
 
 	if (router_cache_route(router_cache_entry(base)) == NULL)
@@ -116,16 +116,16 @@ router_settle_row(PG_FUNCTION_ARGS)
 		CommandCounterIncrement();	/* the row is to be deleted */
 		fcinfo->flinfo->fn_extra = fcinfo->flinfo;
 	}
-	mover = router_mover(NULL, base, false);
-	dest = router_home(&mover->homes, trigdata->tg_trigslot);
+	writer = router_writer(NULL, base, false);
+	dest = router_home(&writer->homes, trigdata->tg_trigslot);
 	if (RelationGetRelid(dest->rel) != base)
 	{
-		router_delete_row(trigdata->tg_relation, &trigdata->tg_trigtuple->t_self, mover->batch.cid);
-		router_mover_insert(mover, dest, trigdata->tg_trigslot);
+		router_delete_row(trigdata->tg_relation, &trigdata->tg_trigtuple->t_self, writer->batch.cid);
+		router_writer_insert(writer, dest, trigdata->tg_trigslot);
 	}
 	else	/* a hot row: its triggers were masked with those of all the others */
-		ExecARInsertTriggers(mover->estate, dest->rri, trigdata->tg_trigslot, NIL, NULL);
-	router_mover_close(mover);
+		ExecARInsertTriggers(writer->estate, dest->rri, trigdata->tg_trigslot, NIL, NULL);
+	router_writer_close(writer);
 	return PointerGetDatum(NULL);
 }
 
@@ -134,8 +134,11 @@ Datum
 router_flush_rows(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = router_own_call(fcinfo, "flush_rows", flush_trigger, 1);
+	RouterStatement *statement;
 
 	router_copy_flush(trigdata->tg_relation);
-	router_movers_end_copy(RelationGetRelid(trigdata->tg_relation));
+	statement = router_statement_of_copy(RelationGetRelid(trigdata->tg_relation));
+	if (statement)
+		router_writers_end(statement);
 	return PointerGetDatum(NULL);
 }

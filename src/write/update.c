@@ -41,7 +41,6 @@
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "foreign/fdwapi.h"
-#include "lib/ilist.h"
 #include "nodes/makefuncs.h"
 #include "nodes/plannodes.h"
 #include "utils/datum.h"
@@ -54,7 +53,7 @@
 #include "route/loose.h"
 #include "mirror/mirror.h"
 #include "rows/mask.h"
-#include "write/row_mover.h"
+#include "write/row_writer.h"
 #include "rows/passed.h"
 #include "read/serializable.h"
 #include "write/running_statement.h"
@@ -89,17 +88,14 @@ typedef struct Source
 } Source;
 
 /* What to put back when the row in hand is done with. */
-typedef struct Detour
+typedef struct RouterDetour
 {
-	dlist_node	link;
+	RouterStatement *statement;
 	MemoryContextCallback callback;
-	EState	   *estate;
 	ResultRelInfo *rri;			/* NULL: nothing */
 	bool		after_row;
 	Trigger    *instead;		/* ours, while it is to be called once more; or NULL */
-} Detour;
-
-static dlist_head detours = DLIST_STATIC_INIT(detours);
+} RouterDetour;
 
 /* --------------------------------------------------------------------- a move */
 
@@ -107,7 +103,7 @@ static dlist_head detours = DLIST_STATIC_INIT(detours);
 static void
 show_moved(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
-	Source	   *source = ((RouterMover *) batch->arg)->arg;
+	Source	   *source = ((RouterRowWriter *) batch->arg)->arg;
 
 	if (source->back_of != RelationGetRelid(dest->rel))
 	{
@@ -126,23 +122,23 @@ show_moved(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 static void
 check_moved(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
-	RouterMover *mover = batch->arg;
-	Source	   *source = mover->arg;
+	RouterRowWriter *writer = batch->arg;
+	Source	   *source = writer->arg;
 
 	if (slot == source->slot || slot == source->base_slot)
 		return;					/* as it was when it was checked */
 	show_moved(batch, dest, slot);
-	ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, mover->target, source->slot, mover->statement);
+	ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, writer->target, source->slot, writer->statement);
 }
 
 /* Keeps the row as it was inserted, for RETURNING; its global keys follow. */
 static void
 note_inserted(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
 {
-	RouterMover *mover = batch->arg;
-	Source	   *source = mover->arg;
+	RouterRowWriter *writer = batch->arg;
+	Source	   *source = writer->arg;
 
-	router_globalkey_follow_move(&mover->homes.keys, mover->estate, source->rel, source->old, dest->rel, slot);
+	router_globalkey_follow_move(&writer->homes.keys, writer->estate, source->rel, source->old, dest->rel, slot);
 	show_moved(batch, dest, slot);
 	source->home = RelationGetRelid(dest->rel);
 }
@@ -199,7 +195,7 @@ check_foreign_target(EState *statement, ResultRelInfo *rri, RouterDest *dest)
 static bool
 move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqstate, Relation rel)
 {
-	RouterMover *mover = router_mover(statement, source->base, true);
+	RouterRowWriter *writer = router_writer(statement, source->base, true);
 	TriggerDesc *triggers = rri ? rri->ri_TrigDesc : NULL;
 	RouterDest *dest;
 	bool		inserted;
@@ -210,15 +206,15 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 				 errmsg("cannot move row out of \"%s\", to which a foreign key refers directly",
 						RelationGetRelationName(rel)),
 				 errdetail("The row's key was changed, so that it belongs in another child of \"%s\".",
-						   RelationGetRelationName(mover->base)),
+						   RelationGetRelationName(writer->base)),
 				 errhint("Let the foreign key refer to a table that rows do not leave.")));
 	if (triggers && triggers->trig_delete_before_row &&
 		!router_fire_before_delete(statement, epqstate, rri, &source->tid))
 		return false;
-	if (!delete_old(rel, &source->tid, statement, mover->batch.cid))
+	if (!delete_old(rel, &source->tid, statement, writer->batch.cid))
 	{
 		if (statement == NULL)
-			router_mover_close(mover);
+			router_writer_close(writer);
 		return false;
 	}
 	if (rri == NULL)
@@ -230,25 +226,25 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 		ExecARDeleteTriggers(statement, rri, &source->tid, NULL, NULL, true);
 		router_mask_globalkey_triggers(triggers, TRIGGER_TYPE_DELETE, false);
 	}
-	dest = router_home(&mover->homes, base_layout(source, source->slot));
+	dest = router_home(&writer->homes, base_layout(source, source->slot));
 	if (dest->rri->ri_FdwRoutine)
 		check_foreign_target(statement, rri, dest);
-	mover->batch.check = rri && rri->ri_WithCheckOptions != NIL ? check_moved : NULL;
-	mover->batch.inserted = note_inserted;
-	mover->batch.arg = mover;
-	mover->target = rri;
-	mover->arg = source;
+	writer->batch.check = rri && rri->ri_WithCheckOptions != NIL ? check_moved : NULL;
+	writer->batch.inserted = note_inserted;
+	writer->batch.arg = writer;
+	writer->target = rri;
+	writer->arg = source;
 	source->home = InvalidOid;
-	inserted = router_mover_insert(mover, dest, base_layout(source, source->slot));
+	inserted = router_writer_insert(writer, dest, base_layout(source, source->slot));
 	if (statement == NULL)
-		router_mover_close(mover);
+		router_writer_close(writer);
 	return inserted && OidIsValid(source->home);
 }
 
 /* ------------------------------------------------------------------ the detour */
 
 static void
-put_back(Detour *detour)
+put_back(RouterDetour *detour)
 {
 	if (detour->rri == NULL)
 		return;
@@ -263,9 +259,10 @@ put_back(Detour *detour)
 static void
 end_detour(void *arg)
 {
-	Detour	   *detour = arg;
+	RouterDetour *detour = arg;
 
-	dlist_delete(&detour->link);
+	if (detour->statement->detour == detour)
+		detour->statement->detour = NULL;
 	put_back(detour);
 }
 
@@ -295,18 +292,18 @@ static FdwRoutine detour_routine = {
 };
 
 /* What the row in hand changes is put back after it. CurrentMemoryContext is the per-tuple context. */
-static Detour *
+static RouterDetour *
 make_detour(EState *estate, ResultRelInfo *rri)
 {
-	Detour	   *detour = palloc0(sizeof(Detour));
+	RouterDetour *detour = palloc0(sizeof(RouterDetour));
 
-	detour->estate = estate;
+	detour->statement = router_statement_get(estate);
 	detour->rri = rri;
 	detour->after_row = rri->ri_TrigDesc->trig_update_after_row;
 	detour->callback.func = end_detour;
 	detour->callback.arg = detour;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &detour->callback);
-	dlist_push_head(&detours, &detour->link);
+	detour->statement->detour = detour;
 	return detour;
 }
 
@@ -532,7 +529,7 @@ stop_firing(Source *source, TriggerData *trigdata)
 	RouterRoute *route = router_cache_route(source->entry);
 
 	source->looked = true;
-	/* not for a child that an INSERT ... ON CONFLICT wears: it has no columns of its own to ask for */
+	/* not for a child that is the target of an INSERT ... ON CONFLICT: it has no columns of its own to ask for */
 	if (rri == NULL || rri->ri_RangeTableIndex == 0 || estate->es_plannedstmt == NULL ||
 		estate->es_plannedstmt->commandType != CMD_UPDATE || route == NULL || source->map ||
 		router_has_unvalidated_home(trigdata->tg_relation))
@@ -638,15 +635,8 @@ router_update_start(ModifyTableState *mtstate, RouterCacheEntry *entry)
 
 /* Before AFTER triggers fire: the executor may have stopped with a row on the detour. */
 void
-router_update_finish(EState *estate)
+router_update_finish(RouterStatement *statement)
 {
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &detours)
-	{
-		Detour	   *detour = dlist_container(Detour, link, iter.cur);
-
-		if (detour->estate == estate)
-			put_back(detour);
-	}
+	if (statement->detour)
+		put_back(statement->detour);
 }

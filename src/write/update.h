@@ -6,11 +6,11 @@
 #define ROUTER_UPDATE_H
 
 #include "route/cache.h"
+#include "write/statement.h"
 
 #include "nodes/execnodes.h"
-#include "utils/reltrigger.h"
 
 extern void router_update_start(ModifyTableState *mtstate, RouterCacheEntry *entry);
-extern void router_update_finish(EState *estate);
+extern void router_update_finish(RouterStatement *statement);
 
 #endif
