@@ -13,7 +13,6 @@
 #include "access/transam.h"
 #include "access/xloginsert.h"
 #include "catalog/pg_class.h"
-#include "commands/copyfrom_internal.h"
 #include "commands/defrem.h"
 #include "commands/explain.h"
 #include "commands/trigger.h"
@@ -364,36 +363,22 @@ router_check_expr(Relation rel, ConstrCheck *check)
 	return expr;
 }
 
-/* Gives an EState the range table of a COPY, or one of the base alone. */
-static inline void
-router_init_range_table(EState *estate, Relation base, CopyFromState copy)
-{
-	List	   *rtable = copy ? copy->range_table : NIL;
+/* What goes with the entries of a range table is a list of its own from 16 on. */
 #if PG_VERSION_NUM >= 160000
-	List	   *perminfos = copy ? copy->rteperminfos : NIL;
-#endif
-
-	if (rtable == NIL)
-	{
-		RangeTblEntry *rte = makeNode(RangeTblEntry);
-
-		rte->rtekind = RTE_RELATION;
-		rte->relid = RelationGetRelid(base);
-		rte->relkind = base->rd_rel->relkind;
-		rte->rellockmode = RowExclusiveLock;
-#if PG_VERSION_NUM >= 160000
-		(void) addRTEPermissionInfo(&perminfos, rte);
-#endif
-		rtable = list_make1(rte);
-	}
-#if PG_VERSION_NUM >= 180000
-	ExecInitRangeTable(estate, rtable, perminfos, bms_make_singleton(1));
-#elif PG_VERSION_NUM >= 160000
-	ExecInitRangeTable(estate, rtable, perminfos);
+#define router_add_permissions(perminfos, rte) ((void) addRTEPermissionInfo((perminfos), (rte)))
+#define router_copy_permissions(copy) ((copy)->rteperminfos)
 #else
-	ExecInitRangeTable(estate, rtable);
+#define router_add_permissions(perminfos, rte) ((void) (perminfos))
+#define router_copy_permissions(copy) NIL
 #endif
-}
+#if PG_VERSION_NUM >= 180000
+#define router_init_range_table(estate, rtable, perminfos) \
+	ExecInitRangeTable((estate), (rtable), (perminfos), bms_make_singleton(1))
+#elif PG_VERSION_NUM >= 160000
+#define router_init_range_table(estate, rtable, perminfos) ExecInitRangeTable((estate), (rtable), (perminfos))
+#else
+#define router_init_range_table(estate, rtable, perminfos) ExecInitRangeTable((estate), (rtable))
+#endif
 
 /*
  * Lets a standby cancel queries of this database whose snapshots may be older than a transaction, before it

@@ -31,7 +31,7 @@ void
 router_rehoming_begin(RouterRehoming *rehoming, RouterCacheEntry *entry, Relation base, Relation from,
 					  Snapshot snapshot, bool archiving)
 {
-	EState	   *estate = router_make_estate(base, NULL);
+	EState	   *estate = router_make_estate(base);
 
 	PushActiveSnapshot(snapshot);
 	rehoming->from = from;

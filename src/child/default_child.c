@@ -77,7 +77,7 @@ uint64
 router_move_rows(RouterCacheEntry *entry, RouterBound **bounds, Relation from, Relation to, bool leave)
 {
 	Relation	base = table_open(bounds ? router_route_locked(entry)->config.base : RelationGetRelid(to), NoLock);
-	EState	   *estate = router_make_estate(base, NULL);
+	EState	   *estate = router_make_estate(base);
 	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(from), RelationGetDescr(base));
 	RouterBatch batch = {.estate = estate,.cid = InvalidCommandId};
 	TupleTableSlot *slot = table_slot_create(from, &estate->es_tupleTable);

@@ -253,7 +253,7 @@ create_children(RouterJob *job)
 	Archive    *archive = (Archive *) job;
 	Relation	base = table_open(archive->job.base, RowExclusiveLock);
 	RouterRoute *route = router_hot_route(archive->entry);
-	EState	   *estate = router_make_estate(base, NULL);
+	EState	   *estate = router_make_estate(base);
 	int64		from = route->watermark;
 	RouterHomes homes;
 	int			limit = portion(archive, base);

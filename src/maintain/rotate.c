@@ -242,7 +242,7 @@ survey(RouterJob *job)
 {
 	Rotate	   *rotate = (Rotate *) job;
 	Relation	base = table_open(job->base, RowExclusiveLock);
-	EState	   *estate = router_make_estate(base, NULL);
+	EState	   *estate = router_make_estate(base);
 	HTAB	   *counts = make_counts();
 	RouterRoute *route = router_hot_route(rotate->entry);
 	int			guc_level = router_pin_settings(route->config.time_zone);

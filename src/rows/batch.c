@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "rows/batch.h"
 
+#include "commands/copyfrom_internal.h"
 #include "executor/nodeModifyTable.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"

@@ -29,7 +29,7 @@ router_copier_begin(Oid base)
 	RouterCopier *copier = palloc0(sizeof(RouterCopier));
 
 	copier->base = table_open(base, AccessShareLock);
-	copier->batch.estate = router_make_estate(copier->base, NULL);
+	copier->batch.estate = router_make_estate(copier->base);
 	copier->batch.freeze = true;
 	PushActiveSnapshot(GetLatestSnapshot());
 	AfterTriggerBeginQuery();

@@ -5,19 +5,26 @@
 #include "compat.h"
 #include "rows/estate.h"
 
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_relation.h"
 
-/*
- * An EState for rows that no executor brings: its range table has the base
- * only. copy: take the range table of that COPY, which says what columns the
- * user may see in an error message.
- */
+/* An EState for rows that no executor brings: its range table has the base only. */
 EState *
-router_make_estate(Relation base, CopyFromState copy)
+router_make_estate(Relation base)
 {
 	EState	   *estate = CreateExecutorState();
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	List	   *perminfos = NIL;
 
-	router_init_range_table(estate, base, copy);
+	rte->rtekind = RTE_RELATION;
+	rte->relid = RelationGetRelid(base);
+	rte->relkind = base->rd_rel->relkind;
+	rte->rellockmode = RowExclusiveLock;
+	router_add_permissions(&perminfos, rte);
+	router_init_range_table(estate, list_make1(rte), perminfos);
 	estate->es_output_cid = GetCurrentCommandId(true);
 	MemoryContextSwitchTo(old);
 	return estate;

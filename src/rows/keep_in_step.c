@@ -281,7 +281,7 @@ router_twin_open(Relation rel, Oid copy)
 		return NULL;
 	}
 	twin->foreign = twin->copy->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
-	twin->estate = router_make_estate(twin->copy, NULL);
+	twin->estate = router_make_estate(twin->copy);
 	twin->rri = makeNode(ResultRelInfo);
 	InitResultRelInfo(twin->rri, twin->copy, 0, NULL, 0);
 	if (!twin->foreign)

@@ -89,7 +89,9 @@ begin_run(CopyRun *run, Relation base, CopyFromState copy)
 	MemoryContext old = MemoryContextSwitchTo(run->cxt);
 
 	run->base = RelationGetRelid(base);
-	run->estate = router_make_estate(base, copy);
+	run->estate = router_make_estate(base);
+	/* COPY's own says what columns the user may see in an error message */
+	router_init_range_table(run->estate, copy->range_table, router_copy_permissions(copy));
 	router_homes_init(&run->homes, router_cache_entry(run->base), base, run->estate,
 					  router_make_root(run->estate, base));
 	run->homes.opened = note_by_row;

@@ -29,7 +29,7 @@ open_writer(EState *statement, Oid base, bool moved)
 	writer = palloc0(sizeof(RouterRowWriter));
 	writer->statement = statement;
 	writer->base = table_open(base, AccessShareLock);
-	writer->estate = router_make_estate(writer->base, NULL);
+	writer->estate = router_make_estate(writer->base);
 	router_homes_init(&writer->homes, router_cache_entry(base), writer->base, writer->estate,
 					  router_make_root(writer->estate, writer->base));
 	writer->homes.moved = moved;
