@@ -1,38 +1,16 @@
 /*
  * lock.h
- *		Locks on several tables at once. See lock.c.
+ *		Locks on a base and its children. See lock.c.
  */
 #ifndef ROUTER_LOCK_H
 #define ROUTER_LOCK_H
 
-#include "nodes/pg_list.h"
-#include "storage/lockdefs.h"
-
+#include "base/lock_all.h"
 #include "route/cache.h"
 
-/* One of several locks: on a table, or (relid InvalidOid) the creation lock of an owner. */
-typedef struct RouterLock
-{
-	Oid			relid;
-	Oid			owner;
-	LOCKMODE	mode;
-} RouterLock;
-
-/*
- * Gives the locks that are wanted as things are now, of RouterLock, in lock
- * order. locked: those that it gave last are held, so that it may look closer and
- * want more.
- */
-typedef List *(*RouterLockFinder) (void *arg, bool locked);
-
-extern List *router_lock_add(List *locks, Oid relid, LOCKMODE mode);
-extern List *router_lock_add_creation(List *locks, Oid base);
-extern void router_lock_all(RouterLockFinder find, void *arg);
-extern void router_lock_these(List *locks);
 extern int	router_lock_portion(Relation base);
 extern List *router_children_by_oid(Oid base);
 extern List *router_lock_family(Oid base, LOCKMODE mode);
-
 extern void router_wait_for_planners(Oid base);
 
 extern void router_lock_creation(Oid base);
