@@ -80,23 +80,6 @@ router_pin_creation(void)
 	pin(client_min_messages < WARNING, "client_min_messages", "warning");
 }
 
-/*
- * A worker begins as a superuser, in a database whose owner may be anybody: he does not choose as whom it works, or
- * for how long.
- */
-void
-router_pin_worker(void)
-{
-	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
-	SetConfigOption("role", "none", PGC_USERSET, PGC_S_OVERRIDE);
-	SetConfigOption("lock_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
-#ifdef ROUTER_HAS_TRANSACTION_TIMEOUT
-	SetConfigOption("transaction_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
-#endif
-}
-
 /* SPI for SQL text of router's own, with the settings that it was written for. Nothing is committed meanwhile. */
 int
 router_spi_begin(void)

@@ -7,7 +7,6 @@
 
 extern int	router_pin_settings(const char *time_zone);
 extern void router_pin_creation(void);
-extern void router_pin_worker(void);
 extern bool router_is_pinned(void);
 extern int	router_spi_begin(void);
 extern void router_spi_end(int guc_level);

@@ -57,7 +57,7 @@
 #include "child/create.h"
 #include "mirror/mirror.h"
 #include "base/owner.h"
-#include "base/pin.h"
+#include "base/worker.h"
 
 /* how many workers are sent to locks that are busy, before the session goes itself */
 #define MAX_TRIES 4
@@ -238,14 +238,8 @@ send_worker(Oid base, dsm_segment *segment)
 	BackgroundWorker worker;
 	BackgroundWorkerHandle *handle;
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, "router", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "router_child_worker_main", BGW_MAXLEN);
-	snprintf(worker.bgw_name, BGW_MAXLEN, "router child worker for table %u", base);
-	strlcpy(worker.bgw_type, "router child worker", BGW_MAXLEN);
+	router_worker_describe(&worker, "router_child_worker_main", "router child worker",
+						   psprintf("router child worker for table %u", base));
 	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment));
 	worker.bgw_notify_pid = MyProcPid;
 	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
@@ -347,12 +341,8 @@ serve(Request *request)
 static Outcome
 outcome_of_error(void)
 {
-	MemoryContext cxt = MemoryContextSwitchTo(TopMemoryContext);
-	ErrorData  *error = CopyErrorData();
+	ErrorData  *error = router_worker_error(TopMemoryContext);
 
-	FlushErrorState();
-	AbortCurrentTransaction();
-	MemoryContextSwitchTo(cxt);
 	ereport(DEBUG1,
 			(errcode(error->sqlerrcode),
 			 errmsg_internal("router child worker: %s", error->message)));
@@ -367,8 +357,7 @@ router_child_worker_main(Datum arg)
 	Request    *request;
 	char		timeout[32];
 
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
+	router_worker_start();
 	segment = dsm_attach(DatumGetUInt32(arg));
 	if (segment == NULL)
 		proc_exit(0);			/* nobody waits any more */

@@ -45,7 +45,7 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
-#include "base/pin.h"
+#include "base/worker.h"
 
 /* what a worker runs in its database */
 #define MAINTENANCE "CALL router.maintain()"
@@ -197,23 +197,19 @@ typedef struct Launcher
 	bool		starved;		/* no slot for a worker: said so already */
 } Launcher;
 
-/* The databases of router.maintain_databases that exist, or all that can be connected to, in the launcher's context. */
+/* The names of all databases that can be connected to, in the current context. */
 static List *
-find_databases(Launcher *launcher)
+connectable_databases(void)
 {
-	char	   *copy = MemoryContextStrdup(launcher->cxt, maintain_databases);
+	MemoryContext cxt = CurrentMemoryContext;
 	List	   *names = NIL;
-	List	   *there = NIL;
-	List	   *result = NIL;
 	Relation	rel;
 	TableScanDesc scan;
 	HeapTuple	tup;
-	MemoryContext old;
-	ListCell   *lc;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	old = MemoryContextSwitchTo(launcher->cxt);
+	MemoryContextSwitchTo(cxt);
 	rel = table_open(DatabaseRelationId, AccessShareLock);
 	scan = table_beginscan_catalog(rel, 0, NULL);
 	while (HeapTupleIsValid(tup = heap_getnext(scan, ForwardScanDirection)))
@@ -222,38 +218,50 @@ find_databases(Launcher *launcher)
 
 		/* below -1: half dropped */
 		if (form->datallowconn && form->datconnlimit >= -1)
-			there = lappend(there, pstrdup(NameStr(form->datname)));
+			names = lappend(names, pstrdup(NameStr(form->datname)));
 	}
 	table_endscan(scan);
 	table_close(rel, AccessShareLock);
 	CommitTransactionCommand();
-	MemoryContextSwitchTo(launcher->cxt);
+	MemoryContextSwitchTo(cxt);
+	return names;
+}
 
-	(void) SplitGUCList(copy, ',', &names);
-	if (names == NIL)
-		result = there;
+static bool
+has_name(const List *names, const char *name)
+{
+	ListCell   *lc;
+
 	foreach(lc, names)
-	{
-		String	   *name = makeString(lfirst(lc));
-		ListCell   *each;
-		bool		found = false;
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	return false;
+}
 
-		foreach(each, there)
-			found = found || strcmp(lfirst(each), strVal(name)) == 0;
-		if (found)
-			result = lappend(result, pstrdup(strVal(name)));
+/* The databases of router.maintain_databases that exist, or all that can be connected to, in the launcher's context. */
+static List *
+find_databases(Launcher *launcher)
+{
+	List	   *there = connectable_databases();
+	List	   *names = NIL;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	(void) SplitGUCList(pstrdup(maintain_databases), ',', &names);
+	foreach(lc, names ? names : there)
+	{
+		char	   *name = lfirst(lc);
+		MemoryContext old = MemoryContextSwitchTo(launcher->cxt);
+
+		if (has_name(there, name))
+			result = lappend(result, pstrdup(name));
 		else
 			ereport(LOG,
 					(errcode(ERRCODE_UNDEFINED_DATABASE),
-					 errmsg("database \"%s\" does not exist or cannot be connected to", strVal(name)),
+					 errmsg("database \"%s\" does not exist or cannot be connected to", name),
 					 errhint("Correct router.maintain_databases.")));
-		pfree(name);
+		MemoryContextSwitchTo(old);
 	}
-	if (names != NIL)
-		list_free_deep(there);
-	list_free(names);
-	pfree(copy);
-	MemoryContextSwitchTo(old);
 	return result;
 }
 
@@ -265,14 +273,8 @@ start_worker(Launcher *launcher)
 	BackgroundWorker worker;
 	MemoryContext old;
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, "router", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "router_maintenance_main", BGW_MAXLEN);
-	snprintf(worker.bgw_name, BGW_MAXLEN, "router maintenance of %s", database);
-	strlcpy(worker.bgw_type, "router maintenance", BGW_MAXLEN);
+	router_worker_describe(&worker, "router_maintenance_main", "router maintenance",
+						   psprintf("router maintenance of %s", database));
 	strlcpy(worker.bgw_extra, database, BGW_EXTRALEN);
 	worker.bgw_notify_pid = MyProcPid;
 	old = MemoryContextSwitchTo(launcher->cxt);
@@ -341,8 +343,7 @@ router_launcher_main(Datum arg)
 	Launcher	launcher = {0};
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
+	router_worker_start();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	launcher.cxt = AllocSetContextCreate(TopMemoryContext, "router launcher", ALLOCSET_SMALL_SIZES);
 	launcher.next = next_run(GetCurrentTimestamp());
@@ -445,13 +446,8 @@ maintain(const char *database, MemoryContext cxt)
 static void
 log_failure(const char *database, MemoryContext cxt)
 {
-	ErrorData  *error;
+	ErrorData  *error = router_worker_error(cxt);
 
-	MemoryContextSwitchTo(cxt);
-	error = CopyErrorData();
-	FlushErrorState();
-	AbortCurrentTransaction();
-	MemoryContextSwitchTo(cxt);
 	ereport(LOG,
 			(errcode(error->sqlerrcode),
 			 errmsg("maintenance of database \"%s\" failed: %s", database, error->message),
@@ -466,8 +462,7 @@ router_maintenance_main(Datum arg)
 	MemoryContext cxt = AllocSetContextCreate(TopMemoryContext, "router maintenance", ALLOCSET_DEFAULT_SIZES);
 	const char *database = MyBgworkerEntry->bgw_extra;
 
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
+	router_worker_start();
 	BackgroundWorkerInitializeConnection(database, maintain_role[0] ? maintain_role : NULL, 0);
 	router_pin_worker();
 	PG_TRY();
@@ -504,14 +499,8 @@ router_worker_init(void)
 							   &maintain_role, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
 		return;
-	memset(&launcher, 0, sizeof(launcher));
-	launcher.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	launcher.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	router_worker_describe(&launcher, "router_launcher_main", "router launcher", "router launcher");
 	launcher.bgw_restart_time = 10;
-	strlcpy(launcher.bgw_library_name, "router", sizeof(launcher.bgw_library_name));
-	strlcpy(launcher.bgw_function_name, "router_launcher_main", BGW_MAXLEN);
-	strlcpy(launcher.bgw_name, "router launcher", BGW_MAXLEN);
-	strlcpy(launcher.bgw_type, "router launcher", BGW_MAXLEN);
 	RegisterBackgroundWorker(&launcher);
 	registered = true;
 }

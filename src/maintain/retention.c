@@ -38,8 +38,9 @@
 /* A child with a beginning and an end. */
 typedef struct Candidate
 {
-	RouterChildDef *def;
-	char	   *outer;			/* bounds of the levels above the date */
+	Oid			child;
+	char	   *bounds;			/* as it was found */
+	char	   *outer;			/* those of the levels above the date */
 	int64		lo;
 	int64		hi;
 } Candidate;
@@ -49,9 +50,9 @@ typedef struct Retention
 	RouterJob	job;
 	RouterCacheEntry *entry;
 	const RouterUpkeep *upkeep;
-	List	   *due;			/* of RouterChildDef, the oldest first */
+	List	   *due;			/* of Candidate, the oldest first */
 	int			at;				/* which one is at hand */
-	RouterChildDef *child;		/* it */
+	Candidate  *child;			/* it */
 	char	   *name;			/* its name; NULL: it was gone */
 	uint64		retired;
 } Retention;
@@ -109,7 +110,8 @@ find_candidates(RouterRoute *route, List *children, int level)
 			bound->lo > now)
 			continue;
 		candidate = palloc(sizeof(Candidate));
-		candidate->def = def;
+		candidate->child = def->child;
+		candidate->bounds = join_bounds(def->bounds, def->nbounds);
 		candidate->outer = join_bounds(def->bounds, level);
 		candidate->lo = bound->lo;
 		candidate->hi = bound->hi;
@@ -145,18 +147,6 @@ leave_due(List *candidates, int64 cutoff, int keep_children)
 	return due;
 }
 
-static RouterChildDef *
-copy_def(const RouterChildDef *def)
-{
-	RouterChildDef *copy = palloc(sizeof(RouterChildDef));
-
-	*copy = *def;
-	copy->bounds = palloc(def->nbounds * sizeof(char *));
-	for (int i = 0; i < def->nbounds; i++)
-		copy->bounds[i] = pstrdup(def->bounds[i]);
-	return copy;
-}
-
 static const char *
 retired_word(RouterRetire retire)
 {
@@ -168,7 +158,7 @@ static void
 report_progress(Retention *retention, int next, uint64 retired)
 {
 	Oid			child = next < list_length(retention->due) ?
-		((RouterChildDef *) list_nth(retention->due, next))->child : InvalidOid;
+		((Candidate *) list_nth(retention->due, next))->child : InvalidOid;
 
 	router_job_progress(&retention->job, retired_word(retention->upkeep->retire), child, retired,
 						list_length(retention->due));
@@ -210,7 +200,14 @@ find_due(RouterJob *job)
 	AtEOXact_GUC(false, guc_level);
 	old = MemoryContextSwitchTo(job->cxt);
 	foreach(lc, children)
-		retention->due = lappend(retention->due, copy_def(((Candidate *) lfirst(lc))->def));
+	{
+		Candidate  *due = palloc(sizeof(Candidate));
+
+		*due = *(Candidate *) lfirst(lc);
+		due->bounds = pstrdup(due->bounds);
+		due->outer = NULL;
+		retention->due = lappend(retention->due, due);
+	}
 	MemoryContextSwitchTo(old);
 	if (retention->due != NIL && !job->dry_run)
 		report_progress(retention, 0, 0);
@@ -240,12 +237,11 @@ locks_to_retire(Oid base, Oid child, RouterRetire retire)
 /* ----------------------------------------------------------------- retirement */
 
 static bool
-is_as_found(const RouterChildDef *found)
+is_as_found(Oid base, const Candidate *found)
 {
 	RouterChildDef *def = router_catalog_child(found->child);
 
-	return def && def->base == found->base && def->nbounds == found->nbounds &&
-		strcmp(join_bounds(def->bounds, def->nbounds), join_bounds(found->bounds, found->nbounds)) == 0;
+	return def && def->base == base && strcmp(join_bounds(def->bounds, def->nbounds), found->bounds) == 0;
 }
 
 /* "drop public.t_y2020" */
@@ -286,7 +282,7 @@ retire(RouterJob *job)
 	if (locks == NIL)
 		return true;
 	router_lock_these(locks);
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(child)) || !is_as_found(retention->child))
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(child)) || !is_as_found(job->base, retention->child))
 		return true;
 	name = router_qualified_name(child);
 	rows = rows_as_analyzed(child);
@@ -353,7 +349,7 @@ router_retire_children(const RouterJob *job, const RouterUpkeep *upkeep, uint64 
 		if (job->dry_run)
 		{
 			ereport(NOTICE,
-					(errmsg("would %s", describe(retention, router_job_name(((RouterChildDef *) lfirst(lc))->child)))));
+					(errmsg("would %s", describe(retention, router_job_name(((Candidate *) lfirst(lc))->child)))));
 			continue;
 		}
 		if (router_job_is_late(job))

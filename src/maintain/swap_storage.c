@@ -322,21 +322,15 @@ check_not_new(Relation rel, Relation child)
 /* -------------------------------------------------------------------- the swap */
 
 static void
-swap_uint32(uint32 *a, uint32 *b)
+take_storage(Form_pg_class to, const FormData_pg_class *from)
 {
-	uint32		x = *a;
-
-	*a = *b;
-	*b = x;
-}
-
-static void
-swap_int32(int32 *a, int32 *b)
-{
-	int32		x = *a;
-
-	*a = *b;
-	*b = x;
+	to->relfilenode = from->relfilenode;
+	to->reltoastrelid = from->reltoastrelid;
+	to->relpages = from->relpages;
+	to->reltuples = from->reltuples;
+	to->relallvisible = from->relallvisible;
+	to->relfrozenxid = from->relfrozenxid;
+	to->relminmxid = from->relminmxid;
 }
 
 static void
@@ -346,7 +340,7 @@ swap_class_rows(Relation pg_class, Oid a, Oid b)
 	HeapTuple	tup_b = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(b));
 	Form_pg_class x,
 				y;
-	float4		reltuples;
+	FormData_pg_class was;
 
 	if (!HeapTupleIsValid(tup_a) || !HeapTupleIsValid(tup_b))
 		elog(ERROR, "cache lookup failed for relation %u or %u", a, b);
@@ -354,16 +348,10 @@ swap_class_rows(Relation pg_class, Oid a, Oid b)
 	y = (Form_pg_class) GETSTRUCT(tup_b);
 	if (x->relfilenode == 0 || y->relfilenode == 0)
 		elog(ERROR, "relation %u or %u is mapped", a, b);
-	reltuples = x->reltuples;
-	swap_uint32(&x->relfilenode, &y->relfilenode);
-	swap_uint32(&x->reltoastrelid, &y->reltoastrelid);
-	swap_int32(&x->relpages, &y->relpages);
-	x->reltuples = y->reltuples;
-	y->reltuples = reltuples;
-	swap_int32(&x->relallvisible, &y->relallvisible);
+	was = *x;
+	take_storage(x, y);
+	take_storage(y, &was);
 	router_swap_all_frozen(x, y);
-	swap_uint32(&x->relfrozenxid, &y->relfrozenxid);
-	swap_uint32(&x->relminmxid, &y->relminmxid);
 	CatalogTupleUpdate(pg_class, &tup_a->t_self, tup_a);
 	CatalogTupleUpdate(pg_class, &tup_b->t_self, tup_b);
 	InvokeObjectPostAlterHookArg(RelationRelationId, a, 0, InvalidOid, true);
