@@ -5,18 +5,12 @@ use strict;
 use warnings;
 use Test::More;
 
-BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 40 }
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 
-my $pub = PostgreSQL::Test::Cluster->new('publisher');
-$pub->init(allows_streaming => 'logical');
-$pub->append_conf('postgresql.conf', "max_wal_senders = 20\nmax_replication_slots = 20\nautovacuum = off");
-$pub->start;
-my $sub = PostgreSQL::Test::Cluster->new('subscriber');
-$sub->init(allows_streaming => 'logical');
-$sub->append_conf('postgresql.conf', "max_logical_replication_workers = 20\nmax_worker_processes = 30\nmax_replication_slots = 20\nautovacuum = off\nwal_retrieve_retry_interval = 200ms");
-$sub->start;
+my $pub = server('publisher', "max_wal_senders = 20\nmax_replication_slots = 20", allows_streaming => 'logical');
+my $sub = server('subscriber', "max_logical_replication_workers = 20\nmax_worker_processes = 30\nmax_replication_slots = 20\nwal_retrieve_retry_interval = 200ms",
+	allows_streaming => 'logical');
 
 my $homes = q{SELECT tableoid::regclass, count(*) FROM %s GROUP BY tableoid ORDER BY min(tableoid::regclass::text COLLATE "C")};
 
@@ -46,20 +40,6 @@ sub subscribe
 }
 
 sub caught_up { my ($db) = @_; $pub->wait_for_catchup("${db}_sub") }
-
-# Waits until a query gives what is wanted; returns what it gave last.
-sub becomes
-{
-	my ($node, $db, $sql, $wanted) = @_;
-	my $got = '';
-	for (1 .. 100)
-	{
-		$got = sql($node, $db, $sql);
-		last if $got eq $wanted;
-		select undef, undef, undef, 0.1;
-	}
-	return $got;
-}
 
 sub routed
 {

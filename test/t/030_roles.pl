@@ -6,9 +6,8 @@ use warnings;
 use FindBin;
 use Test::More;
 
-BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 40 }
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 
 my $page = slurp_file("$FindBin::RealBin/../../docs/security.md");
 my ($script) = $page =~ /^<!-- roles.sql -->\n+```sql\n(.*?)^```$/ms or BAIL_OUT('no script in docs/security.md');
@@ -26,10 +25,7 @@ foreach my $row (@rows[ 2 .. $#rows ])
 	ok(@cells == 6 && !@missing && (@tests || $cells[5] =~ /^none: /), "what stops \"$cells[3]\" has a test") or diag("no such test: @missing");
 }
 
-my $node = PostgreSQL::Test::Cluster->new('roles');
-$node->init(allows_streaming => 'logical');
-$node->append_conf('postgresql.conf', "autovacuum = off\nmax_logical_replication_workers = 8\nmax_worker_processes = 16\nwal_retrieve_retry_interval = 200ms");
-$node->start;
+my $node = server('roles', "max_logical_replication_workers = 8\nmax_worker_processes = 16\nwal_retrieve_retry_interval = 200ms", allows_streaming => 'logical');
 my $version = $node->safe_psql('postgres', 'SHOW server_version_num');
 
 sub sql { my ($db, $sql) = @_; return $node->safe_psql($db, $sql) }

@@ -2,21 +2,16 @@
 # them in portions; what is one transaction says what to do.
 use strict;
 use warnings;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
 my $days = 180;
-my $node = PostgreSQL::Test::Cluster->new('small');
-$node->init;
-$node->append_conf('postgresql.conf', <<'CONF');
-autovacuum = off
+my $node = server('small', <<'CONF');
 max_connections = 10
 max_worker_processes = 0
 max_locks_per_transaction = 10
 session_preload_libraries = 'router'
 CONF
-$node->start;
 
 sub query { return $node->safe_psql('postgres', $_[0]); }
 

@@ -9,52 +9,17 @@ use IPC::Run;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 40 }
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 
-my $node = PostgreSQL::Test::Cluster->new('worker');
-$node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', <<'CONF');
+my $node = server('worker', <<'CONF', allows_streaming => 1);
 shared_preload_libraries = 'router'
-autovacuum = off
 max_worker_processes = 12
 log_timezone = 'UTC'
 timezone = 'Asia/Tokyo'
 CONF
-$node->start;
 
 sub sql { my ($db, $sql) = @_; return $node->safe_psql($db, $sql) }
-
-# Waits until a query gives what is wanted; returns what it gave last.
-sub becomes
-{
-	my ($server, $db, $sql, $wanted) = @_;
-	my $got = '';
-	my $end = time + 30;
-	until (time > $end)
-	{
-		$got = $server->safe_psql($db, $sql);
-		last if $got eq $wanted;
-		sleep 0.1;
-	}
-	return $got;
-}
-
-# Waits for a line in the log after a place in it; returns what stands there then.
-sub logged
-{
-	my ($server, $from, $pattern) = @_;
-	my $log = '';
-	my $end = time + 30;
-	until (time > $end)
-	{
-		$log = substr(slurp_file($server->logfile), $from);
-		last if $log =~ $pattern;
-		sleep 0.1;
-	}
-	return $log;
-}
 
 # Changes settings of the server, all at once.
 sub set
@@ -333,10 +298,7 @@ for my $setting ('role = lender', 'session_authorization = lender', "lock_timeou
 # --------------------------------------------------------------------- standby
 
 set($node, 'router.maintain_at' => "'03:00'");
-$node->backup('backup');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($node, 'backup', has_streaming => 1);
-$standby->start;
+my $standby = standby($node);
 is($standby->safe_psql('Two', $workers), '', 'no launcher on a standby');
 my $after_stop = time;
 $node->stop('fast');
@@ -347,11 +309,8 @@ $standby->stop;
 
 # ------------------------------------------- not in shared_preload_libraries
 
-my $plain = PostgreSQL::Test::Cluster->new('plain');
-$plain->init;
-$plain->append_conf('postgresql.conf', "session_preload_libraries = 'router'\nrouter.maintain_at = '03:00'\nrouter.create_in_background = on\n"
-	. "max_worker_processes = 0\nmax_logical_replication_workers = 0\n");
-$plain->start;
+my $plain = server('plain', "session_preload_libraries = 'router'\nrouter.maintain_at = '03:00'\nrouter.create_in_background = on\n"
+	. "max_worker_processes = 0\nmax_logical_replication_workers = 0");
 $plain->safe_psql('postgres', "CREATE EXTENSION router; CREATE TABLE t (k int); SELECT router.create_route('t', router.by_list('k'))");
 is($plain->safe_psql('postgres', $workers), '', 'no launcher without shared_preload_libraries');
 is($plain->safe_psql('postgres', 'SHOW router.maintain_at; SELECT router.maintain_next() IS NULL'), "03:00\nt", 'router.maintain_next tells so');

@@ -4,8 +4,8 @@ use strict;
 use warnings;
 use FindBin;
 use IPC::Run;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 use Text::ParseWords qw(shellwords);
 
@@ -18,10 +18,7 @@ sub block
 	return $manual =~ /^\Q$after\E$(?:(?!^#).)*?^```$language\n(.*?)^```$/ms ? $1 : BAIL_OUT("no code after $after");
 }
 
-my $node = PostgreSQL::Test::Cluster->new('nightly');
-$node->init;
-$node->append_conf('postgresql.conf', "autovacuum = off\nsession_preload_libraries = 'router'\n");
-$node->start;
+my $node = server('nightly', "session_preload_libraries = 'router'");
 $node->safe_psql('postgres', 'CREATE DATABASE readings');
 sub sql { return $node->safe_psql('readings', $_[0]); }
 sql(<<'SQL');

@@ -6,9 +6,7 @@ use warnings;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 40 }
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use Server;
 
 chomp(my $share = `pg_config --sharedir`);
 plan skip_all => 'needs pg_cron for this PostgreSQL' unless -e "$share/extension/pg_cron.control";

@@ -4,10 +4,9 @@
 # ROWS sets the size of the child that is moved under load, SEED repeats a run.
 use strict;
 use warnings;
-use Crash;
 use POSIX ();
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -16,18 +15,10 @@ my $seed = $ENV{SEED} || time;
 srand($seed);
 note "SEED=$seed";
 
-my $here = PostgreSQL::Test::Cluster->new('here');
-my $there = PostgreSQL::Test::Cluster->new('there');
-$_->init for $here, $there;
-$_->append_conf('postgresql.conf', "autovacuum = off\nrestart_after_crash = on\nmax_connections = 30\nlog_statement = none\n") for $here, $there;
-$here->append_conf('postgresql.conf', "session_preload_libraries = 'router'\n");
-$_->start for $here, $there;
-my $extensions = $here->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name IN ('postgres_fdw', 'dblink')");
-if ($extensions < 2)
-{
-	note 'postgres_fdw and dblink are not installed';
-	plan(skip_all => 'needs postgres_fdw and dblink');
-}
+my $settings = "restart_after_crash = on\nmax_connections = 30\nlog_statement = none";
+my $here = server('here', "$settings\nsession_preload_libraries = 'router'");
+my $there = server('there', $settings);
+needs_extensions($here, 'postgres_fdw', 'dblink');
 my ($host, $port) = ($there->host, $there->port);
 $there->safe_psql('postgres', 'CREATE ROLE keeper LOGIN; CREATE SCHEMA store AUTHORIZATION keeper');
 $here->safe_psql('postgres', <<SQL);

@@ -3,29 +3,18 @@
 # also a prepared one; the backend is killed in the middle; logical decoding does not hear of the copy.
 use strict;
 use warnings;
-use Crash;
-BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 60 }
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $node = PostgreSQL::Test::Cluster->new('node');
-$node->init;
-$node->append_conf('postgresql.conf', <<'CONF');
-autovacuum = off
+my $node = server('node', <<'CONF');
 restart_after_crash = on
 max_prepared_transactions = 5
 wal_level = logical
 log_statement = none
 CONF
-$node->start;
-my $extensions = $node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name IN ('postgres_fdw', 'dblink')");
-if ($extensions < 2)
-{
-	note 'postgres_fdw and dblink are not installed';
-	plan(skip_all => 'needs postgres_fdw and dblink');
-}
+needs_extensions($node, 'postgres_fdw', 'dblink');
 my ($host, $port) = ($node->host, $node->port);
 $node->safe_psql('postgres', 'CREATE DATABASE far');
 $node->safe_psql('far', 'CREATE SCHEMA store; CREATE TABLE store.touch (x int)');

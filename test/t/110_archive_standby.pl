@@ -3,25 +3,17 @@
 # as wal_consistency_checking sees it, and the standby finds every row.
 use strict;
 use warnings;
-BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 20 }
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
-my $primary = PostgreSQL::Test::Cluster->new('primary');
-$primary->init(allows_streaming => 1);
 # no checkpoint in between: full page images would bring the marks to the standby
-$primary->append_conf('postgresql.conf', <<'CONF');
+my $primary = server('primary', <<'CONF', allows_streaming => 1);
 wal_consistency_checking = 'generic, btree'
-autovacuum = off
 checkpoint_timeout = '1h'
 max_wal_size = '4GB'
 CONF
-$primary->start;
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
+my $standby = standby($primary);
 
 my $find = q{SELECT count(*) FROM late_y2024m01 WHERE id > 0};
 my $by_index = 'SET enable_seqscan = off; SET enable_bitmapscan = off';
@@ -43,8 +35,7 @@ INSERT INTO late SELECT i, '2024-01-02', 'z' || md5(i::text) FROM generate_serie
 CALL router.archive('late', cutoff => '2024-01-03', batch_rows => 2500);
 SQL
 is($primary->safe_psql('postgres', "$by_index; $find"), 7000, 'the primary has appended');
-my $lsn = $primary->lsn('flush');
-$standby->poll_query_until('postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn'") or diag 'the standby does not follow';
+follow($standby, $primary);
 is($standby->safe_psql('postgres', "$by_index; $find"), 7000, 'the standby replays it, and finds all by the index');
 is($standby->safe_psql('postgres', "$by_index; $find AND id % 100 = 0"), 70, 'and by that of few entries');
 unlike(slurp_file($standby->logfile), qr/inconsistent page/, 'page by page');
@@ -65,11 +56,6 @@ BEGIN
 	RETURN -1;
 END $$;
 SQL
-sub follow
-{
-	my $at = $primary->lsn('flush');
-	return $standby->poll_query_until('postgres', "SELECT pg_last_wal_replay_lsn() >= '$at'");
-}
 # Runs a query on the standby without waiting for it.
 sub begin_query
 {
@@ -96,17 +82,17 @@ sub begin_queries
 	return @queries;
 }
 $standby->safe_psql('postgres', 'ALTER SYSTEM SET max_standby_streaming_delay = -1; SELECT pg_reload_conf()');
-follow();
+follow($standby, $primary);
 my @queries = begin_queries();
 $primary->safe_psql('postgres', "CALL router.archive('bank', cutoff => (now() - interval '30 days')::text)");
 end_query(shift @queries);
 is(join(',', map { end_query($_) } @queries), '90,90,90', 'the replay of rows in new children waits for who plans without them');
-follow();
+follow($standby, $primary);
 is($standby->safe_psql('postgres', 'SELECT count(*), (SELECT count(*) FROM ONLY bank) FROM bank'), '90|29', 'and goes on');
 $standby->safe_psql('postgres', 'ALTER SYSTEM SET max_standby_streaming_delay = 0; SELECT pg_reload_conf()');
 @queries = begin_queries();
 $primary->safe_psql('postgres', "CALL router.archive('bank', cutoff => (now() - interval '10 days')::text)");
-follow();
+follow($standby, $primary);
 is(scalar(grep { end_query($_) =~ /conflict with recovery/ } @queries[1 .. 3]), 3, 'or cancels him');
 end_query($queries[0]);
 is($standby->safe_psql('postgres', 'SELECT count(*), (SELECT count(*) FROM ONLY bank) FROM bank'), '90|9', 'who comes later sees all');
@@ -121,7 +107,7 @@ INSERT INTO swap VALUES (101, '2024-02-01'), (102, '2024-02-02');
 SELECT router.create_route('swap', router.by_date('d', 'month'), hot => '100 years', horizon => '200 years');
 CALL router.archive('swap', cutoff => '2024-01-05');
 SQL
-follow();
+follow($standby, $primary);
 my $flag = $standby->data_dir . '/rotated';
 my $reader = begin_query(
 	"LOAD 'router'", 'BEGIN ISOLATION LEVEL REPEATABLE READ',
@@ -131,7 +117,7 @@ my $reader = begin_query(
 $standby->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ '^DO' AND state = 'active'");
 $primary->safe_psql('postgres', "CALL router.rotate('swap', cutoff => '2024-02-01')");
 is($primary->safe_psql('postgres', 'SELECT count(*) FROM router.loose_def'), 0, 'rotated, and done with it');
-follow();
+follow($standby, $primary);
 append_to_file($flag, 'yes');
 is(end_query($reader), "32\n3\n27\n2", 'a snapshot of the standby from before');
 is($standby->safe_psql('postgres', "SELECT count(*) FROM swap; SELECT count(*) FROM swap WHERE d >= '2024-02-01'"), "32\n2", 'and a new one');
@@ -141,7 +127,7 @@ CREATE TABLE gap (id int, k int, PRIMARY KEY (id, k));
 SELECT router.create_route('gap', router.by_integer('k', 10));
 INSERT INTO gap VALUES (1, 1), (2, 2);
 SQL
-follow();
+follow($standby, $primary);
 my $until = sub { "DO \$\$ BEGIN WHILE pg_read_file('$_[0]', 0, 1, true) IS NULL LOOP PERFORM pg_sleep(0.05); END LOOP; END \$\$" };
 sub planned_before
 {
@@ -152,7 +138,7 @@ sub planned_before
 	my $query = begin_query("LOAD 'router'", @before, "SET router.waitpoints = 'planned'", 'SELECT count(*) FROM gap');
 	$standby->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
 	$primary->safe_psql('postgres', $change);
-	follow();
+	follow($standby, $primary);
 	append_to_file($go, 'yes');
 	end_query($stop);
 	return end_query($query) =~ s/^ERROR:  //r;

@@ -2,20 +2,12 @@
 # row twice or not at all in it, is cancelled when the swap is replayed; one that is younger is not.
 use strict;
 use warnings;
-BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 30 }
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
-my $primary = PostgreSQL::Test::Cluster->new('primary');
-$primary->init(allows_streaming => 1);
-$primary->append_conf('postgresql.conf', "autovacuum = off\n");
-$primary->start;
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "max_standby_streaming_delay = '100ms'\n");
-$standby->start;
+my $primary = server('primary', '', allows_streaming => 1);
+my $standby = standby($primary, "max_standby_streaming_delay = '100ms'");
 $primary->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION router;
 CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
@@ -25,12 +17,6 @@ INSERT INTO m SELECT i, '2024-01-01' FROM generate_series(1, 10) i;
 INSERT INTO m SELECT i, '2024-02-01' FROM generate_series(11, 20) i;
 SQL
 
-sub follow
-{
-	my $lsn = $primary->lsn('flush');
-	$standby->poll_query_until('postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn'") or die 'the standby does not follow';
-}
-
 sub reader
 {
 	my $reader = $standby->background_psql('postgres', on_error_stop => 0, on_error_die => 0);
@@ -38,14 +24,14 @@ sub reader
 	return $reader;
 }
 
-follow();
+follow($standby, $primary);
 my $old = reader();
 $primary->safe_psql('postgres', "UPDATE m SET d = '2024-01-02' WHERE id = 11; UPDATE m SET d = '2024-02-02' WHERE id = 1; CALL router.move_child('m_y2024m01', access_method => 'heap2')");
-follow();
+follow($standby, $primary);
 is(eval { $old->query('SELECT count(*), sum(id) FROM m') } || '', '', 'a snapshot from before the copy is of no use any more');
 my $young = reader();
 $primary->safe_psql('postgres', 'SELECT txid_current()');
-follow();
+follow($standby, $primary);
 is($young->query('SELECT count(*), sum(id) FROM m'), '20|210', 'one from afterwards finds each row once');
 $young->quit;
 like(slurp_file($standby->logfile), qr/conflict with recovery/, 'by a conflict');

@@ -6,23 +6,18 @@
 # CRASHES sets how often (30); SEED repeats a run.
 use strict;
 use warnings;
-use Crash;
+use Clients;
 use POSIX ();
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $crashes = $ENV{CRASHES} || 30;
 my $seed = $ENV{SEED} || time;
-my $clients = 3;
 srand($seed);
 note "SEED=$seed";
 
-my $node = PostgreSQL::Test::Cluster->new('crash');
-$node->init;
-$node->append_conf('postgresql.conf', "autovacuum = off\nrestart_after_crash = off\nsession_preload_libraries = 'router'\n");
-$node->start;
+my $node = server('crash', "restart_after_crash = off\nsession_preload_libraries = 'router'");
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION router;
 CREATE TABLE reading (id bigint, d timestamptz, v int DEFAULT 0, note text DEFAULT repeat('x', 50), PRIMARY KEY (id, d));
@@ -34,59 +29,11 @@ CREATE INDEX ON backlog (round, id);
 SELECT router.create_route('backlog', router.by_date('d', 'day'), hot => '100 years', horizon => '200 years', time_zone => 'UTC', max_new_children => 1000);
 SQL
 my $began = time;				# an hour of the readings passes in a second
-my $psql = $node->installed_command('psql');
-my @psql = ($psql, '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h', $node->host, '-p', $node->port, '-d', 'postgres');
-my $dir = PostgreSQL::Test::Utils::tempdir;
-
-# Runs SQL quietly; true if the server said so.
-sub told_ok
-{
-	my ($sql) = @_;
-	return system("exec " . join(' ', map { "'$_'" } @psql) . " -c \"$sql\" >/dev/null 2>&1") == 0;
-}
-
-# A client: rows of its own, each inserted once and updated now and then. It notes what it tried and what it was told.
-sub client
-{
-	my ($n) = @_;
-	my (%tried, %told);
-	my $id = $n * 1_000_000;
-	my $last = 0;
-	srand($seed + $n);
-	until (-e "$dir/stop")
-	{
-		if (rand() < 0.6 || !$last)
-		{
-			my $first = $id + 1;
-			my $rows = 1 + int(rand(20));
-			$id += $rows;
-			$tried{$_} //= 0 for $first .. $id;
-			# around where archiving is: late, moving and fresh rows
-			my $ok = told_ok("INSERT INTO reading (id, d) SELECT i, timestamptz '2024-01-01' + (extract(epoch FROM clock_timestamp()) - $began)"
-				  . " * interval '1 hour' + (random() * 20 - 10) * interval '1 hour' FROM generate_series($first, $id) i");
-			if ($ok) { $told{$_} = 0 for $first .. $id; $last = $id; }
-		}
-		else
-		{
-			my $row = $n * 1_000_000 + 1 + int(rand($last - $n * 1_000_000));
-			next unless defined $told{$row};
-			$tried{$row}++;
-			$told{$row}++ if told_ok("DO \\\$\\\$ BEGIN UPDATE reading SET v = v + 1 WHERE id = $row; IF NOT FOUND THEN RAISE 'row $row is hidden'; END IF; END \\\$\\\$");
-		}
-	}
-	open my $out, '>', "$dir/client$n" or die;
-	printf $out "%d %d %d\n", $_, $tried{$_}, $told{$_} // -1 for sort { $a <=> $b } keys %tried;
-	close $out;
-	POSIX::_exit(0);	# the cluster is the parent's
-}
-
-my @pids;
-for my $n (1 .. $clients)
-{
-	my $pid = fork // die;
-	client($n) if $pid == 0;
-	push @pids, $pid;
-}
+# around where archiving is: late, moving and fresh rows
+my $clients = Clients->start($node, seed => $seed, insert => 0.6, rows => 20, make => sub {
+	return "INSERT INTO reading (id, d) SELECT i, timestamptz '2024-01-01' + (extract(epoch FROM clock_timestamp()) - $began)"
+	  . " * interval '1 hour' + (random() * 20 - 10) * interval '1 hour' FROM generate_series($_[0], $_[1]) i";
+});
 
 # Archives up to a cutoff that goes on, in small batches, until the server dies.
 sub archiver
@@ -95,8 +42,8 @@ sub archiver
 	return $pid if $pid;
 	for (;;)
 	{
-		last unless told_ok("CALL router.archive('reading', batch_rows => 20, lock_timeout => '200ms', cutoff => (timestamptz '2024-01-01' + (extract(epoch FROM clock_timestamp()) - $began) * interval '1 hour')::text)")
-		  || told_ok('SELECT 1');
+		last unless $clients->told_ok("CALL router.archive('reading', batch_rows => 20, lock_timeout => '200ms', cutoff => (timestamptz '2024-01-01' + (extract(epoch FROM clock_timestamp()) - $began) * interval '1 hour')::text)")
+		  || $clients->told_ok('SELECT 1');
 	}
 	POSIX::_exit(0);
 }
@@ -117,7 +64,7 @@ sub backlog_archiver
 	my ($round) = @_;
 	my $pid = fork // die;
 	return $pid if $pid;
-	told_ok("CALL router.archive('backlog', batch_rows => " . (rand() < 0.5 ? 40 : 1500) . ", lock_timeout => '200ms', cutoff => (timestamptz '2024-01-03 UTC' + $round * interval '2 days')::text)");
+	$clients->told_ok("CALL router.archive('backlog', batch_rows => " . (rand() < 0.5 ? 40 : 1500) . ", lock_timeout => '200ms', cutoff => (timestamptz '2024-01-03 UTC' + $round * interval '2 days')::text)");
 	POSIX::_exit(0);
 }
 
@@ -133,32 +80,8 @@ for my $n (1 .. $crashes)
 is($survived, $crashes, "the server came back $crashes times");
 $node->safe_psql('postgres', "CALL router.archive('reading', cutoff => '2024-01-02')");
 $node->safe_psql('postgres', "CALL router.archive('backlog', cutoff => (timestamptz '2024-01-03 UTC' + $crashes * interval '2 days')::text)");
-open my $stop, '>', "$dir/stop" or die;
-close $stop;
-waitpid $_, 0 for @pids;
-
-my (%tried, %told);
-for my $n (1 .. $clients)
-{
-	open my $in, '<', "$dir/client$n" or die "client $n died";
-	while (<$in>) { my ($id, $t, $k) = split; $tried{$id} = $t; $told{$id} = $k; }
-}
-my %rows;
-my $doubled = 0;
-for (split /\n/, $node->safe_psql('postgres', 'SELECT id, v FROM reading'))
-{
-	my ($id, $v) = split /\|/;
-	$doubled++ if exists $rows{$id};
-	$rows{$id} = $v;
-}
-my @lost = grep { $told{$_} >= 0 && !exists $rows{$_} } keys %told;
-my @stale = grep { exists $rows{$_} && $told{$_} >= 0 && ($rows{$_} < $told{$_} || $rows{$_} > $tried{$_}) } keys %told;
-my @strange = grep { !exists $tried{$_} } keys %rows;
-cmp_ok(scalar(keys %rows), '>', 100, scalar(keys %rows) . ' rows');
-is($doubled, 0, 'no row is there twice');
-is("@lost", '', 'no row is lost');
-is("@stale", '', 'no update is lost or doubled');
-is("@strange", '', 'no row came from nowhere');
+$clients->stop;
+$clients->compare('id, v', 'after the crashes');
 for my $base ('reading', 'backlog')
 {
 	my $places = $node->safe_psql('postgres', <<"SQL");
