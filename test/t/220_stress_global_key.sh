@@ -2,11 +2,8 @@
 # Four clients insert, change and delete rows of few keys in a routed table with a
 # global key, and rows that refer to it, while a maintenance session detaches and
 # attaches a child. Two rows never share a key, and entries match the rows in the end.
-set -u
+. "$(dirname "$0")/../lib/load.sh"
 seconds=${STRESS_SECONDS:-6}
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-query() { psql -XqAt -v ON_ERROR_STOP=1 -c "$1"; }
 
 query "CREATE TABLE t (id int NOT NULL, k int NOT NULL, v text);
        CREATE TABLE ended (state text)" || exit 1
@@ -50,32 +47,21 @@ cat >"$out/script.sql" <<-'EOF'
 	\endif
 EOF
 maintain() {
-	local end=$((SECONDS + seconds))
-	while [ $SECONDS -lt $end ]; do
-		query "SELECT router.detach_child('t_21_30')" 2>&1 | grep -vE '^detach|foreign key|still referenced|deadlock|DETAIL|HINT|CONTEXT|not a child'
-		query "SELECT router.attach_child('t', 't_21_30', '{\"[21,30]\"}')" 2>&1 | grep -vE '^attach|unique|already|overlap|deadlock|DETAIL|HINT|CONTEXT|child'
-		query "VACUUM t_id_keys"
-	done
+	query "SELECT router.detach_child('t_21_30')" 2>&1 | grep -vE '^detach|foreign key|still referenced|deadlock|DETAIL|HINT|CONTEXT|not a child'
+	query "SELECT router.attach_child('t', 't_21_30', '{\"[21,30]\"}')" 2>&1 | grep -vE '^attach|unique|already|overlap|deadlock|DETAIL|HINT|CONTEXT|child'
+	query "VACUUM t_id_keys"
 }
 query "SELECT router.create_child('t', '25')" >/dev/null
-maintain >"$out/maintain" 2>&1 &
+until_end maintain >"$out/maintain" 2>&1 &
 pgbench -n -c 4 -j 2 -T "$seconds" -f "$out/script.sql" >"$out/pgbench" 2>&1
 status=$?
 wait
 
-ok() { # RESULT WANTED NAME
-	count=$((${count:-0} + 1))
-	if [ "$1" = "$2" ]; then echo "ok $count - $3"; else
-		failed=1
-		printf 'not ok %d - %s\n# have: %s\n# want: %s\n' "$count" "$3" "$1" "$2"
-	fi
-}
 ok $status 0 'no transaction fails in another way'
 [ $status = 0 ] || sed 's/^/# /' "$out/pgbench"
 ok "$(cat "$out/maintain")" '' 'nor does maintenance'
 ok "$(query "SELECT missing, orphans, duplicates FROM router.check_global_key('t')")" '0|0|0' 'entries match the rows'
 ok "$(query "SELECT count(*) FROM ref WHERE id NOT IN (SELECT id FROM t)")" 0 'no row refers to one that is gone'
 ok "$(query "SELECT count(*) FROM ONLY t")" 0 'the base is empty'
-echo "1..$count"
 echo "# $(query "SELECT string_agg(state || ': ' || n, ', ') FROM (SELECT state, count(*) AS n FROM ended GROUP BY 1 ORDER BY 1) s"), $(query 'SELECT count(*) FROM t') rows"
-exit "${failed:-0}"
+done_testing

@@ -1,11 +1,8 @@
 #!/bin/bash
 # Eight SERIALIZABLE clients keep a month of a routed table to one row: they look how many there are, and put one
 # there, or move one there, if there is none. Children come all the time; of a hot base rows are archived and restored.
-set -u
+. "$(dirname "$0")/../lib/load.sh"
 seconds=${STRESS_SECONDS:-5}
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-query() { psql -XqAt -v ON_ERROR_STOP=1 -c "$1"; }
 
 query "CREATE FUNCTION month(m int) RETURNS date IMMUTABLE RETURN date '2010-01-01' + m * interval '1 month';
        CREATE FUNCTION put(t regclass, m int, x int) RETURNS void LANGUAGE plpgsql AS \$\$
@@ -32,27 +29,21 @@ cat >"$out/script.sql" <<-'EOF'
 	SELECT move('TABLE', :m, :other, :x);
 EOF
 maintain() {
-	local end=$((SECONDS + seconds))
-	while [ $SECONDS -lt $end ]; do
-		query "CALL router.archive('hot', batch_rows => 3, cutoff => (month($((RANDOM % 40))) + 15)::text)" 2>&1 | grep -vE '^NOTICE|^$'
-		query "SELECT router.restore((SELECT child FROM router.child_def WHERE base = 'hot'::regclass ORDER BY random() LIMIT 1), younger => true)" >/dev/null 2>"$out/restore" ||
-			grep -vE 'lock timeout|deadlock|no child|CONTEXT|DETAIL|HINT|null' "$out/restore"
-	done
+	query "CALL router.archive('hot', batch_rows => 3, cutoff => (month($((RANDOM % 40))) + 15)::text)" 2>&1 | grep -vE '^NOTICE|^$'
+	query "SELECT router.restore((SELECT child FROM router.child_def WHERE base = 'hot'::regclass ORDER BY random() LIMIT 1), younger => true)" >/dev/null 2>"$out/restore" ||
+		grep -vE 'lock timeout|deadlock|no child|CONTEXT|DETAIL|HINT|null' "$out/restore"
 }
-echo 1..4
-maintain >"$out/maintain" &
+until_end maintain >"$out/maintain" &
 for table in plain hot; do
 	sed "s/TABLE/$table/" "$out/script.sql" >"$out/$table.sql"
 	PGOPTIONS='-c default_transaction_isolation=serializable' pgbench -n -c 4 -T "$seconds" -f "$out/$table.sql" >"$out/$table" 2>&1 &
 done
 wait
-n=0
 for table in plain hot; do
-	n=$((n + 1))
-	grep -qE 'processed: [1-9]' "$out/$table" && ! grep -qE 'aborted|FATAL' "$out/$table" && echo "ok $n - $table: clients went on to the end" ||
-		{ echo "not ok $n - $table: clients went on to the end"; sed 's/^/# /' "$out/$table"; }
-	n=$((n + 1))
-	double=$(query "SELECT count(*) FROM (SELECT FROM $table GROUP BY date_trunc('month', d) HAVING count(*) > 1) x")
-	[ "$double" = 0 ] && echo "ok $n - $table: no month has two rows" || echo "not ok $n - $table: $double months have several rows"
+	grep -qE 'processed: [1-9]' "$out/$table" && ! grep -qE 'aborted|FATAL' "$out/$table"
+	ok $? 0 "$table: clients went on to the end"
+	[ $failed = 0 ] || sed 's/^/# /' "$out/$table"
+	ok "$(query "SELECT count(*) FROM (SELECT FROM $table GROUP BY date_trunc('month', d) HAVING count(*) > 1) x")" 0 "$table: no month has two rows"
 done
 sed 's/^/# /' "$out/maintain"
+done_testing

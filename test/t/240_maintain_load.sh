@@ -4,18 +4,8 @@
 # night has rows to archive and children to retire. No client may meet a deadlock or fail otherwise (core's 40001 of a row
 # that moved is tried again), and after it each row that was to be kept is there, once, with all its updates. Checklist C12.
 # LOAD_SECONDS (default 8).
-set -u
+. "$(dirname "$0")/../lib/load.sh"
 seconds=${LOAD_SECONDS:-8}
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-export PGOPTIONS='-c client_min_messages=warning'
-query() { psql -XqAt -v ON_ERROR_STOP=1 -c "$1"; }
-ok() { # RESULT WANTED NAME
-	count=$((${count:-0} + 1))
-	if [ "$1" = "$2" ]; then echo "ok $count - $3"; else
-		printf 'not ok %d - %s\n# have: %s\n# want: %s\n' "$count" "$3" "$1" "$2"
-	fi
-}
 
 psql -Xq -v ON_ERROR_STOP=1 >/dev/null <<-'EOF' || exit 1
 	CREATE TABLE residence (id int PRIMARY KEY);
@@ -74,24 +64,24 @@ cat >"$out/select" <<-'EOF'
 	COMMIT;
 EOF
 
-nights=0 failed=0
-end=$((SECONDS + seconds))
+nights=0 failures=0
 pgbench -n -c 4 -j 2 -T "$seconds" --max-tries=100 --verbose-errors -f "$out/insert@4" -f "$out/bulk@1" -f "$out/update@4" \
 	-f "$out/select@2" >"$out/pgbench" 2>&1 &
 load=$!
-while [ $SECONDS -lt $end ]; do
-	hot=$((480 - nights * 20)) keep=$((600 - nights * 20))
+night() {
+	local hot=$((480 - nights * 20)) keep=$((600 - nights * 20))
 	[ $hot -gt 48 ] || hot=48
 	[ $keep -gt 168 ] || keep=168
 	query "UPDATE router.route_def SET hot = '$hot hours'; UPDATE router.maintain_def SET keep = '$keep hours'" || exit 1
-	query "CALL router.maintain(batch_rows => 100, lock_timeout => '500 ms')" 2>>"$out/nights" || failed=$((failed + 1))
+	query "CALL router.maintain(batch_rows => 100, lock_timeout => '500 ms')" 2>>"$out/nights" || failures=$((failures + 1))
 	nights=$((nights + 1))
-done
+}
+until_end night
 wait $load
 ok $? 0 'pgbench ends well'
 ok "$(grep -c 'deadlock detected' "$out/pgbench")" 0 'no client met a deadlock'
 ok "$(sed -nE 's/^number of failed transactions: ([0-9]+).*/\1/p' "$out/pgbench")" 0 'no transaction failed'
-ok "$failed" 0 'no night failed'
+ok "$failures" 0 'no night failed'
 [ -s "$out/nights" ] && sed 's/^/# /' "$out/nights" | head -20
 echo "# $nights nights, $(query "SELECT string_agg(n, ', ') FROM (SELECT action || ' ' || sum(rows) AS n FROM router.events WHERE action IN ('archive', 'premake', 'retention') GROUP BY action ORDER BY 1) x"), deadlocks that maintenance lost: $(query "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")"
 echo "# $(grep -E '^(number of transactions actually|number of transactions retried|tps)' "$out/pgbench" | paste -sd ' ')"
@@ -104,4 +94,4 @@ for t in a b; do
 done
 ok "$(query "SELECT count(*) FROM alarm WHERE NOT EXISTS (SELECT FROM b WHERE b.id = alarm.id)")" 0 'no referring row lost what it refers to, nor was it deleted with it'
 ok "$(query "SELECT count(*) FROM alarm") " "$(query "SELECT count(*) FROM told x WHERE t = 'a' AND id < 1000000 AND EXISTS (SELECT FROM told y WHERE t = 'b' AND y.id = x.id)") " 'all referring rows are there'
-echo "1..$count"
+done_testing

@@ -2,11 +2,8 @@
 # Clients insert into a routed table, mostly into children that are not there yet, while one session
 # runs DDL on the base and another calls router.sync both ways. Nothing may fail, nothing deadlock;
 # in the end every child is like its base.
-set -u
+. "$(dirname "$0")/../lib/load.sh"
 seconds=${STRESS_SECONDS:-8}
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-query() { PGOPTIONS='-c client_min_messages=warning' psql -XqAt -v ON_ERROR_STOP=1 "${@/#/-c}"; }
 
 query "CREATE TABLE place (id int PRIMARY KEY)" "INSERT INTO place SELECT generate_series(1, 100)" \
 	"CREATE TABLE t (id bigint, place_id int, k int, v text)" "CREATE SEQUENCE s" \
@@ -22,10 +19,6 @@ cat >"$out/insert.sql" <<-'EOF'
 	INSERT INTO t VALUES (nextval('s'), :place, :other, 'z');
 	COMMIT;
 EOF
-until_end() {
-	local end=$((SECONDS + seconds))
-	while [ $SECONDS -lt $end ]; do "$@"; done
-}
 ddl() {
 	query "CREATE INDEX t_v ON t (v)" "ALTER TABLE t ADD CONSTRAINT fk FOREIGN KEY (place_id) REFERENCES place" \
 		"GRANT SELECT ON t TO PUBLIC" "CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION note()" \
@@ -43,15 +36,6 @@ pgbench -n -c 3 -T "$seconds" -f "$out/insert.sql" >"$out/pgbench" 2>&1
 status=$?
 wait
 
-ok() { # RESULT WANTED NAME
-	count=$((${count:-0} + 1))
-	if [ "$1" = "$2" ]; then echo "ok $count - $3"; else
-		echo "not ok $count - $3"
-		echo "# have: $1"
-		echo "# want: $2"
-	fi
-}
-echo 1..5
 ok "$status" 0 "no transaction failed"
 ok "$(cat "$out/ddl")" "" "no DDL failed"
 ok "$(cat "$out/sync")" "" "router.sync did not fail"
@@ -59,3 +43,4 @@ ok "$(query "SELECT count(*) - count(DISTINCT id) || ' ' || (SELECT count(*) FRO
 ok "$(query "SELECT * FROM router.check()")" "" "every child is like its base"
 [ "$status" = 0 ] || sed 's/^/# /' "$out/pgbench"
 echo "# $(query "SELECT count(*) FROM t") rows, $(query "SELECT count(*) FROM router.children") children"
+done_testing
