@@ -1,9 +1,11 @@
 /*
  * drop.c
- *		DROP TABLE of a base drops its children, as that of a partitioned table
- *		drops its partitions: without CASCADE, unless something else depends on
- *		one of them.
+ *		What DROP does to routes: the catalog forgets what is gone, children lose
+ *		what their base has lost.
  *
+ * DROP TABLE of a base drops its children, as that of a partitioned table
+ * drops its partitions: without CASCADE, unless something else depends on
+ * one of them.
  * An inheritance child depends on its parent by a normal dependency, which stops
  * a DROP without CASCADE; a partition by an automatic one. When DROP TABLE starts
  * the children's become automatic, in its own transaction: a child that leaves
@@ -20,17 +22,22 @@
 #include "access/genam.h"
 #include "access/relation.h"
 #include "access/table.h"
-#include "access/xact.h"
-#include "catalog/dependency.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
-#include "route/catalog.h"
+#include "admin/ddl_object.h"
+#include "admin/globalkey_admin.h"
+#include "write/fence.h"
+#include "admin/sync.h"
+#include "admin/type_ddl.h"
 #include "tier/swap.h"
 #include "rows/keep_in_step.h"
 
@@ -153,4 +160,170 @@ router_drop_starts(const DropStmt *stmt)
 		if (RangeVarGetRelid(name, NoLock, true) == relid && router_catalog_route(relid) && may_drop(relid))
 			take_children(relid);
 	}
+}
+
+/* -------------------------------------------------------------------- sql_drop */
+
+/* A base or child is gone, or a column: which must not be a key. */
+static void
+forget_dropped(Oid relid, AttrNumber attnum, const char *name)
+{
+	RouterConfig *route = router_catalog_route(relid);
+
+	router_global_dropped(relid, attnum);
+	if (attnum == 0)
+		router_catalog_remove_child(relid);
+	if (route == NULL)
+		return;
+	if (attnum != 0)
+	{
+		router_catalog_follow_seals(relid, attnum);
+		router_catalog_follow_upkeep(relid, name, NULL);
+		for (int i = 0; i < route->nkeys; i++)
+			if (route->keys[i].attnum == attnum)
+				ereport(ERROR,
+						(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+						 errmsg("cannot drop column \"%s\" of routed table \"%s\": it is a key",
+								route->keys[i].column, get_rel_name(relid)),
+						 errhint("End the routing first, with router.drop_route.")));
+		return;
+	}
+	router_catalog_remove_all(relid);
+}
+
+/* Was the command told to drop what depends on the object, too? And is it addressed to children, too? */
+static bool
+drop_cascades(Node *parsetree)
+{
+	ListCell   *lc;
+
+	if (IsA(parsetree, DropStmt))
+		return castNode(DropStmt, parsetree)->behavior == DROP_CASCADE;
+	if (IsA(parsetree, AlterTableStmt))
+		foreach(lc, castNode(AlterTableStmt, parsetree)->cmds)
+			if (lfirst_node(AlterTableCmd, lc)->behavior == DROP_CASCADE)
+				return true;
+	return false;
+}
+
+/* Was it dropped in a subtransaction that was rolled back? Core tells of that all the same. */
+static bool
+is_there_still(Oid classid, Oid oid, int subid)
+{
+	HeapTuple	tup;
+
+	if (classid != RelationRelationId)
+		return false;
+	tup = subid == 0 ? SearchSysCache1(RELOID, ObjectIdGetDatum(oid)) : SearchSysCacheAttNum(oid, subid);
+	if (HeapTupleIsValid(tup))
+		ReleaseSysCache(tup);
+	return HeapTupleIsValid(tup);
+}
+
+/*
+ * Is the like of a dropped object on children by router? Constraints that core keeps for a foreign key to a
+ * partitioned table, and those that it passes on itself, are left to it.
+ */
+bool
+router_is_followed(Oid classid, HeapTuple row)
+{
+	if (classid == ConstraintRelationId)
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(row);
+
+		return form->contype == CONSTRAINT_FOREIGN ? !OidIsValid(form->conparentid) :
+			(form->contype == CONSTRAINT_CHECK || form->contype == CONSTRAINT_NOTNULL) && form->connoinherit;
+	}
+	return classid != TriggerRelationId || !((Form_pg_trigger) GETSTRUCT(row))->tgisinternal;
+}
+
+/* Is it a rule or a statement trigger, for which children have not all grants? */
+static bool
+withholds_grants(Oid classid, HeapTuple row)
+{
+	return classid == RewriteRelationId ||
+		(classid == TriggerRelationId && !TRIGGER_FOR_ROW(((Form_pg_trigger) GETSTRUCT(row))->tgtype));
+}
+
+/* Something that a base may have had is gone. */
+static void
+follow_dropped(Node *parsetree, Oid classid, Oid oid, char *name)
+{
+	RouterMirror request = {.aspects = ROUTER_GRANTS};
+	RouterChange change = {.classid = classid,.name = name,.cascade = drop_cascades(parsetree)};
+	Oid			base;
+
+	change.dropped = router_object_row(classid, oid, true, &base);
+	if (change.dropped == NULL || !router_is_base(base))
+		return;
+	if (withholds_grants(classid, change.dropped))
+	{
+		LockRelationOid(base, ShareUpdateExclusiveLock);
+		(void) router_sync_children(&request, base);
+		return;
+	}
+	if (!router_is_followed(classid, change.dropped) ||
+		(IsA(parsetree, AlterTableStmt) && !castNode(AlterTableStmt, parsetree)->relation->inh))
+		return;
+	if (classid == RelationRelationId && !((Form_pg_index) GETSTRUCT(change.dropped))->indisvalid)
+	{
+		if (IsA(parsetree, DropStmt) && castNode(DropStmt, parsetree)->concurrent)
+			ereport(NOTICE,
+					(errmsg("index \"%s\" was dropped from \"%s\" only, not from its children", name,
+							get_rel_name(base)),
+					 errhint("DROP INDEX CONCURRENTLY of each child drops it there.")));
+		return;
+	}
+	LockRelationOid(base, ShareUpdateExclusiveLock);
+	router_for_children(base, router_mirror_change, &change);
+}
+
+/* Without its CHECK a seal would not hear of rows beyond it. */
+static void
+forget_seal(Oid classid, Oid oid)
+{
+	Oid			table;
+	HeapTuple	row = classid == ConstraintRelationId ? router_object_row(classid, oid, true, &table) : NULL;
+
+	if (row && ((Form_pg_constraint) GETSTRUCT(row))->contype == CONSTRAINT_CHECK &&
+		strcmp(NameStr(((Form_pg_constraint) GETSTRUCT(row))->conname), ROUTER_SEAL_NAME) == 0)
+		router_drop_seal(table);
+}
+
+/*
+ * sql_drop: what a command has dropped, rows of (classid, objid, objsubid, name). Tables first: what belonged to
+ * them is not followed then. restoring: the catalog follows, children do not.
+ */
+void
+router_drop_ends(Node *parsetree, const SPITupleTable *found, bool restoring)
+{
+	List	   *lost = NIL;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (uint64 i = 0; i < found->numvals; i++)
+		{
+			bool		isnull;
+			Oid			classid = DatumGetObjectId(SPI_getbinval(found->vals[i], found->tupdesc, 1, &isnull));
+			Oid			oid = DatumGetObjectId(SPI_getbinval(found->vals[i], found->tupdesc, 2, &isnull));
+			int			subid = DatumGetInt32(SPI_getbinval(found->vals[i], found->tupdesc, 3, &isnull));
+			char	   *name = SPI_getvalue(found->vals[i], found->tupdesc, 4);
+
+			if (is_there_still(classid, oid, subid))
+				continue;
+			if (pass == 1)
+			{
+				if (subid == 0 && !restoring)
+					follow_dropped(parsetree, classid, oid, name);
+				continue;
+			}
+			if (classid != RelationRelationId)
+				forget_seal(classid, oid);
+			else
+			{
+				if (subid != 0)
+					lost = lappend_oid(lost, oid);
+				forget_dropped(oid, subid, name);
+			}
+		}
+	router_type_columns_dropped(lost);
 }

@@ -152,7 +152,8 @@ check_groups(RouterKey *key)
 }
 
 static void
-apply_settings(RouterConfig *config, const RouterSettings *settings, bool has_default_child)
+apply_settings(RouterConfig *config, const RouterSettings *settings,
+					 bool has_default_child)
 {
 	if (settings->template)
 	{
@@ -210,7 +211,8 @@ router_check_config(RouterConfig *config, Relation base, bool fresh)
 
 /* What shall be, from what is, if anything, and what was asked for. */
 RouterConfig *
-router_wanted_config(Oid base, const RouterConfig *there, ArrayType *keys, const RouterSettings *settings, bool has_default_child)
+router_wanted_config(Oid base, const RouterConfig *there, ArrayType *keys, const RouterSettings *settings,
+					 bool has_default_child)
 {
 	RouterConfig *config = palloc0(sizeof(RouterConfig));
 

@@ -6,12 +6,15 @@
 #include "admin/route_triggers.h"
 
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "utils/builtins.h"
 
 #include "base/sql.h"
 #include "route/catalog.h"
 #include "rows/moving.h"
 #include "write/fence.h"
+#include "write/fence.h"
+#include "rows/mask.h"
 
 static const struct
 {
@@ -87,4 +90,54 @@ router_drop_triggers(Oid base)
 		router_drop_move_trigger(((RouterChildDef *) lfirst(lc))->child);
 		router_drop_seal(((RouterChildDef *) lfirst(lc))->child);
 	}
+}
+
+/*
+ * ENABLE TRIGGER ALL and USER make triggers of a table fire for local changes
+ * only. Those of router, that this made so, fire ALWAYS again: on a base, on a
+ * child, or before the route is there, since pg_restore --disable-triggers ends each
+ * table so. Those of the catalog also fire while it fills that, or what they add would be missing.
+ */
+void
+router_keep_always(const AlterTableStmt *stmt)
+{
+	bool		enabled = false;
+	bool		disabled = false;
+	bool		catalog;
+	Oid			relid;
+	Relation	rel;
+	List	   *names = NIL;
+	RouterAsOwner saved;
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableType type = lfirst_node(AlterTableCmd, lc)->subtype;
+
+		enabled |= type == AT_EnableTrigAll || type == AT_EnableTrigUser;
+		disabled |= type == AT_DisableTrigAll || type == AT_DisableTrigUser;
+	}
+	if (!enabled && !disabled)
+		return;
+	relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	if (!OidIsValid(relid))
+		return;
+	rel = table_open(relid, AccessShareLock);
+	catalog = RelationGetNamespace(rel) == get_namespace_oid("router", false);
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+
+		if (catalog ? !trigger->tgisinternal && trigger->tgenabled != TRIGGER_FIRES_ALWAYS :
+			trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN && router_is_any_own_trigger(trigger))
+			names = lappend(names, pstrdup(trigger->tgname));
+	}
+	table_close(rel, NoLock);
+	if (names == NIL)
+		return;
+	router_become_owner(&saved, router_relation_owner(relid), router_is_own_temp(relid), NULL);
+	foreach(lc, names)
+		router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", router_qualified_name(relid),
+				   quote_identifier(lfirst(lc)));
+	router_become_user(&saved);
 }

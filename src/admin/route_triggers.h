@@ -9,5 +9,6 @@
 
 extern int	router_sync_triggers(const RouterMirror *request, Oid base);
 extern void router_drop_triggers(Oid base);
+extern void router_keep_always(const AlterTableStmt *stmt);
 
 #endif

@@ -16,14 +16,9 @@
 
 #include "access/genam.h"
 #include "access/table.h"
-#include "access/transam.h"
-#include "access/xact.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
@@ -32,10 +27,8 @@
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 #include "base/budget.h"
-#include "child/create.h"
 #include "route/stored.h"
 
 #define ANOTHER_TYPE "Make another routed table with another type and move the rows into it, or end the routing first, with router.drop_route."
@@ -136,8 +129,8 @@ affected_by(List *types)
 }
 
 /* The tables OF a composite type. */
-List *
-router_typed_tables(Oid type)
+static List *
+typed_tables(Oid type)
 {
 	Relation	rel = table_open(RelationRelationId, AccessShareLock);
 	List	   *tables = NIL;
@@ -154,20 +147,29 @@ router_typed_tables(Oid type)
 	return tables;
 }
 
-/* The row types of a relation or composite type, of tables OF it, and of all that inherit from these. */
-static List *
-row_types(Oid relid)
+/* A relation or composite type, the tables OF it, and all that inherit from these. */
+List *
+router_tables_below(Oid relid)
 {
 	bool		typed = get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE;
-	List	   *tops = lcons_oid(relid, typed ? router_typed_tables(get_rel_type_id(relid)) : NIL);
+	List	   *below = NIL;
+	ListCell   *lc;
+
+	foreach(lc, lcons_oid(relid, typed ? typed_tables(get_rel_type_id(relid)) : NIL))
+		below = list_concat(below, find_all_inheritors(lfirst_oid(lc), NoLock, NULL));
+	return below;
+}
+
+/* The row types of relations. */
+static List *
+row_types(List *relids)
+{
 	List	   *types = NIL;
 	ListCell   *lc;
-	ListCell   *heir;
 
-	foreach(lc, tops)
-		foreach(heir, find_all_inheritors(lfirst_oid(lc), NoLock, NULL))
-			if (OidIsValid(get_rel_type_id(lfirst_oid(heir))))
-				types = lappend_oid(types, get_rel_type_id(lfirst_oid(heir)));
+	foreach(lc, relids)
+		if (OidIsValid(get_rel_type_id(lfirst_oid(lc))))
+			types = lappend_oid(types, get_rel_type_id(lfirst_oid(lc)));
 	return types;
 }
 
@@ -202,7 +204,7 @@ changing_types(Node *parsetree)
 		oid = RangeVarGetRelid(((AlterTableStmt *) parsetree)->relation, NoLock, true);
 	else if (IsA(parsetree, ViewStmt) && ((ViewStmt *) parsetree)->replace)
 		oid = RangeVarGetRelid(((ViewStmt *) parsetree)->view, NoLock, true);
-	return OidIsValid(oid) ? row_types(oid) : NIL;
+	return OidIsValid(oid) ? row_types(router_tables_below(oid)) : NIL;
 }
 
 /* ------------------------------------------------------------------------ before */
@@ -411,12 +413,9 @@ router_type_ddl_end(Node *parsetree)
 void
 router_type_columns_dropped(List *relids)
 {
-	List	   *types = NIL;
 	ListCell   *lc;
 
-	foreach(lc, relids)
-		types = lappend_oid(types, get_rel_type_id(lfirst_oid(lc)));
-	foreach(lc, affected_by(types))
+	foreach(lc, affected_by(row_types(relids)))
 	{
 		Affected   *affected = lfirst(lc);
 

@@ -9,7 +9,7 @@
 
 #include "nodes/parsenodes.h"
 
-extern List *router_typed_tables(Oid type);
+extern List *router_tables_below(Oid relid);
 extern bool router_changes_columns(const AlterTableStmt *stmt);
 extern void router_type_ddl_start(Node *parsetree);
 extern void router_type_ddl_end(Node *parsetree);
