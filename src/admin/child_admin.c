@@ -412,25 +412,30 @@ router_attach_child(PG_FUNCTION_ARGS)
 }
 
 /*
- * Makes a child a table of its own again, its CHECK stays with it. The caller
- * holds AccessExclusiveLock on it. Errors: foreign_key_violation if something
- * refers to an entry of its rows.
+ * A child that does not inherit from its base any more loses what it had as a child, but for its CHECK. It is locked
+ * AccessExclusive, settings are pinned. Errors: foreign_key_violation if something refers to an entry of its rows.
  */
+void
+router_child_end(Oid base, Oid child)
+{
+	router_globalkey_detach(base, child);
+	router_step_end(child);
+	router_drop_move_trigger(child);
+	router_drop_seal(child);
+	router_catalog_remove_child(child);
+}
+
+/* Makes a child a table of its own again. As router_child_end. */
 void
 router_child_release(Oid base, Oid child)
 {
-	int			guc_level;
+	int			guc_level = router_pin_settings(NULL);
 
-	router_globalkey_detach(base, child);
-	router_step_end(child);
-	guc_level = router_pin_settings(NULL);
 	router_before_no_inherit(base, child);
 	router_run("ALTER %s %s NO INHERIT %s", router_table_word(child), router_qualified_name(child),
 			   router_qualified_name(base));
-	router_drop_move_trigger(child);
-	router_drop_seal(child);
+	router_child_end(base, child);
 	AtEOXact_GUC(false, guc_level);
-	router_catalog_remove_child(child);
 }
 
 /* router.detach_child(child, dry_run) */

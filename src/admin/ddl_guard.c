@@ -27,11 +27,9 @@
 #include "admin/sync.h"
 #include "admin/drop.h"
 #include "admin/globalkey_admin.h"
-#include "globalkey/triggers.h"
 #include "route/loose.h"
 #include "write/fence.h"
 #include "base/sql.h"
-#include "rows/keep_in_step.h"
 #include "admin/type_ddl.h"
 #include "admin/create_route.h"
 #include "rows/mask.h"
@@ -265,13 +263,7 @@ check_altered(Oid relid)
 	RouterConfig *route = router_catalog_route(relid);
 
 	if (child && !list_member_oid(find_inheritance_children(child->base, NoLock), relid))
-	{
-		router_globalkey_detach(child->base, relid);
-		router_step_end(relid);
-		router_drop_seal(relid);
-		router_catalog_remove_child(relid);
-		router_drop_move_trigger(relid);
-	}
+		router_child_end(child->base, relid);
 	else if (child)
 		check_loose(child->base, relid);
 	if (route)
