@@ -84,8 +84,9 @@ check_column(Relation base, RouterGlobalKey *key, int n)
 
 /* Reads columns name[]. */
 static RouterGlobalKey *
-read_columns(Relation base, ArrayType *array)
+read_columns(Oid relid, ArrayType *array)
 {
+	Relation	base = table_open(relid, AccessShareLock);
 	RouterGlobalKey *key = palloc0(sizeof(RouterGlobalKey));
 	Datum	   *elements;
 	bool	   *nulls;
@@ -104,16 +105,7 @@ read_columns(Relation base, ArrayType *array)
 		key->columns[i] = pstrdup(NameStr(*DatumGetName(elements[i])));
 		check_column(base, key, i);
 	}
-	return key;
-}
-
-static RouterGlobalKey *
-columns_argument(Oid base, ArrayType *array)
-{
-	Relation	rel = table_open(base, AccessShareLock);
-	RouterGlobalKey *key = read_columns(rel, array);
-
-	table_close(rel, NoLock);
+	table_close(base, NoLock);
 	return key;
 }
 
@@ -134,21 +126,28 @@ find_key(Oid base, const RouterGlobalKey *wanted)
 	return NULL;
 }
 
+/* Its columns, with something before and after each of them, and between them. */
 static char *
-columns_display(const RouterGlobalKey *key)
+list_columns(const RouterGlobalKey *key, const char *before, const char *after, const char *between)
 {
 	StringInfoData buf;
 
 	initStringInfo(&buf);
 	for (int i = 0; i < key->ncolumns; i++)
-		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "", quote_identifier(key->columns[i]));
+		appendStringInfo(&buf, "%s%s%s%s", i > 0 ? between : "", before, quote_identifier(key->columns[i]), after);
 	return buf.data;
+}
+
+static char *
+columns_display(const RouterGlobalKey *key)
+{
+	return list_columns(key, "", "", ", ");
 }
 
 static RouterGlobalKey *
 existing_key(Oid base, ArrayType *array)
 {
-	RouterGlobalKey *wanted = columns_argument(base, array);
+	RouterGlobalKey *wanted = read_columns(base, array);
 	RouterGlobalKey *key = find_key(base, wanted);
 
 	if (key == NULL)
@@ -176,17 +175,6 @@ find_family(void *arg, bool locked)
 					   router_lock_family(family->base, family->mode));
 }
 
-/* Takes the creation lock and locks the base and all children; returns these. */
-static List *
-lock_family(RouterCacheEntry *entry, Oid base, LOCKMODE mode)
-{
-	Family		family = {.base = base,.mode = mode};
-
-	router_lock_all(find_family, &family);
-	(void) router_owned_route(base);
-	return lcons_oid(base, router_children_by_oid(base));
-}
-
 /* A statement of this session that writes to the table would not know of the change. */
 static void
 check_unused(List *tables)
@@ -202,30 +190,27 @@ check_unused(List *tables)
 	}
 }
 
-/* ----------------------------------------------------------------------- SQL */
-
-/* "x.a, x.b" */
-static char *
-column_list(const RouterGlobalKey *key, const char *alias)
+/* Takes the creation lock and locks the base and all children; returns these. */
+static List *
+lock_family(Oid base, LOCKMODE mode)
 {
-	StringInfoData buf;
+	Family		family = {.base = base,.mode = mode};
+	List	   *tables;
 
-	initStringInfo(&buf);
-	for (int i = 0; i < key->ncolumns; i++)
-		appendStringInfo(&buf, "%s%s.%s", i > 0 ? ", " : "", alias, quote_identifier(key->columns[i]));
-	return buf.data;
+	router_lock_all(find_family, &family);
+	(void) router_owned_route(base);
+	tables = lcons_oid(base, router_children_by_oid(base));
+	check_unused(tables);
+	return tables;
 }
 
-/* "x.a IS DISTINCT FROM NULL AND …": IS NOT NULL of a composite looks at its fields */
-static char *
-not_null(const RouterGlobalKey *key, const char *alias)
-{
-	StringInfoData buf;
+/* ----------------------------------------------------------------------- SQL */
 
-	initStringInfo(&buf);
-	for (int i = 0; i < key->ncolumns; i++)
-		appendStringInfo(&buf, "%s%s.%s IS DISTINCT FROM NULL", i > 0 ? " AND " : "", alias, quote_identifier(key->columns[i]));
-	return buf.data;
+/* Does it enter a row of b? IS NOT NULL of a composite looks at its fields. */
+static char *
+not_null(const RouterGlobalKey *key)
+{
+	return list_columns(key, "b.", " IS DISTINCT FROM NULL", " AND ");
 }
 
 /* "k.a = b.a AND …", with the operators of the key table's index; k is the key table, b the base */
@@ -306,8 +291,8 @@ create_statement(Relation base, const RouterGlobalKey *key, const char *table)
 static void
 enter_all(const RouterGlobalKey *key, const char *table, const char *base)
 {
-	SPIPlanPtr	plan = SPI_prepare(psprintf("INSERT INTO %s SELECT %s FROM %s b WHERE %s", table, column_list(key, "b"),
-											base, not_null(key, "b")), 0, NULL);
+	SPIPlanPtr	plan = SPI_prepare(psprintf("INSERT INTO %s SELECT %s FROM %s b WHERE %s", table, list_columns(key, "b.", "", ", "),
+											base, not_null(key)), 0, NULL);
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare to enter the rows of %s", base);
@@ -347,14 +332,13 @@ create_key_table(Relation base, RouterGlobalKey *key, const char *name)
 }
 
 static void
-add_key(RouterReport *report, RouterCacheEntry *entry, Oid relid, RouterGlobalKey *key, const char *name)
+add_key(RouterReport *report, Oid relid, RouterGlobalKey *key, const char *name)
 {
-	List	   *tables = lock_family(entry, relid, ShareRowExclusiveLock);
+	List	   *tables = lock_family(relid, ShareRowExclusiveLock);
 	RouterAsOwner saved;
 	Relation	base;
 	ListCell   *lc;
 
-	check_unused(tables);
 	if (find_key(relid, key))
 		return;					/* another session was faster */
 	base = table_open(relid, NoLock);
@@ -379,21 +363,20 @@ Datum
 router_add_global_key(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
-	RouterCacheEntry *entry;
 	RouterGlobalKey *key;
 	Oid			base;
 
 	router_report_begin(&report, fcinfo, 2, 3);
 	base = PG_GETARG_OID(0);
-	entry = router_owned_route(base);
-	key = columns_argument(base, PG_GETARG_ARRAYTYPE_P(1));
+	(void) router_owned_route(base);
+	key = read_columns(base, PG_GETARG_ARRAYTYPE_P(1));
 	if (find_key(base, key))
 		return (Datum) 0;
 	if (report.dry_run)
 		router_report(&report, "keep (%s) of %s unique with a key table", columns_display(key),
 					  router_qualified_name(base));
 	else
-		add_key(&report, entry, base, key, router_arg_name(fcinfo, 2));
+		add_key(&report, base, key, router_arg_name(fcinfo, 2));
 	return (Datum) 0;
 }
 
@@ -407,7 +390,6 @@ Datum
 router_drop_global_key(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
-	RouterCacheEntry *entry;
 	RouterGlobalKey *key;
 	RouterAsOwner saved;
 	List	   *tables;
@@ -417,14 +399,13 @@ router_drop_global_key(PG_FUNCTION_ARGS)
 
 	router_report_begin(&report, fcinfo, 2, 2);
 	base = PG_GETARG_OID(0);
-	entry = router_owned_route(base);
+	(void) router_owned_route(base);
 	key = existing_key(base, PG_GETARG_ARRAYTYPE_P(1));
 	table = router_qualified_name(key->key_table);
 	router_report(&report, "drop key table %s of (%s) of %s", table, columns_display(key), router_qualified_name(base));
 	if (report.dry_run)
 		return (Datum) 0;
-	tables = lock_family(entry, base, AccessExclusiveLock);
-	check_unused(tables);
+	tables = lock_family(base, AccessExclusiveLock);
 	key = existing_key(base, PG_GETARG_ARRAYTYPE_P(1));
 	router_catalog_remove_global_key(key->key_table);
 	if (router_catalog_global_keys(base) == NIL)
@@ -452,7 +433,7 @@ rebuild(Oid base, const RouterGlobalKey *key, uint64 *removed, uint64 *entered)
 											   table, name, join), false);
 	*entered = router_globalkey_apply(base, key->key_table, owner,
 									  psprintf("SELECT %s FROM %s b WHERE %s AND NOT EXISTS (SELECT 1 FROM ONLY %s k WHERE %s)",
-											   column_list(key, "b"), name, not_null(key, "b"), table, join), true);
+											   list_columns(key, "b.", "", ", "), name, not_null(key), table, join), true);
 }
 
 /*
@@ -464,7 +445,6 @@ Datum
 router_rebuild_global_key(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
-	RouterCacheEntry *entry;
 	RouterGlobalKey *key;
 	List	   *tables;
 	ListCell   *lc;
@@ -475,7 +455,7 @@ router_rebuild_global_key(PG_FUNCTION_ARGS)
 
 	router_report_begin(&report, fcinfo, 2, 2);
 	base = PG_GETARG_OID(0);
-	entry = router_owned_route(base);
+	(void) router_owned_route(base);
 	key = existing_key(base, PG_GETARG_ARRAYTYPE_P(1));
 	table = router_qualified_name(key->key_table);
 	if (report.dry_run)
@@ -483,8 +463,7 @@ router_rebuild_global_key(PG_FUNCTION_ARGS)
 		router_report(&report, "rebuild key table %s", table);
 		return (Datum) 0;
 	}
-	tables = lock_family(entry, base, ShareRowExclusiveLock);
-	check_unused(tables);
+	tables = lock_family(base, ShareRowExclusiveLock);
 	key = existing_key(base, PG_GETARG_ARRAYTYPE_P(1));
 	foreach(lc, tables)
 		router_globalkey_equip(base, lfirst_oid(lc));
@@ -505,7 +484,7 @@ check_key(RouterReport *report, Oid base, const RouterGlobalKey *key)
 	char	   *name = router_qualified_name(base);
 	char	   *table = router_qualified_name(key->key_table);
 	char	   *join = join_condition(base, key);
-	char	   *set = not_null(key, "b");
+	char	   *set = not_null(key);
 	Datum		values[5];
 	bool		nulls[5] = {0};
 	Datum	   *columns = palloc(key->ncolumns * sizeof(Datum));
@@ -515,7 +494,7 @@ check_key(RouterReport *report, Oid base, const RouterGlobalKey *key)
 	if (SPI_execute(psprintf("SELECT (SELECT count(*) FROM %s b WHERE %s AND NOT EXISTS (SELECT 1 FROM ONLY %s k WHERE %s)),"
 							 " (SELECT count(*) FROM ONLY %s k WHERE NOT EXISTS (SELECT 1 FROM %s b WHERE %s)),"
 							 " (SELECT count(*) FROM (SELECT 1 FROM %s b WHERE %s GROUP BY %s HAVING count(*) > 1) d)",
-							 name, set, table, join, table, name, join, name, set, column_list(key, "b")),
+							 name, set, table, join, table, name, join, name, set, list_columns(key, "b.", "", ", ")),
 					false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not check key table %s", table);
 	for (int i = 0; i < 3; i++)
