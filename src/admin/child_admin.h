@@ -9,7 +9,8 @@
 #include "base/report.h"
 
 extern RouterBound **router_default_bounds(RouterRoute *route);
-extern void router_create_reported(RouterReport *report, RouterCacheEntry *entry, RouterBound **bounds, const char *name);
+extern void router_create_reported(RouterReport *report, RouterCacheEntry *entry, RouterBound **bounds,
+								   const char *name);
 extern void router_create_default_child(RouterReport *report, RouterCacheEntry *entry);
 extern void router_move_to_schema(Oid child, Oid schema);
 extern void router_child_end(Oid base, Oid child);

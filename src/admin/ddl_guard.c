@@ -411,7 +411,8 @@ drop_from_children(Oid base, const AlterTableCmd *cmd)
 	LockRelationOid(base, AccessExclusiveLock);
 	change.dropped = SearchSysCacheCopy1(CONSTROID,
 										 ObjectIdGetDatum(get_relation_constraint_oid(base, cmd->name, true)));
-	if (HeapTupleIsValid(change.dropped) && ((Form_pg_constraint) GETSTRUCT(change.dropped))->contype != CONSTRAINT_FOREIGN &&
+	if (HeapTupleIsValid(change.dropped) &&
+		((Form_pg_constraint) GETSTRUCT(change.dropped))->contype != CONSTRAINT_FOREIGN &&
 		router_is_followed(ConstraintRelationId, change.dropped))
 		router_for_children(base, router_mirror_change, &change);
 }
