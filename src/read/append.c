@@ -50,9 +50,20 @@ enum
 	PRIVATE_PROGRAM,
 	PRIVATE_MERGE,				/* a MergeAppend without its plans, or NULL */
 	PRIVATE_KEYS,				/* columns and kinds of the keys and seals that the program is about */
-	PRIVATE_MEMBERS,			/* which member of the route each plan reads; -1: none */
-	PRIVATE_GENERATION,			/* of the route that the members are of: list of two integers, its halves */
+	PRIVATE_GENERATION,			/* list of two integers, its halves; this and the rest: see Plans */
+	PRIVATE_MEMBERS,
+	PRIVATE_PLACES,
+	PRIVATE_OTHERS,
 };
+
+/* Which plans read which members of a route. */
+typedef struct Plans
+{
+	uint64		generation;		/* of the route; 0: they were not told apart yet */
+	List	   *members;		/* those that one of the plans reads, ascending */
+	List	   *places;			/* which plan reads each of them */
+	List	   *others;			/* the plans left over: the base, strays, the default child */
+} Plans;
 
 typedef struct RouterAppend
 {
@@ -64,9 +75,8 @@ typedef struct RouterAppend
 	bool	   *late;			/* which of them have no value before the first row is asked for */
 	bool		any_late;
 
-	uint64		generation;		/* of the route that the next two are of; 0: of none */
-	int		   *places;			/* of its members: the plan that reads each, from 1 on; 0: none does */
-	Bitmapset  *others;			/* the plans left over: the base, strays, the default child */
+	List	   *relids;
+	Plans		told;
 	Bitmapset  *possible;		/* the plans that may be read, as far as is known when the plan starts */
 	Bitmapset  *wanted;			/* which of them to read until the next rescan */
 	PlanState **plans;			/* of all; NULL: not opened yet */
@@ -75,7 +85,7 @@ typedef struct RouterAppend
 	int			eflags;
 	Bitmapset  *changed;		/* parameters that changed at any rescan */
 	uint64		rescans;
-	uint64	   *prepared;		/* the rescan that each plan has seen */
+	uint64	   *prepared;		/* the rescan that each opened plan has seen */
 	int64		watermark;		/* of a hot base, as of the snapshot */
 	int64		reach;
 	bool		watermark_known;
@@ -263,16 +273,27 @@ keys_of(const RouterRoute *route)
 	return keys;
 }
 
-/* Which members of the route some tables are; -1: none. */
-static List *
-members_of(const RouterRoute *route, List *relids)
+/* Tells plans that read members of the route from the others. Core appends children by oid, as members are sorted. */
+static Plans
+tell_apart(const RouterRoute *route, List *relids)
 {
-	List	   *members = NIL;
+	Plans		told = {.generation = route->generation};
+	int			last = -1;
 	ListCell   *lc;
 
 	foreach(lc, relids)
-		members = lappend_int(members, router_route_member(route, lfirst_oid(lc)));
-	return members;
+	{
+		int			member = router_route_member(route, lfirst_oid(lc));
+
+		if (member > last)
+		{
+			told.members = lappend_int(told.members, last = member);
+			told.places = lappend_int(told.places, foreach_current_index(lc));
+		}
+		else
+			told.others = lappend_int(told.others, foreach_current_index(lc));
+	}
+	return told;
 }
 
 /* What takes the place of an Append or MergeAppend: a RouterAppend, or nothing else. shown: its columns in EXPLAIN. */
@@ -287,6 +308,7 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	List	   *exprs = NIL;
 	List	   *program;
 	Index		sample = 0;		/* the child whose clauses were taken */
+	Plans		told;
 	MergeAppend *merge = NULL;
 	CustomScan *scan;
 	ListCell   *lc;
@@ -340,9 +362,10 @@ replace_append(PlannedStmt *stmt, Plan *append, Relids relids_appended, List *pl
 	scan->custom_plans = plans;
 	scan->custom_exprs = exprs;
 	scan->custom_private = list_make5(list_make1_oid(rte->relid), relids, program, merge, keys_of(route));
-	scan->custom_private = lappend(scan->custom_private, members_of(route, relids));
-	scan->custom_private = lappend(scan->custom_private, list_make2_int((int) (route->generation >> 32),
-																		(int) route->generation));
+	told = tell_apart(route, relids);
+	scan->custom_private = list_concat(scan->custom_private,
+									   list_make4(list_make2_int((int) (told.generation >> 32), (int) told.generation),
+												  told.members, told.places, told.others));
 	scan->custom_scan_tlist = shown;
 	scan->custom_relids = relids_appended;
 	scan->methods = &plan_methods;
@@ -527,46 +550,61 @@ learn_marks(RouterAppend *node, RouterRoute *route)
 	return known_route(node);
 }
 
-/* Tells the plans of the route's members from the others. Members are those of the session that planned. */
-static void
-tell_apart(RouterAppend *node, const RouterRoute *route)
+/* What the planner told apart. A parallel worker counts generations of its own. */
+static Plans
+planned(const CustomScan *scan)
 {
-	List	   *private = ((CustomScan *) node->css.ss.ps.plan)->custom_private;
-	List	   *halves = list_nth(private, PRIVATE_GENERATION);
-	uint64		planned = (uint64) (uint32) linitial_int(halves) << 32 | (uint32) lsecond_int(halves);
-	MemoryContext old = MemoryContextSwitchTo(node->css.ss.ps.state->es_query_cxt);
-	List	   *members = planned == route->generation && !IsParallelWorker() ? list_nth(private, PRIVATE_MEMBERS) :
-		members_of(route, list_nth(private, PRIVATE_RELIDS));
-	ListCell   *lc;
+	List	   *halves = list_nth(scan->custom_private, PRIVATE_GENERATION);
+	Plans		told = {0};
 
-	node->generation = route->generation;
-	node->places = palloc0((route->nmembers + 1) * sizeof(int));
-	node->others = NULL;
-	foreach(lc, members)
+	if (!IsParallelWorker())
+		told.generation = (uint64) (uint32) linitial_int(halves) << 32 | (uint32) lsecond_int(halves);
+	told.members = list_nth(scan->custom_private, PRIVATE_MEMBERS);
+	told.places = list_nth(scan->custom_private, PRIVATE_PLACES);
+	told.others = list_nth(scan->custom_private, PRIVATE_OTHERS);
+	return told;
+}
+
+/* The first of some ascending numbers that is not less than this one. */
+static int
+seek(const List *numbers, int number)
+{
+	int			from = 0;
+	int			to = list_length(numbers);
+
+	while (from < to)
 	{
-		if (lfirst_int(lc) >= 0)
-			node->places[lfirst_int(lc)] = foreach_current_index(lc) + 1;
+		int			mid = (from + to) / 2;
+
+		if (list_nth_int(numbers, mid) < number)
+			from = mid + 1;
 		else
-			node->others = bms_add_member(node->others, foreach_current_index(lc));
+			to = mid;
 	}
-	MemoryContextSwitchTo(old);
+	return from;
 }
 
 /* The plans to read for some members of the route, and the others; those that read the base only if it is wanted. */
 static Bitmapset *
 plans_of(RouterAppend *node, const Bitmapset *members, bool base_wanted)
 {
-	List	   *relids = list_nth(((CustomScan *) node->css.ss.ps.plan)->custom_private, PRIVATE_RELIDS);
-	Bitmapset  *plans = bms_copy(node->others);
-	int			i = -1;
+	const Plans *told = &node->told;
+	Bitmapset  *plans = NULL;
+	int			member = -1;
+	ListCell   *lc;
 
-	while (!base_wanted && (i = bms_next_member(node->others, i)) >= 0)
-		if (list_nth_oid(relids, i) == node->base)
-			plans = bms_del_member(plans, i);
-	i = -1;
-	while ((i = bms_next_member(members, i)) >= 0)
-		if (node->places[i] > 0)
-			plans = bms_add_member(plans, node->places[i] - 1);
+	foreach(lc, told->others)
+	{
+		if (base_wanted || list_nth_oid(node->relids, lfirst_int(lc)) != node->base)
+			plans = bms_add_member(plans, lfirst_int(lc));
+	}
+	while ((member = bms_next_member(members, member)) >= 0)
+	{
+		int			i = seek(told->members, member);
+
+		if (i < list_length(told->members) && list_nth_int(told->members, i) == member)
+			plans = bms_add_member(plans, list_nth_int(told->places, i));
+	}
 	return plans;
 }
 
@@ -591,8 +629,12 @@ choose(RouterAppend *node, bool late)
 	{
 		/* from here on the route stays what it is: survivors and members are those of the same */
 		survivors = router_survivors(route, node->program, args);
-		if (node->generation != route->generation)
-			tell_apart(node, route);
+		if (node->told.generation != route->generation)
+		{
+			MemoryContextSwitchTo(node->css.ss.ps.state->es_query_cxt);
+			node->told = tell_apart(route, node->relids);
+			MemoryContextSwitchTo(node->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
+		}
 		if (node->watermark_known && route->hot_level >= 0)
 		{
 			base_wanted = route->loose != NULL || survivors.ageless || survivors.newest >= node->watermark;
@@ -647,6 +689,8 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	node->base = linitial_oid(list_nth(scan->custom_private, PRIVATE_BASE));
 	node->program = list_nth(scan->custom_private, PRIVATE_PROGRAM);
 	node->keys = list_nth(scan->custom_private, PRIVATE_KEYS);
+	node->relids = list_nth(scan->custom_private, PRIVATE_RELIDS);
+	node->told = planned(scan);
 	node->exprs = ExecInitExprList(scan->custom_exprs, (PlanState *) css);
 	node->late = palloc0(Max(list_length(node->exprs), 1) * sizeof(bool));
 	foreach(lc, scan->custom_exprs)
@@ -664,7 +708,7 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	css->ss.ps.resultopsfixed = false;
 	node->eflags = eflags;
 	node->plans = palloc0(node->nplans * sizeof(PlanState *));
-	node->prepared = palloc0(node->nplans * sizeof(uint64));
+	node->prepared = palloc(node->nplans * sizeof(uint64));
 	if (merge && !bms_is_empty(node->possible))
 		open_merge(node, merge);
 	/* the others open when it is their turn: most never are. EXPLAIN shows them all. */
