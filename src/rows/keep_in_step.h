@@ -13,9 +13,6 @@
 #define ROUTER_TRIGGER_STEP "!router_step"
 #define ROUTER_TRIGGER_STEP_TRUNCATE "!router_step_truncate"
 
-/* A table and its copy, opened to change rows of the copy. */
-typedef struct RouterTwin RouterTwin;
-
 extern void router_step_mark(Oid copy, Oid table);
 extern bool router_step_marked(Oid copy, Oid table);
 extern Oid	router_step_copy(Relation rel);
@@ -23,10 +20,5 @@ extern bool router_is_step_trigger(const Trigger *trigger);
 extern void router_step_begin(Oid table, Oid copy);
 extern void router_step_end(Oid table);
 extern void router_step_deleted(Relation rel, ItemPointer tid);
-
-extern RouterTwin *router_twin_open(Relation rel, Oid copy);
-extern bool router_twin_remove(RouterTwin *twin, TupleTableSlot *slot);
-extern void router_twin_insert(RouterTwin *twin, TupleTableSlot *slot);
-extern void router_twin_close(RouterTwin *twin);
 
 #endif

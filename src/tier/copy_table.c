@@ -30,6 +30,7 @@
 #include "rows/compare.h"
 #include "rows/copy_rows.h"
 #include "rows/keep_in_step.h"
+#include "rows/twin.h"
 #include "tier/table_text.h"
 
 /* --------------------------------------------------------------------- the table */

@@ -1,0 +1,20 @@
+/*
+ * twin.h
+ *		A table and its copy, opened to change rows of the copy. See twin.c.
+ */
+#ifndef ROUTER_TWIN_H
+#define ROUTER_TWIN_H
+
+#include "compat.h"
+
+#include "executor/tuptable.h"
+
+typedef struct RouterTwin RouterTwin;
+
+extern RouterTwin *router_twin_open(Relation rel, Oid copy);
+extern bool router_twin_remove(RouterTwin *twin, TupleTableSlot *slot);
+extern void router_twin_insert(RouterTwin *twin, TupleTableSlot *slot);
+extern void router_twin_follow(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new);
+extern void router_twin_close(RouterTwin *twin);
+
+#endif
