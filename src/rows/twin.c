@@ -36,7 +36,7 @@ struct RouterTwin
 	Relation	rel;
 	Relation	copy;
 	bool		foreign;		/* the copy is */
-	AttrNumber *from;			/* of each column of the copy: that of the table, or 0 */
+	AttrMap    *map;			/* of each column of the copy: that of the table, or 0 */
 	EState	   *estate;
 	ResultRelInfo *rri;			/* of the copy; indexes are open */
 	RouterRowKey key;			/* of the table */
@@ -50,10 +50,10 @@ struct RouterTwin
 };
 
 /* Of each column of the copy that of the table; NULL: the columns are not the same any more. */
-static AttrNumber *
+static AttrMap *
 map_columns(TupleDesc table, TupleDesc copy)
 {
-	AttrNumber *from = palloc0(copy->natts * sizeof(AttrNumber));
+	AttrMap    *map = make_attrmap(copy->natts);
 	int			n = 0;
 
 	for (int i = 0; i < table->natts; i++)
@@ -68,10 +68,10 @@ map_columns(TupleDesc table, TupleDesc copy)
 		if (attnum <= 0 || TupleDescAttr(table, attnum - 1)->atttypid != att->atttypid ||
 			TupleDescAttr(table, attnum - 1)->atttypmod != att->atttypmod)
 			return NULL;
-		from[i] = attnum;
+		map->attnums[i] = attnum;
 		n--;
 	}
-	return n == 0 ? from : NULL;
+	return n == 0 ? map : NULL;
 }
 
 /* The commands that change a foreign copy. SPI is connected. */
@@ -127,8 +127,8 @@ router_twin_open(Relation rel, Oid copy)
 	twin->copy = try_relation_open(copy, RowExclusiveLock);
 	if (twin->copy == NULL)
 		return NULL;			/* gone, just now */
-	twin->from = map_columns(RelationGetDescr(rel), RelationGetDescr(twin->copy));
-	if (twin->from == NULL)
+	twin->map = map_columns(RelationGetDescr(rel), RelationGetDescr(twin->copy));
+	if (twin->map == NULL)
 	{
 		relation_close(twin->copy, NoLock);
 		return NULL;
@@ -152,10 +152,10 @@ router_twin_open(Relation rel, Oid copy)
 	}
 	else
 		router_row_key_open(twin->copy, &twin->copy_key, NULL, NULL);
-	twin->old = MakeSingleTupleTableSlot(RelationGetDescr(twin->copy), table_slot_callbacks(twin->copy));
-	twin->new = MakeSingleTupleTableSlot(RelationGetDescr(twin->copy), table_slot_callbacks(twin->copy));
-	twin->found = MakeSingleTupleTableSlot(RelationGetDescr(twin->copy), table_slot_callbacks(twin->copy));
-	twin->seen = MakeSingleTupleTableSlot(RelationGetDescr(rel), table_slot_callbacks(rel));
+	twin->old = table_slot_create(twin->copy, &twin->estate->es_tupleTable);
+	twin->new = table_slot_create(twin->copy, &twin->estate->es_tupleTable);
+	twin->found = table_slot_create(twin->copy, &twin->estate->es_tupleTable);
+	twin->seen = table_slot_create(rel, &twin->estate->es_tupleTable);
 	if (twin->foreign)
 		prepare_commands(twin);
 	return twin;
@@ -164,10 +164,6 @@ router_twin_open(Relation rel, Oid copy)
 void
 router_twin_close(RouterTwin *twin)
 {
-	ExecDropSingleTupleTableSlot(twin->old);
-	ExecDropSingleTupleTableSlot(twin->new);
-	ExecDropSingleTupleTableSlot(twin->found);
-	ExecDropSingleTupleTableSlot(twin->seen);
 	if (twin->key.index)
 		index_close(twin->key.index, NoLock);
 	if (twin->copy_key.index)
@@ -176,22 +172,6 @@ router_twin_close(RouterTwin *twin)
 		ExecCloseIndices(twin->rri);
 	router_free_estate(twin->estate);
 	relation_close(twin->copy, NoLock);
-}
-
-/* A row of the table in the layout of the copy, with all its values as it reads. */
-static TupleTableSlot *
-convert(RouterTwin *twin, TupleTableSlot *slot, TupleTableSlot *into)
-{
-	int			natts = into->tts_tupleDescriptor->natts;
-
-	ExecClearTuple(into);
-	slot_getallattrs(slot);
-	for (int i = 0; i < natts; i++)
-	{
-		into->tts_isnull[i] = twin->from[i] == 0 || slot->tts_isnull[twin->from[i] - 1];
-		into->tts_values[i] = into->tts_isnull[i] ? (Datum) 0 : slot->tts_values[twin->from[i] - 1];
-	}
-	return ExecStoreVirtualTuple(into);
 }
 
 static bool
@@ -301,34 +281,28 @@ insert_there(RouterTwin *twin, TupleTableSlot *row)
 	pfree(nulls);
 }
 
+/* Without a key nothing tells rows that are alike from each other: all are gone but one, and come again. */
 static bool
 delete_there(RouterTwin *twin, TupleTableSlot *row)
 {
-	Datum		whole;
+	bool		by_key = twin->key.index != NULL;
+	Datum		whole = by_key ? (Datum) 0 : ExecFetchSlotHeapTupleDatum(row);
 	uint64		n;
 
-	if (twin->key.index)
-	{
-		slot_getallattrs(row);
-		if (SPI_execute_plan(twin->delete, row->tts_values, NULL, false, 0) != SPI_OK_DELETE)
-			elog(ERROR, "could not delete from \"%s\"", RelationGetRelationName(twin->copy));
-		return SPI_processed == 1;
-	}
-	whole = ExecFetchSlotHeapTupleDatum(row);
-	if (SPI_execute_plan(twin->delete, &whole, NULL, false, 0) != SPI_OK_DELETE)
+	slot_getallattrs(row);
+	if (SPI_execute_plan(twin->delete, by_key ? row->tts_values : &whole, NULL, false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not delete from \"%s\"", RelationGetRelationName(twin->copy));
-	/* nothing tells rows that are alike from each other: all are gone but one, and come again */
 	n = SPI_processed;
-	for (uint64 i = 1; i < n; i++)
+	for (uint64 i = 1; i < n && !by_key; i++)
 		insert_there(twin, row);
-	return n > 0;
+	return by_key ? n == 1 : n > 0;
 }
 
 /* Takes the row that stands for one of the table out of the copy. False: it is not there. */
 bool
 router_twin_remove(RouterTwin *twin, TupleTableSlot *slot)
 {
-	TupleTableSlot *row = convert(twin, slot, twin->old);
+	TupleTableSlot *row = execute_attr_map_slot(twin->map, slot, twin->old);
 	ItemPointerData tid;
 
 	if (twin->foreign)
@@ -344,7 +318,7 @@ void
 router_twin_insert(RouterTwin *twin, TupleTableSlot *slot)
 {
 	ResetPerTupleExprContext(twin->estate);
-	convert(twin, slot, twin->new);
+	execute_attr_map_slot(twin->map, slot, twin->new);
 	if (twin->foreign)
 		insert_there(twin, twin->new);
 	else
@@ -426,7 +400,7 @@ count_like(RouterTwin *twin, Relation rel, Snapshot snapshot, TupleTableSlot *ro
 		if (!table_tuple_satisfies_snapshot(rel, slot, snapshot))
 			continue;
 		if (row != slot)
-			convert(twin, slot, row);
+			execute_attr_map_slot(twin->map, slot, row);
 		for (int i = 0; i < 2; i++)
 			if (rows[i] && same_values(desc, row, rows[i], NULL, desc->natts))
 				counts[i]++;
@@ -475,17 +449,17 @@ void
 router_twin_follow(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new)
 {
 	const RouterRowKey *key = twin->copy_key.n > 0 ? &twin->copy_key : &twin->key;
-	TupleTableSlot *was = old ? convert(twin, old, twin->old) : NULL;
+	TupleTableSlot *was = old ? execute_attr_map_slot(twin->map, old, twin->old) : NULL;
 	TupleTableSlot *is = NULL;
 	bool		same_key;
 
 	if (key->n == 0 && !twin->foreign && twin->rel->rd_rel->relkind == RELKIND_RELATION)
 	{
-		follow_by_image(twin, was, new ? convert(twin, new, twin->new) : NULL, was && went_home(old));
+		follow_by_image(twin, was, new ? execute_attr_map_slot(twin->map, new, twin->new) : NULL, was && went_home(old));
 		return;
 	}
 	if (new != NULL && is_live(twin, new))
-		is = convert(twin, new, twin->new);
+		is = execute_attr_map_slot(twin->map, new, twin->new);
 	same_key = was && is &&
 		(key->n == 0 || same_values(RelationGetDescr(twin->copy), was, is, twin->copy_key.attnums, key->n));
 	/* another row may have got the key meanwhile, and come here before */
