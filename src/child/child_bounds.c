@@ -146,7 +146,8 @@ char *
 router_row_display(RouterRoute *route, const Datum *values, const bool *isnull)
 {
 	AttrNumber	attnums[ROUTER_MAX_LEVELS] = {0};
-	StringInfoData buf;
+	StringInfoData columns;
+	StringInfoData texts;
 	int			nkeys = route->config.nkeys;
 	int			guc_level;
 
@@ -155,22 +156,20 @@ router_row_display(RouterRoute *route, const Datum *values, const bool *isnull)
 	if (!router_may_see(route->config.base, attnums, nkeys))
 		return NULL;
 	guc_level = router_pin_settings(route->config.time_zone);
-	initStringInfo(&buf);
-	for (int i = 0; i < nkeys; i++)
-		appendStringInfo(&buf, "%s%s", i == 0 ? "(" : ", ", route->config.keys[i].column);
-	appendStringInfoString(&buf, ") = ");
+	initStringInfo(&columns);
+	initStringInfo(&texts);
 	for (int i = 0; i < nkeys; i++)
 	{
+		const char *comma = i == 0 ? "" : ", ";
 		Oid			output;
 		bool		varlena;
 
 		getTypeOutputInfo(route->config.keys[i].typid, &output, &varlena);
-		appendStringInfo(&buf, "%s%s", i == 0 ? "(" : ", ",
-						 isnull[i] ? "null" : OidOutputFunctionCall(output, values[i]));
+		appendStringInfo(&columns, "%s%s", comma, route->config.keys[i].column);
+		appendStringInfo(&texts, "%s%s", comma, isnull[i] ? "null" : OidOutputFunctionCall(output, values[i]));
 	}
-	appendStringInfoChar(&buf, ')');
 	AtEOXact_GUC(false, guc_level);
-	return buf.data;
+	return psprintf("(%s) = (%s)", columns.data, texts.data);
 }
 
 /* The bounds as they stand in router.children. */

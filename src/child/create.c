@@ -50,33 +50,6 @@
 /* how many names a child is tried under */
 #define MAX_NAMES 4
 
-static char *
-create_statement(Relation base, const char *name, const char *condition)
-{
-	StringInfoData buf;
-	char		persistence = base->rd_rel->relpersistence;
-	char	   *options = router_missing_relation_options(RelationGetRelid(base), InvalidOid, "");
-	char	   *toast_options = router_missing_relation_options(base->rd_rel->reltoastrelid, InvalidOid, "toast.");
-
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "CREATE %sTABLE %s (",
-					 persistence == RELPERSISTENCE_UNLOGGED ? "UNLOGGED " :
-					 persistence == RELPERSISTENCE_TEMP ? "TEMPORARY " : "",
-					 quote_qualified_identifier(persistence == RELPERSISTENCE_TEMP ? "pg_temp" :
-												get_namespace_name(RelationGetNamespace(base)), name));
-	if (condition[0] != '\0')
-		appendStringInfo(&buf, "CONSTRAINT %s CHECK (%s)", ROUTER_CHECK_NAME, condition);
-	appendStringInfo(&buf, ") INHERITS (%s)", router_qualified_name(RelationGetRelid(base)));
-	if (OidIsValid(base->rd_rel->relam))
-		appendStringInfo(&buf, " USING %s", quote_identifier(get_am_name(base->rd_rel->relam)));
-	if (options || toast_options)
-		appendStringInfo(&buf, " WITH (%s%s%s)", options ? options : "", options && toast_options ? ", " : "",
-						 toast_options ? toast_options : "");
-	if (OidIsValid(base->rd_rel->reltablespace))
-		appendStringInfo(&buf, " TABLESPACE %s", quote_identifier(get_tablespace_name(base->rd_rel->reltablespace)));
-	return buf.data;
-}
-
 /* Children stand in the base's schema and belong to its owner, who must be allowed to create tables there. */
 static void
 check_schema(Relation base)
@@ -94,28 +67,64 @@ check_schema(Relation base)
 					 quote_identifier(GetUserNameFromId(base->rd_rel->relowner, false)))));
 }
 
-/* Enters a child in the catalog and in this session's cache, whose route had this generation. */
-static void
-register_child(RouterCacheEntry *entry, uint64 generation, Oid base, Oid child, RouterBound **bounds, char **texts,
-			   int nkeys)
+/* A child in the making. */
+typedef struct Making
 {
-	uint64		version = router_growth_add(base, child);
+	RouterCacheEntry *entry;
+	uint64		generation;		/* of the route that was looked at */
+	Oid			base;
+	RouterBound **bounds;
+	char	   *texts[ROUTER_MAX_LEVELS];	/* of the bounds */
+	int			nkeys;
+	const char *condition;
+	const char *name;
+	Oid			child;
+} Making;
 
-	router_catalog_add_child(child, base, texts, nkeys);
-	router_cache_add_child(entry, generation, child, bounds, version);
+/* Settings are pinned. */
+static void
+begin_making(Making *m, RouterCacheEntry *entry, RouterBound **bounds)
+{
+	RouterRoute *route = router_route_locked(entry);
+
+	m->entry = entry;
+	m->generation = route->generation;
+	m->base = route->config.base;
+	m->bounds = bounds;
+	m->nkeys = route->config.nkeys;
+	for (int i = 0; i < m->nkeys; i++)
+		m->texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
+}
+
+/* Enters a child in the catalog and in this session's cache. */
+static void
+register_child(Making *m)
+{
+	uint64		version = router_growth_add(m->base, m->child);
+
+	router_catalog_add_child(m->child, m->base, m->texts, m->nkeys);
+	router_cache_add_child(m->entry, m->generation, m->child, m->bounds, version);
 }
 
 /* The same for a table that is there. Creation locks are held, settings pinned. */
 void
 router_register_child(RouterCacheEntry *entry, Oid child, RouterBound **bounds)
 {
-	RouterRoute *route = router_route_locked(entry);
-	int			nkeys = route->config.nkeys;
-	char	   *texts[ROUTER_MAX_LEVELS];
+	Making		m;
 
-	for (int i = 0; i < nkeys; i++)
-		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
-	register_child(entry, route->generation, route->config.base, child, bounds, texts, nkeys);
+	begin_making(&m, entry, bounds);
+	m.child = child;
+	register_child(&m);
+}
+
+/* Gives a table that inherits, or is to be in a child's place, all that the base has. Runs as the owner. */
+void
+router_child_equip(Oid base, Oid child)
+{
+	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
+
+	(void) router_mirror(&everything, base, child);
+	router_globalkey_equip(base, child);
 }
 
 /* The command that event triggers are being told of; or NULL. */
@@ -165,34 +174,34 @@ tell_event_triggers(Oid schema, const char *name)
 			 errhint("Such a function needs a search_path of its own: ALTER FUNCTION … SET search_path = ….")));
 }
 
-/* Makes the table of a child and all that its base has. Runs as the owner. */
-static Oid
-make_child(Relation base, const char *name, const char *create)
+static void
+create_table(const Making *m)
 {
-	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
-	Oid			child;
+	Relation	base = table_open(m->base, NoLock);
+	StringInfoData buf;
+	char		persistence = base->rd_rel->relpersistence;
+	char	   *options = router_missing_relation_options(RelationGetRelid(base), InvalidOid, "");
+	char	   *toast_options = router_missing_relation_options(base->rd_rel->reltoastrelid, InvalidOid, "toast.");
 
-	router_check_parts(RelationGetRelid(base));
-	router_run("%s", create);
-	child = get_relname_relid(name, RelationGetNamespace(base));
-	(void) router_mirror(&everything, RelationGetRelid(base), child);
-	router_globalkey_equip(RelationGetRelid(base), child);
-	return child;
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "CREATE %sTABLE %s (",
+					 persistence == RELPERSISTENCE_UNLOGGED ? "UNLOGGED " :
+					 persistence == RELPERSISTENCE_TEMP ? "TEMPORARY " : "",
+					 quote_qualified_identifier(persistence == RELPERSISTENCE_TEMP ? "pg_temp" :
+												get_namespace_name(RelationGetNamespace(base)), m->name));
+	if (m->condition[0] != '\0')
+		appendStringInfo(&buf, "CONSTRAINT %s CHECK (%s)", ROUTER_CHECK_NAME, m->condition);
+	appendStringInfo(&buf, ") INHERITS (%s)", router_qualified_name(RelationGetRelid(base)));
+	if (OidIsValid(base->rd_rel->relam))
+		appendStringInfo(&buf, " USING %s", quote_identifier(get_am_name(base->rd_rel->relam)));
+	if (options || toast_options)
+		appendStringInfo(&buf, " WITH (%s%s%s)", options ? options : "", options && toast_options ? ", " : "",
+						 toast_options ? toast_options : "");
+	if (OidIsValid(base->rd_rel->reltablespace))
+		appendStringInfo(&buf, " TABLESPACE %s", quote_identifier(get_tablespace_name(base->rd_rel->reltablespace)));
+	table_close(base, NoLock);
+	router_run("%s", buf.data);
 }
-
-/* A child in the making. */
-typedef struct Making
-{
-	RouterCacheEntry *entry;
-	uint64		generation;
-	Relation	base;
-	RouterBound **bounds;
-	char	  **texts;
-	int			nkeys;
-	const char *condition;
-	const char *name;
-	Oid			child;
-} Making;
 
 /*
  * Makes a child and tells of it: a command by itself for event triggers, whatever is under way. Labels and our own
@@ -202,14 +211,18 @@ static bool
 make_and_tell(void *arg)
 {
 	Making	   *m = arg;
+	Oid			schema = get_rel_namespace(m->base);
 	bool		observed = EventTriggerBeginCompleteQuery();
 
 	PG_TRY();
 	{
-		m->child = make_child(m->base, m->name, create_statement(m->base, m->name, m->condition));
-		register_child(m->entry, m->generation, RelationGetRelid(m->base), m->child, m->bounds, m->texts, m->nkeys);
+		router_check_parts(m->base);
+		create_table(m);
+		m->child = get_relname_relid(m->name, schema);
+		router_child_equip(m->base, m->child);
+		register_child(m);
 		if (observed)
-			tell_event_triggers(RelationGetNamespace(m->base), m->name);
+			tell_event_triggers(schema, m->name);
 	}
 	PG_FINALLY();
 	{
@@ -227,7 +240,7 @@ make_and_tell(void *arg)
 static void
 make_among_strangers(Making *m)
 {
-	Oid			schema = RelationGetNamespace(m->base);
+	Oid			schema = get_rel_namespace(m->base);
 	const char *wanted = m->name;
 	ErrorData  *error;
 	uint64		secret;
@@ -255,14 +268,11 @@ router_child_create(RouterCacheEntry *entry, RouterBound **bounds, const char *n
 	RouterRoute *route = router_route_locked(entry);
 	Relation	base = table_open(route->config.base, NoLock);
 	Oid			schema = RelationGetNamespace(base);
-	char	   *texts[ROUTER_MAX_LEVELS];
-	Making		m = {.entry = entry,.generation = route->generation,.base = base,.bounds = bounds,.texts = texts};
+	Making		m;
 	RouterAsOwner saved;
 
 	router_become_owner(&saved, base->rd_rel->relowner, isTempNamespace(schema), route->config.time_zone);
-	m.nkeys = route->config.nkeys;
-	for (int i = 0; i < m.nkeys; i++)
-		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
+	begin_making(&m, entry, bounds);
 	m.condition = router_child_condition(route, bounds);
 	m.name = name ? name : router_child_name(route, bounds);
 	if (name && OidIsValid(get_relname_relid(name, schema)))

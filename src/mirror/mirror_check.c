@@ -31,10 +31,7 @@ typedef struct Check
 	MirrorObject object;		/* not_ours: core passes it on, or has passed it on */
 	AttrNumber	attnum;			/* NOT NULL: of this column; 0: a CHECK */
 	Node	   *condition;		/* of a CHECK */
-	bool		validated;
-	bool		enforced;
-	bool		local;
-	bool		inherited;
+	Form_pg_constraint form;
 } Check;
 
 /* Is this the row of a CHECK, or of a NOT NULL? */
@@ -44,7 +41,7 @@ is_check(Form_pg_constraint form)
 	return form->contype == CONSTRAINT_CHECK || form->contype == CONSTRAINT_NOTNULL;
 }
 
-/* Reads a row of pg_constraint, which may be of one just dropped. */
+/* Reads a copy of a row of pg_constraint, which may be of one just dropped. */
 static Check *
 read_check(HeapTuple tup)
 {
@@ -54,11 +51,8 @@ read_check(HeapTuple tup)
 	Datum		value;
 
 	check->object.oid = form->oid;
-	check->object.name = pstrdup(NameStr(form->conname));
-	check->validated = form->convalidated;
-	check->enforced = router_is_enforced(form);
-	check->local = form->conislocal;
-	check->inherited = form->coninhcount > 0;
+	check->object.name = NameStr(form->conname);
+	check->form = form;
 	if (form->contype == CONSTRAINT_CHECK)
 	{
 		value = SysCacheGetAttr(CONSTROID, tup, Anum_pg_constraint_conbin, &isnull);
@@ -92,7 +86,7 @@ read_checks(const Mirror *m, Oid relid)
 		if (!is_check(form))
 			continue;
 		check = read_check(lfirst(lc));
-		check->object.not_ours = relid == m->child ? check->inherited : !form->connoinherit;
+		check->object.not_ours = relid == m->child ? form->coninhcount > 0 : !form->connoinherit;
 		checks = lappend(checks, check);
 	}
 	return checks;
@@ -114,7 +108,8 @@ same_check(const Mirror *m, const MirrorObject *base, const MirrorObject *child)
 	const Check *x = (const Check *) base;
 	const Check *y = (const Check *) child;
 
-	return x->attnum != 0 || (x->enforced == y->enforced && router_same_expr(m, x->condition, y->condition));
+	return x->attnum != 0 ||
+		(router_is_enforced(x->form) == router_is_enforced(y->form) && router_same_expr(m, x->condition, y->condition));
 }
 
 static void
@@ -155,7 +150,7 @@ spare_dump(Oid child, Oid constraint)
 static bool
 is_spared(const Check *check)
 {
-	return check->condition && check->validated && router_has_whole_row(check->condition);
+	return check->condition && check->form->convalidated && router_has_whole_row(check->condition);
 }
 
 static MirrorObject *
@@ -167,7 +162,7 @@ make_check(Mirror *m, MirrorObject *object, List *own)
 		psprintf("NOT NULL %s", quote_identifier(get_attname(RelationGetRelid(m->base), wanted->attnum, false)));
 
 	router_run("%s ADD CONSTRAINT %s %s%s", m->alter, quote_identifier(object->name), what,
-			   !wanted->enforced ? " NOT ENFORCED" : wanted->validated ? "" : " NOT VALID");
+			   !router_is_enforced(wanted->form) ? " NOT ENFORCED" : wanted->form->convalidated ? "" : " NOT VALID");
 	if (is_spared(wanted))
 		spare_dump(m->child, get_relation_constraint_oid(m->child, object->name, false));
 	return object;
@@ -203,13 +198,13 @@ mirror_check_properties(Mirror *m, const MirrorObject *object, const MirrorObjec
 
 	if (there == NULL)
 		return;
-	if (object->not_ours && there->local && there->inherited && m->request->aspects & ROUTER_INHERITANCE &&
+	if (object->not_ours && own->not_ours && there->form->conislocal && m->request->aspects & ROUTER_INHERITANCE &&
 		router_mend(m, "inheritance", "leave constraint \"%s\" to the base", own->name))
 		leave_constraint(m->child, own->oid);
 	if (!(m->request->aspects & ROUTER_CHECKS))
 		return;
-	if (!object->not_ours && wanted->validated && !there->validated && there->enforced &&
-		(m->request->exact || !is_spared(wanted)) &&
+	if (!object->not_ours && wanted->form->convalidated && !there->form->convalidated &&
+		router_is_enforced(there->form) && (m->request->exact || !is_spared(wanted)) &&
 		router_mend(m, "constraint", "validate constraint \"%s\"", own->name))
 	{
 		router_run("%s VALIDATE CONSTRAINT %s", m->alter, quote_identifier(own->name));

@@ -19,16 +19,12 @@
 
 /* ------------------------------------------------------------- foreign keys */
 
-/* A foreign key; its text is without what can be altered. */
 typedef struct ForeignKey
 {
 	MirrorObject object;
-	Oid			referenced;
-	bool		deferrable;
-	bool		deferred;
-	bool		validated;
+	Form_pg_constraint form;
 	bool		enforced;
-	char	   *definition;
+	char	   *definition;		/* without what can be altered */
 } ForeignKey;
 
 /* Takes a word from the end of a definition; was it there? */
@@ -69,11 +65,8 @@ read_foreign_key(HeapTuple tup)
 	ForeignKey *key = palloc0(sizeof(ForeignKey));
 
 	key->object.oid = form->oid;
-	key->object.name = pstrdup(NameStr(form->conname));
-	key->referenced = form->confrelid;
-	key->deferrable = form->condeferrable;
-	key->deferred = form->condeferred;
-	key->validated = form->convalidated;
+	key->object.name = NameStr(form->conname);
+	key->form = form;
 	key->definition = constraint_text(form);
 	(void) cut_word(key->definition, " NOT VALID");
 	key->enforced = !cut_word(key->definition, " NOT ENFORCED");
@@ -88,8 +81,8 @@ compare_foreign_keys(const ListCell *a, const ListCell *b)
 	const ForeignKey *x = lfirst(a);
 	const ForeignKey *y = lfirst(b);
 
-	if (x->referenced != y->referenced)
-		return x->referenced < y->referenced ? -1 : 1;
+	if (x->form->confrelid != y->form->confrelid)
+		return x->form->confrelid < y->form->confrelid ? -1 : 1;
 	return strcmp(x->object.name, y->object.name);
 }
 
@@ -136,7 +129,7 @@ same_foreign_key(const Mirror *m, const MirrorObject *base, const MirrorObject *
 static const char *
 deferral(const ForeignKey *key)
 {
-	return key->deferred ? " DEFERRABLE INITIALLY DEFERRED" : key->deferrable ? " DEFERRABLE" : "";
+	return key->form->condeferred ? " DEFERRABLE INITIALLY DEFERRED" : key->form->condeferrable ? " DEFERRABLE" : "";
 }
 
 static MirrorObject *
@@ -145,7 +138,7 @@ make_foreign_key(Mirror *m, MirrorObject *wanted, List *own)
 	const ForeignKey *key = (const ForeignKey *) wanted;
 
 	router_run("%s ADD CONSTRAINT %s %s%s%s", m->alter, quote_identifier(wanted->name), key->definition, deferral(key),
-			   !key->enforced ? " NOT ENFORCED" : key->validated ? "" : " NOT VALID");
+			   !key->enforced ? " NOT ENFORCED" : key->form->convalidated ? "" : " NOT VALID");
 	return wanted;
 }
 
@@ -160,11 +153,11 @@ mirror_foreign_key_properties(Mirror *m, const MirrorObject *object, const Mirro
 		router_mend(m, "foreign key", "%s foreign key \"%s\"", wanted->enforced ? "enforce" : "do not enforce",
 					object->name))
 		router_run("%s ALTER CONSTRAINT %s%s", m->alter, name, wanted->enforced ? " ENFORCED" : " NOT ENFORCED");
-	if ((wanted->deferrable != there->deferrable || wanted->deferred != there->deferred) &&
+	if (strcmp(deferral(wanted), deferral(there)) != 0 &&
 		router_mend(m, "foreign key", "alter foreign key \"%s\"", object->name))
 		router_run("%s ALTER CONSTRAINT %s%s", m->alter, name,
-				   wanted->deferrable ? deferral(wanted) : " NOT DEFERRABLE");
-	if (wanted->validated && !there->validated && there->enforced &&
+				   wanted->form->condeferrable ? deferral(wanted) : " NOT DEFERRABLE");
+	if (wanted->form->convalidated && !there->form->convalidated && there->enforced &&
 		router_mend(m, "foreign key", "validate foreign key \"%s\"", object->name))
 		router_run("%s VALIDATE CONSTRAINT %s", m->alter, name);
 	router_mend_object_comment(m, &router_mirror_foreign_key, object, own);
@@ -330,8 +323,7 @@ const MirrorKind router_mirror_trigger = {
 typedef struct Policy
 {
 	MirrorObject object;
-	char		command;
-	bool		permissive;
+	Form_pg_policy form;
 	Datum		roles;			/* an array of oids */
 	Node	   *using;
 	Node	   *check;
@@ -363,8 +355,7 @@ read_policies(const Mirror *m, Oid relid)
 
 		policy->object.oid = form->oid;
 		policy->object.name = NameStr(form->polname);
-		policy->command = form->polcmd;
-		policy->permissive = form->polpermissive;
+		policy->form = form;
 		policy->roles = heap_getattr(tup, Anum_pg_policy_polroles, desc, &isnull);
 		policy->using = policy_tree(tup, Anum_pg_policy_polqual, desc);
 		policy->check = policy_tree(tup, Anum_pg_policy_polwithcheck, desc);
@@ -396,7 +387,7 @@ same_policy(const Mirror *m, const MirrorObject *wanted, const MirrorObject *the
 	const Policy *base = (const Policy *) wanted;
 	const Policy *child = (const Policy *) there;
 
-	return base->command == child->command && base->permissive == child->permissive &&
+	return base->form->polcmd == child->form->polcmd && base->form->polpermissive == child->form->polpermissive &&
 		router_same_array(base->roles, false, child->roles, false) &&
 		router_same_expr(m, base->using, child->using) && router_same_expr(m, base->check, child->check);
 }
@@ -413,11 +404,12 @@ static MirrorObject *
 make_policy(Mirror *m, MirrorObject *wanted, List *own)
 {
 	const Policy *policy = (const Policy *) wanted;
+	char		command = policy->form->polcmd;
 
 	router_run("CREATE POLICY %s ON %s AS %s FOR %s TO %s%s%s", quote_identifier(wanted->name), m->name,
-			   policy->permissive ? "PERMISSIVE" : "RESTRICTIVE",
-			   policy->command == '*' ? "ALL" : policy->command == 'r' ? "SELECT" :
-			   policy->command == 'a' ? "INSERT" : policy->command == 'w' ? "UPDATE" : "DELETE",
+			   policy->form->polpermissive ? "PERMISSIVE" : "RESTRICTIVE",
+			   command == '*' ? "ALL" : command == 'r' ? "SELECT" :
+			   command == 'a' ? "INSERT" : command == 'w' ? "UPDATE" : "DELETE",
 			   policy_roles(policy->roles), policy_clause(m, "USING", policy->using),
 			   policy_clause(m, "WITH CHECK", policy->check));
 	return wanted;

@@ -31,6 +31,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "child/create.h"
 #include "base/name.h"
 #include "base/owner.h"
 #include "base/sql.h"
@@ -167,9 +168,6 @@ router_swap_leave(Oid child)
 void
 router_swap_enter(Oid base, Oid copy, const RouterChildDef *def)
 {
-	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
-
 	router_catalog_add_child(copy, base, def->bounds, def->nbounds);
-	(void) router_mirror(&everything, base, copy);
-	router_globalkey_equip(base, copy);
+	router_child_equip(base, copy);
 }
