@@ -261,6 +261,7 @@ create_children(RouterJob *job)
 
 	archive->more = false;
 	router_homes_init(&homes, archive->entry, base, estate, router_make_root(estate, base));
+	router_homes_take(&homes, base);
 	homes.archiving = true;
 	while (more)
 	{
