@@ -455,7 +455,8 @@ router_twin_follow(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new)
 
 	if (key->n == 0 && !twin->foreign && twin->rel->rd_rel->relkind == RELKIND_RELATION)
 	{
-		follow_by_image(twin, was, new ? execute_attr_map_slot(twin->map, new, twin->new) : NULL, was && went_home(old));
+		follow_by_image(twin, was, new ? execute_attr_map_slot(twin->map, new, twin->new) : NULL,
+						was && went_home(old));
 		return;
 	}
 	if (new != NULL && is_live(twin, new))
