@@ -53,6 +53,9 @@
 /* rows read at a time when entries are made or removed by a query */
 #define FETCH_ROWS 1000
 
+/* room for collected entries at first, a power of two; it doubles */
+#define FIRST_SLOTS 64
+
 typedef struct KeyTable
 {
 	Oid			relid;
@@ -74,7 +77,7 @@ typedef struct KeyTable
 	TupleTableSlot **collected; /* entries to be written together */
 	uint64	   *lines;			/* COPY: where their rows came from */
 	int			ncollected;
-	int			room;
+	int			nslots;			/* made */
 } KeyTable;
 
 struct RouterGlobalKeyState
@@ -237,13 +240,18 @@ prepare_search(RouterGlobalKeyState *keys, KeyTable *table, Relation rel)
 	}
 }
 
+/* Opens a key table, unless it is open. */
 static void
 open_table(RouterGlobalKeyState *keys, KeyTable *table)
 {
 	EState	   *estate = keys->estate;
-	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
-	Relation	rel = table_open(table->relid, RowExclusiveLock);
+	MemoryContext old;
+	Relation	rel;
 
+	if (likely(table->rel))
+		return;
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	rel = table_open(table->relid, RowExclusiveLock);
 	table->owner = rel->rd_rel->relowner;
 	table->rri = makeNode(ResultRelInfo);
 	InitResultRelInfo(table->rri, rel, 0, NULL, 0);
@@ -384,8 +392,7 @@ put_entry(RouterGlobalKeyState *keys, KeyTable *table, const Datum *was, const D
 	int			context;
 	bool		there;
 
-	if (table->rel == NULL)
-		open_table(keys, table);
+	open_table(keys, table);
 	GetUserIdAndSecContext(&user, &context);
 	if (table->as_owner)
 		SetUserIdAndSecContext(table->owner, context | SECURITY_LOCAL_USERID_CHANGE);
@@ -411,8 +418,7 @@ remove_entry(RouterGlobalKeyState *keys, KeyTable *table, const Datum *values)
 {
 	TriggerDesc *triggers;
 
-	if (table->rel == NULL)
-		open_table(keys, table);
+	open_table(keys, table);
 	if (!find_entry(table, values))
 		return;
 	simple_table_tuple_delete(table->rel, &table->found->tts_tid, GetActiveSnapshot());
@@ -478,8 +484,7 @@ same_key(TupleTableSlot *slot, const AttrNumber *attnums, int n, const Datum *a,
 static void
 check_nulled(RouterGlobalKeyState *keys, KeyTable *table)
 {
-	if (table->rel == NULL)
-		open_table(keys, table);
+	open_table(keys, table);
 	if (router_is_referenced(table->rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -516,32 +521,23 @@ static TupleTableSlot *
 next_collected(RouterGlobalKeyState *keys, KeyTable *table)
 {
 	MemoryContext old;
-	TupleTableSlot *slot;
 
-	if (table->ncollected < table->room && table->collected[table->ncollected] != NULL)
+	if (table->ncollected < table->nslots)
 		return table->collected[table->ncollected];
 	old = MemoryContextSwitchTo(keys->estate->es_query_cxt);
-	if (table->ncollected == table->room)
+	if (table->nslots == 0)
 	{
-		int			room = Max(64, table->room * 2);
-		TupleTableSlot **slots = palloc0(room * sizeof(TupleTableSlot *));
-		uint64	   *lines = palloc(room * sizeof(uint64));
-
-		if (table->room > 0)
-		{
-			memcpy(slots, table->collected, table->room * sizeof(TupleTableSlot *));
-			memcpy(lines, table->lines, table->room * sizeof(uint64));
-			pfree(table->collected);
-			pfree(table->lines);
-		}
-		table->collected = slots;
-		table->lines = lines;
-		table->room = room;
+		table->collected = palloc(FIRST_SLOTS * sizeof(TupleTableSlot *));
+		table->lines = palloc(FIRST_SLOTS * sizeof(uint64));
 	}
-	slot = table_slot_create(table->rel, &keys->estate->es_tupleTable);
-	table->collected[table->ncollected] = slot;
+	else if (table->nslots >= FIRST_SLOTS && (table->nslots & (table->nslots - 1)) == 0)
+	{
+		table->collected = repalloc(table->collected, table->nslots * 2 * sizeof(TupleTableSlot *));
+		table->lines = repalloc(table->lines, table->nslots * 2 * sizeof(uint64));
+	}
+	table->collected[table->nslots++] = table_slot_create(table->rel, &keys->estate->es_tupleTable);
 	MemoryContextSwitchTo(old);
-	return slot;
+	return table->collected[table->ncollected];
 }
 
 /* Keeps the entries of a new row until router_globalkey_flush. */
@@ -554,8 +550,7 @@ collect(RouterGlobalKeyState *keys, const AttrNumber *attnums, TupleTableSlot *r
 		Datum		values[INDEX_MAX_KEYS];
 		TupleTableSlot *slot;
 
-		if (table->rel == NULL)
-			open_table(keys, table);
+		open_table(keys, table);
 		if (read_key(row, attnums, table->ncolumns, values))
 		{
 			if (table->plain)

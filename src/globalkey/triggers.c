@@ -31,6 +31,7 @@
 
 #include "globalkey/entry.h"
 #include "base/guard.h"
+#include "base/owner.h"
 #include "mirror/mirror.h"
 #include "base/sql.h"
 
@@ -61,27 +62,48 @@ keys_of_table(Oid relid, const RouterGlobalKey *key)
 static void
 apply_table(Oid base, Oid relid, bool enter)
 {
-	Relation	rel = table_open(relid, NoLock);
-	Oid			owner = rel->rd_rel->relowner;
 	ListCell   *lc;
 
-	table_close(rel, NoLock);
 	foreach(lc, router_catalog_global_keys(base))
 	{
 		RouterGlobalKey *key = lfirst(lc);
 
-		(void) router_globalkey_apply(base, key->key_table, owner, keys_of_table(relid, key), enter);
+		(void) router_globalkey_apply(base, key->key_table, router_relation_owner(relid), keys_of_table(relid, key),
+									  enter);
 	}
 }
 
 /* ----------------------------------------------------------------- triggers */
 
+static bool
+has_trigger(Oid relid, const char *name)
+{
+	return OidIsValid(get_trigger_oid(relid, name, true));
+}
+
+/* Runs a command as the owner of a table. */
+static void
+run_as_owner(Oid relid, const char *command)
+{
+	int			guc_level = router_pin_settings(NULL);
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(router_relation_owner(relid), context | SECURITY_LOCAL_USERID_CHANGE);
+	router_run("%s", command);
+	SetUserIdAndSecContext(user, context);
+	AtEOXact_GUC(false, guc_level);
+}
+
 static void
 create_trigger(Oid relid, const char *name, const char *when, const char *each)
 {
-	router_run("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.keep_global_keys()",
-			   quote_identifier(name), when, router_qualified_name(relid), each);
-	router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", router_qualified_name(relid), quote_identifier(name));
+	const char *table = router_qualified_name(relid);
+
+	run_as_owner(relid, psprintf("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.keep_global_keys()",
+								 quote_identifier(name), when, table, each));
+	run_as_owner(relid, psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, quote_identifier(name)));
 }
 
 /*
@@ -91,29 +113,12 @@ create_trigger(Oid relid, const char *name, const char *when, const char *each)
 void
 router_globalkey_equip(Oid base, Oid relid)
 {
-	Relation	rel;
-	bool		row,
-				truncate;
-	Oid			user;
-	int			context;
-	int			guc_level;
-
 	if (router_catalog_global_keys(base) == NIL)
 		return;
-	rel = table_open(relid, NoLock);
-	row = !router_globalkey_has_trigger(rel->trigdesc);
-	truncate = router_has_truncate_triggers(rel->rd_rel->relkind) &&
-		!OidIsValid(get_trigger_oid(relid, ROUTER_TRIGGER_GLOBALKEY_TRUNCATE, true));
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
-	table_close(rel, NoLock);
-	guc_level = router_pin_settings(NULL);
-	if (row)
+	if (!has_trigger(relid, ROUTER_TRIGGER_GLOBALKEY))
 		create_trigger(relid, ROUTER_TRIGGER_GLOBALKEY, "AFTER INSERT OR UPDATE OR DELETE", "ROW");
-	if (truncate)
+	if (router_has_truncate_triggers(get_rel_relkind(relid)) && !has_trigger(relid, ROUTER_TRIGGER_GLOBALKEY_TRUNCATE))
 		create_trigger(relid, ROUTER_TRIGGER_GLOBALKEY_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT");
-	AtEOXact_GUC(false, guc_level);
-	SetUserIdAndSecContext(user, context);
 }
 
 /* Takes those triggers away again, as the table's owner; AccessExclusiveLock on the table. */
@@ -121,20 +126,11 @@ void
 router_globalkey_strip(Oid relid)
 {
 	static const char *const names[] = {ROUTER_TRIGGER_GLOBALKEY, ROUTER_TRIGGER_GLOBALKEY_TRUNCATE};
-	Relation	rel = table_open(relid, NoLock);
-	Oid			owner = rel->rd_rel->relowner;
-	int			guc_level = router_pin_settings(NULL);
-	Oid			user;
-	int			context;
 
-	table_close(rel, NoLock);
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
 	for (int i = 0; i < lengthof(names); i++)
-		if (OidIsValid(get_trigger_oid(relid, names[i], true)))
-			router_run("DROP TRIGGER %s ON %s", quote_identifier(names[i]), router_qualified_name(relid));
-	SetUserIdAndSecContext(user, context);
-	AtEOXact_GUC(false, guc_level);
+		if (has_trigger(relid, names[i]))
+			run_as_owner(relid, psprintf("DROP TRIGGER %s ON %s", quote_identifier(names[i]),
+										 router_qualified_name(relid)));
 }
 
 /* A table with rows became a child: they get their entries. Nobody else can write to it. */
@@ -153,11 +149,7 @@ router_globalkey_attach(Oid base, Oid child)
 void
 router_globalkey_detach(Oid base, Oid child)
 {
-	Relation	rel = table_open(child, NoLock);
-	bool		equipped = router_globalkey_has_trigger(rel->trigdesc);
-
-	table_close(rel, NoLock);
-	if (!equipped)
+	if (!has_trigger(child, ROUTER_TRIGGER_GLOBALKEY))
 		return;
 	apply_table(base, child, false);
 	router_globalkey_strip(child);
