@@ -495,23 +495,21 @@ check_nulled(RouterGlobalKeyState *keys, KeyTable *table)
 
 /* Makes the entries follow a row; old is NULL for a new row, new for a deleted one. */
 static void
-follow(RouterGlobalKeyState *keys, const AttrNumber *old_attnums, TupleTableSlot *old,
-	   const AttrNumber *new_attnums, TupleTableSlot *new)
+follow(RouterGlobalKeyState *keys, const AttrNumber *attnums, TupleTableSlot *old, TupleTableSlot *new)
 {
 	for (int i = 0; i < keys->n; i++)
 	{
 		KeyTable   *table = &keys->tables[i];
 		Datum		was[INDEX_MAX_KEYS];
 		Datum		is[INDEX_MAX_KEYS];
-		bool		had = read_key(old, old_attnums, table->ncolumns, was);
-		bool		has = read_key(new, new_attnums, table->ncolumns, is);
+		bool		had = read_key(old, attnums, table->ncolumns, was);
+		bool		has = read_key(new, attnums, table->ncolumns, is);
 
 		if (had && new && !has)
 			check_nulled(keys, table);
-		if ((had || has) && !(had && has && same_key(old, old_attnums, table->ncolumns, was, is)))
+		if ((had || has) && !(had && has && same_key(old, attnums, table->ncolumns, was, is)))
 			put_entry(keys, table, had ? was : NULL, has ? is : NULL);
-		old_attnums += table->ncolumns;
-		new_attnums += table->ncolumns;
+		attnums += table->ncolumns;
 	}
 }
 
@@ -679,7 +677,7 @@ row_changed(ExprState *expr, ExprContext *econtext, bool *isnull)
 	if (watch->keys->collecting && old == NULL)
 		collect(watch->keys, watch->attnums, new);
 	else
-		follow(watch->keys, watch->attnums, old, watch->attnums, new);
+		follow(watch->keys, watch->attnums, old, new);
 	/* writing an entry may have used the same context */
 	econtext->ecxt_innertuple = old;
 	econtext->ecxt_outertuple = new;
@@ -739,18 +737,22 @@ router_globalkey_watch(RouterGlobalKeyState **list, EState *estate, ResultRelInf
 }
 
 /*
- * For a row that router moves while a statement updates it: its key may have
- * changed as well. Triggers of global keys must not fire for such a row.
+ * For a row that router moves while a statement updates it, both versions in
+ * the layout of the table it leaves: its key may have changed as well. Triggers of global keys must not fire for such a row.
  */
 void
-router_globalkey_follow_move(RouterGlobalKeyState **list, EState *estate, Relation from, TupleTableSlot *old,
-							 Relation to, TupleTableSlot *new)
+router_globalkey_follow_move(RouterGlobalKeyState **list, EState *estate, Relation rel, TupleTableSlot *old,
+							 TupleTableSlot *new)
 {
-	Oid			base = router_cache_base(RelationGetRelid(from));
+	Oid			base = router_cache_base(RelationGetRelid(rel));
 	RouterGlobalKeyState *keys = OidIsValid(base) ? find_keys(list, estate, base) : NULL;
+	AttrNumber *attnums;
 
-	if (keys)
-		follow(keys, map_columns(keys, RelationGetDescr(from)), old, map_columns(keys, RelationGetDescr(to)), new);
+	if (keys == NULL)
+		return;
+	attnums = map_columns(keys, RelationGetDescr(rel));
+	follow(keys, attnums, old, new);
+	pfree(attnums);
 }
 
 /* --------------------------------------------------- entries of many rows */
@@ -850,7 +852,7 @@ router_globalkey_follow(Oid base, Relation rel, TupleTableSlot *old, TupleTableS
 	{
 		AttrNumber *attnums = map_columns(keys, RelationGetDescr(rel));
 
-		follow(keys, attnums, old, attnums, new);
+		follow(keys, attnums, old, new);
 		router_globalkey_close(&keys);
 	}
 	ExecResetTupleTable(estate->es_tupleTable, false);

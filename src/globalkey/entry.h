@@ -24,8 +24,8 @@ extern Oid	router_globalkey_index(Relation rel, Oid base, const AttrNumber *attn
 extern bool router_is_referenced(Relation rel);
 
 extern void router_globalkey_watch(RouterGlobalKeyState **list, EState *estate, ResultRelInfo *rri);
-extern void router_globalkey_follow_move(RouterGlobalKeyState **list, EState *estate, Relation from,
-										 TupleTableSlot *old, Relation to, TupleTableSlot *new);
+extern void router_globalkey_follow_move(RouterGlobalKeyState **list, EState *estate, Relation rel,
+										 TupleTableSlot *old, TupleTableSlot *new);
 extern void router_globalkey_follow(Oid base, Relation rel, TupleTableSlot *old, TupleTableSlot *new);
 extern void router_globalkey_close(RouterGlobalKeyState **list);
 extern void router_globalkey_collect(RouterGlobalKeyState *keys, struct CopyFromStateData *copy);

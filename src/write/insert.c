@@ -441,26 +441,6 @@ router_insert_start(ModifyTableState *mtstate, RouterCacheEntry *entry)
 	return true;
 }
 
-/* The statement's slot is to have the row as it is in its home. */
-static void
-note_place(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
-{
-	RouterRowWriter *writer = batch->arg;
-
-	router_show_row(writer->arg, slot, dest->map ? ExecGetChildToRootMap(dest->rri) : NULL);
-}
-
-/* Policies hold for what BEFORE ROW triggers and generated columns of the home have made of the row. */
-static void
-check_placed(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
-{
-	RouterRowWriter *writer = batch->arg;
-
-	if (slot != writer->arg)
-		note_place(batch, dest, slot);
-	ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, writer->target, writer->arg, writer->statement);
-}
-
 /* ON CONFLICT DO NOTHING. False: there is a conflict, or a trigger wants no insert. */
 static bool
 insert_unless_conflict(RouterRowWriter *writer, ResultRelInfo *rri, RouterDest *dest, TupleTableSlot *slot)
@@ -499,11 +479,8 @@ insert_instead(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot, TupleTa
 	RouterDest *dest;
 
 	rri->ri_FdwRoutine = NULL;	/* for this row only: transition tables refuse foreign tables */
-	writer->batch.check = rri->ri_WithCheckOptions != NIL ? check_placed : NULL;
-	writer->batch.inserted = rri->ri_projectReturning || rri->ri_TrigDesc->trig_insert_new_table ? note_place : NULL;
-	writer->batch.arg = writer;
-	writer->target = rri;
-	writer->arg = slot;
+	router_writer_expect(writer, rri, WCO_RLS_INSERT_CHECK, slot, slot,
+						 rri->ri_projectReturning || rri->ri_TrigDesc->trig_insert_new_table);
 	dest = router_home(&writer->homes, slot);
 	if (plan && plan->onConflictAction == ONCONFLICT_NOTHING ?
 		!insert_unless_conflict(writer, rri, dest, slot) : !router_writer_insert(writer, dest, slot))

@@ -81,6 +81,76 @@ router_writer_close(RouterRowWriter *writer)
 	writer->base = NULL;
 }
 
+/* From a destination to the layout of the slot that is shown; NULL: they are alike. */
+static TupleConversionMap *
+map_back(RouterRowWriter *writer, RouterDest *dest)
+{
+	MemoryContext old;
+
+	if (writer->shown == writer->came)	/* the base's layout */
+		return dest->map ? ExecGetChildToRootMap(dest->rri) : NULL;
+	if (writer->back_of != RelationGetRelid(dest->rel) || writer->back_to != writer->shown->tts_tupleDescriptor)
+	{
+		old = MemoryContextSwitchTo(writer->estate->es_query_cxt);
+		if (writer->back)
+			free_conversion_map(writer->back);
+		writer->back_of = RelationGetRelid(dest->rel);
+		writer->back_to = writer->shown->tts_tupleDescriptor;
+		writer->back = convert_tuples_by_name(RelationGetDescr(dest->rel), writer->back_to);
+		MemoryContextSwitchTo(old);
+	}
+	return writer->back;
+}
+
+/* The statement's slot is to have the row as it is in its home. */
+static void
+show_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	RouterRowWriter *writer = batch->arg;
+
+	router_show_row(writer->shown, slot, map_back(writer, dest));
+}
+
+static void
+note_inserted(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	show_row(batch, dest, slot);
+	((RouterRowWriter *) batch->arg)->home = RelationGetRelid(dest->rel);
+}
+
+/* Policies hold for what BEFORE ROW triggers and generated columns of the home have made of the row. */
+static void
+check_row(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
+{
+	RouterRowWriter *writer = batch->arg;
+
+	if (slot != writer->came)
+		show_row(batch, dest, slot);
+	else if (writer->policy == WCO_RLS_UPDATE_CHECK)
+		return;					/* as it was when it was checked */
+	ExecWithCheckOptions(writer->policy, writer->target, writer->shown, writer->statement);
+}
+
+/*
+ * Tells of the row that will be inserted next. target: of the statement, whose
+ * policies of this kind count, or NULL; came: the row, in the base's layout;
+ * shown: the statement's slot, which becomes the row as it was inserted in
+ * writer->home, if show is set.
+ */
+void
+router_writer_expect(RouterRowWriter *writer, ResultRelInfo *target, WCOKind policy, TupleTableSlot *came,
+					 TupleTableSlot *shown, bool show)
+{
+	writer->target = target;
+	writer->policy = policy;
+	writer->came = came;
+	writer->shown = shown;
+	writer->home = InvalidOid;
+	writer->batch.check = target && target->ri_WithCheckOptions != NIL ? check_row : NULL;
+	writer->batch.inserted = show ? note_inserted : NULL;
+	writer->batch.arg = writer;
+}
+
 /* Inserts a row, in the base's layout, into its home. False: a trigger wants no insert. */
 bool
 router_writer_insert(RouterRowWriter *writer, RouterDest *dest, TupleTableSlot *slot)

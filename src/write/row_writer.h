@@ -9,6 +9,8 @@
 #include "write/returning.h"
 #include "write/statement.h"
 
+#include "nodes/parsenodes.h"
+
 typedef struct RouterRowWriter
 {
 	struct RouterRowWriter *next;	/* of the same statement */
@@ -18,12 +20,21 @@ typedef struct RouterRowWriter
 	RouterHomes homes;
 	RouterBatch batch;
 	RouterElsewhere *elsewhere; /* RETURNING of what was inserted */
-	ResultRelInfo *target;		/* of the statement, whose policies count; or NULL */
-	void	   *arg;			/* the user's */
+	/* of the row in hand: see router_writer_expect */
+	ResultRelInfo *target;
+	WCOKind		policy;
+	TupleTableSlot *came;
+	TupleTableSlot *shown;
+	Oid			home;			/* where it was inserted */
+	TupleConversionMap *back;	/* from back_of's layout to that of back_to, NULL if alike */
+	Oid			back_of;
+	TupleDesc	back_to;
 } RouterRowWriter;
 
 extern RouterRowWriter *router_writer(EState *statement, Oid base, bool moved);
 extern void router_writer_close(RouterRowWriter *writer);
+extern void router_writer_expect(RouterRowWriter *writer, ResultRelInfo *target, WCOKind policy, TupleTableSlot *came,
+								 TupleTableSlot *shown, bool show);
 extern bool router_writer_insert(RouterRowWriter *writer, RouterDest *dest, TupleTableSlot *slot);
 extern void router_writers_end(RouterStatement *statement);
 

@@ -72,19 +72,16 @@ typedef struct Source
 	AttrNumber	attnums[ROUTER_MAX_LEVELS]; /* of the keys */
 	TupleConversionMap *map;	/* to the base's layout, NULL if alike */
 	TupleTableSlot *base_slot;	/* for it */
-	TupleConversionMap *back;	/* from back_of's layout, NULL if alike */
-	Oid			back_of;
 	bool		referenced;		/* foreign keys refer to this very table */
 	bool		home_locked;	/* this statement has taken the home lock */
 	bool		looked;			/* whether keys can change at all */
 	RouterElsewhere *elsewhere;
 	/* of the row in hand */
 	ItemPointerData tid;
-	Relation	rel;
 	TupleTableSlot *old;
 	HeapTuple	old_tuple;		/* while the trigger is to be called once more, or NULL */
 	TupleTableSlot *slot;		/* the new row, in the source's layout */
-	Oid			home;
+	Oid			home;			/* where it was inserted */
 } Source;
 
 /* What to put back when the row in hand is done with. */
@@ -98,50 +95,6 @@ typedef struct RouterDetour
 } RouterDetour;
 
 /* --------------------------------------------------------------------- a move */
-
-/* Makes source->slot the row as it is in its destination. */
-static void
-show_moved(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
-{
-	Source	   *source = ((RouterRowWriter *) batch->arg)->arg;
-
-	if (source->back_of != RelationGetRelid(dest->rel))
-	{
-		MemoryContext old = MemoryContextSwitchTo(batch->estate->es_query_cxt);
-
-		if (source->back)
-			free_conversion_map(source->back);
-		source->back = convert_tuples_by_name(RelationGetDescr(dest->rel), source->slot->tts_tupleDescriptor);
-		source->back_of = RelationGetRelid(dest->rel);
-		MemoryContextSwitchTo(old);
-	}
-	router_show_row(source->slot, slot, source->back);
-}
-
-/* Policies hold for what BEFORE INSERT triggers and generated columns of the new home have made of the row, too. */
-static void
-check_moved(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
-{
-	RouterRowWriter *writer = batch->arg;
-	Source	   *source = writer->arg;
-
-	if (slot == source->slot || slot == source->base_slot)
-		return;					/* as it was when it was checked */
-	show_moved(batch, dest, slot);
-	ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, writer->target, source->slot, writer->statement);
-}
-
-/* Keeps the row as it was inserted, for RETURNING; its global keys follow. */
-static void
-note_inserted(RouterBatch *batch, RouterDest *dest, TupleTableSlot *slot)
-{
-	RouterRowWriter *writer = batch->arg;
-	Source	   *source = writer->arg;
-
-	router_globalkey_follow_move(&writer->homes.keys, writer->estate, source->rel, source->old, dest->rel, slot);
-	show_moved(batch, dest, slot);
-	source->home = RelationGetRelid(dest->rel);
-}
 
 static TupleTableSlot *
 base_layout(Source *source, TupleTableSlot *slot)
@@ -197,6 +150,7 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 {
 	RouterRowWriter *writer = router_writer(statement, source->base, true);
 	TriggerDesc *triggers = rri ? rri->ri_TrigDesc : NULL;
+	TupleTableSlot *row;
 	RouterDest *dest;
 	bool		inserted;
 
@@ -221,24 +175,23 @@ move_row(Source *source, EState *statement, ResultRelInfo *rri, EPQState *epqsta
 		router_step_deleted(rel, &source->tid);
 	if (triggers && triggers->trig_delete_after_row)
 	{
-		/* the entry of a global key goes with the row: see note_inserted */
+		/* the entry of a global key goes with the row: see below */
 		router_mask_globalkey_triggers(triggers, TRIGGER_TYPE_DELETE, true);
 		ExecARDeleteTriggers(statement, rri, &source->tid, NULL, NULL, true);
 		router_mask_globalkey_triggers(triggers, TRIGGER_TYPE_DELETE, false);
 	}
-	dest = router_home(&writer->homes, base_layout(source, source->slot));
+	row = base_layout(source, source->slot);
+	dest = router_home(&writer->homes, row);
 	if (dest->rri->ri_FdwRoutine)
 		check_foreign_target(statement, rri, dest);
-	writer->batch.check = rri && rri->ri_WithCheckOptions != NIL ? check_moved : NULL;
-	writer->batch.inserted = note_inserted;
-	writer->batch.arg = writer;
-	writer->target = rri;
-	writer->arg = source;
-	source->home = InvalidOid;
-	inserted = router_writer_insert(writer, dest, base_layout(source, source->slot));
+	router_writer_expect(writer, rri, WCO_RLS_UPDATE_CHECK, row, source->slot, true);
+	inserted = router_writer_insert(writer, dest, row) && OidIsValid(writer->home);
+	source->home = writer->home;
+	if (inserted)
+		router_globalkey_follow_move(&writer->homes.keys, writer->estate, rel, source->old, source->slot);
 	if (statement == NULL)
 		router_writer_close(writer);
-	return inserted && OidIsValid(source->home);
+	return inserted;
 }
 
 /* ------------------------------------------------------------------ the detour */
@@ -587,7 +540,6 @@ router_move_row(PG_FUNCTION_ARGS)
 		elog(ERROR, "could not find the plan node that updates a row of \"%s\"",
 			 RelationGetRelationName(trigdata->tg_relation));
 	source->tid = trigdata->tg_trigtuple->t_self;
-	source->rel = trigdata->tg_relation;
 	source->old = trigdata->tg_trigslot;
 	if (node && node->operation == CMD_MERGE && ((ModifyTable *) node->ps.plan)->returningLists != NIL)
 	{
