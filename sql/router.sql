@@ -205,12 +205,28 @@ CREATE TABLE router.progress_def (
 );
 COMMENT ON TABLE router.progress_def IS 'what maintenance is at, written with each step; read router.progress';
 
-GRANT SELECT ON router.maintain_def TO PUBLIC;
+CREATE TABLE router.reshape_def (
+    base     regclass NOT NULL PRIMARY KEY,
+    action   text     NOT NULL,
+    shadow   regclass NOT NULL,      -- the routed table that has the copies
+    log      regclass NOT NULL,      -- the table that notes what was written meanwhile
+    in_step  boolean  NOT NULL,      -- who writes to base writes to shadow
+    file     oid      NOT NULL,      -- of base, when copying began
+    position tid      NOT NULL,      -- rows before it are copied
+    blocks   bigint   NOT NULL,      -- so many are to be
+    done     bigint   NOT NULL,      -- rows copied
+    since    xid      NOT NULL,      -- in_step: shadow is right for snapshots that see this transaction
+    columns  text     NOT NULL       -- of base, and its CHECKs
+);
+COMMENT ON TABLE router.reshape_def IS 'tables that get another shape: how far their rows are copied';
+
+GRANT SELECT ON router.maintain_def, router.reshape_def TO PUBLIC;
 REVOKE ALL ON router.progress_def FROM PUBLIC;
 
-SELECT pg_catalog.pg_extension_config_dump('router.route_def', '');
-SELECT pg_catalog.pg_extension_config_dump('router.key_def', '');
-SELECT pg_catalog.pg_extension_config_dump('router.child_def', '');
+-- not what belongs to a table that is being reshaped: see reshape_def
+SELECT pg_catalog.pg_extension_config_dump('router.route_def', 'WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = base AND relrewrite <> 0)');
+SELECT pg_catalog.pg_extension_config_dump('router.key_def', 'WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = base AND relrewrite <> 0)');
+SELECT pg_catalog.pg_extension_config_dump('router.child_def', 'WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = base AND relrewrite <> 0)');
 SELECT pg_catalog.pg_extension_config_dump('router.global_key_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.reach_def', '');
 SELECT pg_catalog.pg_extension_config_dump('router.unsealed_def', '');
@@ -444,6 +460,27 @@ CREATE PROCEDURE router.tier(base regclass DEFAULT NULL, time_budget interval DE
 COMMENT ON PROCEDURE router.tier(regclass, interval, interval, boolean, interval)
     IS 'moves children that are old enough to their tier; base NULL: of all routed tables with tiers that you own';
 
+CREATE PROCEDURE router.convert(base regclass, keys router.key[], template text DEFAULT NULL, time_zone text DEFAULT NULL,
+        default_child boolean DEFAULT NULL, on_missing text DEFAULT NULL, on_reject text DEFAULT NULL,
+        horizon interval DEFAULT NULL, max_new_children integer DEFAULT NULL, hot interval DEFAULT NULL,
+        batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL, time_budget interval DEFAULT NULL,
+        lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_convert';
+COMMENT ON PROCEDURE router.convert(regclass, router.key[], text, text, boolean, text, text, interval, integer, interval, integer, interval, interval, interval, boolean)
+    IS 'makes a table with rows a routed table while it is read and written';
+CREATE PROCEDURE router.convert(base regclass, key router.key, template text DEFAULT NULL, time_zone text DEFAULT NULL,
+        default_child boolean DEFAULT NULL, on_missing text DEFAULT NULL, on_reject text DEFAULT NULL,
+        horizon interval DEFAULT NULL, max_new_children integer DEFAULT NULL, hot interval DEFAULT NULL,
+        batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL, time_budget interval DEFAULT NULL,
+        lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_convert_key';
+COMMENT ON PROCEDURE router.convert(regclass, router.key, text, text, boolean, text, text, interval, integer, interval, integer, interval, interval, interval, boolean)
+    IS 'makes a table with rows a routed table with one key; see the other convert';
+CREATE PROCEDURE router.cancel_reshape(base regclass, lock_timeout interval DEFAULT '1 second')
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_cancel_reshape';
+COMMENT ON PROCEDURE router.cancel_reshape(regclass, interval)
+    IS 'drops what an interrupted convert has made; the table stays as it is';
+
 CREATE PROCEDURE router.move_child(child regclass, tablespace name DEFAULT NULL, access_method name DEFAULT NULL,
                                    server name DEFAULT NULL, remote_schema name DEFAULT NULL, local boolean DEFAULT false,
                                    lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
@@ -486,7 +523,8 @@ COMMENT ON FUNCTION router.is_at_work(integer, timestamptz, timestamptz)
 CREATE VIEW router.maintenance AS
     SELECT r.base, m.premake, m.keep, m.keep_children, m.retire, m.retire_schema, m.seal
       FROM router.route_def r
-      LEFT JOIN router.maintain_def m ON m.base OPERATOR(pg_catalog.=) r.base;
+      LEFT JOIN router.maintain_def m ON m.base OPERATOR(pg_catalog.=) r.base
+     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class s WHERE s.oid OPERATOR(pg_catalog.=) r.base AND s.relrewrite OPERATOR(pg_catalog.<>) 0::pg_catalog.oid);
 COMMENT ON VIEW router.maintenance IS 'how router.maintain looks after each routed table; NULL: not set';
 
 CREATE VIEW router.progress AS
@@ -605,6 +643,10 @@ CREATE FUNCTION router.keep_global_keys() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_keep_global_keys';
 COMMENT ON FUNCTION router.keep_global_keys() IS 'internal: trigger by which entries of global keys follow rows';
 
+CREATE FUNCTION router.follow_reshape() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_follow_reshape';
+COMMENT ON FUNCTION router.follow_reshape() IS 'internal: trigger by which copies of rows follow a table that gets another shape';
+
 CREATE FUNCTION router.keep_in_step() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_keep_in_step';
 COMMENT ON FUNCTION router.keep_in_step() IS 'internal: trigger by which a copy that move_child makes follows the child';
@@ -637,6 +679,15 @@ CREATE FUNCTION router.on_ddl_end() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_ddl_end';
 COMMENT ON FUNCTION router.on_ddl_end() IS 'internal: children and catalog follow DDL on their base';
 
+CREATE FUNCTION router.on_reshape_ddl() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_reshape_ddl';
+COMMENT ON FUNCTION router.on_reshape_ddl() IS 'internal: refuses what a table that gets another shape cannot bear';
+
+CREATE EVENT TRIGGER router_on_reshape_alter ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
+    EXECUTE FUNCTION router.on_reshape_ddl();
+CREATE EVENT TRIGGER router_on_reshape_drop ON sql_drop EXECUTE FUNCTION router.on_reshape_ddl();
+COMMENT ON EVENT TRIGGER router_on_reshape_alter IS 'router: refuses other columns and constraints while a table gets another shape';
+COMMENT ON EVENT TRIGGER router_on_reshape_drop IS 'router: refuses to drop a table that gets another shape';
 CREATE EVENT TRIGGER router_on_sql_drop ON sql_drop EXECUTE FUNCTION router.on_sql_drop();
 CREATE EVENT TRIGGER router_on_ddl_start ON ddl_command_start WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'CREATE VIEW', 'DROP TABLE', 'GRANT', 'REVOKE')
     EXECUTE FUNCTION router.on_ddl_start();
@@ -659,7 +710,8 @@ CREATE VIEW router.routes AS
               FROM router.key_def k WHERE k.base OPERATOR(pg_catalog.=) r.base) AS keys,
            r.time_zone, r.template, r.on_missing, r.on_reject, r.horizon, r.max_new_children, r.hot, r.watermark, r.pending,
            (SELECT pg_catalog.count(*) FROM router.child_def c WHERE c.base OPERATOR(pg_catalog.=) r.base) AS children
-      FROM router.route_def r;
+      FROM router.route_def r
+     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class s WHERE s.oid OPERATOR(pg_catalog.=) r.base AND s.relrewrite OPERATOR(pg_catalog.<>) 0::pg_catalog.oid);
 COMMENT ON VIEW router.routes IS 'the routed tables of this database';
 
 CREATE VIEW router.children AS
@@ -677,7 +729,8 @@ CREATE VIEW router.children AS
                 ELSE 'online' END AS state
       FROM router.child_def d
       JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.child
-      LEFT JOIN pg_catalog.pg_tablespace t ON t.oid OPERATOR(pg_catalog.=) c.reltablespace;
+      LEFT JOIN pg_catalog.pg_tablespace t ON t.oid OPERATOR(pg_catalog.=) c.reltablespace
+     WHERE c.relrewrite OPERATOR(pg_catalog.=) 0::pg_catalog.oid;
 COMMENT ON VIEW router.children IS 'the children of every route: bounds, condition in SQL, rows as last analyzed (NULL: never), bytes, tablespace, state';
 
 CREATE VIEW router.global_keys AS
@@ -713,5 +766,6 @@ END $$;
 -- of the extension only, for which nobody needs EXECUTE. The others see who calls them (src/guard.c), and are open: owners of
 -- tables and who restores them make the triggers, router.progress asks is_at_work as its reader, CHECKs call unseal as the writer.
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA router TO PUBLIC;
-REVOKE EXECUTE ON FUNCTION router.config_changed(), router.on_sql_drop(), router.on_ddl_start(), router.on_ddl_end() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION router.config_changed(), router.on_sql_drop(), router.on_ddl_start(), router.on_ddl_end(),
+    router.on_reshape_ddl() FROM PUBLIC;
 GRANT USAGE ON TYPE router.key TO PUBLIC;

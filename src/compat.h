@@ -12,6 +12,7 @@
 #include "access/nbtxlog.h"
 #include "access/transam.h"
 #include "access/xloginsert.h"
+#include "catalog/index.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "commands/explain.h"
@@ -399,6 +400,30 @@ router_log_conflict(Relation rel, FullTransactionId xid)
 	XLogBeginInsert();
 	XLogRegisterData((char *) &record, SizeOfBtreeReusePage);
 	(void) XLogInsert(RM_BTREE_ID, XLOG_BTREE_REUSE_PAGE);
+}
+
+/* Gives a table other storage, empty, from the commit on. */
+static inline void
+router_set_new_storage(Relation rel)
+{
+#if PG_VERSION_NUM >= 160000
+	RelationSetNewRelfilenumber(rel, rel->rd_rel->relpersistence);
+#else
+	RelationSetNewRelfilenode(rel, rel->rd_rel->relpersistence);
+#endif
+}
+
+/* The same for its indexes and those of its TOAST table. */
+static inline void
+router_reindex(Oid relid)
+{
+	ReindexParams params = {0};
+
+#if PG_VERSION_NUM >= 170000
+	(void) reindex_relation(NULL, relid, REINDEX_REL_PROCESS_TOAST, &params);
+#else
+	(void) reindex_relation(relid, REINDEX_REL_PROCESS_TOAST, &params);
+#endif
 }
 
 #endif

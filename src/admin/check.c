@@ -529,7 +529,7 @@ check_base(Check *check, Oid base)
 	LockRelationOid(base, AccessShareLock);
 	router_check_owned_base(base);	/* it may have gone while we waited */
 	check->base = base;
-	check->moving = router_is_moving(base);
+	check->moving = router_job_is_run(base);
 	check->base_name = quote_literal_cstr(router_qualified_name(base));
 	if (!check_readable(check, entry))
 	{

@@ -39,11 +39,26 @@ router_is_own_temp(Oid relid)
 	return isTempNamespace(get_rel_namespace(relid));
 }
 
+/*
+ * The table whose place another one will take, or with which that is made; of any other table that table itself.
+ * The mark is one that nobody but router can set.
+ */
+Oid
+router_original(Oid relid)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			original = HeapTupleIsValid(tup) ? ((Form_pg_class) GETSTRUCT(tup))->relrewrite : InvalidOid;
+
+	if (HeapTupleIsValid(tup))
+		ReleaseSysCache(tup);
+	return OidIsValid(original) ? original : relid;
+}
+
 /* Is a base one of those that are meant where none is named? Nobody can work on a temporary one of another session. */
 bool
 router_is_meant(Oid base)
 {
-	return get_rel_name(base) && router_owns_relation(base, GetUserId()) &&
+	return get_rel_name(base) && router_original(base) == base && router_owns_relation(base, GetUserId()) &&
 		!isOtherTempNamespace(get_rel_namespace(base));
 }
 

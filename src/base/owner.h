@@ -15,6 +15,7 @@ typedef struct RouterAsOwner
 
 extern Oid	router_relation_owner(Oid relid);
 extern bool router_is_own_temp(Oid relid);
+extern Oid	router_original(Oid relid);
 extern bool router_is_meant(Oid base);
 extern void router_check_definer(Oid relid, Oid role);
 extern void router_become_owner(RouterAsOwner *saved, Oid owner, bool temp, const char *time_zone);

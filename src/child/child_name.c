@@ -116,7 +116,7 @@ router_child_name(RouterRoute *route, RouterBound **bounds)
 {
 	int			nkeys = route->config.nkeys;
 	Oid			schema = get_rel_namespace(route->config.base);
-	const char *base = get_rel_name(route->config.base);
+	const char *base = get_rel_name(router_original(route->config.base));
 	const char *template = route->config.template ? pstrdup(route->config.template) : NULL;
 	char	   *hashed = psprintf("%s %s", base, router_bounds_display(route, bounds));
 	RouterKey	keys[ROUTER_MAX_LEVELS];

@@ -42,6 +42,7 @@
 #include "globalkey/triggers.h"
 #include "mirror/mirror.h"
 #include "rows/batch.h"
+#include "rows/keep_in_step.h"
 #include "base/name.h"
 #include "base/owner.h"
 #include "base/sql.h"
@@ -219,6 +220,8 @@ make_and_tell(void *arg)
 		router_check_parts(m->base);
 		create_table(m);
 		m->child = get_relname_relid(m->name, schema);
+		if (router_original(m->base) != m->base)
+			router_step_mark(m->child, router_original(m->base));	/* not to be known yet, like its base */
 		router_child_equip(m->base, m->child);
 		register_child(m);
 		if (observed)

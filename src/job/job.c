@@ -23,6 +23,7 @@
 #include "job/job.h"
 
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -63,6 +64,9 @@
 /* a base whose locks could not be had once is tried so often from then on */
 #define FEW_TRIES 5
 
+/* tells the lock of a run from advisory locks of users, which have 1 and 2 there */
+#define RUN_LOCK 3
+
 /* deadlock_timeout of a step */
 #define DEADLOCK_TIMEOUT "50ms"
 
@@ -87,6 +91,13 @@ deadline_of(const Interval *budget)
 	return budget == NULL ? DT_NOEND :
 		DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
 												IntervalPGetDatum(budget)));
+}
+
+/* No step begins when so much time has gone; NULL: there is no end. */
+void
+router_job_set_budget(RouterJob *job, const Interval *budget)
+{
+	job->deadline = deadline_of(budget);
 }
 
 /*
@@ -205,6 +216,8 @@ worth_a_retry(const ErrorData *error)
 static void
 commit(RouterJob *job)
 {
+	if (job->lazy)
+		(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	if (!job->atomic)
 		SPI_commit();
 	MemoryContextSwitchTo(job->cxt);
@@ -405,6 +418,46 @@ router_job_warn(RouterJob *job, ErrorData *error)
 			 error->detail ? errdetail("%s", error->detail) : 0,
 			 error->hint ? errhint("%s", error->hint) : 0));
 	FreeErrorData(error);
+}
+
+/* ----------------------------------------------------------------- one run a base */
+
+/* An advisory lock of the session, of a class that SQL functions do not use: it outlives a rollback. */
+static void
+run_lock(LOCKTAG *tag, Oid base)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, RelationRelationId, base, RUN_LOCK);
+}
+
+/* Of those who copy tables of a base one is at work. False: another one is. */
+bool
+router_job_begin_run(Oid base)
+{
+	LOCKTAG		tag;
+
+	run_lock(&tag, base);
+	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+router_job_end_run(Oid base)
+{
+	LOCKTAG		tag;
+
+	run_lock(&tag, base);
+	(void) LockRelease(&tag, ExclusiveLock, true);
+}
+
+/* Is one at work? */
+bool
+router_job_is_run(Oid base)
+{
+	LOCKTAG		tag;
+	int			n;
+
+	run_lock(&tag, base);
+	(void) GetLockConflicts(&tag, ShareLock, &n);
+	return n > 0;
 }
 
 /* ------------------------------------------------------------------ several bases */
@@ -610,7 +663,7 @@ router_job_round(RouterJob *job, FunctionCallInfo fcinfo, const RouterRound *rou
 	int			done = 0;
 	int			failed = 0;
 
-	job->deadline = deadline_of(router_arg_interval(fcinfo, round->time_budget));
+	router_job_set_budget(job, router_arg_interval(fcinfo, round->time_budget));
 	while ((done == 0 || !round->nightly || !router_job_is_late(job)) && next_turn(turns, &job->base))
 	{
 		ErrorData  *error;

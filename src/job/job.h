@@ -21,6 +21,7 @@ typedef struct RouterJob
 	MemoryContext cxt;			/* outlives transactions */
 	bool		atomic;			/* the caller's transaction must go on: nothing is committed */
 	bool		dry_run;		/* say what would be done, do nothing */
+	bool		lazy;			/* what is committed may be lost in a crash: it is done again */
 	bool		failed;			/* something of this base, and it was said: router_job_warn */
 	int			lock_timeout;	/* of each step, milliseconds */
 	TimestampTz deadline;		/* no step begins after it */
@@ -58,6 +59,10 @@ extern ErrorData *router_attempt_transactions(bool (*work) (void *arg), void *ar
 extern ErrorData *router_job_error(const RouterJob *job, int code, const char *message, const char *detail,
 								   const char *hint);
 extern void router_job_warn(RouterJob *job, ErrorData *error);
+extern bool router_job_begin_run(Oid base);
+extern void router_job_end_run(Oid base);
+extern bool router_job_is_run(Oid base);
+extern void router_job_set_budget(RouterJob *job, const Interval *budget);
 extern bool router_job_is_late(const RouterJob *job);
 extern void router_job_round(RouterJob *job, FunctionCallInfo fcinfo, const RouterRound *round);
 

@@ -8,7 +8,16 @@
 #include "compat.h"
 #include "rows/compare.h"
 
+#include "access/table.h"
+#include "access/tableam.h"
+#include "common/hashfn.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
 
 #include "base/sql.h"
 
@@ -34,4 +43,55 @@ uint64
 router_count_rows(const char *table)
 {
 	return strtou64(router_ask("SELECT count(*) FROM ONLY %s", table), NULL, 10);
+}
+
+/* What can be told from the columns of a row, whatever way it is stored. */
+static uint64
+hash_row(TupleTableSlot *slot, const AttrNumber *attnums, int n)
+{
+	uint64		hash = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(slot->tts_tupleDescriptor, attnums[i] - 1);
+		bool		isnull;
+		Datum		value = slot_getattr(slot, attnums[i], &isnull);
+		uint32		image = isnull ? 0 : datum_image_hash(value, att->attbyval, att->attlen);
+
+		hash = hash_bytes_uint32_extended(image, hash + isnull);
+	}
+	return hash;
+}
+
+/*
+ * The same without SQL, for tables on this server: adds the rows up that a snapshot sees, with columns in the order in
+ * which another table has them.
+ */
+void
+router_sum_rows(Oid relid, Relation order, Snapshot snapshot, uint64 *rows, uint64 *sum)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	MemoryContext per_row = AllocSetContextCreate(CurrentMemoryContext, "router row", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = CurrentMemoryContext;
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	AttrNumber *attnums = palloc(RelationGetDescr(order)->natts * sizeof(AttrNumber));
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	int			n = 0;
+
+	for (int i = 0; i < RelationGetDescr(order)->natts; i++)
+		if (!TupleDescAttr(RelationGetDescr(order), i)->attisdropped)
+			attnums[n++] = get_attnum(relid, NameStr(TupleDescAttr(RelationGetDescr(order), i)->attname));
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(per_row);
+		MemoryContextSwitchTo(per_row);
+		*sum += hash_row(slot, attnums, n);
+		MemoryContextSwitchTo(caller);
+		++*rows;
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	MemoryContextDelete(per_row);
+	table_close(rel, NoLock);
 }

@@ -325,6 +325,48 @@ router_twin_insert(RouterTwin *twin, TupleTableSlot *slot)
 		insert_here(twin, twin->new);
 }
 
+/* Does the copy have a row with the key of one of the table? */
+bool
+router_twin_has(RouterTwin *twin, TupleTableSlot *like)
+{
+	ItemPointerData tid;
+
+	return find(twin, execute_attr_map_slot(twin->map, like, twin->old), &tid);
+}
+
+/* Takes it out, if it is there. moved: it is somewhere else now. */
+void
+router_twin_clear(RouterTwin *twin, TupleTableSlot *like, bool moved)
+{
+	ItemPointerData tid;
+
+	if (find(twin, execute_attr_map_slot(twin->map, like, twin->old), &tid))
+		delete_here(twin, &tid, moved);
+}
+
+/* Makes it what the table has, or puts it there. */
+void
+router_twin_bring(RouterTwin *twin, TupleTableSlot *slot)
+{
+	TupleDesc	desc = RelationGetDescr(twin->copy);
+	TupleTableSlot *row = execute_attr_map_slot(twin->map, slot, twin->new);
+	ItemPointerData tid;
+
+	ResetPerTupleExprContext(twin->estate);
+	if (!find(twin, row, &tid))
+		insert_here(twin, row);
+	else if (!table_tuple_fetch_row_version(twin->copy, &tid, SnapshotSelf, twin->found) ||
+			 !same_values(desc, twin->found, row, NULL, desc->natts))
+		update_here(twin, &tid, row);
+	ExecClearTuple(twin->found);
+}
+
+Oid
+router_twin_copy(const RouterTwin *twin)
+{
+	return RelationGetRelid(twin->copy);
+}
+
 /* Does the table have a row now with this key? It is ours, or nobody's: who else changes it waits for ours. */
 static bool
 table_has_key(RouterTwin *twin, TupleTableSlot *slot)

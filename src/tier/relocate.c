@@ -64,9 +64,6 @@
 #include "tier/swap.h"
 #include "base/waitpoint.h"
 
-/* tells the lock of a run from advisory locks of users, which have 1 and 2 there */
-#define RUN_LOCK 3
-
 /* how often the locks for the swap are tried */
 #define MAX_TRIES 20
 
@@ -762,18 +759,6 @@ relocate_all(RouterJob *job, List *relocations, uint64 *rows)
 	return error ? error : wrong;
 }
 
-/* Is a run under way that moves children of a base? */
-bool
-router_is_moving(Oid base)
-{
-	LOCKTAG		tag;
-	int			n;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RelationRelationId, base, RUN_LOCK);
-	(void) GetLockConflicts(&tag, ShareLock, &n);
-	return n > 0;
-}
-
 /*
  * Moves children of job->base; moves: of RouterMove, in job->cxt. What is in its
  * place is left alone. One that fails does not stop the others. NULL: all went
@@ -787,12 +772,10 @@ router_relocate(const RouterJob *job, List *moves)
 	ErrorData  *error = NULL;
 	List	   *relocations = prepare_all(job, moves, &error);
 	uint64		rows = 0;
-	LOCKTAG		tag;
 
 	if (job->dry_run || (relocations == NIL && error == NULL && !OidIsValid(router_bridge(job->base))))
 		return error;
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RelationRelationId, job->base, RUN_LOCK);
-	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	if (!router_job_begin_run(job->base))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("another session is moving children of \"%s\"", get_rel_name(job->base)),
@@ -806,7 +789,7 @@ router_relocate(const RouterJob *job, List *moves)
 	}
 	PG_FINALLY();
 	{
-		(void) LockRelease(&tag, ExclusiveLock, true);
+		router_job_end_run(job->base);
 	}
 	PG_END_TRY();
 	router_job_note(&run, rows, error);

@@ -1,0 +1,15 @@
+/*
+ * follow.h
+ *		What is written to a table that gets another shape. See follow.c.
+ */
+#ifndef ROUTER_FOLLOW_H
+#define ROUTER_FOLLOW_H
+
+#include "route/defs_reshape.h"
+
+extern void router_follow_log(const RouterReshapeDef *def);
+extern void router_follow_in_step(const RouterReshapeDef *def);
+extern void router_follow_end(Oid table);
+extern bool router_follow_is_on(const RouterReshapeDef *def);
+
+#endif

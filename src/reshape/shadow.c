@@ -1,0 +1,286 @@
+/*
+ * shadow.c
+ *		A routed table beside an ordinary one, with children for the rows of that, which
+ *		takes its place in the end: made, kept from the eyes of others, dropped, or handed over.
+ *
+ * The shadow is a routed table like any other, so that its children come and are found as
+ * those of a base are; but no row gets into it unless it is copied (shadow_rows.c), and
+ * nobody else knows its name. It and its children are marked (pg_class.relrewrite) with the oid of
+ * the table: logical decoding passes over what is written there, and children are called as those of the table.
+ *
+ * Rights: the caller has become the owner of the table. SPI is connected.
+ * Locking: see reshape.c.
+ */
+#include "compat.h"
+#include "reshape/shadow.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/heap.h"
+#include "catalog/index.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "commands/defrem.h"
+#include "commands/tablecmds.h"
+#include "commands/tablespace.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "storage/lmgr.h"
+#include "storage/predicate.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "admin/route_triggers.h"
+#include "base/name.h"
+#include "base/owner.h"
+#include "base/sql.h"
+#include "globalkey/triggers.h"
+#include "mirror/mirror.h"
+#include "reshape/follow.h"
+#include "reshape/shadow_rows.h"
+#include "route/catalog.h"
+#include "rows/keep_in_step.h"
+
+/* -------------------------------------------------------------------- in the making */
+
+/*
+ * Asks create_route, with the arguments that the call has from keys on, whether a table can be such a route; it tells
+ * in an error why not. move_rows: the table has rows.
+ */
+static void
+call_create_route(Oid table, FunctionCallInfo fcinfo, bool move_rows, bool dry_run)
+{
+	static const Oid types[] = {0, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, INTERVALOID, INT4OID, INTERVALOID};
+	Oid			argtypes[ROUTER_ROUTE_ARGUMENTS + 3];
+	Datum		values[ROUTER_ROUTE_ARGUMENTS + 3];
+	char		nulls[ROUTER_ROUTE_ARGUMENTS + 3];
+
+	memset(nulls, ' ', sizeof(nulls));
+	argtypes[0] = REGCLASSOID;
+	values[0] = ObjectIdGetDatum(table);
+	for (int i = 0; i < ROUTER_ROUTE_ARGUMENTS; i++)
+	{
+		argtypes[i + 1] = i == 0 ? get_array_type(ARR_ELEMTYPE(PG_GETARG_ARRAYTYPE_P(1))) : types[i];
+		values[i + 1] = PG_GETARG_DATUM(i + 1);
+		nulls[i + 1] = PG_ARGISNULL(i + 1) ? 'n' : ' ';
+	}
+	argtypes[ROUTER_ROUTE_ARGUMENTS + 1] = argtypes[ROUTER_ROUTE_ARGUMENTS + 2] = BOOLOID;
+	values[ROUTER_ROUTE_ARGUMENTS + 1] = BoolGetDatum(move_rows);
+	values[ROUTER_ROUTE_ARGUMENTS + 2] = BoolGetDatum(dry_run);
+	if (SPI_execute_with_args("SELECT * FROM router.create_route($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+							  ROUTER_ROUTE_ARGUMENTS + 3, argtypes, values, nulls, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not call router.create_route");
+}
+
+/* Could a table with rows be such a route, or is the shadow that it has? An error says why not. */
+void
+router_shadow_check_route(Oid table, Oid shadow, FunctionCallInfo fcinfo)
+{
+	call_create_route(OidIsValid(shadow) ? shadow : table, fcinfo, true, true);
+	if (OidIsValid(shadow) && SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" gets another shape, by other keys or settings", get_rel_name(table)),
+				 errhint("Go on with those it was begun with, or CALL router.cancel_reshape(%s).",
+						 quote_literal_cstr(router_qualified_name(table)))));
+}
+
+/* Makes it one that keeps its rows. */
+void
+router_shadow_create_route(Oid table, FunctionCallInfo fcinfo, bool dry_run)
+{
+	call_create_route(table, fcinfo, false, dry_run);
+}
+
+static char *
+make_table(Oid table, const char *prefix, const char *contents)
+{
+	Oid			schema = get_rel_namespace(table);
+	char	   *name = router_private_name(psprintf("%s_%u", prefix, table), schema);
+	Relation	rel = table_open(table, AccessShareLock);
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "CREATE %sTABLE %s (%s)",
+					 rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED ? "UNLOGGED " : "",
+					 quote_qualified_identifier(get_namespace_name(schema), name), contents);
+	appendStringInfo(&buf, " USING %s", quote_identifier(get_am_name(rel->rd_rel->relam)));
+	if (OidIsValid(rel->rd_rel->reltablespace))
+		appendStringInfo(&buf, " TABLESPACE %s", quote_identifier(get_tablespace_name(rel->rd_rel->reltablespace)));
+	table_close(rel, NoLock);
+	router_run("%s", buf.data);
+	return name;
+}
+
+/* Marks a table as one that belongs to the making of another shape. */
+static void
+hide(Oid relid, Oid table)
+{
+	router_step_mark(relid, table);
+	router_take_grants_away(relid);
+}
+
+/* Makes the shadow and the log. The route is that which the call asks for. */
+void
+router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo)
+{
+	Oid			schema = get_rel_namespace(def->base);
+	char	   *name = make_table(def->base, "router_shadow",
+								  psprintf("LIKE %s INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS",
+										   router_qualified_name(def->base)));
+	RouterConfig *config;
+	const char *keys[ROUTER_MAX_LEVELS];
+	Relation	rel;
+
+	def->shadow = get_relname_relid(name, schema);
+	hide(def->shadow, def->base);
+	call_create_route(def->shadow, fcinfo, false, false);
+	config = router_catalog_route(def->shadow);
+	for (int i = 0; i < config->nkeys; i++)
+		keys[i] = config->keys[i].column;
+	rel = table_open(def->base, AccessShareLock);
+	name = make_table(def->base, "router_log", router_log_columns(rel, keys, config->nkeys));
+	table_close(rel, NoLock);
+	def->log = get_relname_relid(name, schema);
+	hide(def->log, def->base);
+}
+
+/* ------------------------------------------------------------------------- the end */
+
+/* Gives the indexes of a child the names that they have by those of the table. False: there are none that answer. */
+bool
+router_shadow_name_indexes(const RouterReshapeDef *def, Oid child)
+{
+	char	   *base_name = get_rel_name(def->base);
+	char	   *child_name = get_rel_name(child);
+	Oid			schema = get_rel_namespace(child);
+	List	   *of_base,
+			   *of_child;
+	ListCell   *lb,
+			   *lc;
+
+	if (OidIsValid(router_pair_indexes(def->base, child, &of_base, &of_child)))
+		return false;
+	forboth(lb, of_base, lc, of_child)
+	{
+		char	   *wanted = router_object_name(base_name, child_name, get_rel_name(lfirst_oid(lb)));
+
+		if (strcmp(wanted, get_rel_name(lfirst_oid(lc))) != 0)
+			router_run("ALTER INDEX %s RENAME TO %s", router_qualified_name(lfirst_oid(lc)),
+					   quote_identifier(router_private_name(wanted, schema)));
+	}
+	return true;
+}
+
+/* Gives a table new, empty storage. What there was is in other tables. */
+static void
+empty(Oid table)
+{
+	Relation	rel = table_open(table, NoLock);
+	Oid			toast = rel->rd_rel->reltoastrelid;
+
+	CheckTableNotInUse(rel, "router.convert");
+	TransferPredicateLocksToHeapRelation(rel);
+	router_set_new_storage(rel);
+	table_close(rel, NoLock);
+	if (OidIsValid(toast))
+	{
+		rel = table_open(toast, AccessExclusiveLock);
+		router_set_new_storage(rel);
+		table_close(rel, NoLock);
+	}
+	router_reindex(table);
+	CommandCounterIncrement();
+}
+
+/* A child of the shadow becomes one of the table, which has the same columns and CHECKs for it to inherit. */
+static void
+adopt(Relation inherits, Oid child, Oid shadow, Oid table)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tup;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(child));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		HeapTuple	copy = heap_copytuple(tup);
+		Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(copy);
+
+		if (form->inhparent == shadow)
+		{
+			form->inhparent = table;
+			CatalogTupleUpdate(inherits, &copy->t_self, copy);
+		}
+		heap_freetuple(copy);
+	}
+	systable_endscan(scan);
+	if (changeDependencyFor(RelationRelationId, child, RelationRelationId, shadow, table) != 1)
+		elog(ERROR, "child \"%s\" does not depend on its parent once", get_rel_name(child));
+	CacheInvalidateRelcacheByRelid(child);
+}
+
+/* The table gets the route and the children of its shadow, which is dropped. All are locked AccessExclusive. */
+void
+router_shadow_take_over(const RouterReshapeDef *def)
+{
+	RouterConfig *config = router_catalog_route(def->shadow);
+	List	   *children = router_catalog_children(def->shadow);
+	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
+	RouterMirror triggers = {0};
+	Relation	inherits = table_open(InheritsRelationId, RowExclusiveLock);
+	ListCell   *lc;
+
+	router_follow_end(def->base);
+	empty(def->base);
+	foreach(lc, children)
+		adopt(inherits, ((RouterChildDef *) lfirst(lc))->child, def->shadow, def->base);
+	table_close(inherits, NoLock);
+	SetRelationHasSubclass(def->base, children != NIL);
+	CommandCounterIncrement();
+
+	router_catalog_remove_all(def->shadow);
+	config->base = def->base;
+	for (int i = 0; i < config->nkeys; i++)
+		config->keys[i].attnum = get_attnum(def->base, config->keys[i].column);
+	(void) router_sync_triggers(&triggers, def->base);
+	router_catalog_put_route(config);
+	foreach(lc, children)
+	{
+		RouterChildDef *child = lfirst(lc);
+
+		router_step_mark(child->child, InvalidOid);
+		router_catalog_add_child(child->child, def->base, child->bounds, child->nbounds);
+		(void) router_mirror(&everything, def->base, child->child);
+	}
+	router_catalog_remove_reshape(def->base);
+	router_run("DROP TABLE %s", router_qualified_name(def->shadow));
+	router_run("DROP TABLE %s", router_qualified_name(def->log));
+}
+
+/* Drops a shadow with all that belongs to it, once nobody writes to it. */
+void
+router_shadow_drop(const RouterReshapeDef *def)
+{
+	ListCell   *lc;
+
+	if (get_rel_name(def->shadow))
+	{
+		foreach(lc, router_catalog_children(def->shadow))
+			router_run("DROP TABLE %s", router_qualified_name(((RouterChildDef *) lfirst(lc))->child));
+		router_catalog_remove_all(def->shadow);
+		router_run("DROP TABLE %s", router_qualified_name(def->shadow));
+	}
+	if (get_rel_name(def->log))
+		router_run("DROP TABLE %s", router_qualified_name(def->log));
+	router_catalog_remove_reshape(def->base);
+}

@@ -1,0 +1,282 @@
+/*
+ * shadow_rows.c
+ *		The rows of a shadow are brought to what its table has: one, or those that a log
+ *		has noted.
+ *
+ * By state, not by event: other AFTER triggers may have changed a row again before it was
+ * noted. So a row is taken out of the home that it had, and what the table has under its key is put
+ * where it belongs; done twice it is the same. The row of a home is changed by an UPDATE, so that who waits
+ * for it follows.
+ *
+ * Rights: the caller has become the owner of the table, who has defined what indexes of the children evaluate.
+ * Locking: RowExclusiveLock on shadow and children; and what creating one takes.
+ * Memory: that of the caller.
+ */
+#include "compat.h"
+#include "reshape/shadow_rows.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+
+#include "route/cache.h"
+#include "rows/estate.h"
+#include "rows/row_key.h"
+#include "rows/twin.h"
+#include "write/home.h"
+
+struct RouterShadowRows
+{
+	Relation	table;
+	Relation	shadow;
+	RouterCacheEntry *entry;			/* of the shadow */
+	RouterRowKey key;			/* of the table */
+	EState	   *estate;
+	RouterHomes homes;			/* makes the children that are missing */
+	List	   *twins;			/* of RouterTwin, one a child */
+	TupleTableSlot *now;		/* a row that the table has */
+	TupleTableSlot *like;		/* one that was noted, as far as it was, in the table's layout */
+	TupleTableSlot *keys;		/* the routing columns of a row, in the shadow's layout */
+};
+
+RouterShadowRows *
+router_shadow_rows_open(Relation table, Oid shadow)
+{
+	RouterShadowRows *rows = palloc0(sizeof(RouterShadowRows));
+
+	rows->table = table;
+	rows->shadow = table_open(shadow, RowExclusiveLock);
+	rows->entry = router_cache_entry(shadow);
+	router_row_key_open(table, &rows->key, NULL, NULL);
+	if (rows->key.index == NULL)
+		elog(ERROR, "table \"%s\" has no key", RelationGetRelationName(table));
+	rows->estate = router_make_estate(rows->shadow);
+	router_homes_init(&rows->homes, rows->entry, rows->shadow, rows->estate,
+					  router_make_root(rows->estate, rows->shadow));
+	rows->now = table_slot_create(table, NULL);
+	rows->like = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
+	rows->keys = MakeSingleTupleTableSlot(RelationGetDescr(rows->shadow), &TTSOpsVirtual);
+	return rows;
+}
+
+void
+router_shadow_rows_close(RouterShadowRows *rows)
+{
+	ListCell   *lc;
+
+	foreach(lc, rows->twins)
+		router_twin_close(lfirst(lc));
+	ExecDropSingleTupleTableSlot(rows->now);
+	ExecDropSingleTupleTableSlot(rows->like);
+	ExecDropSingleTupleTableSlot(rows->keys);
+	router_homes_close(&rows->homes);
+	router_free_estate(rows->estate);
+	index_close(rows->key.index, NoLock);
+	table_close(rows->shadow, NoLock);
+}
+
+/* The child that a row of the table belongs to; InvalidOid: there is none, and none shall be made. */
+static Oid
+find_home(RouterShadowRows *rows, TupleTableSlot *slot, bool create)
+{
+	RouterRoute *route = router_cache_route(rows->entry);
+	Datum		values[ROUTER_MAX_LEVELS];
+	bool		isnull[ROUTER_MAX_LEVELS];
+	RouterMiss	miss;
+	Oid			child;
+
+	if (route == NULL)
+		elog(ERROR, "shadow of \"%s\" has no route", RelationGetRelationName(rows->table));
+	ExecClearTuple(rows->keys);
+	memset(rows->keys->tts_isnull, true, rows->keys->tts_tupleDescriptor->natts * sizeof(bool));
+	for (int i = 0; i < route->config.nkeys; i++)
+	{
+		int			attnum = route->config.keys[i].attnum;
+		int			from = SPI_fnumber(RelationGetDescr(rows->table), route->config.keys[i].column);
+
+		values[i] = slot_getattr(slot, from, &isnull[i]);
+		rows->keys->tts_values[attnum - 1] = values[i];
+		rows->keys->tts_isnull[attnum - 1] = isnull[i];
+	}
+	ExecStoreVirtualTuple(rows->keys);
+	child = router_route_find(route, values, isnull, &miss);
+	if (!OidIsValid(child) && create)
+		child = RelationGetRelid(router_home(&rows->homes, rows->keys)->rel);
+	return OidIsValid(child) ? child : route->default_child;
+}
+
+static RouterTwin *
+twin_of(RouterShadowRows *rows, Oid child)
+{
+	RouterTwin *twin;
+	ListCell   *lc;
+
+	foreach(lc, rows->twins)
+		if (router_twin_copy(lfirst(lc)) == child)
+			return lfirst(lc);
+	twin = router_twin_open(rows->table, child);
+	if (twin == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" was altered while it gets another shape", RelationGetRelationName(rows->table)),
+				 errhint("CALL router.cancel_reshape(…) and begin again.")));
+	rows->twins = lappend(rows->twins, twin);
+	return twin;
+}
+
+/* Takes a row out of the home that its columns tell, unless that is except. moved: the table still has its key. */
+static void
+clear(RouterShadowRows *rows, TupleTableSlot *slot, Oid except, bool moved)
+{
+	Oid			child = find_home(rows, slot, false);
+
+	if (OidIsValid(child) && child != except)
+		router_twin_clear(twin_of(rows, child), slot, moved);
+}
+
+static bool
+find_now(RouterShadowRows *rows, TupleTableSlot *slot, Snapshot snapshot)
+{
+	return router_row_key_find(rows->table, &rows->key, slot, rows->key.attnums, snapshot, rows->now);
+}
+
+/* Brings the shadow to what the table has, by a snapshot, under the key of a row that was there, or is. */
+void
+router_shadow_rows_bring(RouterShadowRows *rows, TupleTableSlot *slot, Snapshot snapshot)
+{
+	bool		there = find_now(rows, slot, snapshot);
+	Oid			home = there ? find_home(rows, rows->now, true) : InvalidOid;
+
+	clear(rows, slot, home, there);
+	if (there)
+		router_twin_bring(twin_of(rows, home), rows->now);
+	ExecClearTuple(rows->now);
+}
+
+/* Puts a row of the table where it belongs, if there is none of its key. True: it did. */
+bool
+router_shadow_rows_add(RouterShadowRows *rows, TupleTableSlot *slot)
+{
+	RouterTwin *twin = twin_of(rows, find_home(rows, slot, true));
+	bool		add = !router_twin_has(twin, slot);
+
+	if (add)
+		router_twin_bring(twin, slot);
+	return add;
+}
+
+/* ---------------------------------------------------------------------- the log */
+
+/* The columns of a log, as in CREATE TABLE: those that tell a row, and its home. */
+char *
+router_log_columns(Relation table, const char *const *keys, int nkeys)
+{
+	RouterRowKey key = {0};
+	StringInfoData buf;
+	Bitmapset  *attnums = NULL;
+	int			attnum = -1;
+
+	router_row_key_open(table, &key, NULL, NULL);
+	for (int i = 0; i < key.n; i++)
+		attnums = bms_add_member(attnums, key.attnums[i]);
+	for (int i = 0; i < nkeys; i++)
+		attnums = bms_add_member(attnums, SPI_fnumber(RelationGetDescr(table), keys[i]));
+	index_close(key.index, NoLock);
+	initStringInfo(&buf);
+	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(table), attnum - 1);
+
+		appendStringInfo(&buf, "%s%s %s", buf.len > 0 ? ", " : "", quote_identifier(NameStr(att->attname)),
+						 format_type_extended(att->atttypid, att->atttypmod,
+											  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+	}
+	return buf.data;
+}
+
+/* Of each column of a log the number that it has in the table. */
+AttrNumber *
+router_log_map(Relation log, Relation table)
+{
+	TupleDesc	desc = RelationGetDescr(log);
+	TupleDesc	of = RelationGetDescr(table);
+	AttrNumber *attnums = palloc(desc->natts * sizeof(AttrNumber));
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		int			attnum = SPI_fnumber(of, NameStr(TupleDescAttr(desc, i)->attname));
+
+		if (attnum <= 0 || TupleDescAttr(of, attnum - 1)->atttypid != TupleDescAttr(desc, i)->atttypid)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("table \"%s\" was altered while it gets another shape", RelationGetRelationName(table)),
+					 errhint("CALL router.cancel_reshape(…) and begin again.")));
+		attnums[i] = attnum;
+	}
+	return attnums;
+}
+
+static void
+load_noted(RouterShadowRows *rows, const AttrNumber *attnums, TupleTableSlot *noted)
+{
+	ExecClearTuple(rows->like);
+	slot_getallattrs(noted);
+	memset(rows->like->tts_isnull, true, rows->like->tts_tupleDescriptor->natts * sizeof(bool));
+	for (int i = 0; i < noted->tts_tupleDescriptor->natts; i++)
+	{
+		rows->like->tts_values[attnums[i] - 1] = noted->tts_values[i];
+		rows->like->tts_isnull[attnums[i] - 1] = noted->tts_isnull[i];
+	}
+	ExecStoreVirtualTuple(rows->like);
+}
+
+/*
+ * Brings the shadow to the state of the table by a snapshot, as far as the log has noted
+ * what happened since the last time; what is done is taken off the log. First all that
+ * was noted goes, then what there is comes: keys may have gone from row to row.
+ * Returns how many were noted. The snapshot is the active one.
+ */
+int64
+router_shadow_rows_apply(RouterShadowRows *rows, Relation log, Snapshot snapshot)
+{
+	AttrNumber *attnums = router_log_map(log, rows->table);
+	Tuplestorestate *noted = tuplestore_begin_heap(false, false, work_mem);
+	TupleTableSlot *slot = table_slot_create(log, NULL);
+	TupleTableSlot *stored = MakeSingleTupleTableSlot(RelationGetDescr(log), &TTSOpsMinimalTuple);
+	TableScanDesc scan = table_beginscan(log, snapshot, 0, NULL);
+	int64		n = 0;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		load_noted(rows, attnums, slot);
+		clear(rows, rows->like, InvalidOid, true);
+		tuplestore_puttupleslot(noted, slot);
+		simple_table_tuple_delete(log, &slot->tts_tid, snapshot);
+		n++;
+	}
+	table_endscan(scan);
+	while (tuplestore_gettupleslot(noted, true, false, stored))
+	{
+		CHECK_FOR_INTERRUPTS();
+		load_noted(rows, attnums, stored);
+		if (find_now(rows, rows->like, snapshot))
+			router_twin_bring(twin_of(rows, find_home(rows, rows->now, true)), rows->now);
+		ExecClearTuple(rows->now);
+	}
+	tuplestore_end(noted);
+	ExecDropSingleTupleTableSlot(slot);
+	ExecDropSingleTupleTableSlot(stored);
+	CommandCounterIncrement();
+	return n;
+}

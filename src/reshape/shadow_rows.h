@@ -1,0 +1,25 @@
+/*
+ * shadow_rows.h
+ *		The rows of a shadow follow those of its table. See shadow_rows.c.
+ */
+#ifndef ROUTER_SHADOW_ROWS_H
+#define ROUTER_SHADOW_ROWS_H
+
+#include "compat.h"
+
+#include "executor/tuptable.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+/* The children of a shadow, opened as rows come that belong there. */
+typedef struct RouterShadowRows RouterShadowRows;
+
+extern RouterShadowRows *router_shadow_rows_open(Relation table, Oid shadow);
+extern void router_shadow_rows_close(RouterShadowRows *rows);
+extern void router_shadow_rows_bring(RouterShadowRows *rows, TupleTableSlot *slot, Snapshot snapshot);
+extern bool router_shadow_rows_add(RouterShadowRows *rows, TupleTableSlot *slot);
+extern int64 router_shadow_rows_apply(RouterShadowRows *rows, Relation log, Snapshot snapshot);
+extern AttrNumber *router_log_map(Relation log, Relation table);
+extern char *router_log_columns(Relation table, const char *const *keys, int nkeys);
+
+#endif
