@@ -264,11 +264,11 @@ put_new_route(RouterReport *report, NewRoute *plan)
 		create_known_children(report, entry);
 	if (plan->rows)
 	{
-		RouterSettle settle = {.entry = entry,.from = plan->relid};
+		RouterRehome rehome = {.entry = entry,.from = plan->relid};
 
-		router_settle(&settle);
-		if (settle.moved > 0)
-			router_report(report, "move " UINT64_FORMAT " rows", settle.moved);
+		router_rehome(&rehome);
+		if (rehome.moved > 0)
+			router_report(report, "move " UINT64_FORMAT " rows", rehome.moved);
 	}
 }
 

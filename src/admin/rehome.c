@@ -62,7 +62,7 @@ router_rehoming_end(RouterRehoming *rehoming, bool keep)
 /* One run. */
 typedef struct Run
 {
-	RouterSettle *settle;
+	RouterRehome *rehome;
 	RouterRehoming rehoming;
 	TupleConversionMap *map;	/* layout of the table -> that of the base; NULL: alike */
 	TupleTableSlot *row;		/* for map */
@@ -84,78 +84,78 @@ send_home(Run *run, TupleTableSlot *stored)
 	dest = router_home(&run->rehoming.homes, slot);
 	if (dest == NULL)
 		return run->is_default; /* which is the home of rows that lack one */
-	if (RelationGetRelid(dest->rel) == run->settle->from)
+	if (RelationGetRelid(dest->rel) == run->rehome->from)
 		return true;
 	router_delete_row(run->rehoming.from, &tid, GetCurrentCommandId(true));
 	router_batch_source(&run->rehoming.batch, dest, stored);
 	router_batch_add(&run->rehoming.batch, dest, slot);
-	run->settle->moved++;
+	run->rehome->moved++;
 	return true;
 }
 
 static void
-settle_scan(Run *run, RouterKeyScan *scan)
+rehome_scan(Run *run, RouterKeyScan *scan)
 {
-	while (!run->settle->missing && router_key_scan_next(scan))
-		run->settle->missing = !send_home(run, scan->slot);
+	while (!run->rehome->missing && router_key_scan_next(scan))
+		run->rehome->missing = !send_home(run, scan->slot);
 	router_key_scan_end(scan);
 }
 
 static void
-settle_some(Run *run)
+rehome_some(Run *run)
 {
-	RouterSettle *settle = run->settle;
+	RouterRehome *rehome = run->rehome;
 	Relation	from = run->rehoming.from;
 	Snapshot	snapshot = GetActiveSnapshot();
 	RouterKeyScan scan;
 
-	if (settle->stay_from != PG_INT64_MIN)
+	if (rehome->stay_from != PG_INT64_MIN)
 	{
-		router_key_scan_begin(&scan, from, router_hot_route(settle->entry), snapshot, PG_INT64_MIN, settle->stay_from);
-		settle_scan(run, &scan);
+		router_key_scan_begin(&scan, from, router_hot_route(rehome->entry), snapshot, PG_INT64_MIN, rehome->stay_from);
+		rehome_scan(run, &scan);
 	}
-	router_key_scan_begin(&scan, from, router_hot_route(settle->entry), snapshot, settle->stay_before, PG_INT64_MAX);
-	settle_scan(run, &scan);
-	router_null_scan_begin(&scan, from, router_hot_route(settle->entry), snapshot);
-	settle_scan(run, &scan);
+	router_key_scan_begin(&scan, from, router_hot_route(rehome->entry), snapshot, rehome->stay_before, PG_INT64_MAX);
+	rehome_scan(run, &scan);
+	router_null_scan_begin(&scan, from, router_hot_route(rehome->entry), snapshot);
+	rehome_scan(run, &scan);
 }
 
 static void
-settle_all(Run *run)
+rehome_all(Run *run)
 {
 	Relation	from = run->rehoming.from;
 	TableScanDesc scan = table_beginscan(from, GetActiveSnapshot(), 0, NULL);
 	TupleTableSlot *slot = table_slot_create(from, NULL);
 
-	while (!run->settle->missing && table_scan_getnextslot(scan, ForwardScanDirection, slot))
-		run->settle->missing = !send_home(run, slot);
+	while (!run->rehome->missing && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+		run->rehome->missing = !send_home(run, slot);
 	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);
 }
 
 /* Moves the rows of a table that are not at home. */
 void
-router_settle(RouterSettle *settle)
+router_rehome(RouterRehome *rehome)
 {
-	RouterRoute *route = router_route_locked(settle->entry);
+	RouterRoute *route = router_route_locked(rehome->entry);
 	Relation	base = table_open(route->config.base, NoLock);
-	Relation	from = table_open(settle->from, NoLock);
-	Run			run = {.settle = settle};
+	Relation	from = table_open(rehome->from, NoLock);
+	Run			run = {.rehome = rehome};
 
-	route = router_route_locked(settle->entry);
-	run.is_default = settle->from == route->default_child;
-	settle->moved = 0;
-	settle->missing = false;
-	router_rehoming_begin(&run.rehoming, settle->entry, base, from, GetLatestSnapshot(), settle->archiving);
-	run.rehoming.homes.create_none = settle->create_none;
+	route = router_route_locked(rehome->entry);
+	run.is_default = rehome->from == route->default_child;
+	rehome->moved = 0;
+	rehome->missing = false;
+	router_rehoming_begin(&run.rehoming, rehome->entry, base, from, GetLatestSnapshot(), rehome->archiving);
+	run.rehoming.homes.create_none = rehome->create_none;
 	if (from != base)
 		run.map = convert_tuples_by_name(RelationGetDescr(from), RelationGetDescr(base));
 	if (run.map)
 		run.row = table_slot_create(base, &run.rehoming.estate->es_tupleTable);
-	if (settle->some_stay && router_has_key_index(from, router_hot_route(settle->entry)))
-		settle_some(&run);
+	if (rehome->some_stay && router_has_key_index(from, router_hot_route(rehome->entry)))
+		rehome_some(&run);
 	else
-		settle_all(&run);
+		rehome_all(&run);
 	router_rehoming_end(&run.rehoming, true);
 	table_close(from, NoLock);
 	table_close(base, NoLock);

@@ -19,7 +19,7 @@ typedef struct RouterRehoming
 } RouterRehoming;
 
 /* Which rows of one table of a route are to go home, and how that went. */
-typedef struct RouterSettle
+typedef struct RouterRehome
 {
 	RouterCacheEntry *entry;
 	Oid			from;			/* the base or a child; nobody else can write to it */
@@ -33,12 +33,12 @@ typedef struct RouterSettle
 
 	uint64		moved;			/* result */
 	bool		missing;		/* result: gave up, undo it */
-} RouterSettle;
+} RouterRehome;
 
 extern void router_rehoming_begin(RouterRehoming *rehoming, RouterCacheEntry *entry, Relation base, Relation from,
 								  Snapshot snapshot, bool archiving);
 extern void router_rehoming_end(RouterRehoming *rehoming, bool keep);
 extern bool router_reaches(Oid relid, const RouterKey *key, int64 point);
-extern void router_settle(RouterSettle *settle);
+extern void router_rehome(RouterRehome *rehome);
 
 #endif

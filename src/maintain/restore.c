@@ -165,7 +165,7 @@ bring_back(RouterReport *report, RouterCacheEntry *entry, Oid base, List *childr
 
 	foreach(lc, children)
 	{
-		RouterSettle settle = {.entry = entry,.from = lfirst_oid(lc),.create_none = true};
+		RouterRehome rehome = {.entry = entry,.from = lfirst_oid(lc),.create_none = true};
 
 		if (report->dry_run)
 		{
@@ -173,13 +173,13 @@ bring_back(RouterReport *report, RouterCacheEntry *entry, Oid base, List *childr
 						  router_qualified_name(base));
 			continue;
 		}
-		router_settle(&settle);
-		if (settle.missing)
+		router_rehome(&rehome);
+		if (rehome.missing)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("a row of \"%s\" belongs to a child that does not exist", get_rel_name(lfirst_oid(lc))),
 					 errhint("See router.check.")));
-		router_report(report, "moved " UINT64_FORMAT " rows of %s back into %s", settle.moved,
+		router_report(report, "moved " UINT64_FORMAT " rows of %s back into %s", rehome.moved,
 					  router_qualified_name(lfirst_oid(lc)), router_qualified_name(base));
 	}
 }
@@ -247,7 +247,7 @@ router_end_hot(PG_FUNCTION_ARGS)
 	RouterReport report;
 	RouterCacheEntry *entry;
 	RouterConfig *config;
-	RouterSettle settle = {.archiving = true};
+	RouterRehome rehome = {.archiving = true};
 	Oid			base;
 
 	router_report_begin(&report, fcinfo, 1, 1);
@@ -265,9 +265,9 @@ router_end_hot(PG_FUNCTION_ARGS)
 	config->hot = NULL;
 	config->watermark = NULL;
 	router_catalog_put_route(config);
-	settle.entry = entry;
-	settle.from = base;
-	router_settle(&settle);
-	router_report(&report, "moved " UINT64_FORMAT " rows", settle.moved);
+	rehome.entry = entry;
+	rehome.from = base;
+	router_rehome(&rehome);
+	router_report(&report, "moved " UINT64_FORMAT " rows", rehome.moved);
 	return (Datum) 0;
 }

@@ -290,7 +290,7 @@ static bool
 send_rows_home(Rotate *rotate, Oid from)
 {
 	RouterRoute *route = router_route_locked(rotate->entry);
-	RouterSettle settle = {.entry = rotate->entry,.from = from,.create_none = true};
+	RouterRehome rehome = {.entry = rotate->entry,.from = from,.create_none = true};
 
 	if (from == rotate->child && route->config.nkeys == 1)
 	{
@@ -299,13 +299,13 @@ send_rows_home(Rotate *rotate, Oid from)
 		RouterBound *bound = router_bound_parse(key, router_catalog_child(from)->bounds[0]);
 
 		AtEOXact_GUC(false, guc_level);
-		settle.some_stay = bound->form == ROUTER_BOUND_RANGE;
-		settle.stay_from = bound->lo;
-		settle.stay_before = bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1;
+		rehome.some_stay = bound->form == ROUTER_BOUND_RANGE;
+		rehome.stay_from = bound->lo;
+		rehome.stay_before = bound->hi >= rotate->cutoff ? rotate->cutoff : bound->hi + 1;
 	}
-	router_settle(&settle);
-	rotate->moved += settle.moved;
-	return !settle.missing;
+	router_rehome(&rehome);
+	rotate->moved += rehome.moved;
+	return !rehome.missing;
 }
 
 /* Is the child still one, and are the rows the survey counted still there? */
