@@ -15,7 +15,7 @@
 #include "write/hooks.h"
 #include "globalkey/triggers.h"
 #include "read/expand.h"
-#include "read/append.h"
+#include "read/append_exec.h"
 #include "read/serializable.h"
 #include "admin/utility.h"
 #include "base/waitpoint.h"
@@ -36,8 +36,8 @@ _PG_init(void)
 	router_copy_init();
 	router_utility_init();
 	router_defer_init();
-	router_scan_init();
-	router_prune_init();
+	router_append_init();
+	router_expand_init();
 	router_child_worker_init();
 	router_worker_init();
 	router_waitpoint_init();

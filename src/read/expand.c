@@ -31,21 +31,13 @@
 #include <math.h>
 
 #include "access/relation.h"
-#include "access/parallel.h"
-#include "access/sysattr.h"
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/cost.h"
-#include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
-#include "optimizer/inherit.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planmain.h"
@@ -54,29 +46,25 @@
 #include "parser/parsetree.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "storage/lock.h"
-#include "utils/date.h"
 #include "utils/fmgroids.h"
-#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/selfuncs.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
-#include "utils/timestamp.h"
 
 #include "read/action.h"
 #include "read/estimate.h"
-#include "route/growth.h"
 #include "route/loose.h"
 #include "read/param.h"
 #include "read/clause.h"
 #include "read/survivors.h"
 #include "route/cache.h"
-#include "read/append.h"
+#include "read/append_plan.h"
+#include "read/clock.h"
 #include "read/serializable.h"
+#include "read/verify.h"
 #include "base/waitpoint.h"
 
 /* -DROUTER_PRUNE_ALL takes over every inheritance tree, routed or not, so that PostgreSQL's own tests try this file */
@@ -85,9 +73,6 @@
 #else
 #define TAKE_ALL false
 #endif
-
-/* now() of a plan that is used later may be less by as much, after a change of clock or zone */
-#define CLOCK_MARGIN_DAYS 2
 
 /* A table that is held back. */
 typedef struct Held
@@ -109,9 +94,6 @@ typedef struct Grounds
 	uint64		version;		/* of the children among which was chosen */
 } Grounds;
 
-/* How far from zero the value may be that a left out base notes: a double tells each from the next. */
-#define NOTABLE_AGE (INT64CONST(1) << 53)
-
 static bool prune = true;
 static bool read_hot = false;
 
@@ -125,10 +107,7 @@ static bool stand_back = false; /* all children are wanted */
 static PlannerInfo *expanded_root = NULL;	/* the table that was expanded last */
 static Index expanded;
 static int	nexpanded;			/* its children in the plan */
-static bool leaves_out = false; /* there is something for router_prune_verify */
-static int	last_left_out = 0;	/* no plan of this session has such an entry further down its range table */
-static TimestampTz last_transaction = DT_NOBEGIN;	/* in which a plan was verified */
-static TimestampTz latest_clock = DT_NOBEGIN;	/* the latest time that a plan of this session rests on */
+static bool leaves_out = false; /* there is something for router_verify_plan */
 static bool exclusion_off = false;	/* constraint_exclusion is off, and was "partition" */
 static bool exclusion_stays = false;	/* the statement has other inheritance trees, or UNION ALL */
 
@@ -276,142 +255,6 @@ resume_exclusion(void)
 	exclusion_stays = true;
 }
 
-/*
- * Does this expression never fall as time goes on? now() and the like, cut
- * and cast, plus or minus a constant.
- */
-static bool
-is_clock(Node *node)
-{
-	while (IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
-	if (IsA(node, SQLValueFunction))
-	{
-		switch (((SQLValueFunction *) node)->op)
-		{
-			case SVFOP_CURRENT_DATE:
-			case SVFOP_CURRENT_TIMESTAMP:
-			case SVFOP_CURRENT_TIMESTAMP_N:
-			case SVFOP_LOCALTIMESTAMP:
-			case SVFOP_LOCALTIMESTAMP_N:
-				return true;
-			default:
-				return false;
-		}
-	}
-	if (IsA(node, OpExpr))
-	{
-		OpExpr	   *op = (OpExpr *) node;
-
-		if (list_length(op->args) != 2 || !IsA(lsecond(op->args), Const) ||
-			((Const *) lsecond(op->args))->constisnull)
-			return false;
-		switch (get_opcode(op->opno))
-		{
-			case F_TIMESTAMPTZ_PL_INTERVAL:
-			case F_TIMESTAMPTZ_MI_INTERVAL:
-			case F_TIMESTAMP_PL_INTERVAL:
-			case F_TIMESTAMP_MI_INTERVAL:
-			case F_DATE_PL_INTERVAL:
-			case F_DATE_MI_INTERVAL:
-			case F_DATE_PLI:
-			case F_DATE_MII:
-				return is_clock(linitial(op->args));
-			default:
-				return false;
-		}
-	}
-	if (IsA(node, FuncExpr))
-	{
-		FuncExpr   *func = (FuncExpr *) node;
-
-		switch (func->funcid)
-		{
-			case F_NOW:
-			case F_TRANSACTION_TIMESTAMP:
-			case F_STATEMENT_TIMESTAMP:
-				return true;
-			case F_DATE_TIMESTAMPTZ:
-			case F_DATE_TIMESTAMP:
-			case F_TIMESTAMP_TIMESTAMPTZ:
-			case F_TIMESTAMP_DATE:
-			case F_TIMESTAMPTZ_TIMESTAMP:
-			case F_TIMESTAMPTZ_DATE:
-			case F_TIMESTAMP_TIMESTAMP_INT4:
-			case F_TIMESTAMPTZ_TIMESTAMPTZ_INT4:
-				return is_clock(linitial(func->args));
-			case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
-			case F_DATE_TRUNC_TEXT_TIMESTAMP:
-				return IsA(linitial(func->args), Const) && is_clock(lsecond(func->args));
-			default:
-				return false;
-		}
-	}
-	return false;
-}
-
-/* The expression as it was some days ago: each clock in it becomes a constant. */
-static Node *
-turn_back(Node *node, void *unused)
-{
-	TimestampTz then = GetCurrentTransactionStartTimestamp() - CLOCK_MARGIN_DAYS * USECS_PER_DAY;
-	Datum		value = TimestampTzGetDatum(then);
-	bool		is_now = false;
-	Oid			type = TIMESTAMPTZOID;
-
-	if (node == NULL)
-		return NULL;
-	if (IsA(node, SQLValueFunction))
-	{
-		is_now = true;
-		type = exprType(node);
-		if (type == DATEOID)
-			value = DirectFunctionCall1(timestamptz_date, value);
-		else if (type == TIMESTAMPOID)
-			value = DirectFunctionCall1(timestamptz_timestamp, value);
-	}
-	else if (IsA(node, FuncExpr))
-	{
-		Oid			func = ((FuncExpr *) node)->funcid;
-
-		is_now = func == F_NOW || func == F_TRANSACTION_TIMESTAMP || func == F_STATEMENT_TIMESTAMP;
-	}
-	if (is_now)
-		return (Node *) makeConst(type, -1, InvalidOid, type == DATEOID ? sizeof(DateADT) : sizeof(Timestamp), value,
-								  false, true);
-	return expression_tree_mutator(node, turn_back, unused);
-}
-
-/*
- * What a clock will not fall below, whenever the plan is used. False: it has no
- * such value. The margin is taken twice: a month that is cut off begins at
- * another instant in another zone.
- */
-static bool
-clock_floor(PlannerInfo *root, Node *node, Datum *value)
-{
-	Const	   *then = (Const *) estimate_expression_value(root, turn_back(node, NULL));
-
-	if (!IsA(then, Const) || then->constisnull)
-		return false;
-	switch (then->consttype)
-	{
-		case DATEOID:
-			if (DATE_NOT_FINITE(DatumGetDateADT(then->constvalue)))
-				return false;
-			*value = DateADTGetDatum(DatumGetDateADT(then->constvalue) - CLOCK_MARGIN_DAYS);
-			return true;
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-			if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(then->constvalue)))
-				return false;
-			*value = TimestampGetDatum(DatumGetTimestamp(then->constvalue) - CLOCK_MARGIN_DAYS * USECS_PER_DAY);
-			return true;
-		default:
-			return false;
-	}
-}
-
 /* What the planner knows of the values. */
 static RouterArg *
 plan_args(PlannerInfo *root, List *exprs, Grounds *grounds)
@@ -430,8 +273,8 @@ plan_args(PlannerInfo *root, List *exprs, Grounds *grounds)
 			arg->isnull = constant->constisnull;
 			arg->value = constant->constvalue;
 		}
-		else if (is_clock((Node *) constant))
-			arg->known = arg->floor = clock_floor(root, (Node *) constant, &arg->value);
+		else
+			arg->known = arg->floor = router_clock_floor(root, (Node *) constant, &arg->value);
 		grounds->clock |= arg->floor;
 		needs_rewrite |= !arg->known || arg->floor;
 	}
@@ -606,32 +449,6 @@ give_back(Held *table)
 	held = list_delete_ptr(held, table);
 }
 
-/* For router_prune_verify: the plan does not read this base, since its rows are newer than what is asked for. */
-static void
-note_newest(RangeTblEntry *rte, int64 newest)
-{
-	rte->self_reference = rte->funcordinality = true;
-	rte->enrtuples = (double) Max(newest, -NOTABLE_AGE);
-}
-
-/*
- * For router_prune_verify: which children of a base the plan knows. In the entry
- * of the base itself, whose inh core copies to no child; below zero, where it
- * does not say that there are children.
- */
-static void
-note_version(RangeTblEntry *rte, uint64 version)
-{
-	rte->enrtuples = rte->inh ? (double) version + 1 : -(double) version - 1;
-	leaves_out = true;
-}
-
-static bool
-has_version(const RangeTblEntry *rte)
-{
-	return rte->rtekind == RTE_RELATION && (rte->inh ? rte->enrtuples > 0 : rte->enrtuples < 0) && !rte->self_reference;
-}
-
 /* Are all rows of a hot base newer than this one, for the snapshot at hand and those to come? */
 static bool
 all_are_newer(RouterCacheEntry *entry, int64 newest)
@@ -639,7 +456,7 @@ all_are_newer(RouterCacheEntry *entry, int64 newest)
 	int64		watermark;
 	int64		reach;
 
-	return newest < NOTABLE_AGE && ActiveSnapshotSet() && IsMVCCSnapshot(GetActiveSnapshot()) &&
+	return newest < ROUTER_NOTABLE_AGE && ActiveSnapshotSet() && IsMVCCSnapshot(GetActiveSnapshot()) &&
 		router_cache_marks(entry, GetActiveSnapshot(), &watermark, &reach) && newest < watermark;
 }
 
@@ -700,7 +517,10 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	{
 		children = lock_survivors(root, entry, table->rti, rel->baserestrictinfo, table->rte->rellockmode, &grounds);
 		if (route)
-			note_version(table->rte, grounds.version);
+		{
+			router_note_version(table->rte, grounds.version);
+			leaves_out = true;
+		}
 	}
 	else
 	{
@@ -711,18 +531,17 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	{
 		left_out = true;
 		root->simple_rte_array[table->first]->inh = false;
-		root->simple_rte_array[table->first]->self_reference = true;	/* for router_prune_verify */
+		router_note_empty(root->simple_rte_array[table->first]);
 	}
 	else if (hot && grounds.newest != PG_INT64_MAX && router_cache_route(entry)->loose == NULL &&
 			  all_are_newer(entry, grounds.newest))
 	{
 		left_out = true;
-		note_newest(root->simple_rte_array[table->first], grounds.newest);
+		router_note_newest(root->simple_rte_array[table->first], grounds.newest);
 	}
 	if (grounds.clock)
 	{
-		table->rte->funcordinality = true;	/* for router_prune_verify */
-		latest_clock = Max(latest_clock, GetCurrentTransactionStartTimestamp());
+		router_note_clock(table->rte);
 	}
 	leaves_out |= left_out || grounds.clock;
 	if (left_out)
@@ -807,7 +626,7 @@ note_core_version(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 	{
 		RangeTblEntry *parent = root->simple_rte_array[root->append_rel_array[rel->relid]->parent_relid];
 
-		if (parent->rtekind != RTE_RELATION || has_version(parent) || parent->relid == relid ||
+		if (parent->rtekind != RTE_RELATION || router_has_version(parent) || parent->relid == relid ||
 			!may_be_base(relid, false))
 			return;
 	}
@@ -815,7 +634,10 @@ note_core_version(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 		return;
 	route = router_cache_route(router_cache_entry(relid));
 	if (route)
-		note_version(rte, route->version);
+	{
+		router_note_version(rte, route->version);
+		leaves_out = true;
+	}
 }
 
 static void
@@ -910,32 +732,6 @@ upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOp
 		previous_upper_paths(root, stage, input, output, extra);
 }
 
-static bool
-is_left_out(const RangeTblEntry *rte)
-{
-	return rte->rtekind == RTE_RELATION && rte->self_reference;
-}
-
-/* Does a plan rest on what the time was? */
-static bool
-is_by_clock(const RangeTblEntry *rte)
-{
-	return rte->rtekind == RTE_RELATION && rte->funcordinality && !rte->self_reference;
-}
-
-/* A generic plan's range table is long, and what is left out stands at its beginning. */
-static void
-note_left_out(const PlannedStmt *stmt)
-{
-	ListCell   *lc;
-
-	foreach(lc, stmt->rtable)
-	{
-		if (is_left_out(lfirst(lc)) || is_by_clock(lfirst(lc)) || has_version(lfirst(lc)))
-			last_left_out = Max(last_left_out, foreach_current_index(lc));
-	}
-}
-
 static PlannedStmt *
 plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo bound_params)
 {
@@ -972,11 +768,11 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 		stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, bound_params) :
 			standard_planner(parse, query_string, cursor_options, bound_params);
 		if ((needs_rewrite || computes) && !is_cursor)
-			router_scan_rewrite(stmt, needs_rewrite);
+			router_append_rewrite(stmt, needs_rewrite);
 		if (prune)
 			router_restore_params(stmt);
 		if (leaves_out)
-			note_left_out(stmt);
+			router_note_plan(stmt);
 	}
 	PG_FINALLY();
 	{
@@ -998,125 +794,6 @@ plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo b
 	return stmt;
 }
 
-/*
- * A base with rows that a plan relies on not being there. A plan that was kept
- * can meet them if a session turned the triggers of an ordinary route off, or if
- * rows came back into a hot base, by router.restore or for a snapshot that is
- * older than the plan: see note_newest.
- */
-static bool
-has_come(const RangeTblEntry *rte, Snapshot snapshot)
-{
-	Relation	base;
-	bool		found;
-	int64		watermark;
-	int64		reach;
-
-	if (rte->funcordinality)
-		return !router_cache_marks(router_cache_entry(rte->relid), snapshot, &watermark, &reach) ||
-			(double) watermark <= rte->enrtuples;
-	base = table_open(rte->relid, NoLock);
-	found = unlikely(RelationGetNumberOfBlocks(base) > 0) && router_has_rows(base, snapshot);
-	table_close(base, NoLock);
-	return found;
-}
-
-/* The plan's margin for clocks is used up. */
-static void
-refuse_time(void)
-{
-	if (latest_clock == DT_NOBEGIN ||
-		GetCurrentTransactionStartTimestamp() >= latest_clock - CLOCK_MARGIN_DAYS * USECS_PER_DAY)
-		return;
-	latest_clock = DT_NOBEGIN;
-	ResetPlanCache();
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("the plan of this statement was made for a later time"),
-			 errdetail("The clock of the server went back by more than %d days.", CLOCK_MARGIN_DAYS),
-			 errhint("Run the statement again.")));
-}
-
-/*
- * Who locks a table that he has locked reads no messages any more. The next one
- * who does so in this transaction, to use a kept plan, shall.
- */
-static void
-listen_again(const RangeTblEntry *rte)
-{
-	LOCKTAG		tag;
-	LOCALLOCK  *lock;
-
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, rte->relid);
-	if (router_lock_locally(&tag, rte->rellockmode, &lock) == LOCKACQUIRE_NOT_AVAIL)
-		return;
-	lock->lockCleared = false;
-	LockRelease(&tag, rte->rellockmode, false);
-}
-
-/* Has the snapshot seen children of a base come that the plan does not know, and that hold rows? */
-static void
-verify_version(const RangeTblEntry *rte, Snapshot snapshot)
-{
-	if (likely(!router_cache_has_grown(rte->relid, snapshot, (uint64) (fabs(rte->enrtuples) - 1))))
-		return;
-	/* the message about them may be on its way yet */
-	router_cache_forget(router_cache_entry(rte->relid));
-	ResetPlanCache();
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not serialize access due to a new child of \"%s\"", get_rel_name(rte->relid)),
-			 errdetail("It came after the statement was planned, and before its snapshot was taken."),
-			 errhint("Run the statement again.")));
-}
-
-/*
- * At the start of a statement: is what its plan leaves out still without the
- * rows that it asks for, and does it know all children?
- *
- * Errors: serialization_failure.
- */
-void
-router_prune_verify(const PlannedStmt *stmt, Snapshot snapshot)
-{
-	bool		looks = snapshot && IsMVCCSnapshot(snapshot) && !IsParallelWorker();
-	bool		told = false;
-	bool		again = last_transaction == GetCurrentTransactionStartTimestamp();
-	ListCell   *lc;
-
-	foreach(lc, stmt->rtable)
-	{
-		RangeTblEntry *rte = lfirst(lc);
-
-		if (foreach_current_index(lc) > last_left_out)
-			break;
-		if (unlikely(is_by_clock(rte)))
-			refuse_time();
-		if (looks && has_version(rte))
-		{
-			if (!told)
-				AcceptInvalidationMessages();
-			told = true;
-			verify_version(rte, snapshot);
-			last_transaction = GetCurrentTransactionStartTimestamp();
-			if (again)
-				listen_again(rte);
-		}
-		if (likely(!is_left_out(rte)) || !looks || !has_come(rte, snapshot))
-			continue;
-		ResetPlanCache();
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("the plan of this statement does not read rows that came into \"%s\" meanwhile",
-						get_rel_name(rte->relid)),
-				 rte->funcordinality ?
-				 errdetail("It is about rows that were archived. They came back, or the transaction does not see them archived yet.") :
-				 errdetail("Rows of a routed table live in its children. These came while its triggers were off."),
-				 rte->funcordinality ? errhint("Run the statement again.") :
-				 errhint("Run the statement again. Take such rows home by router.create_route(…, move_rows => true).")));
-	}
-}
-
 /* Plans that are kept were made for the other setting. */
 static void
 assign_read_hot(bool newval, void *extra)
@@ -1126,7 +803,7 @@ assign_read_hot(bool newval, void *extra)
 }
 
 void
-router_prune_init(void)
+router_expand_init(void)
 {
 	DefineCustomBoolVariable("router.prune", "Plans leave out children of routed tables that cannot hold the rows.",
 							 NULL, &prune, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);

@@ -5,12 +5,6 @@
 #ifndef ROUTER_EXPAND_H
 #define ROUTER_EXPAND_H
 
-#include "compat.h"
-
-#include "nodes/plannodes.h"
-#include "utils/snapshot.h"
-
-extern void router_prune_verify(const PlannedStmt *stmt, Snapshot snapshot);
-extern void router_prune_init(void);
+extern void router_expand_init(void);
 
 #endif

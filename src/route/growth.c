@@ -8,7 +8,7 @@
  * that the snapshot sees and the plan does not read. So each transaction that
  * gives a route children raises the version of the route by one and leaves a row
  * for each child in place of those of the last one. A plan knows the version
- * that it was made with (expand.c), and a snapshot sees the version of its time.
+ * that it was made with (verify.c), and a snapshot sees the version of its time.
  *
  * Versions of a base never repeat: the first is the id of a transaction, and
  * each further one takes a transaction. Nothing is dumped: no row is version 0.

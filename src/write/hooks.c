@@ -14,7 +14,7 @@
 #include "write/insert.h"
 #include "globalkey/triggers.h"
 #include "write/row_writer.h"
-#include "read/expand.h"
+#include "read/verify.h"
 #include "read/serializable.h"
 #include "write/update.h"
 
@@ -61,7 +61,7 @@ executor_start(QueryDesc *queryDesc, int eflags)
 	if (!(eflags & EXEC_FLAG_EXPLAIN_ONLY))
 	{
 		router_serial_start(queryDesc->plannedstmt, queryDesc->snapshot);
-		router_prune_verify(queryDesc->plannedstmt, queryDesc->snapshot);
+		router_verify_plan(queryDesc->plannedstmt, queryDesc->snapshot);
 	}
 	if (previous_start)
 		previous_start(queryDesc, eflags);
