@@ -738,7 +738,8 @@ router_globalkey_watch(RouterGlobalKeyState **list, EState *estate, ResultRelInf
 
 /*
  * For a row that router moves while a statement updates it, both versions in
- * the layout of the table it leaves: its key may have changed as well. Triggers of global keys must not fire for such a row.
+ * the layout of the table it leaves: its key may have changed as well. Triggers
+ * of global keys must not fire for such a row.
  */
 void
 router_globalkey_follow_move(RouterGlobalKeyState **list, EState *estate, Relation rel, TupleTableSlot *old,
