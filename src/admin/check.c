@@ -13,11 +13,8 @@
 #include "admin/sync.h"
 
 #include "access/table.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
-#include "commands/event_trigger.h"
-#include "commands/tablespace.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -32,7 +29,6 @@
 #include "base/budget.h"
 #include "route/owned.h"
 #include "base/owner.h"
-#include "tier/location.h"
 #include "tier/relocate.h"
 #include "tier/swap.h"
 #include "admin/route_triggers.h"
@@ -70,6 +66,91 @@ add_line(Check *check, Oid child, const char *kind, const char *detail, const ch
 	values[3] = CStringGetTextDatum(detail);
 	values[4] = CStringGetTextDatum(remedy);
 	router_report_row(&check->report, values, nulls);
+}
+
+/* ------------------------------------------------------------------- by queries */
+
+/* What SQL finds: of what kind, the child or NULL, what it is, and what to do about it. $1 is the base, as of now. */
+typedef struct Question
+{
+	const char *kind;
+	const char *sql;
+} Question;
+
+static const Question triggers[] = {
+	{"event trigger", "SELECT NULL::oid, 'event trigger ' || n || CASE WHEN e.oid IS NULL THEN ' is missing' ELSE ' is disabled' END,"
+		" CASE WHEN e.oid IS NULL THEN 'see the CREATE EVENT TRIGGER commands of the extension''s script'"
+		" ELSE 'ALTER EVENT TRIGGER ' || n || ' ENABLE' END"
+		" FROM unnest('{router_on_sql_drop,router_on_ddl_start,router_on_ddl_end}'::text[]) WITH ORDINALITY u(n, i)"
+	" LEFT JOIN pg_event_trigger e ON evtname = n WHERE e.oid IS NULL OR evtenabled IN ('D', 'R') ORDER BY i"},
+};
+
+/* what the owner may not do, and new children need */
+static const Question privileges[] = {
+	{"privilege", "SELECT NULL::oid, format('owner %s may not create children in schema %s', r.rolname, n.nspname),"
+		" format('GRANT CREATE ON SCHEMA %I TO %I', n.nspname, r.rolname)"
+		" FROM pg_class b JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_roles r ON r.oid = relowner"
+	" WHERE b.oid = $1 AND relpersistence <> 't' AND NOT has_schema_privilege(relowner, relnamespace, 'CREATE')"},
+	{"privilege", "SELECT NULL::oid, format('owner %s may not create children in tablespace %s', r.rolname, s.spcname),"
+		" format('GRANT CREATE ON TABLESPACE %I TO %I', s.spcname, r.rolname)"
+		" FROM pg_class b JOIN pg_tablespace s ON s.oid = reltablespace JOIN pg_roles r ON r.oid = relowner"
+	" WHERE b.oid = $1 AND NOT has_tablespace_privilege(relowner, reltablespace, 'CREATE')"},
+};
+
+static const Question tables[] = {
+	{"index", "SELECT nullif(indrelid, $1), format('index \"%s\" is invalid', i.relname),"
+		" format('DROP INDEX %I.%I, or REINDEX INDEX CONCURRENTLY', nspname, i.relname)"
+		" FROM pg_index JOIN pg_class i ON i.oid = indexrelid JOIN pg_namespace n ON n.oid = relnamespace"
+		" WHERE indislive AND NOT indisvalid AND (indrelid = $1 OR indrelid IN (SELECT child FROM router.child_def WHERE base = $1))"
+	" ORDER BY indrelid <> $1, indrelid, indexrelid"},
+	/* no row that comes by the base goes into a child with another column */
+	{"column", "SELECT c.oid, format('the base does not have column \"%s\"', attname), format('ALTER %s %I.%I DROP COLUMN %I',"
+		" CASE relkind WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END, nspname, relname, attname)"
+		" FROM pg_inherits JOIN router.child_def d ON base = inhparent AND child = inhrelid JOIN pg_class c ON c.oid = child"
+		" JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped"
+		" WHERE base = $1 AND NOT EXISTS (SELECT FROM pg_attribute b WHERE b.attrelid = $1 AND b.attname = a.attname)"
+	" ORDER BY c.oid, attnum"},
+};
+
+static const Question global_keys[] = {
+	{"global key", "SELECT NULL::oid, format('%s: %s rows without an entry, %s entries without a row, %s keys that several rows have',"
+		" key_table, missing, orphans, duplicates), format('SELECT router.rebuild_global_key(%L, %L)', format('%I.%I', nspname,"
+		" relname), columns) FROM router.check_global_key($1), pg_class b JOIN pg_namespace n ON n.oid = relnamespace"
+	" WHERE b.oid = $1 AND missing + orphans + duplicates > 0"},
+	/* a key table has no policies: beside row security of the base, who may read it sees keys of all rows */
+	{"grants", "SELECT NULL::oid, format('%s may read key table %s, which has keys of rows that policies of the base hide', readers,"
+		" key_table), format('REVOKE SELECT ON %s FROM %s', key_table, readers) FROM (SELECT k.key_table,"
+		" string_agg(DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, ', ') AS readers"
+		" FROM router.global_key_def k JOIN pg_class b ON b.oid = k.base JOIN pg_class t ON t.oid = k.key_table,"
+		" LATERAL (SELECT t.relacl AS acl UNION ALL SELECT attacl FROM pg_attribute WHERE attrelid = t.oid) x, aclexplode(acl)"
+	" WHERE b.oid = $1 AND b.relrowsecurity AND privilege_type = 'SELECT' AND grantee <> t.relowner GROUP BY 1) s"},
+};
+
+static void
+ask(Check *check, const Question *questions, int n)
+{
+	Oid			type = REGCLASSOID;
+	Datum		base = ObjectIdGetDatum(check->base);
+	int			guc_level = router_spi_begin();
+
+	for (int i = 0; i < n; i++)
+	{
+		SPIPlanPtr	plan = SPI_prepare(questions[i].sql, 1, &type);
+
+		if (plan == NULL || SPI_execute_snapshot(plan, &base, NULL, GetLatestSnapshot(), InvalidSnapshot, false, false,
+												 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not execute: %s", questions[i].sql);
+		for (uint64 j = 0; j < SPI_processed; j++)
+		{
+			HeapTuple	row = SPI_tuptable->vals[j];
+			bool		isnull;
+			Oid			child = DatumGetObjectId(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
+
+			add_line(check, isnull ? InvalidOid : child, questions[i].kind, SPI_getvalue(row, SPI_tuptable->tupdesc, 2),
+					 SPI_getvalue(row, SPI_tuptable->tupdesc, 3));
+		}
+	}
+	router_spi_end(guc_level);
 }
 
 /* ---------------------------------------------------------------------- rows */
@@ -161,52 +242,6 @@ scan_for_strays(RouterCacheEntry *entry, Relation base, Relation rel, Strays *st
 }
 
 static void
-check_global_keys(Check *check)
-{
-	static const char *const query = "SELECT format('%s: %s rows without an entry, %s entries without a row, %s keys that "
-		"several rows have', key_table, missing, orphans, duplicates), quote_literal(columns) "
-		"FROM router.check_global_key($1) WHERE missing + orphans + duplicates > 0";
-	Oid			type = REGCLASSOID;
-	Datum		base = ObjectIdGetDatum(check->base);
-	int			guc_level = router_spi_begin();
-
-	if (SPI_execute_with_args(query, 1, &type, &base, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not check the global keys");
-	for (uint64 i = 0; i < SPI_processed; i++)
-		add_line(check, InvalidOid, "global key", SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
-				 psprintf("SELECT router.rebuild_global_key(%s, %s)", check->base_name,
-						  SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2)));
-	router_spi_end(guc_level);
-}
-
-/* A key table has no policies: beside row security of the base, who may read it sees keys of all rows. */
-static void
-check_key_readers(Check *check)
-{
-	static const char *const query = "SELECT key_table, readers FROM (SELECT k.key_table, "
-		"string_agg(DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, ', ') AS readers "
-		"FROM router.global_key_def k JOIN pg_class b ON b.oid = k.base JOIN pg_class t ON t.oid = k.key_table, "
-		"LATERAL (SELECT t.relacl AS acl UNION ALL SELECT attacl FROM pg_attribute WHERE attrelid = t.oid) x, aclexplode(acl) "
-		"WHERE b.oid = $1 AND b.relrowsecurity AND privilege_type = 'SELECT' AND grantee <> t.relowner GROUP BY 1) s";
-	Oid			type = OIDOID;
-	Datum		base = ObjectIdGetDatum(check->base);
-	int			guc_level = router_spi_begin();
-
-	if (SPI_execute_with_args(query, 1, &type, &base, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not check the grants on key tables");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char	   *table = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-		char	   *readers = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
-
-		add_line(check, InvalidOid, "grants",
-				 psprintf("%s may read key table %s, which has keys of rows that policies of the base hide", readers, table),
-				 psprintf("REVOKE SELECT ON %s FROM %s", table, readers));
-	}
-	router_spi_end(guc_level);
-}
-
-static void
 tell_nulls(Check *check, Relation rel, const uint64 *nulls)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
@@ -277,44 +312,6 @@ add_difference(void *arg, Oid child, const char *kind, const char *action)
 			 psprintf("SELECT router.sync(%s)", check->base_name));
 }
 
-static void
-check_indexes(Check *check, Oid relid)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	ListCell   *lc;
-
-	foreach(lc, RelationGetIndexList(rel))
-	{
-		Oid			index = lfirst_oid(lc);
-
-		if (get_index_isvalid(index))
-			continue;
-		add_line(check, relid == check->base ? InvalidOid : relid, "index",
-				 psprintf("index \"%s\" is invalid", get_rel_name(index)),
-				 psprintf("DROP INDEX %s, or REINDEX INDEX CONCURRENTLY", router_qualified_name(index)));
-	}
-	table_close(rel, NoLock);
-}
-
-/* Columns that the base lacks: no row that comes by it goes into the child. */
-static void
-check_own_columns(Check *check, Oid child)
-{
-	Relation	rel = table_open(child, AccessShareLock);
-
-	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), i);
-
-		if (!column->attisdropped && get_attnum(check->base, NameStr(column->attname)) == InvalidAttrNumber)
-			add_line(check, child, "column",
-					 psprintf("the base does not have column \"%s\"", NameStr(column->attname)),
-					 psprintf("ALTER %s %s DROP COLUMN %s", router_table_word(child), router_qualified_name(child),
-							  quote_identifier(NameStr(column->attname))));
-	}
-	table_close(rel, NoLock);
-}
-
 static bool
 is_child(const Check *check, Oid child)
 {
@@ -358,8 +355,6 @@ check_child(Check *check, RouterCacheEntry *entry, Oid child)
 	}
 	check_copy(check, child);
 	(void) router_sync_child(&request, check->base, child);
-	check_own_columns(check, child);
-	check_indexes(check, child);
 	check_rows(check, entry, child);
 }
 
@@ -431,27 +426,6 @@ check_seals(Check *check)
 }
 
 /* -------------------------------------------------------------------- bases */
-
-/* What the owner may not do, and new children need. */
-static void
-check_privileges(Check *check)
-{
-	Oid			schema = get_rel_namespace(check->base);
-	Oid			tablespace = get_rel_tablespace(check->base);
-	Oid			owner = router_relation_owner(check->base);
-	char	   *role = GetUserNameFromId(owner, false);
-
-	if (!isTempNamespace(schema) && !router_may_create_in(schema, owner))
-		add_line(check, InvalidOid, "privilege",
-				 psprintf("owner %s may not create children in schema %s", role, get_namespace_name(schema)),
-				 psprintf("GRANT CREATE ON SCHEMA %s TO %s", quote_identifier(get_namespace_name(schema)),
-						  quote_identifier(role)));
-	if (!router_may_use_tablespace(tablespace, owner))
-		add_line(check, InvalidOid, "privilege",
-				 psprintf("owner %s may not create children in tablespace %s", role, get_tablespace_name(tablespace)),
-				 psprintf("GRANT CREATE ON TABLESPACE %s TO %s", quote_identifier(get_tablespace_name(tablespace)),
-						  quote_identifier(role)));
-}
 
 static bool
 read_groups(void *arg)
@@ -539,21 +513,18 @@ check_base(Check *check, Oid base)
 	}
 	children = router_children_by_oid(base);
 	ROUTER_WAITPOINT("checking");
-	check_privileges(check);
+	ask(check, privileges, lengthof(privileges));
 	(void) router_sync_triggers(&request, base);
 	router_become_owner(&saved, router_relation_owner(base), router_is_own_temp(base),
 						router_route_locked(entry)->config.time_zone);
-	check_indexes(check, base);
 	check_rows(check, entry, base);
 	foreach(lc, children)
 		check_child(check, entry, lfirst_oid(lc));
+	ask(check, tables, lengthof(tables));
 	check_inheritance(check, children);
 	check_seals(check);
 	if (router_route_locked(entry)->global_keys != NIL)
-	{
-		check_global_keys(check);
-		check_key_readers(check);
-	}
+		ask(check, global_keys, lengthof(global_keys));
 	router_become_user(&saved);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
@@ -582,31 +553,6 @@ check_another(Check *check, Oid base, const Interval *table_budget)
 	FreeErrorData(error);
 }
 
-/* Without its event triggers router does not hear of DDL. */
-static void
-check_event_triggers(Check *check)
-{
-	static const char *const names[] = {"router_on_sql_drop", "router_on_ddl_start", "router_on_ddl_end"};
-
-	check->base = InvalidOid;
-	for (int i = 0; i < lengthof(names); i++)
-	{
-		HeapTuple	tup = SearchSysCache1(EVENTTRIGGERNAME, CStringGetDatum(names[i]));
-
-		if (!HeapTupleIsValid(tup))
-		{
-			add_line(check, InvalidOid, "event trigger", psprintf("event trigger %s is missing", names[i]),
-					 "see the CREATE EVENT TRIGGER commands of the extension's script");
-			continue;
-		}
-		if (((Form_pg_event_trigger) GETSTRUCT(tup))->evtenabled == TRIGGER_DISABLED ||
-			((Form_pg_event_trigger) GETSTRUCT(tup))->evtenabled == TRIGGER_FIRES_ON_REPLICA)
-			add_line(check, InvalidOid, "event trigger", psprintf("event trigger %s is disabled", names[i]),
-					 psprintf("ALTER EVENT TRIGGER %s ENABLE", names[i]));
-		ReleaseSysCache(tup);
-	}
-}
-
 /* router.check(base, table_budget): no line when all is well; NULL: every base that the caller owns. */
 Datum
 router_check(PG_FUNCTION_ARGS)
@@ -616,7 +562,8 @@ router_check(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	router_report_begin(&check.report, fcinfo, 0, -1);
-	check_event_triggers(&check);
+	/* without its event triggers router does not hear of DDL */
+	ask(&check, triggers, lengthof(triggers));
 	if (!PG_ARGISNULL(0))
 	{
 		check_base(&check, PG_GETARG_OID(0));
