@@ -101,7 +101,6 @@ extern RouterChildDef *router_catalog_child(Oid child);
 
 extern void router_catalog_put_route(const RouterConfig *config);
 extern void router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error);
-extern void router_catalog_remove_route(Oid base);
 extern void router_catalog_remove_all(Oid base);
 extern void router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds);
 extern void router_catalog_put_bounds(Oid child, char **bounds, int nbounds);
@@ -118,7 +117,6 @@ extern void router_catalog_rename_global_keys(Oid base);
 extern List *router_catalog_tiers(Oid base);
 extern void router_catalog_add_tier(Oid base, const RouterTier *tier);
 extern void router_catalog_remove_tier(Oid base, const Interval *after);
-extern void router_catalog_remove_tiers(Oid base);
 
 extern List *router_catalog_seals(Oid base);
 extern List *router_catalog_child_seals(Oid child);
@@ -127,7 +125,6 @@ extern void router_catalog_break_seal(Oid base, Oid child);
 extern void router_catalog_finish_seal(Oid base, Oid child);
 extern TransactionId router_catalog_seal_broken(Oid child);
 extern void router_catalog_remove_seal(Oid child);
-extern void router_catalog_remove_seals(Oid base);
 extern void router_catalog_follow_seals(Oid base, AttrNumber lost);
 
 extern const char *router_retire_name(RouterRetire retire);

@@ -9,6 +9,7 @@
 #include "route/defs.h"
 
 #include "catalog/pg_trigger.h"
+#include "executor/spi.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -18,23 +19,21 @@
 
 PG_FUNCTION_INFO_V1(router_config_changed);
 
-/* What a row of a table of the catalog names: its base, and a column of it with its number. */
+/* A table whose rows name their base, and a column of it by name, as its number may be another one after a restore. */
 typedef struct Watched
 {
 	const char *table;
-	AttrNumber	base;
-	AttrNumber	column;
-	AttrNumber	attnum;
+	const char *column;
 } Watched;
 
 static const Watched watched[] = {
-	{"route_def", ROUTE_BASE},
-	{"key_def", KEY_BASE, KEY_COLUMN, KEY_ATTNUM},
-	{"child_def", CHILD_BASE},
-	{"reach_def", REACH_BASE},
-	{"global_key_def", GLOBAL_BASE},
-	{"seal_def", SEAL_BASE, SEAL_COLUMN, SEAL_ATTNUM},
-	{"unsealed_def", SEAL_BASE},
+	{"route_def"},
+	{"key_def", "column_name"},
+	{"child_def"},
+	{"reach_def"},
+	{"global_key_def"},
+	{"seal_def", "column"},
+	{"unsealed_def"},
 };
 
 /* Errors: trigger_protocol_violated, for a table that is none of the catalog, whatever it is called. */
@@ -49,13 +48,19 @@ watched_table(Oid relid)
 			 errmsg("function \"router.%s\" is for the tables of router itself", "config_changed")));
 }
 
-/* A restored row of key_def names its column; its number may be another one now. */
-static HeapTuple
-refill_attnum(HeapTuple tup, TupleDesc desc, const Watched *table)
+static Oid
+oid_of(HeapTuple tup, const char *column, TupleDesc desc)
 {
-	int			attno = table->attnum;
-	char	   *column = router_get_name(tup, table->column, desc);
-	AttrNumber	attnum = column ? get_attnum(router_get_oid(tup, table->base, desc), column) : InvalidAttrNumber;
+	return router_get_oid(tup, SPI_fnumber(desc, column), desc);
+}
+
+/* A restored row gets the number that its column has now. */
+static HeapTuple
+refill_attnum(HeapTuple tup, TupleDesc desc, const char *column)
+{
+	int			attno = SPI_fnumber(desc, "attnum");
+	char	   *name = router_get_name(tup, SPI_fnumber(desc, column), desc);
+	AttrNumber	attnum = name ? get_attnum(oid_of(tup, "base", desc), name) : InvalidAttrNumber;
 	Datum		value = Int16GetDatum(attnum);
 	bool		null = false;
 
@@ -68,13 +73,11 @@ refill_attnum(HeapTuple tup, TupleDesc desc, const Watched *table)
 static HeapTuple
 refill_global_key(HeapTuple tup, TupleDesc desc)
 {
-	Oid			base = router_get_oid(tup, GLOBAL_BASE, desc);
-	Oid			key_table = router_get_oid(tup, GLOBAL_KEY_TABLE, desc);
-	bool		isnull;
-	Datum		columns = heap_getattr(tup, GLOBAL_COLUMNS, desc, &isnull);
-	List	   *names = isnull ? NIL : router_catalog_names(DatumGetArrayTypeP(columns));
+	Oid			base = oid_of(tup, "base", desc);
+	Oid			key_table = oid_of(tup, "key_table", desc);
+	List	   *names = router_get_names(tup, SPI_fnumber(desc, "columns"), desc);
 	Datum	   *attnums = palloc((list_length(names) + 1) * sizeof(Datum));
-	int			attno = GLOBAL_ATTNUMS;
+	int			attno = SPI_fnumber(desc, "attnums");
 	Datum		value;
 	bool		null = false;
 	ListCell   *lc;
@@ -110,18 +113,18 @@ router_config_changed(PG_FUNCTION_ARGS)
 	HeapTuple	tup = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
 	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
 
-	router_catalog_invalidate(router_get_oid(tup, table->base, desc));
+	router_catalog_invalidate(oid_of(tup, "base", desc));
 	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
 	{
 		router_marks_forewarn();
 		return PointerGetDatum(NULL);
 	}
 	if (strcmp(table->table, "child_def") == 0)
-		router_catalog_invalidate(router_get_oid(tup, CHILD_CHILD, desc));
+		router_catalog_invalidate(oid_of(tup, "child", desc));
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		return PointerGetDatum(tup);
 	if (table->column)
-		tup = refill_attnum(tup, desc, table);
+		tup = refill_attnum(tup, desc, table->column);
 	else if (strcmp(table->table, "global_key_def") == 0)
 		tup = refill_global_key(tup, desc);
 	return PointerGetDatum(tup);

@@ -163,10 +163,12 @@ router_catalog_end_write(SysScanDesc scan)
 	CommandCounterIncrement();
 }
 
+/* Deletes the rows whose regclass column has this name and relid. */
 void
-router_catalog_delete(const char *table, const char *index, AttrNumber attno, Oid relid)
+router_catalog_delete(const char *table, const char *index, const char *column, Oid relid)
 {
-	SysScanDesc scan = router_catalog_scan_to_write(table, index, attno, relid);
+	SysScanDesc scan = router_catalog_scan_to_write(table, index, get_attnum(router_catalog_relid(table), column),
+													 relid);
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))

@@ -13,7 +13,7 @@
 #include "nodes/pg_list.h"
 #include "utils/array.h"
 
-/* columns of route_def */
+/* columns of route_def, for defs_route.c and watermark.c */
 enum
 {
 	ROUTE_BASE = 1,
@@ -29,61 +29,6 @@ enum
 	ROUTE_NATTS = ROUTE_PENDING,
 };
 
-/* columns of reach_def */
-enum
-{
-	REACH_BASE = 1,
-	REACH_REACH,
-	REACH_NATTS = REACH_REACH,
-};
-
-/* columns of key_def */
-enum
-{
-	KEY_BASE = 1,
-	KEY_LEVEL,
-	KEY_KIND,
-	KEY_COLUMN,
-	KEY_ATTNUM,
-	KEY_EVERY,
-	KEY_MODULUS,
-	KEY_GROUPS,
-	KEY_PIVOT,
-	KEY_LABEL,
-	KEY_NATTS = KEY_LABEL,
-};
-
-/* columns of child_def */
-enum
-{
-	CHILD_CHILD = 1,
-	CHILD_BASE,
-	CHILD_BOUNDS,
-	CHILD_NATTS = CHILD_BOUNDS,
-};
-
-/* columns of global_key_def */
-enum
-{
-	GLOBAL_BASE = 1,
-	GLOBAL_KEY_TABLE,
-	GLOBAL_COLUMNS,
-	GLOBAL_ATTNUMS,
-	GLOBAL_NATTS = GLOBAL_ATTNUMS,
-};
-
-/* columns of seal_def */
-enum
-{
-	SEAL_BASE = 1,
-	SEAL_CHILD,
-	SEAL_COLUMN,
-	SEAL_ATTNUM,
-	SEAL_SPAN,
-	SEAL_SEALED,
-	SEAL_NATTS = SEAL_SEALED,
-};
-
 extern Oid	router_catalog_relid(const char *name);
 extern bool router_catalog_exists(void);
 extern void router_catalog_read_at_once(void (*read) (void *arg), void *arg);
@@ -95,7 +40,7 @@ extern HeapTuple router_catalog_next(SysScanDesc scan);
 extern void router_catalog_end(SysScanDesc scan);
 extern void router_catalog_end_write(SysScanDesc scan);
 extern void router_catalog_insert(const char *table, Datum *values, bool *nulls);
-extern void router_catalog_delete(const char *table, const char *index, AttrNumber attno, Oid relid);
+extern void router_catalog_delete(const char *table, const char *index, const char *column, Oid relid);
 extern void router_catalog_invalidate(Oid relid);
 extern void router_catalog_forewarn(Oid id);
 extern TransactionId router_catalog_written_by(const char *table, const char *index, AttrNumber attno, Oid relid,

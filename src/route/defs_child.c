@@ -11,6 +11,14 @@
 
 #include "route/defs.h"
 
+enum
+{
+	CHILD_CHILD = 1,
+	CHILD_BASE,
+	CHILD_BOUNDS,
+	CHILD_NATTS = CHILD_BOUNDS,
+};
+
 static RouterChildDef *
 read_child(HeapTuple tup, TupleDesc desc)
 {

@@ -14,6 +14,15 @@
 
 #include "route/defs.h"
 
+enum
+{
+	GLOBAL_BASE = 1,
+	GLOBAL_KEY_TABLE,
+	GLOBAL_COLUMNS,
+	GLOBAL_ATTNUMS,
+	GLOBAL_NATTS = GLOBAL_ATTNUMS,
+};
+
 static RouterGlobalKey *
 read_global_key(HeapTuple tup, TupleDesc desc)
 {
@@ -109,7 +118,7 @@ router_catalog_remove_global_key(Oid key_table)
 {
 	Oid			base = router_catalog_global_key_base(key_table);
 
-	router_catalog_delete("global_key_def", "global_key_def_pkey", GLOBAL_KEY_TABLE, key_table);
+	router_catalog_delete("global_key_def", "global_key_def_pkey", "key_table", key_table);
 	router_catalog_invalidate(base);
 }
 

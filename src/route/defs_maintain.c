@@ -94,13 +94,6 @@ router_catalog_remove_tier(Oid base, const Interval *after)
 	router_catalog_end_write(scan);
 }
 
-/* Forgets all tiers of a base. */
-void
-router_catalog_remove_tiers(Oid base)
-{
-	router_catalog_delete("tier_def", "tier_def_pkey", TIER_BASE, base);
-}
-
 /* ------------------------------------------------- settings of router.maintain */
 
 const char *
@@ -197,5 +190,5 @@ router_catalog_follow_upkeep(Oid base, const char *column, const char *to)
 void
 router_catalog_remove_upkeep(Oid base)
 {
-	router_catalog_delete("maintain_def", "maintain_def_pkey", UPKEEP_BASE, base);
+	router_catalog_delete("maintain_def", "maintain_def_pkey", "base", base);
 }

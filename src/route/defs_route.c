@@ -16,6 +16,21 @@
 #include "route/defs.h"
 #include "route/watermark.h"
 
+enum
+{
+	KEY_BASE = 1,
+	KEY_LEVEL,
+	KEY_KIND,
+	KEY_COLUMN,
+	KEY_ATTNUM,
+	KEY_EVERY,
+	KEY_MODULUS,
+	KEY_GROUPS,
+	KEY_PIVOT,
+	KEY_LABEL,
+	KEY_NATTS = KEY_LABEL,
+};
+
 static const char *const policy_names[] = {"create", "default", "error"};
 
 const char *
@@ -256,7 +271,7 @@ router_catalog_put_route(const RouterConfig *config)
 	put_settings(config);
 	if (there == NULL || !same_keys(there, config))
 	{
-		router_catalog_delete("key_def", "key_def_pkey", KEY_BASE, config->base);
+		router_catalog_delete("key_def", "key_def_pkey", "base", config->base);
 		for (int i = 0; i < config->nkeys; i++)
 			insert_key(config->base, i + 1, &config->keys[i]);
 	}

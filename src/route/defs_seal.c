@@ -28,6 +28,17 @@ PG_FUNCTION_INFO_V1(router_readable_seals);
 
 enum
 {
+	SEAL_BASE = 1,
+	SEAL_CHILD,
+	SEAL_COLUMN,
+	SEAL_ATTNUM,
+	SEAL_SPAN,
+	SEAL_SEALED,
+	SEAL_NATTS = SEAL_SEALED,
+};
+
+enum
+{
 	UNSEALED_BASE = 1,
 	UNSEALED_CHILD,
 	UNSEALED_NATTS = UNSEALED_CHILD,
@@ -149,7 +160,7 @@ router_catalog_finish_seal(Oid base, Oid child)
 	List	   *seals = router_catalog_seals(base);
 	ListCell   *lc;
 
-	router_catalog_delete("seal_def", "seal_def_pkey", SEAL_CHILD, child);
+	router_catalog_delete("seal_def", "seal_def_pkey", "child", child);
 	foreach(lc, seals)
 	{
 		RouterSeal *seal = lfirst(lc);
@@ -165,15 +176,8 @@ router_catalog_finish_seal(Oid base, Oid child)
 void
 router_catalog_remove_seal(Oid child)
 {
-	router_catalog_delete("seal_def", "seal_def_pkey", SEAL_CHILD, child);
-	router_catalog_delete("unsealed_def", "unsealed_def_child_idx", UNSEALED_CHILD, child);
-}
-
-void
-router_catalog_remove_seals(Oid base)
-{
-	router_catalog_delete("seal_def", "seal_def_base_idx", SEAL_BASE, base);
-	router_catalog_delete("unsealed_def", "unsealed_def_base_idx", UNSEALED_BASE, base);
+	router_catalog_delete("seal_def", "seal_def_pkey", "child", child);
+	router_catalog_delete("unsealed_def", "unsealed_def_child_idx", "child", child);
 }
 
 /*
@@ -202,7 +206,7 @@ router_catalog_follow_seals(Oid base, AttrNumber lost)
 	}
 	if (!changed)
 		return;
-	router_catalog_delete("seal_def", "seal_def_base_idx", SEAL_BASE, base);
+	router_catalog_delete("seal_def", "seal_def_base_idx", "base", base);
 	foreach(lc, seals)
 		router_catalog_add_seal(base, lfirst(lc));
 }

@@ -184,10 +184,3 @@ router_growth_matters(Oid base, Snapshot snapshot, uint64 version)
 	router_catalog_end(scan);
 	return matters;
 }
-
-/* A base is none any more. */
-void
-router_growth_remove(Oid base)
-{
-	router_catalog_delete("grown_def", "grown_def_base_idx", GROWN_BASE, base);
-}

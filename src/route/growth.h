@@ -13,7 +13,6 @@ extern uint64 router_growth_add(Oid base, Oid child);
 extern uint64 router_growth_version(Oid base, Snapshot snapshot);
 extern bool router_growth_is_settled(Oid base);
 extern bool router_growth_matters(Oid base, Snapshot snapshot, uint64 version);
-extern void router_growth_remove(Oid base);
 extern bool router_has_rows(Relation rel, Snapshot snapshot);
 
 #endif

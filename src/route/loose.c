@@ -169,7 +169,7 @@ router_loose_wait(Oid base, Oid child, bool wait)
 	return n == 0 || wait;
 }
 
-/* Nobody has a snapshot from before any more; or the child is none any more (InvalidOid: all of them). */
+/* Nobody has a snapshot from before any more; or the child is none any more. */
 void
 router_loose_remove(Oid base, Oid child)
 {
@@ -178,7 +178,7 @@ router_loose_remove(Oid base, Oid child)
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		if (!OidIsValid(child) || router_get_oid(tup, LOOSE_CHILD, desc) == child)
+		if (router_get_oid(tup, LOOSE_CHILD, desc) == child)
 			CatalogTupleDelete(scan->heap_rel, &tup->t_self);
 	router_catalog_invalidate(base);
 	router_catalog_end_write(scan);

@@ -30,6 +30,13 @@
 
 #include "route/defs.h"
 
+enum
+{
+	REACH_BASE = 1,
+	REACH_REACH,
+	REACH_NATTS = REACH_REACH,
+};
+
 #define HOME_LOCK 1
 #define REACH_LOCK 2
 
@@ -183,7 +190,7 @@ put_reach(Oid base, const char *reach)
 	Datum		values[REACH_NATTS] = {ObjectIdGetDatum(base), CStringGetTextDatum(reach)};
 	bool		nulls[REACH_NATTS] = {0};
 
-	router_catalog_delete("reach_def", "reach_def_pkey", REACH_BASE, base);
+	router_catalog_delete("reach_def", "reach_def_pkey", "base", base);
 	router_catalog_insert("reach_def", values, nulls);
 	router_marks_forewarn();
 	router_catalog_invalidate(base);
@@ -218,15 +225,6 @@ router_raise_reach(const RouterRoute *route, const RouterBound *bound)
 			put_reach(base, router_key_text(&key, bound->hi == PG_INT64_MAX ? bound->hi : bound->hi + 1));
 	}
 	AtEOXact_GUC(false, guc_level);
-}
-
-/* The row of route_def is gone. */
-void
-router_marks_remove(Oid base)
-{
-	router_catalog_delete("reach_def", "reach_def_pkey", REACH_BASE, base);
-	if (router_catalog_exists())
-		router_marks_forewarn();
 }
 
 /* -------------------------------------------------------------------- locked */

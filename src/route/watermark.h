@@ -41,7 +41,6 @@ extern Oid	router_marks_id(void);
 extern void router_marks_forewarn(void);
 extern void router_put_watermark(RouterRoute *route, int64 watermark, int64 pending);
 extern void router_raise_reach(const RouterRoute *route, const RouterBound *bound);
-extern void router_marks_remove(Oid base);
 
 extern void router_lock_homes(Oid base, LOCKMODE mode);
 
