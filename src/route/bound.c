@@ -178,7 +178,7 @@ parse(RouterKey *key, const char *text, bool folded)
 
 		bound->form = ROUTER_BOUND_HASH;
 		if (sscanf(text, "%d/%d%n", &bound->remainder, &bound->modulus, &used) != 2 || text[used] != '\0' ||
-			bound->modulus <= 0 || bound->modulus > 65536 ||
+			bound->modulus <= 0 || bound->modulus > ROUTER_MAX_MODULUS ||
 			bound->remainder < 0 || bound->remainder >= bound->modulus)
 			bad_bound(key, text);
 	}
@@ -224,7 +224,7 @@ router_bound_copy(RouterKey *key, const RouterBound *bound)
 	*copy = *bound;
 	if (bound->nvalues == 0)
 		return copy;
-	get_typlenbyval(key->kind == ROUTER_LIST ? key->typid : TEXTOID, &len, &byval);
+	get_typlenbyval(router_key_value_type(key), &len, &byval);
 	copy->values = palloc(bound->nvalues * sizeof(Datum));
 	for (int i = 0; i < bound->nvalues; i++)
 		copy->values[i] = datumCopy(bound->values[i], byval, len);
@@ -275,8 +275,7 @@ router_value_text(RouterKey *key, Datum value)
 	Oid			output;
 	bool		varlena;
 
-	getTypeOutputInfo(key->kind == ROUTER_PREFIX || key->kind == ROUTER_SUFFIX ? TEXTOID : key->typid,
-					  &output, &varlena);
+	getTypeOutputInfo(router_key_value_type(key), &output, &varlena);
 	return OidOutputFunctionCall(output, value);
 }
 
@@ -485,7 +484,7 @@ static void
 append_values(StringInfo buf, RouterKey *key, const RouterBound *bound, const char *column)
 {
 	bool		folded = key->kind != ROUTER_LIST;
-	Oid			type = folded ? TEXTOID : key->typid;
+	Oid			type = router_key_value_type(key);
 	const char *opr = folded ? "OPERATOR(pg_catalog.=)" : qualified_operator(key->eq_opr);
 
 	/* an ARRAY of arrays is one array of more dimensions */

@@ -39,34 +39,6 @@
 /* some tenths of a second */
 #define MAX_PARTS 1000000
 
-static const char *const kind_names[] = {"list", "date", "integer", "prefix", "suffix", "hash"};
-
-/* --------------------------------------------------------------- the kinds */
-
-RouterKeyKind
-router_kind_from_text(const char *kind)
-{
-	for (int i = 0; i < lengthof(kind_names); i++)
-		if (strcmp(kind, kind_names[i]) == 0)
-			return (RouterKeyKind) i;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown kind of key \"%s\"", kind),
-			 errhint("Make keys with router.by_list, by_date, by_integer, by_prefix, by_suffix or by_hash.")));
-}
-
-const char *
-router_kind_name(RouterKeyKind kind)
-{
-	return kind_names[kind];
-}
-
-bool
-router_key_is_range(const RouterKey *key)
-{
-	return key->kind == ROUTER_DATE || key->kind == ROUTER_INTEGER;
-}
-
 /* ------------------------------------------------------- checking settings */
 
 static void
@@ -155,7 +127,7 @@ wrong_type(const RouterKey *key, Oid type, const char *allowed)
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("column \"%s\" of type %s does not fit a key of kind \"%s\"",
-					key->column, format_type_be(type), kind_names[key->kind]),
+					key->column, format_type_be(type), router_kind_name(key->kind)),
 			 errhint("Keys of this kind take columns of a type such as %s.", allowed)));
 }
 
@@ -192,20 +164,96 @@ check_hash_argument(RouterKey *key, Oid function)
 		wrong_type(key, key->typid, "integer, text, uuid or timestamp, whose hash function SQL can call");
 }
 
-/*
- * Checks a key against its table and fills the derived members. The caller
- * has pinned the settings.
- *
- * Errors: undefined_column, datatype_mismatch, invalid_parameter_value.
- */
-void
-router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
-{
-	HeapTuple	tup;
-	Form_pg_attribute att;
-	TypeCacheEntry *type;
+/* --------------------------------------------------------------- the kinds */
 
-	tup = SearchSysCacheAttName(RelationGetRelid(base), key->column);
+static void
+check_step(RouterKey *key)
+{
+	if (key->every)
+		resolve_step(key);
+}
+
+static void
+check_width(RouterKey *key)
+{
+	if (key->every)
+		key->width = pg_strtoint64(key->every);
+	if (key->every && key->width <= 0)
+		bad_number("width of an integer key", "The width is the number of values a child holds: 1 or more.");
+}
+
+static void
+check_length(RouterKey *key)
+{
+	if (key->modulus <= 0 || key->modulus > ROUTER_MAX_CUT)
+		bad_number("length of a prefix or suffix key",
+				   psprintf("The length is a number of characters: 1 to %d.", ROUTER_MAX_CUT));
+}
+
+static void
+check_modulus(RouterKey *key)
+{
+	if (key->modulus <= 0 || key->modulus > ROUTER_MAX_MODULUS)
+		bad_number("modulus of a hash key",
+				   psprintf("The modulus is the number of children: 1 to %d.", ROUTER_MAX_MODULUS));
+}
+
+static const struct
+{
+	const char *name;
+	Oid			types[3];		/* that it takes; none: all that have an equality operator and a hash function */
+	const char *allowed;		/* these, in words */
+	void		(*check) (RouterKey *key);	/* its settings, which it turns into numbers */
+}			kinds[] = {
+	[ROUTER_LIST] = {"list"},
+	[ROUTER_DATE] = {"date", {DATEOID, TIMESTAMPOID, TIMESTAMPTZOID},
+	"date, timestamp or timestamp with time zone", check_step},
+	[ROUTER_INTEGER] = {"integer", {INT2OID, INT4OID, INT8OID}, "smallint, integer or bigint", check_width},
+	[ROUTER_PREFIX] = {"prefix", {TEXTOID, VARCHAROID}, "text or character varying", check_length},
+	[ROUTER_SUFFIX] = {"suffix", {TEXTOID, VARCHAROID}, "text or character varying", check_length},
+	[ROUTER_HASH] = {"hash",.check = check_modulus},
+};
+
+static bool
+kind_takes(RouterKeyKind kind, Oid type)
+{
+	for (int i = 0; i < lengthof(kinds[kind].types); i++)
+		if (type == kinds[kind].types[i])
+			return true;
+	return false;
+}
+
+RouterKeyKind
+router_kind_from_text(const char *kind)
+{
+	for (int i = 0; i < lengthof(kinds); i++)
+		if (strcmp(kind, kinds[i].name) == 0)
+			return (RouterKeyKind) i;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown kind of key \"%s\"", kind),
+			 errhint("Make keys with router.by_list, by_date, by_integer, by_prefix, by_suffix or by_hash.")));
+}
+
+const char *
+router_kind_name(RouterKeyKind kind)
+{
+	return kinds[kind].name;
+}
+
+bool
+router_key_is_range(const RouterKey *key)
+{
+	return key->kind == ROUTER_DATE || key->kind == ROUTER_INTEGER;
+}
+
+/* Finds the column of a key. Errors: undefined_column, invalid_column_reference. */
+static void
+find_column(RouterKey *key, Relation base)
+{
+	HeapTuple	tup = SearchSysCacheAttName(RelationGetRelid(base), key->column);
+	Form_pg_attribute att;
+
 	if (!HeapTupleIsValid(tup) && key->attnum > 0 && get_attname(RelationGetRelid(base), key->attnum, true))
 	{
 		/* somebody renamed it while event triggers were off */
@@ -232,47 +280,29 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 				 errdetail("Its value is not known before the row is in its table."),
 				 errhint("Route by the columns that it is computed from.")));
 	ReleaseSysCache(tup);
+}
 
+/*
+ * Checks a key against its table and fills the derived members. The caller
+ * has pinned the settings.
+ *
+ * Errors: undefined_column, datatype_mismatch, invalid_parameter_value.
+ */
+void
+router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
+{
+	TypeCacheEntry *type;
+
+	find_column(key, base);
 	key->tz = pg_tzset(time_zone);
 	key->pivot_value = PG_INT64_MIN;
-	key->is_int = key->typid == INT2OID || key->typid == INT4OID || key->typid == INT8OID;
+	key->is_int = kind_takes(ROUTER_INTEGER, key->typid);
 	key->unbounded = key->kind == ROUTER_LIST && get_typlen(key->typid) == -1;
 	key->by_check = key->kind == ROUTER_LIST && key->typid >= FirstNormalObjectId;
-
-	switch (key->kind)
-	{
-		case ROUTER_DATE:
-			if (key->typid != DATEOID && key->typid != TIMESTAMPOID && key->typid != TIMESTAMPTZOID)
-				wrong_type(key, key->typid, "date, timestamp or timestamp with time zone");
-			if (key->every)
-				resolve_step(key);
-			break;
-		case ROUTER_INTEGER:
-			if (!key->is_int)
-				wrong_type(key, key->typid, "smallint, integer or bigint");
-			if (key->every)
-			{
-				key->width = pg_strtoint64(key->every);
-				if (key->width <= 0)
-					bad_number("width of an integer key", "The width is the number of values a child holds: 1 or more.");
-			}
-			break;
-		case ROUTER_PREFIX:
-		case ROUTER_SUFFIX:
-			if (key->typid != TEXTOID && key->typid != VARCHAROID)
-				wrong_type(key, key->typid, "text or character varying");
-			if (key->modulus <= 0 || key->modulus > ROUTER_MAX_CUT)
-				bad_number("length of a prefix or suffix key",
-						   psprintf("The length is a number of characters: 1 to %d.", ROUTER_MAX_CUT));
-			break;
-		case ROUTER_HASH:
-			if (key->modulus <= 0 || key->modulus > 65536)
-				bad_number("modulus of a hash key", "The modulus is the number of children: 1 to 65536.");
-			break;
-		case ROUTER_LIST:
-			break;
-	}
-
+	if (kinds[key->kind].allowed && !kind_takes(key->kind, key->typid))
+		wrong_type(key, key->typid, kinds[key->kind].allowed);
+	if (kinds[key->kind].check)
+		kinds[key->kind].check(key);
 	if (key->pivot)
 		key->pivot_value = router_key_parse(key, key->pivot);
 
@@ -492,12 +522,13 @@ router_key_check_type(const RouterKey *key, Oid type)
 bool
 router_seal_type(RouterKey *key, Oid typid)
 {
-	if (typid != INT2OID && typid != INT4OID && typid != INT8OID && typid != DATEOID && typid != TIMESTAMPOID &&
-		typid != TIMESTAMPTZOID)
+	bool		date = kind_takes(ROUTER_DATE, typid);
+
+	if (!date && !kind_takes(ROUTER_INTEGER, typid))
 		return false;
 	memset(key, 0, sizeof(*key));
 	key->typid = typid;
-	key->kind = typid == DATEOID || typid == TIMESTAMPOID || typid == TIMESTAMPTZOID ? ROUTER_DATE : ROUTER_INTEGER;
+	key->kind = date ? ROUTER_DATE : ROUTER_INTEGER;
 	return true;
 }
 
@@ -544,6 +575,13 @@ router_key_parse(RouterKey *key, const char *text)
 	if (key->kind == ROUTER_INTEGER)
 		return pg_strtoint64(text);
 	return router_key_int(key, router_key_input(key, text));
+}
+
+/* The type of the values that children of a key hold. */
+Oid
+router_key_value_type(const RouterKey *key)
+{
+	return key->kind == ROUTER_PREFIX || key->kind == ROUTER_SUFFIX ? TEXTOID : key->typid;
 }
 
 /* What children of a prefix or suffix key hold: the same functions as in their CHECK. */

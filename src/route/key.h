@@ -19,6 +19,7 @@
 #define ROUTER_MAX_VALUE_TEXT 16384
 /* characters of a prefix or suffix */
 #define ROUTER_MAX_CUT 1000
+#define ROUTER_MAX_MODULUS 65536
 #define ROUTER_CHECK_NAME "router_home"
 #define ROUTER_SEAL_NAME "router_seal"
 
@@ -96,6 +97,7 @@ extern void router_check_parts(Oid relid);
 extern bool router_seal_type(RouterKey *key, Oid typid);
 extern bool router_seal_key(RouterKey *key, Relation base, const char *column, const char *time_zone);
 extern bool router_key_is_range(const RouterKey *key);
+extern Oid	router_key_value_type(const RouterKey *key);
 
 extern Datum router_key_input(const RouterKey *key, const char *text);
 extern int64 router_key_parse(RouterKey *key, const char *text);

@@ -8,7 +8,6 @@
 #include "compat.h"
 #include "route/search.h"
 
-#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -97,7 +96,6 @@ place_value(RouterNode *node, RouterValue entry)
 static void
 add_value(RouterKey *key, RouterNode *node, Datum value, RouterTarget target)
 {
-	Oid			type = key->kind == ROUTER_LIST ? key->typid : TEXTOID;
 	RouterValue entry;
 	int16		len;
 	bool		byval;
@@ -115,7 +113,7 @@ add_value(RouterKey *key, RouterNode *node, Datum value, RouterTarget target)
 		if (old)
 			pfree(old);
 	}
-	get_typlenbyval(type, &len, &byval);
+	get_typlenbyval(router_key_value_type(key), &len, &byval);
 	entry.value = datumCopy(value, byval, len);
 	entry.hash = hash_value(key, value);
 	entry.target = target;
