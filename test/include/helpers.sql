@@ -71,6 +71,15 @@ EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE || ': ' || SQLERRM;
 END $$;
 
+-- Runs a command and undoes it: "done", or the SQLSTATE alone.
+CREATE FUNCTION test.attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE command;
+    RAISE 'undone' USING ERRCODE = 'RB000';
+EXCEPTION WHEN OTHERS THEN
+    RETURN CASE SQLSTATE WHEN 'RB000' THEN 'done' ELSE SQLSTATE END;
+END $$;
+
 -- Does the error carry a hint? The text of the hint, or NULL.
 CREATE FUNCTION test.hint(command text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -169,3 +178,13 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE || ': ' || SQLERRM;
 END $$;
+
+-- Entries of the global keys of a table against its rows: nothing missing, nothing left over, nothing twice.
+CREATE FUNCTION test.entries(base regclass) RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(string_agg(CASE WHEN missing + orphans + duplicates = 0 THEN 'ok'
+                                    ELSE format('%s missing, %s orphans, %s duplicates', missing, orphans, duplicates) END, '; '), 'none')
+      FROM router.check_global_key(base)
+$$;
+
+-- A month by its distance to this one, as it stands in names of children.
+CREATE FUNCTION test.month(n int) RETURNS text LANGUAGE sql AS $$ SELECT to_char(now() AT TIME ZONE 'UTC' + n * interval '1 month', '"y"YYYY"m"MM') $$;

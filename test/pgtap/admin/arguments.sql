@@ -68,15 +68,8 @@ CREATE VIEW call AS
            LATERAL (SELECT 'NULL', false UNION ALL SELECT unnest('{0,4000000000}'::text[]), false WHERE a.type IN ('regclass', 'oid')
                     UNION ALL SELECT value, true FROM odd WHERE a.type IN ('regclass', 'oid')) v(value, is_odd)
      WHERE p.pronamespace = 'router'::regnamespace;
-CREATE FUNCTION attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE command;
-    RAISE 'undone' USING ERRCODE = 'RB000';
-EXCEPTION WHEN OTHERS THEN
-    RETURN CASE SQLSTATE WHEN 'RB000' THEN 'done' ELSE SQLSTATE END;
-END $$;
-CREATE TABLE outcome AS SELECT *, attempt(command) AS outcome FROM call WHERE NOT is_odd;
-CREATE TABLE odd_outcome AS SELECT value::oid::regclass AS relation, function, attempt(command) AS outcome FROM call WHERE is_odd;
+CREATE TABLE outcome AS SELECT *, test.attempt(command) AS outcome FROM call WHERE NOT is_odd;
+CREATE TABLE odd_outcome AS SELECT value::oid::regclass AS relation, function, test.attempt(command) AS outcome FROM call WHERE is_odd;
 
 SELECT ok((SELECT count(*) > 150 AND count(DISTINCT function) > 35 FROM outcome), 'all functions are called');
 SELECT is((SELECT string_agg(format('%s %s: %s', function, arg, outcome), '; ') FROM outcome WHERE value = 'NULL' AND required AND NOT lenient AND outcome <> '22004'), NULL, 'what must be given cannot be NULL: 22004');
@@ -89,17 +82,17 @@ SELECT is((SELECT string_agg(DISTINCT concat_ws(' ', function, relation, outcome
             WHERE outcome NOT IN ('42809', '55000', '42501', '42P01', '22004', '22023', '25001', '42703', '42704', '42804') AND NOT (outcome = 'done' AND function ~ 'unseal|base_constraint')), NULL, 'the error says what they are');
 SELECT throws_ok('SELECT router.drop_route(NULL)', '22004', 'argument "base" of router.drop_route cannot be null', 'the error names the argument');
 SELECT throws_ok($$SELECT router.create_route('other', ARRAY[NULL::router.key])$$, '22004', NULL, 'a key that is NULL');
-SELECT is((SELECT string_agg(attempt(format('SELECT router.create_route(''other'', %s)', k)), ' ') FROM unnest(ARRAY['router.by_list(NULL)', 'router.by_date(NULL)', 'router.by_hash(NULL, 2)', 'NULL::router.key', 'router.by_hash(''k'', NULL)', 'router.by_prefix(''k'', NULL)']) k),
+SELECT is((SELECT string_agg(test.attempt(format('SELECT router.create_route(''other'', %s)', k)), ' ') FROM unnest(ARRAY['router.by_list(NULL)', 'router.by_date(NULL)', 'router.by_hash(NULL, 2)', 'NULL::router.key', 'router.by_hash(''k'', NULL)', 'router.by_prefix(''k'', NULL)']) k),
     '22004 22004 22004 22004 22023 42804', 'or whose members are');
 
 -- trigger functions, called by whoever likes
-SELECT is((SELECT string_agg(format('%s: %s', p.oid::regproc, o), ', ') FROM pg_proc p, attempt(format('SELECT router.%I()', proname)) o
+SELECT is((SELECT string_agg(format('%s: %s', p.oid::regproc, o), ', ') FROM pg_proc p, test.attempt(format('SELECT router.%I()', proname)) o
             WHERE pronamespace = 'router'::regnamespace AND prorettype IN ('trigger'::regtype, 'event_trigger'::regtype) AND o NOT IN ('0A000', '39P01')), NULL, 'trigger functions are not called');
 CREATE TABLE plain (LIKE t);
 CREATE VIEW plain_view AS SELECT * FROM plain;
 CREATE TABLE fired AS
     SELECT p.proname, w.when_, e.event, r.each,
-           attempt(format('CREATE TRIGGER x %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.%I(); ALTER TABLE plain ENABLE TRIGGER ALL; %s', w.when_, e.event, CASE w.when_ WHEN 'INSTEAD OF' THEN 'plain_view' ELSE 'plain' END, r.each, p.proname,
+           test.attempt(format('CREATE TRIGGER x %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.%I(); ALTER TABLE plain ENABLE TRIGGER ALL; %s', w.when_, e.event, CASE w.when_ WHEN 'INSTEAD OF' THEN 'plain_view' ELSE 'plain' END, r.each, p.proname,
                           replace(e.command, '$t', CASE w.when_ WHEN 'INSTEAD OF' THEN 'plain_view' ELSE 'plain' END))) AS outcome
       FROM pg_proc p, unnest('{BEFORE,AFTER,INSTEAD OF}'::text[]) w(when_), unnest('{ROW,STATEMENT}'::text[]) r(each),
            (VALUES ('INSERT', 'INSERT INTO $t VALUES (1, ''2024-01-01'')'), ('UPDATE', 'INSERT INTO plain VALUES (1, ''2024-01-01''); UPDATE $t SET k = 2'),
@@ -108,6 +101,6 @@ CREATE TABLE fired AS
 SELECT ok((SELECT count(*) FILTER (WHERE outcome = '39P01') > 40 FROM fired), 'as triggers of other tables they refuse');
 SELECT is((SELECT string_agg(concat_ws(' ', proname, when_, event, each, outcome), '; ') FROM fired WHERE outcome NOT IN ('39P01', '0A000', '42809', 'done')), NULL, 'or do nothing');
 CREATE EVENT TRIGGER odd ON ddl_command_start EXECUTE FUNCTION router.on_sql_drop();
-SELECT is(attempt('CREATE TABLE odd (i int)'), '39P03', 'an event trigger of another event');
+SELECT is(test.attempt('CREATE TABLE odd (i int)'), '39P03', 'an event trigger of another event');
 DROP EVENT TRIGGER odd;
 SELECT * FROM finish();

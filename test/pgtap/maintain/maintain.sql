@@ -8,7 +8,6 @@ CREATE FUNCTION test.steps(base regclass) RETURNS text LANGUAGE sql AS $$
     SELECT coalesce(string_agg(action || ' ' || rows || CASE WHEN error IS NULL THEN '' ELSE ' failed' END, ', ' ORDER BY at), 'nothing') FROM router.events e WHERE e.base = $1
 $$;
 -- The names of the children of the month n steps from now.
-CREATE FUNCTION test.month(n int) RETURNS text LANGUAGE sql AS $$ SELECT to_char(now() AT TIME ZONE 'UTC' + n * interval '1 month', '"y"YYYY"m"MM') $$;
 
 CREATE TABLE log (id bigint, d timestamptz, v int, PRIMARY KEY (id, d));
 CREATE INDEX ON log (d);

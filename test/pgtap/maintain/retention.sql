@@ -4,7 +4,6 @@
 SELECT plan(:tests);
 
 -- 'y2024m05' of the month n steps from now, and its first day, in UTC
-CREATE FUNCTION test.month(n int) RETURNS text LANGUAGE sql AS $$ SELECT to_char(now() AT TIME ZONE 'UTC' + n * interval '1 month', '"y"YYYY"m"MM') $$;
 CREATE FUNCTION test.day(n int) RETURNS date LANGUAGE sql AS $$ SELECT (date_trunc('month', now() AT TIME ZONE 'UTC') + n * interval '1 month')::date $$;
 -- The months of the children, counted from this one
 CREATE FUNCTION test.months(base regclass) RETURNS text LANGUAGE sql AS $$

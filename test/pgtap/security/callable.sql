@@ -9,13 +9,6 @@ SELECT test.role('router_ca_owner'), test.role('router_ca_writer'), test.role('r
 CREATE SCHEMA app AUTHORIZATION router_ca_owner;
 GRANT USAGE ON SCHEMA app TO PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA test TO PUBLIC;
-CREATE FUNCTION test.attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE command;
-    RAISE 'undone' USING ERRCODE = 'RB000';
-EXCEPTION WHEN OTHERS THEN
-    RETURN CASE SQLSTATE WHEN 'RB000' THEN 'done' ELSE SQLSTATE END;
-END $$;
 -- the same, as somebody else
 CREATE FUNCTION test.attempt_as(role name, command text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE outcome text;
