@@ -11,8 +11,10 @@
 #include "access/table.h"
 #include "access/toast_compression.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_type.h"
 #include "commands/comment.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -29,14 +31,35 @@ router_statistics_target(HeapTuple column)
 	return isnull ? -1 : (int16) DatumGetInt32(target);
 }
 
-/* Core knows of n_distinct and n_distinct_inherited. */
+/*
+ * The options that belong to users: n_distinct and n_distinct_inherited. Some
+ * releases keep a version of the column beside them.
+ */
+static Datum
+column_options(HeapTuple column, bool *isnull)
+{
+	Datum		options = SysCacheGetAttr(ATTNUM, column, Anum_pg_attribute_attoptions, isnull);
+	ArrayBuildState *kept = NULL;
+	Datum	   *elements;
+	int			n;
+
+	if (*isnull)
+		return (Datum) 0;
+	deconstruct_array(DatumGetArrayTypeP(options), TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	for (int i = 0; i < n; i++)
+		if (strncmp(TextDatumGetCString(elements[i]), "n_distinct", 10) == 0)
+			kept = accumArrayResult(kept, elements[i], false, TEXTOID, CurrentMemoryContext);
+	*isnull = kept == NULL;
+	return kept ? makeArrayResult(kept, CurrentMemoryContext) : (Datum) 0;
+}
+
 static void
 mirror_column_options(Mirror *m, HeapTuple from, HeapTuple to, const char *column)
 {
 	bool		no_from,
 				no_to;
-	Datum		wanted = SysCacheGetAttr(ATTNUM, from, Anum_pg_attribute_attoptions, &no_from);
-	Datum		there = SysCacheGetAttr(ATTNUM, to, Anum_pg_attribute_attoptions, &no_to);
+	Datum		wanted = column_options(from, &no_from);
+	Datum		there = column_options(to, &no_to);
 	char	   *missing = router_missing_options(wanted, no_from, there, no_to, "");
 
 	if (missing && router_mend(m, "column", "set (%s) of column %s", missing, column))
