@@ -20,6 +20,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "base/sql.h"
 #include "route/owned.h"
@@ -86,8 +87,8 @@ router_check_whole_rows(Relation rel)
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
 		/* as they were written: the relation cache has functions inlined */
-		if (router_has_whole_row(router_index_tree(index->rd_indextuple, Anum_pg_index_indexprs)) ||
-			router_has_whole_row(router_index_tree(index->rd_indextuple, Anum_pg_index_indpred)))
+		if (router_has_whole_row(router_stored_tree(INDEXRELID, index->rd_indextuple, Anum_pg_index_indexprs)) ||
+			router_has_whole_row(router_stored_tree(INDEXRELID, index->rd_indextuple, Anum_pg_index_indpred)))
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("index \"%s\" of \"%s\" refers to the whole row", RelationGetRelationName(index),

@@ -28,7 +28,6 @@
 #include "access/table.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_publication_rel.h"
-#include "catalog/pg_trigger.h"
 #include "commands/comment.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -104,6 +103,16 @@ router_child_attnum(const Mirror *m, AttrNumber attnum)
 	if (attnum <= 0)
 		return attnum;
 	return attnum <= m->map->maplen ? m->map->attnums[attnum - 1] : InvalidAttrNumber;
+}
+
+/* An expression in a row of a catalog that has a cache; NULL: there is none. */
+Node *
+router_stored_tree(int cache, HeapTuple tup, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		tree = SysCacheGetAttr(cache, tup, attno, &isnull);
+
+	return isnull ? NULL : stringToNode(TextDatumGetCString(tree));
 }
 
 /* An expression of the base in terms of the child. */
@@ -247,17 +256,12 @@ router_missing_options(Datum base, bool base_null, Datum child, bool child_null,
 void
 router_put_move_trigger(Oid relid, bool hot)
 {
-	CreateTrigStmt *stmt = makeNode(CreateTrigStmt);
+	const char *name = quote_identifier(ROUTER_TRIGGER_MOVE);
+	char	   *table = router_qualified_name(relid);
 
-	stmt->trigname = ROUTER_TRIGGER_MOVE;
-	stmt->replace = true;
-	stmt->funcname = list_make2(makeString("router"), makeString("move_row"));
-	stmt->row = true;
-	stmt->timing = TRIGGER_TYPE_BEFORE;
-	stmt->events = TRIGGER_TYPE_UPDATE | (hot ? TRIGGER_TYPE_INSERT : 0);
-	CreateTriggerFiringOn(stmt, NULL, relid, InvalidOid, InvalidOid, InvalidOid, InvalidOid, InvalidOid, NULL, false,
-						  false, TRIGGER_FIRES_ALWAYS);
-	CommandCounterIncrement();
+	router_run("CREATE OR REPLACE TRIGGER %s BEFORE %sUPDATE ON %s FOR EACH ROW EXECUTE FUNCTION router.move_row()",
+			   name, hot ? "INSERT OR " : "", table);
+	router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
 }
 
 /* Takes the trigger away from a table that is no child any more. */
@@ -338,15 +342,6 @@ published_columns(HeapTuple tup, Oid relid)
 	return columns;
 }
 
-static Node *
-published_rows(HeapTuple tup)
-{
-	bool		isnull;
-	Datum		datum = SysCacheGetAttr(PUBLICATIONRELMAP, tup, Anum_pg_publication_rel_prqual, &isnull);
-
-	return isnull ? NULL : stringToNode(TextDatumGetCString(datum));
-}
-
 static void
 mirror_publication(Mirror *m, Oid pubid)
 {
@@ -358,14 +353,15 @@ mirror_publication(Mirror *m, Oid pubid)
 
 	if (!HeapTupleIsValid(from))
 		return;
-	info.whereClause = published_rows(from);
+	info.whereClause = router_stored_tree(PUBLICATIONRELMAP, from, Anum_pg_publication_rel_prqual);
 	if (info.whereClause)
 		info.whereClause = router_child_expr(m, info.whereClause, 1);
 	info.columns = published_columns(from, RelationGetRelid(m->base));
 	ReleaseSysCache(from);
 	if (HeapTupleIsValid(to))
 	{
-		bool		same = router_same_tree(m, info.whereClause, published_rows(to)) &&
+		Node	   *rows = router_stored_tree(PUBLICATIONRELMAP, to, Anum_pg_publication_rel_prqual);
+		bool		same = router_same_tree(m, info.whereClause, rows) &&
 			list_difference(info.columns, published_columns(to, m->child)) == NIL &&
 			list_difference(published_columns(to, m->child), info.columns) == NIL;
 

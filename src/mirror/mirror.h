@@ -79,7 +79,7 @@ extern bool router_same_array(Datum a, bool a_null, Datum b, bool b_null);
 extern bool router_same_condition(Oid child, const char *condition, Node *there);
 extern Node *router_next_index_step(Oid base, Oid child);
 extern Oid	router_index_counterpart(Oid base, Oid child, Oid index);
-extern Node *router_index_tree(HeapTuple tup, AttrNumber attno);
+extern Node *router_stored_tree(int cache, HeapTuple tup, AttrNumber attno);
 extern Oid	router_pair_indexes(Oid base, Oid child, List **base_indexes, List **child_indexes);
 extern void router_mirror_change(Oid base, Oid child, void *change);
 extern void router_mirror_alter(Oid base, Oid child, void *action);

@@ -54,10 +54,7 @@ read_check(HeapTuple tup)
 	check->object.name = NameStr(form->conname);
 	check->form = form;
 	if (form->contype == CONSTRAINT_CHECK)
-	{
-		value = SysCacheGetAttr(CONSTROID, tup, Anum_pg_constraint_conbin, &isnull);
-		check->condition = isnull ? NULL : stringToNode(TextDatumGetCString(value));
-	}
+		check->condition = router_stored_tree(CONSTROID, tup, Anum_pg_constraint_conbin);
 	else
 	{
 		value = SysCacheGetAttr(CONSTROID, tup, Anum_pg_constraint_conkey, &isnull);

@@ -34,16 +34,6 @@ typedef struct TableIndex
 /* Of an index itself, without a child that is mended. */
 static const RouterMirror look = {.aspects = ROUTER_INDEXES,.dry_run = true};
 
-/* An expression of a row of pg_index as it was written; NULL: there is none. */
-Node *
-router_index_tree(HeapTuple tup, AttrNumber attno)
-{
-	bool		isnull;
-	Datum		tree = SysCacheGetAttr(INDEXRELID, tup, attno, &isnull);
-
-	return isnull ? NULL : stringToNode(TextDatumGetCString(tree));
-}
-
 static TableIndex *
 read_index(HeapTuple row)
 {
@@ -114,7 +104,8 @@ same_attribute(int cache, HeapTuple base, HeapTuple child, AttrNumber attno)
 static bool
 same_index_tree(const Mirror *m, const TableIndex *base, const TableIndex *child, AttrNumber attno)
 {
-	return router_same_expr(m, router_index_tree(base->row, attno), router_index_tree(child->row, attno));
+	return router_same_expr(m, router_stored_tree(INDEXRELID, base->row, attno),
+							router_stored_tree(INDEXRELID, child->row, attno));
 }
 
 /* Parameters of operator classes. A dropped index has none any more. */

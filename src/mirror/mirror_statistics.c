@@ -119,15 +119,6 @@ read_dropped_statistics(const RouterChange *change)
 	return read_row(change->dropped);
 }
 
-static Node *
-expressions_of(HeapTuple row)
-{
-	bool		isnull;
-	Datum		tree = SysCacheGetAttr(STATEXTOID, row, Anum_pg_statistic_ext_stxexprs, &isnull);
-
-	return isnull ? NULL : stringToNode(TextDatumGetCString(tree));
-}
-
 /* Do statistics of base and child say the same? The base's may be just dropped. */
 static bool
 statistics_stand_for(const Mirror *m, const MirrorObject *base, const MirrorObject *child)
@@ -152,7 +143,8 @@ statistics_stand_for(const Mirror *m, const MirrorObject *base, const MirrorObje
 		if (!found)
 			return false;
 	}
-	return router_same_expr(m, expressions_of(from), expressions_of(to));
+	return router_same_expr(m, router_stored_tree(STATEXTOID, from, Anum_pg_statistic_ext_stxexprs),
+							router_stored_tree(STATEXTOID, to, Anum_pg_statistic_ext_stxexprs));
 }
 
 static int
