@@ -60,7 +60,7 @@ router_catalog_reshape(Oid base)
 void
 router_catalog_remove_reshape(Oid base)
 {
-	router_catalog_delete("reshape_def", "reshape_def_pkey", RESHAPE_BASE, base);
+	router_catalog_delete("reshape_def", "reshape_def_pkey", "base", base);
 }
 
 void
