@@ -86,6 +86,24 @@ typedef struct Held
 	bool		empty;			/* the base has no storage: it is not planned */
 } Held;
 
+/* A call of the planner. Planning within planning, of a function that is simplified, begins afresh. */
+typedef struct Planning
+{
+	int			depth;			/* of calls; 0: none */
+	List	   *held;
+	bool		needs_rewrite;	/* a plan may leave out more when it runs */
+	bool		computes;		/* one may make something of the rows of several children */
+	RelOptInfo *waiting;		/* its clauses come back when the next child is added */
+	List	   *waiting_clauses;
+	bool		stand_back;		/* all children are wanted */
+	PlannerInfo *expanded_root; /* the table that was expanded last */
+	Index		expanded;
+	int			nexpanded;		/* its children in the plan */
+	bool		leaves_out;		/* there is something for router_verify_plan */
+	bool		exclusion_off;	/* constraint_exclusion is off, and was "partition" */
+	bool		exclusion_stays;	/* the statement has other inheritance trees, or UNION ALL */
+} Planning;
+
 /* On what the choice of children rests. */
 typedef struct Grounds
 {
@@ -97,19 +115,7 @@ typedef struct Grounds
 static bool prune = true;
 static bool read_hot = false;
 
-static List *held = NIL;
-static int	depth = 0;			/* of calls of the planner */
-static bool needs_rewrite = false;	/* one of them may leave out more when the plan runs */
-static bool computes = false;	/* one of them may make something of the rows of several children */
-static RelOptInfo *waiting = NULL;	/* its clauses come back when the next child is added */
-static List *waiting_clauses;
-static bool stand_back = false; /* all children are wanted */
-static PlannerInfo *expanded_root = NULL;	/* the table that was expanded last */
-static Index expanded;
-static int	nexpanded;			/* its children in the plan */
-static bool leaves_out = false; /* there is something for router_verify_plan */
-static bool exclusion_off = false;	/* constraint_exclusion is off, and was "partition" */
-static bool exclusion_stays = false;	/* the statement has other inheritance trees, or UNION ALL */
+static Planning planning;
 
 static planner_hook_type previous_planner = NULL;
 static get_relation_info_hook_type previous_relation_info = NULL;
@@ -239,20 +245,20 @@ add_mark_columns(PlannerInfo *root, PlanRowMark *mark, bool was_parent, int old_
 static void
 stop_exclusion(void)
 {
-	if (constraint_exclusion == CONSTRAINT_EXCLUSION_PARTITION && !exclusion_stays)
+	if (constraint_exclusion == CONSTRAINT_EXCLUSION_PARTITION && !planning.exclusion_stays)
 	{
 		constraint_exclusion = CONSTRAINT_EXCLUSION_OFF;
-		exclusion_off = true;
+		planning.exclusion_off = true;
 	}
 }
 
 static void
 resume_exclusion(void)
 {
-	if (exclusion_off)
+	if (planning.exclusion_off)
 		constraint_exclusion = CONSTRAINT_EXCLUSION_PARTITION;
-	exclusion_off = false;
-	exclusion_stays = true;
+	planning.exclusion_off = false;
+	planning.exclusion_stays = true;
 }
 
 /* What the planner knows of the values. */
@@ -276,7 +282,7 @@ plan_args(PlannerInfo *root, List *exprs, Grounds *grounds)
 		else
 			arg->known = arg->floor = router_clock_floor(root, (Node *) constant, &arg->value);
 		grounds->clock |= arg->floor;
-		needs_rewrite |= !arg->known || arg->floor;
+		planning.needs_rewrite |= !arg->known || arg->floor;
 	}
 	return args;
 }
@@ -436,7 +442,7 @@ hold_back(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 	/* as a parent its size and indexes are not asked for */
 	root->simple_rte_array[table->first]->inh = table->empty;
 	table_close(base, NoLock);
-	held = lcons(table, held);
+	planning.held = lcons(table, planning.held);
 	rte->rtekind = RTE_SUBQUERY;
 	return true;
 }
@@ -446,7 +452,7 @@ give_back(Held *table)
 {
 	table->rte->rtekind = RTE_RELATION;
 	table->rel->statlist = table->statlist;
-	held = list_delete_ptr(held, table);
+	planning.held = list_delete_ptr(planning.held, table);
 }
 
 /* Are all rows of a hot base newer than this one, for the snapshot at hand and those to come? */
@@ -488,6 +494,27 @@ check_read_hot(RouterCacheEntry *entry, Oid base)
 				 errhint("Run the transaction again.")));
 }
 
+/* Is the base not read, since it has no rows, or none so old? Notes in the plan on what that rests. */
+static bool
+leave_out_base(PlannerInfo *root, Held *table, RouterCacheEntry *entry, bool hot, const Grounds *grounds)
+{
+	RangeTblEntry *rte = root->simple_rte_array[table->first];
+
+	if (table->empty)
+	{
+		rte->inh = false;
+		router_note_empty(rte);
+		return true;
+	}
+	if (hot && grounds->newest != PG_INT64_MAX && router_cache_route(entry)->loose == NULL &&
+		all_are_newer(entry, grounds->newest))
+	{
+		router_note_newest(rte, grounds->newest);
+		return true;
+	}
+	return false;
+}
+
 /* Second call, for the first child: the clauses are known, bring the survivors. */
 static void
 expand(PlannerInfo *root, Held *table, RelOptInfo *first)
@@ -500,7 +527,7 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	RouterRoute *route;
 	Relation	base;
 	bool		hot;
-	bool		left_out = false;
+	bool		left_out;
 	Grounds		grounds = {.newest = PG_INT64_MAX};
 	List	   *children = NIL;
 	int			nplanned;
@@ -519,7 +546,7 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 		if (route)
 		{
 			router_note_version(table->rte, grounds.version);
-			leaves_out = true;
+			planning.leaves_out = true;
 		}
 	}
 	else
@@ -527,36 +554,26 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 		check_read_hot(entry, table->rte->relid);
 		root->glob->dependsOnRole = true;	/* another plan, where a function is called as its owner */
 	}
-	if (table->empty)
-	{
-		left_out = true;
-		root->simple_rte_array[table->first]->inh = false;
-		router_note_empty(root->simple_rte_array[table->first]);
-	}
-	else if (hot && grounds.newest != PG_INT64_MAX && router_cache_route(entry)->loose == NULL &&
-			  all_are_newer(entry, grounds.newest))
-	{
-		left_out = true;
-		router_note_newest(root->simple_rte_array[table->first], grounds.newest);
-	}
+	left_out = leave_out_base(root, table, entry, hot, &grounds);
 	if (grounds.clock)
 	{
 		router_note_clock(table->rte);
 	}
-	leaves_out |= left_out || grounds.clock;
+	planning.leaves_out |= left_out || grounds.clock;
 	if (left_out)
 		mark_dummy_rel(first);
 	else
 		complete_child(root, table->rti, mark, base, table->first);
-	needs_rewrite |= (hot && !left_out) ||
+	planning.needs_rewrite |= (hot && !left_out) ||
 		(route && (rel->joininfo != NIL || rel->has_eclass_joins || !bms_is_empty(rel->lateral_relids)));
 	nplanned = list_length(root->append_rel_list);
 	room = list_length(children);
-	expanded_root = root;
-	expanded = table->rti;
-	nexpanded = room;
-	computes |= room > 1 && (root->parse->groupClause != NIL || root->parse->hasAggs || root->parse->hasWindowFuncs ||
-							 root->parse->distinctClause != NIL || root->parse->sortClause != NIL);
+	planning.expanded_root = root;
+	planning.expanded = table->rti;
+	planning.nexpanded = room;
+	planning.computes |= room > 1 &&
+		(root->parse->groupClause != NIL || root->parse->hasAggs || root->parse->hasWindowFuncs ||
+		 root->parse->distinctClause != NIL || root->parse->sortClause != NIL);
 	if (room > 0)
 		expand_planner_arrays(root, room);
 	/* heirs are appended to the list and visited in turn, once each */
@@ -569,8 +586,8 @@ expand(PlannerInfo *root, Held *table, RelOptInfo *first)
 	if (left_out && list_length(root->append_rel_list) > nplanned)
 	{
 		/* the first child is not read: core need not translate the clauses for it */
-		waiting = rel;
-		waiting_clauses = rel->baserestrictinfo;
+		planning.waiting = rel;
+		planning.waiting_clauses = rel->baserestrictinfo;
 		rel->baserestrictinfo = NIL;
 	}
 	if (mark)
@@ -590,7 +607,8 @@ estimate_child(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 		return;
 	route = router_cache_route(router_cache_entry(rte->relid));
 	if (route)
-		router_estimate_child(rel, relid, root == expanded_root && parent == expanded ? nexpanded : route->nchildren);
+		router_estimate_child(rel, relid, root == planning.expanded_root && parent == planning.expanded ?
+							  planning.nexpanded : route->nchildren);
 }
 
 /* May this be a base? It has triggers. childless: only if it has no children. */
@@ -636,7 +654,7 @@ note_core_version(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 	if (route)
 	{
 		router_note_version(rte, route->version);
-		leaves_out = true;
+		planning.leaves_out = true;
 	}
 }
 
@@ -649,17 +667,17 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 		previous_relation_info(root, relid, inhparent, rel);
 	if (rel->reloptkind == RELOPT_OTHER_MEMBER_REL && !inhparent)
 		estimate_child(root, relid, rel);
-	if (waiting)
-		waiting->baserestrictinfo = waiting_clauses;
-	waiting = NULL;
-	if (depth == 0)
+	if (planning.waiting)
+		planning.waiting->baserestrictinfo = planning.waiting_clauses;
+	planning.waiting = NULL;
+	if (planning.depth == 0)
 		return;
-	if (!prune || stand_back)
+	if (!prune || planning.stand_back)
 	{
 		note_core_version(root, relid, inhparent, rel);
 		return;
 	}
-	foreach(lc, held)
+	foreach(lc, planning.held)
 	{
 		Held	   *table = lfirst(lc);
 
@@ -691,7 +709,7 @@ relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum, Variabl
 		return true;
 	if (rte->rtekind != RTE_SUBQUERY || !rte->inh)
 		return false;
-	foreach(lc, held)
+	foreach(lc, planning.held)
 	{
 		Held	   *table = lfirst(lc);
 		Oid			user;
@@ -717,7 +735,7 @@ upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOp
 {
 	if (stage == UPPERREL_FINAL)
 	{
-		List	   *all = list_copy(held);
+		List	   *all = list_copy(planning.held);
 		ListCell   *lc;
 
 		foreach(lc, all)
@@ -735,59 +753,33 @@ upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOp
 static PlannedStmt *
 plan(Query *parse, const char *query_string, int cursor_options, ParamListInfo bound_params)
 {
-	List	   *outer_held = held;
-	bool		outer_needs = needs_rewrite;
-	bool		outer_computes = computes;
-	bool		outer_back = stand_back;
-	bool		outer_leaves = leaves_out;
-	RelOptInfo *outer_waiting = waiting;
-	List	   *outer_clauses = waiting_clauses;
-	bool		outer_off = exclusion_off;
-	bool		outer_stays = exclusion_stays;
-	bool		is_cursor;
+	Planning	outer = planning;
+	/* a cursor: WHERE CURRENT OF looks for a row mark of each child, or for a scan below an Append */
+	bool		is_cursor = (cursor_options & CURSOR_OPT_FAST_PLAN) != 0;
 	PlannedStmt *stmt;
 
 	/* a kept query whose tables are locked already has heard nothing of new children */
 	AcceptInvalidationMessages();
 	router_widen_action(parse, query_string);
-	/* planning within planning, of a function that is simplified, begins afresh */
 	resume_exclusion();
-	held = NIL;
-	needs_rewrite = false;
-	computes = false;
-	leaves_out = false;
-	waiting = NULL;
-	expanded_root = NULL;
-	exclusion_stays = false;
-	/* a cursor: WHERE CURRENT OF looks for a row mark of each child, or for a scan below an Append */
-	is_cursor = (cursor_options & CURSOR_OPT_FAST_PLAN) != 0;
-	stand_back = is_cursor && parse->rowMarks != NIL;
-	depth++;
+	planning = (Planning) {.depth = outer.depth + 1,.stand_back = is_cursor && parse->rowMarks != NIL};
 	PG_TRY();
 	{
 		stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, bound_params) :
 			standard_planner(parse, query_string, cursor_options, bound_params);
-		if ((needs_rewrite || computes) && !is_cursor)
-			router_append_rewrite(stmt, needs_rewrite);
+		if ((planning.needs_rewrite || planning.computes) && !is_cursor)
+			router_append_rewrite(stmt, planning.needs_rewrite);
 		if (prune)
 			router_restore_params(stmt);
-		if (leaves_out)
+		if (planning.leaves_out)
 			router_note_plan(stmt);
 	}
 	PG_FINALLY();
 	{
 		resume_exclusion();
-		held = outer_held;
-		needs_rewrite = outer_needs;
-		computes = outer_computes;
-		stand_back = outer_back;
-		leaves_out = outer_leaves;
-		waiting = outer_waiting;
-		waiting_clauses = outer_clauses;
-		exclusion_stays = outer_stays;
-		if (outer_off)
-			stop_exclusion();
-		depth--;
+		planning = outer;
+		if (planning.exclusion_off)
+			constraint_exclusion = CONSTRAINT_EXCLUSION_OFF;
 	}
 	PG_END_TRY();
 	ROUTER_WAITPOINT("planned");
