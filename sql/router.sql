@@ -418,6 +418,11 @@ CREATE FUNCTION router.detach_child(child regclass, dry_run boolean DEFAULT fals
 COMMENT ON FUNCTION router.detach_child(regclass, boolean)
     IS 'makes a child a table of its own again';
 
+CREATE FUNCTION router.child_of(base regclass, VARIADIC "values" "any")
+    RETURNS regclass STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_child_of';
+COMMENT ON FUNCTION router.child_of(regclass, "any")
+    IS 'the table that holds the rows with these key values, one a level: a child, or the base for those that are hot; NULL: there is none yet';
+
 CREATE FUNCTION router.premake(base regclass, n integer DEFAULT 1, dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_premake';
 COMMENT ON FUNCTION router.premake(regclass, integer, boolean)
@@ -739,7 +744,35 @@ CREATE VIEW router.global_keys AS
       LEFT JOIN pg_catalog.pg_constraint con ON con.conrelid OPERATOR(pg_catalog.=) d.key_table AND con.contype OPERATOR(pg_catalog.=) 'p';
 COMMENT ON VIEW router.global_keys IS 'columns that are unique over a whole routed table, and the table that foreign keys to them refer to';
 
-GRANT SELECT ON router.routes, router.children, router.global_keys TO PUBLIC;
+-- Bounds of dates are told apart by the day, whatever the type: no other type has a value for each.
+CREATE VIEW router.tables AS
+    SELECT r.base, pg_catalog.pg_get_userbyid(b.relowner) AS owner, r.keys, r.children,
+           CASE WHEN c.rows IS NOT NULL OR b.reltuples OPERATOR(pg_catalog.>=) 0::real
+                THEN coalesce(c.rows, 0::numeric)::bigint OPERATOR(pg_catalog.+) greatest(b.reltuples, 0::real)::bigint END AS rows,
+           pg_catalog.pg_total_relation_size(r.base) OPERATOR(pg_catalog.+) coalesce(c.bytes, 0::numeric)::bigint AS bytes,
+           d.oldest, d.newest, r.hot, pg_catalog.pg_relation_size(c.default_child) OPERATOR(pg_catalog.>) 0::bigint AS default_filled
+      FROM router.routes r
+      JOIN pg_catalog.pg_class b ON b.oid OPERATOR(pg_catalog.=) r.base
+     CROSS JOIN LATERAL (
+           SELECT pg_catalog.sum(k.rows) AS rows, pg_catalog.sum(k.bytes) AS bytes,
+                  pg_catalog.max(CASE WHEN k.state OPERATOR(pg_catalog.=) 'default' THEN k.child::oid END) AS default_child
+             FROM router.children k WHERE k.base OPERATOR(pg_catalog.=) r.base) c
+     CROSS JOIN LATERAL (
+           SELECT (pg_catalog.array_agg(e.lo ORDER BY e.lo_day, e.lo COLLATE "C"))[1] AS oldest,
+                  (pg_catalog.array_agg(e.hi ORDER BY e.hi_day DESC NULLS LAST, e.hi COLLATE "C" DESC))[1] AS newest
+             FROM (SELECT s.lo, s.hi, pg_catalog.regexp_replace(s.lo, ' .*?( BC)?$', '\1')::date AS lo_day,
+                          pg_catalog.regexp_replace(s.hi, ' .*?( BC)?$', '\1')::date AS hi_day
+                     FROM (SELECT pg_catalog.substring(f.bounds[k.level], '^\[(.+),') AS lo,
+                                  pg_catalog.substring(f.bounds[k.level], ',(.+)\)$') AS hi
+                             FROM router.child_def f
+                             JOIN router.key_def k ON k.base OPERATOR(pg_catalog.=) f.base
+                            WHERE f.base OPERATOR(pg_catalog.=) r.base
+                              AND k.level OPERATOR(pg_catalog.=)
+                                  (SELECT pg_catalog.min(q.level) FROM router.key_def q
+                                    WHERE q.base OPERATOR(pg_catalog.=) r.base AND q.kind OPERATOR(pg_catalog.=) 'date')) s) e) d;
+COMMENT ON VIEW router.tables IS 'one row for each routed table: its children in number, rows (as last analyzed) and bytes with indexes and TOAST, from what date to what date they are, whether its default child has pages';
+
+GRANT SELECT ON router.routes, router.children, router.global_keys, router.tables TO PUBLIC;
 
 -- ---------------------------------------------------------------- grants
 

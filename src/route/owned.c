@@ -26,17 +26,25 @@ router_check_exists(Oid relid)
 				 errmsg("the table does not exist"), errdetail("No table has the OID %u.", relid)));
 }
 
-/* Checks that this is a routed table of the user's. Its bounds are not read. */
+/* Checks that this is a routed table. Its bounds are not read. */
 void
-router_check_owned_base(Oid base)
+router_check_routed(Oid base)
 {
 	router_check_exists(base);
-	router_check_owner(base);
 	if (router_catalog_route(base) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" is not a routed table", get_rel_name(base)),
 				 errhint("Make it one with router.create_route.")));
+}
+
+/* The same, and of the user's. */
+void
+router_check_owned_base(Oid base)
+{
+	router_check_exists(base);
+	router_check_owner(base);
+	router_check_routed(base);
 }
 
 /* The cache entry of a routed table that the user owns. */

@@ -11,6 +11,7 @@
 
 extern void router_check_exists(Oid relid);
 extern void router_check_owner(Oid relid);
+extern void router_check_routed(Oid base);
 extern void router_check_owned_base(Oid base);
 extern RouterCacheEntry *router_owned_route(Oid base);
 extern RouterCacheEntry *router_owned_locked(Oid base, LOCKMODE mode);

@@ -58,7 +58,7 @@ CREATE VIEW odd AS
 -- every function with one argument that is not as it should be
 CREATE VIEW call AS
     SELECT p.oid::regprocedure::text AS function, a.arg, v.value, v.is_odd, p.proisstrict OR p.prorettype = 'router.key'::regtype OR p.proname = 'unseal' AS lenient,
-           a.i <= p.pronargs - p.pronargdefaults AS required,
+           a.i <= p.pronargs - p.pronargdefaults AND (p.proname <> 'child_of' OR a.i = 1) AS required,
            format(CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT * FROM' END || ' router.%I(%s)', p.proname,
                   (SELECT string_agg(CASE WHEN p.provariadic <> 0 AND b.type = 'text[]' THEN 'VARIADIC ' ELSE '' END
                           || CASE WHEN p.provariadic = '"any"'::regtype THEN '' ELSE quote_ident(b.arg) || ' => ' END -- which has no names
