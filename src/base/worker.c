@@ -1,6 +1,7 @@
 /*
  * worker.c
- *		Background workers of router: how they are asked for, begin and fail.
+ *		What all background workers of router have: how they are described, begin and fail.
+ *		Who starts one: child/create_worker.c, maintain/maintain_worker.c.
  */
 #include "compat.h"
 #include "base/worker.h"

@@ -9,7 +9,7 @@
  *	- a child that was created meanwhile;
  *	- a child that router left out, by a seal or the reach of a hot base, that
  *	  were broken or raised since;
- *	- rows that a mover took from one table to another.
+ *	- rows that router moved from one table to another.
  *
  * Readers: whoever reads a route has a lock on the gap, a page of the base that
  * it will hardly ever have.

@@ -30,7 +30,7 @@
  *
  * Locking: an advisory lock of the session, as those who move children have, keeps two runs apart. Beyond the
  * table, AccessExclusiveLock on the shadow and its children for the swap.
- * Memory: a batch's and a step's end with it; a Reshape lives in job->cxt.
+ * Memory: a batch's and a step's end with it; a RouterReshape is its caller's.
  */
 #include "compat.h"
 #include "reshape/reshape.h"

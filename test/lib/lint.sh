@@ -46,6 +46,7 @@ perl -0ne '
 		print "sql/router.sql: $what: $1 looks for an operator\n" while $text =~ /\b(NULLIF|USING \(|CASE (?!WHEN)|IN \(|LIKE|SIMILAR|BETWEEN|IS DISTINCT)/gi;
 	}' sql/router.sql | grep . && complain "sql/router.sql: unqualified, see above"
 perl test/lib/layers.pl || fail=1
+perl test/lib/names.pl || fail=1
 for file in test/run test/demo/run test/lib/*.sh .ci/run; do
 	bash -n "$file" || complain "$file: syntax"
 done
