@@ -393,6 +393,11 @@ CREATE FUNCTION router.drop_route(base regclass, dry_run boolean DEFAULT false, 
 COMMENT ON FUNCTION router.drop_route(regclass, boolean, boolean)
     IS 'ends the routing of a table; its children stay, as ordinary inheritance children with their CHECKs, or with move_rows give their rows back and are dropped';
 
+CREATE FUNCTION router.route_ddl(base regclass, children boolean DEFAULT false)
+    RETURNS SETOF text STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_route_ddl';
+COMMENT ON FUNCTION router.route_ddl(regclass, boolean)
+    IS 'the statements that make this route anew, with its global keys, tiers, maintenance and seals; with children each child by its name, else those that no row would make';
+
 -- ---------------------------------------------------------------- children
 
 CREATE FUNCTION router.create_child(base regclass, bounds text[], child_name name DEFAULT NULL, dry_run boolean DEFAULT false)

@@ -56,6 +56,7 @@ SELECT router.maintain_next();
 SELECT * FROM router.check();
 SELECT * FROM router.check('app.t');
 SELECT router.child_of('app.t', 3, '2024-03-01');
+SELECT router.route_ddl('app.t', true);
 SELECT FROM router.routes, router.children, router.tables, router.maintenance, router.progress, router.seals, router.events, router.global_keys;
 SELECT router.drop_tier('app.h', '1 year');
 SELECT router.clear_maintenance('app.h');
