@@ -390,18 +390,30 @@ router_job_note(RouterJob *job, uint64 rows, const ErrorData *error)
 
 /* -------------------------------------------------------------------------- errors */
 
-/* An error that nothing has raised, in job->cxt; detail, hint: or NULL. */
+/*
+ * An error that nothing has raised, in job->cxt; detail, hint: or NULL. It is raised and caught at once: only errstart
+ * knows who is to be told of it.
+ */
 ErrorData *
 router_job_error(const RouterJob *job, int code, const char *message, const char *detail, const char *hint)
 {
-	ErrorData  *error = MemoryContextAllocZero(job->cxt, sizeof(ErrorData));
+	ErrorData  *volatile error = NULL;
 
-	error->elevel = ERROR;
-	error->sqlerrcode = code;
-	error->message = MemoryContextStrdup(job->cxt, message);
-	error->detail = detail ? MemoryContextStrdup(job->cxt, detail) : NULL;
-	error->hint = hint ? MemoryContextStrdup(job->cxt, hint) : NULL;
-	error->assoc_context = job->cxt;
+	PG_TRY();
+	{
+		ereport(ERROR,
+				(errcode(code),
+				 errmsg_internal("%s", message),
+				 detail ? errdetail_internal("%s", detail) : 0,
+				 hint ? errhint("%s", hint) : 0));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(job->cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
 	return error;
 }
 

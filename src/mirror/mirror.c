@@ -28,6 +28,7 @@
 #include "access/table.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_publication_rel.h"
+#include "catalog/pg_trigger.h"
 #include "commands/comment.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -251,17 +252,23 @@ router_missing_options(Datum base, bool base_null, Datum child, bool child_null,
 /*
  * Gives a table the trigger "~router_move", in place of the one there was, which
  * fires whatever session_replication_role says. hot: for INSERT as well. The
- * caller is its owner.
+ * caller is its owner. Not by SQL: ALTER TABLE would refuse a table that has pending
+ * trigger events, or that a cursor reads.
  */
 void
 router_put_move_trigger(Oid relid, bool hot)
 {
-	const char *name = quote_identifier(ROUTER_TRIGGER_MOVE);
-	char	   *table = router_qualified_name(relid);
+	CreateTrigStmt *stmt = makeNode(CreateTrigStmt);
 
-	router_run("CREATE OR REPLACE TRIGGER %s BEFORE %sUPDATE ON %s FOR EACH ROW EXECUTE FUNCTION router.move_row()",
-			   name, hot ? "INSERT OR " : "", table);
-	router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
+	stmt->trigname = ROUTER_TRIGGER_MOVE;
+	stmt->replace = true;
+	stmt->funcname = list_make2(makeString("router"), makeString("move_row"));
+	stmt->row = true;
+	stmt->timing = TRIGGER_TYPE_BEFORE;
+	stmt->events = TRIGGER_TYPE_UPDATE | (hot ? TRIGGER_TYPE_INSERT : 0);
+	CreateTriggerFiringOn(stmt, NULL, relid, InvalidOid, InvalidOid, InvalidOid, InvalidOid, InvalidOid, NULL, false,
+						  false, TRIGGER_FIRES_ALWAYS);
+	CommandCounterIncrement();
 }
 
 /* Takes the trigger away from a table that is no child any more. */

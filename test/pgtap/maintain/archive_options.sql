@@ -1,7 +1,7 @@
 -- router.archive: child, cutoff, archive_now, batches without an index, and index
 -- entries made in bulk. Checklist B2, B3, B8.
 \ir ../../include/helpers.sql
-\set tests 56
+\set tests 59
 SELECT plan(:tests);
 
 -- For each index of a table and its children: as many rows are found by it as there are. No row: all is well.
@@ -207,4 +207,21 @@ SELECT peak_kb() AS before \gset
 CALL router.archive('leak');
 SELECT cmp_ok(peak_kb() - :before, '<', 32000, 'memory does not grow by the entry');
 SELECT is((SELECT count(*) FROM index_gaps('leak')), 0::bigint, 'and the index is right');
+-- children that cannot be sealed after it: an error that psql, cron and the log see, not only who catches it
+CREATE TABLE held (id int, d date);
+SELECT router.create_route('held', router.by_date('d', 'month'), hot => '30 days') \g /dev/null
+SELECT router.set_maintenance('held', seal => '{id}') \g /dev/null
+INSERT INTO held VALUES (1, '2024-01-01');
+SELECT router.archive_now('held') \g /dev/null
+BEGIN;
+DECLARE reader CURSOR FOR SELECT * FROM held;
+FETCH reader \g /dev/null
+CALL router.archive('held');
+\set state :SQLSTATE
+\set message :LAST_ERROR_MESSAGE
+ROLLBACK;
+SELECT is(:'state'::text, '55000', 'a child in use cannot be sealed, and the call fails');
+SELECT is(:'message'::text, '1 of 1 children could not be sealed', 'it says so');
+CALL router.archive('held');
+SELECT is((SELECT state FROM router.seals WHERE base = 'held'::regclass), 'sealed', 'when it is free it is sealed');
 SELECT * FROM finish();

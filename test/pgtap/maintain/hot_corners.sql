@@ -1,6 +1,6 @@
 -- Corners of hot bases and of the movers: rows without a child of their own, far cutoffs, rights, settings.
 \ir ../../include/helpers.sql
-\set tests 22
+\set tests 25
 SELECT plan(:tests);
 SELECT set_config('statement_timeout', '60s', false) \g /dev/null
 
@@ -83,6 +83,23 @@ CREATE VIEW small AS SELECT * FROM checked WHERE v < 100 WITH CHECK OPTION;
 SELECT throws_ok($$INSERT INTO small SELECT i, current_date - i, 50 + i FROM generate_series(1, 60) i$$, '44000', NULL, 'CHECK OPTION holds for rows in batches');
 SELECT lives_ok($$INSERT INTO small SELECT i, current_date - i, i FROM generate_series(1, 60) i$$, 'which pass it otherwise');
 SELECT is((SELECT count(*) FROM checked), 60::bigint, 'all of them');
+
+-- a route becomes hot while this session has events to come, and cursors open
+CREATE TABLE busy (id int, d date);
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+SELECT router.create_route('busy', router.by_date('d', 'month'), time_zone => 'UTC') \g /dev/null
+CREATE CONSTRAINT TRIGGER later AFTER INSERT ON busy DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION nothing();
+BEGIN;
+INSERT INTO busy VALUES (1, '2024-01-01');
+DECLARE reader CURSOR FOR SELECT * FROM busy;
+FETCH reader \g /dev/null
+SELECT lives_ok($$SELECT router.alter_route('busy', hot => '7 days')$$, 'with rows of the same transaction, and a cursor');
+COMMIT;
+SELECT results_eq($$SELECT tgrelid::regclass::text, tgenabled FROM pg_trigger WHERE tgname = '~router_move' AND tgrelid::regclass::text LIKE 'busy%' ORDER BY 1$$,
+                  $$VALUES ('busy', 'A'::"char"), ('busy_y2024m01', 'A')$$, 'the trigger that moves rows fires always');
+INSERT INTO busy VALUES (2, '2024-01-02'), (3, current_date);
+UPDATE busy SET d = current_date WHERE id = 1;
+SELECT is(test.homes('busy'), 'busy: 2, busy_y2024m01: 1', 'and sends them where they belong');
 
 DROP SCHEMA hot_owner CASCADE;
 DROP ROLE hot_owner;
