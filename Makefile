@@ -19,7 +19,7 @@ PGXS      := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 # These run scripts, which find or install a PostgreSQL by themselves. PGXS is
 # left out for them: it may not be there yet, and it has a `check` of its own.
 SCRIPTED        = check check-all check-core check-asan check-valgrind installcheck demo fuzz fuzz-functions lint bench bench-insert bench-global_key bench-archive \
-	bench-read bench-instructions
+	bench-read bench-reshape bench-instructions
 NO_INSTALLCHECK = 1
 
 all:
@@ -94,7 +94,7 @@ fuzz-functions:
 lint:
 	@test/lib/lint.sh
 
-bench bench-insert bench-global_key bench-archive bench-read:
+bench bench-insert bench-global_key bench-archive bench-read bench-reshape:
 	@bench/run $(filter-out bench,$(@:bench-%=%))
 
 # The instructions of the hot paths in two trees, each a revision or a directory: BEFORE (HEAD) and AFTER (this tree).

@@ -220,8 +220,8 @@ CREATE TABLE router.reshape_def (
 );
 COMMENT ON TABLE router.reshape_def IS 'tables that get another shape: how far their rows are copied';
 
-GRANT SELECT ON router.maintain_def, router.reshape_def TO PUBLIC;
-REVOKE ALL ON router.progress_def FROM PUBLIC;
+GRANT SELECT ON router.maintain_def TO PUBLIC;
+REVOKE ALL ON router.progress_def, router.reshape_def FROM PUBLIC;
 
 -- not what belongs to a table that is being reshaped: see reshape_def
 SELECT pg_catalog.pg_extension_config_dump('router.route_def', 'WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = base AND relrewrite <> 0)');
@@ -689,15 +689,6 @@ CREATE FUNCTION router.on_ddl_end() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_ddl_end';
 COMMENT ON FUNCTION router.on_ddl_end() IS 'internal: children and catalog follow DDL on their base';
 
-CREATE FUNCTION router.on_reshape_ddl() RETURNS event_trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'router_on_reshape_ddl';
-COMMENT ON FUNCTION router.on_reshape_ddl() IS 'internal: refuses what a table that gets another shape cannot bear';
-
-CREATE EVENT TRIGGER router_on_reshape_alter ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
-    EXECUTE FUNCTION router.on_reshape_ddl();
-CREATE EVENT TRIGGER router_on_reshape_drop ON sql_drop EXECUTE FUNCTION router.on_reshape_ddl();
-COMMENT ON EVENT TRIGGER router_on_reshape_alter IS 'router: refuses other columns and constraints while a table gets another shape';
-COMMENT ON EVENT TRIGGER router_on_reshape_drop IS 'router: refuses to drop a table that gets another shape';
 CREATE EVENT TRIGGER router_on_sql_drop ON sql_drop EXECUTE FUNCTION router.on_sql_drop();
 CREATE EVENT TRIGGER router_on_ddl_start ON ddl_command_start WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'CREATE VIEW', 'DROP TABLE', 'GRANT', 'REVOKE')
     EXECUTE FUNCTION router.on_ddl_start();
@@ -804,6 +795,5 @@ END $$;
 -- of the extension only, for which nobody needs EXECUTE. The others see who calls them (src/guard.c), and are open: owners of
 -- tables and who restores them make the triggers, router.progress asks is_at_work as its reader, CHECKs call unseal as the writer.
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA router TO PUBLIC;
-REVOKE EXECUTE ON FUNCTION router.config_changed(), router.on_sql_drop(), router.on_ddl_start(), router.on_ddl_end(),
-    router.on_reshape_ddl() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION router.config_changed(), router.on_sql_drop(), router.on_ddl_start(), router.on_ddl_end() FROM PUBLIC;
 GRANT USAGE ON TYPE router.key TO PUBLIC;

@@ -24,6 +24,7 @@
 
 #include "base/sql.h"
 #include "route/owned.h"
+#include "rows/keep_in_step.h"
 #include "rows/moving.h"
 #include "write/home.h"
 #include "route/growth.h"
@@ -131,6 +132,9 @@ check_base(Relation rel)
 	if (OidIsValid(router_catalog_global_key_base(RelationGetRelid(rel))))
 		refuse_relation(rel, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It keeps a global key of a routed table.",
 						"Entries of a key are kept in one table.");
+	if (OidIsValid(get_trigger_oid(RelationGetRelid(rel), ROUTER_TRIGGER_RESHAPE, true)))
+		refuse_relation(rel, ERRCODE_OBJECT_IN_USE, "It gets another shape just now.",
+						"Wait until that is done (router.progress), or CALL router.cancel_reshape.");
 	if (router_is_referenced(rel))
 		refuse_relation(rel, ERRCODE_FEATURE_NOT_SUPPORTED,
 						"A foreign key refers to it, and would not find the rows that live in children.",

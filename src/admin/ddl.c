@@ -77,6 +77,7 @@ router_on_ddl_start(PG_FUNCTION_ARGS)
 
 	if (!concerns_routes(event))
 		PG_RETURN_NULL();
+	router_guard_reshape(event->parsetree);
 	router_type_ddl_start(event->parsetree);
 	if (IsA(event->parsetree, AlterTableStmt))
 		router_guard_alter_table(castNode(AlterTableStmt, event->parsetree));

@@ -15,6 +15,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_type.h"
@@ -32,6 +33,7 @@
 #include "base/sql.h"
 #include "admin/type_ddl.h"
 #include "admin/create_route.h"
+#include "rows/keep_in_step.h"
 #include "rows/mask.h"
 #include "admin/ddl_object.h"
 #include "admin/child_admin.h"
@@ -384,6 +386,43 @@ granted_bases(const GrantStmt *stmt)
 		}
 	list_sort(bases, list_oid_cmp);
 	return bases;
+}
+
+/*
+ * Refuses to alter or drop a table that gets another shape (see reshape/): its columns and constraints are those of the
+ * copies that are being made. Who may not do it at all is told so by core.
+ */
+static void
+refuse_while_reshaped(const RangeVar *table)
+{
+	Oid			relid = table ? RangeVarGetRelid(table, NoLock, true) : InvalidOid;
+
+	if (!OidIsValid(relid) || !router_owns_relation(relid, GetUserId()) ||
+		!OidIsValid(get_trigger_oid(relid, ROUTER_TRIGGER_RESHAPE, true)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("table \"%s\" gets another shape", get_rel_name(relid)),
+			 errdetail("Its columns and constraints are those of the copies that are being made."),
+			 errhint("Wait until that is done (router.progress), or CALL router.cancel_reshape(%s).",
+					 quote_literal_cstr(router_qualified_name(relid)))));
+}
+
+/* The same for whatever ALTER TABLE or DROP TABLE it is. */
+void
+router_guard_reshape(Node *parsetree)
+{
+	ListCell   *lc;
+
+	if (IsA(parsetree, AlterTableStmt))
+		refuse_while_reshaped(castNode(AlterTableStmt, parsetree)->relation);
+	else if (IsA(parsetree, RenameStmt))
+		refuse_while_reshaped(castNode(RenameStmt, parsetree)->relation);
+	else if (IsA(parsetree, AlterObjectSchemaStmt))
+		refuse_while_reshaped(castNode(AlterObjectSchemaStmt, parsetree)->relation);
+	else if (IsA(parsetree, DropStmt) && castNode(DropStmt, parsetree)->removeType == OBJECT_TABLE)
+		foreach(lc, castNode(DropStmt, parsetree)->objects)
+			refuse_while_reshaped(makeRangeVarFromNameList(lfirst(lc)));
 }
 
 /* Waits for those who create children before GRANT writes what they write. */

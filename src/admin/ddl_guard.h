@@ -10,6 +10,7 @@
 #include "tcop/deparse_utility.h"
 
 extern void router_guard_alter_table(const AlterTableStmt *stmt);
+extern void router_guard_reshape(Node *parsetree);
 extern void router_guard_grant(const GrantStmt *stmt);
 extern void router_check_command(Node *parsetree, CollectedCommand *command);
 

@@ -53,20 +53,3 @@ router_own_call(FunctionCallInfo fcinfo, const char *function, const RouterOwnTr
 			 errmsg("function \"router.%s\" is for triggers that router makes itself", function),
 			 errhint("Make a table a routed table with router.create_route; let its triggers keep their names.")));
 }
-
-/* The data of an event trigger; an error if it is one for other events than these. other: or NULL. */
-EventTriggerData *
-router_own_event(FunctionCallInfo fcinfo, const char *name, const char *other)
-{
-	const EventTriggerData *event = (EventTriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called by an event trigger")));
-	if (strcmp(event->event, name) != 0 && (other == NULL || strcmp(event->event, other) != 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called by an event trigger for %s", name)));
-	return (EventTriggerData *) fcinfo->context;
-}

@@ -7,7 +7,6 @@
 
 #include "compat.h"
 
-#include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 
@@ -20,6 +19,5 @@ typedef struct RouterOwnTrigger
 
 extern TriggerData *router_own_call(FunctionCallInfo fcinfo, const char *function, const RouterOwnTrigger *triggers,
 									int n);
-extern EventTriggerData *router_own_event(FunctionCallInfo fcinfo, const char *name, const char *other);
 
 #endif

@@ -22,6 +22,7 @@ static const char *const of_base[][2] = {
 	{"grown_def", "grown_def_base_idx"},
 	{"tier_def", "tier_def_pkey"},
 	{"maintain_def", "maintain_def_pkey"},
+	{"reshape_def", "reshape_def_pkey"},
 };
 
 /* Forgets a route with its children and global keys. The base may be gone already. */

@@ -91,7 +91,7 @@ SELECT is(test.attempt_as('router_ca_stranger', $$CREATE TRIGGER "~router_route"
 SELECT is((SELECT string_agg(format('%s: %s', p.oid::regproc, o), ', ' ORDER BY p.oid) FROM pg_proc p, test.attempt_as('router_ca_stranger', format('SELECT router.%I()', proname)) o
             WHERE pronamespace = 'router'::regnamespace AND prorettype IN ('trigger'::regtype, 'event_trigger'::regtype) AND o NOT IN ('42501', '39P01', '0A000')), NULL, 'none of them is called');
 SELECT is((SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'router'::regnamespace AND NOT has_function_privilege('router_ca_stranger', oid, 'EXECUTE')),
-          'config_changed on_ddl_end on_ddl_start on_reshape_ddl on_sql_drop', 'those that are fired by the extension alone are nobody else''s');
+          'config_changed on_ddl_end on_ddl_start on_sql_drop', 'those that are fired by the extension alone are nobody else''s');
 
 -- config_changed, by whoever may attach it, on tables of any name
 GRANT EXECUTE ON FUNCTION router.config_changed() TO router_ca_stranger;

@@ -329,7 +329,7 @@ ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC;
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM router_read_app;
 ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO PUBLIC;
 SELECT is((SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'router'::regnamespace AND NOT has_function_privilege('router_read_other', oid, 'EXECUTE')),
-          'config_changed on_ddl_end on_ddl_start on_reshape_ddl on_sql_drop', 'nor has anybody lost one on functions');
+          'config_changed on_ddl_end on_ddl_start on_sql_drop', 'nor has anybody lost one on functions');
 SELECT is((SELECT string_agg(proname, ' ') FROM pg_proc, aclexplode(proacl) WHERE pronamespace = 'router'::regnamespace AND grantee NOT IN (0, proowner)), NULL, 'or got one');
 SELECT ok(has_type_privilege('router_read_other', 'router.key', 'USAGE'), 'the type of keys is for all');
 SELECT is((SELECT string_agg(format('%s %s %s', c.oid::regclass, a.grantee, a.privilege_type), ', ') FROM pg_class c, aclexplode(relacl) a

@@ -364,13 +364,13 @@ INSERT INTO test.public_may VALUES ('router', 'USAGE', 'all: names in this schem
 INSERT INTO test.public_may
 SELECT 'router.' || f, 'EXECUTE', needed_by
   FROM (VALUES ('{by_list,by_date,by_integer,by_prefix,by_suffix,by_hash}'::text[], 'owners; makes a value'),
-               ('{create_route,alter_route,drop_route,create_child,attach_child,detach_child,premake,redistribute,archive,archive_now,add_tier,drop_tier,tier,move_child,maintain,set_maintenance,clear_maintenance,seal,rotate,restore,end_hot,add_global_key,drop_global_key,rebuild_global_key,check_global_key,sync,check}', 'owners; checks'),
+               ('{create_route,convert,cancel_reshape,alter_route,drop_route,create_child,attach_child,detach_child,premake,redistribute,archive,archive_now,add_tier,drop_tier,tier,move_child,maintain,set_maintenance,clear_maintenance,seal,rotate,restore,end_hot,add_global_key,drop_global_key,rebuild_global_key,check_global_key,sync,check}', 'owners; checks'),
                ('{is_at_work}', 'router.progress'),
                ('{unseal}', 'writers: CHECK router_seal'),
                ('{readable_seals}', 'router.seals; pg_dump by an owner'),
                ('{maintain_next}', 'monitoring'),
                ('{base_constraint}', 'applications: names of constraints'),
-               ('{keep_global_keys,keep_in_step,route_row,settle_row,flush_rows,move_row}', 'owners: whose dumps make the triggers')) v (fs, needed_by), unnest(fs) f;
+               ('{keep_global_keys,keep_in_step,follow_reshape,route_row,settle_row,flush_rows,move_row}', 'owners: whose dumps make the triggers')) v (fs, needed_by), unnest(fs) f;
 
 CREATE VIEW test.public_has AS
     SELECT n.nspname::text AS object, a.privilege_type AS privilege
