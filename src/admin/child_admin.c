@@ -57,8 +57,8 @@ PG_FUNCTION_INFO_V1(router_redistribute);
 /* ----------------------------------------------------------------- helpers */
 
 /* The bounds of a default child. */
-RouterBound **
-router_default_bounds(RouterRoute *route)
+static RouterBound **
+default_bounds(RouterRoute *route)
 {
 	RouterBound **bounds = palloc(ROUTER_MAX_LEVELS * sizeof(RouterBound *));
 
@@ -132,7 +132,7 @@ parse_bounds(RouterRoute *route, ArrayType *array)
 	if (n == 1 && !nulls[0] && strcmp(TextDatumGetCString(elements[0]), "default") == 0)
 	{
 		AtEOXact_GUC(false, guc_level);
-		return router_default_bounds(route);
+		return default_bounds(route);
 	}
 	if (n != route->config.nkeys)
 		ereport(ERROR,
@@ -227,7 +227,7 @@ router_create_default_child(RouterReport *report, RouterCacheEntry *entry)
 	RouterRoute *route = router_route_locked(entry);
 
 	if (!OidIsValid(route->default_child))
-		router_create_reported(report, entry, router_default_bounds(route), NULL);
+		router_create_reported(report, entry, default_bounds(route), NULL);
 }
 
 /* The bounds given for a child. */

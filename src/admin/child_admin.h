@@ -8,7 +8,6 @@
 #include "child/create.h"
 #include "base/report.h"
 
-extern RouterBound **router_default_bounds(RouterRoute *route);
 extern void router_create_reported(RouterReport *report, RouterCacheEntry *entry, RouterBound **bounds,
 								   const char *name);
 extern void router_create_default_child(RouterReport *report, RouterCacheEntry *entry);

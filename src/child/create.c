@@ -3,7 +3,7 @@
  *		Creates children: name, CHECK, table, catalog row, rows from the default
  *		child. For a statement that needs one and for the admin functions alike.
  *
- * Lock order, for everything that creates children (lock.c waits for one at a time):
+ * Lock order, for everything that creates children (route/lock.c and base/lock_all.c wait for one at a time):
  *	1. the creation lock of the base's owner, unless the base is temporary;
  *	2. the base, ShareUpdateExclusive: conflicts with no reader or writer. DDL
  *	   and VACUUM on the base wait for us or we for them;

@@ -190,8 +190,8 @@ run_step(void *arg)
  * Runs a step once. NULL: it succeeded; else nothing of it is left but this error, in job->cxt. Commits nothing. Throws
  * a cancel.
  */
-ErrorData *
-router_job_try(RouterJob *job, RouterStep step, bool as_owner)
+static ErrorData *
+try_step(RouterJob *job, RouterStep step, bool as_owner)
 {
 	Try			try = {.job = job,.step = step,.as_owner = as_owner};
 	ErrorData  *error;
@@ -270,7 +270,7 @@ router_job_insist(RouterJob *job, RouterStep step, bool as_owner)
 		ErrorData  *error;
 
 		job->lock_timeout = job->atomic ? lock_timeout : Max(lock_timeout >> Max(SHORT_TRIES - tries, 0), 1);
-		error = router_job_try(job, step, as_owner);
+		error = try_step(job, step, as_owner);
 		job->lock_timeout = lock_timeout;
 
 		if (error == NULL)

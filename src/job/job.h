@@ -47,7 +47,6 @@ typedef bool (*RouterStep) (RouterJob *job);
 extern void router_job_begin(RouterJob *job, FunctionCallInfo fcinfo, const char *action, int lock_timeout,
 							 int dry_run);
 extern void router_job_end(RouterJob *job);
-extern ErrorData *router_job_try(RouterJob *job, RouterStep step, bool as_owner);
 extern ErrorData *router_job_insist(RouterJob *job, RouterStep step, bool as_owner);
 extern void router_job_pause(int tries);
 extern void router_job_wait(TransactionId xid);

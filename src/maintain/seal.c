@@ -2,7 +2,7 @@
  * seal.c
  *		router.seal: notes between what values a column of a child lies that is
  *		no key, such as an id that grows with time, so that queries by it leave
- *		children out. See clause.c for that.
+ *		children out. See survivors.c for that.
  *
  * A seal is noted in the catalog and fenced by a CHECK of the child:
  *

@@ -156,8 +156,8 @@ parse_child_expr(const Mirror *m, const char *expression)
  * SQL text, as that of a policy or of a restored table did, may have another
  * tree: then the other one goes that way as well.
  */
-bool
-router_same_tree(const Mirror *m, Node *base, Node *child)
+static bool
+same_tree(const Mirror *m, Node *base, Node *child)
 {
 	char	   *base_text;
 
@@ -175,7 +175,7 @@ router_same_expr(const Mirror *m, Node *base, Node *child)
 {
 	if (base == NULL || child == NULL)
 		return base == child;
-	return router_same_tree(m, router_child_expr(m, copyObject(base), 1), child);
+	return same_tree(m, router_child_expr(m, copyObject(base), 1), child);
 }
 
 /* Is a CHECK of the child what this condition would make? Its columns are the child's. */
@@ -184,7 +184,7 @@ router_same_condition(Oid child, const char *condition, Node *there)
 {
 	Mirror		m = {.child = child};
 
-	return router_same_tree(&m, parse_child_expr(&m, condition), there);
+	return same_tree(&m, parse_child_expr(&m, condition), there);
 }
 
 /* Are two arrays of the catalog alike? */
@@ -368,7 +368,7 @@ mirror_publication(Mirror *m, Oid pubid)
 	if (HeapTupleIsValid(to))
 	{
 		Node	   *rows = router_stored_tree(PUBLICATIONRELMAP, to, Anum_pg_publication_rel_prqual);
-		bool		same = router_same_tree(m, info.whereClause, rows) &&
+		bool		same = same_tree(m, info.whereClause, rows) &&
 			list_difference(info.columns, published_columns(to, m->child)) == NIL &&
 			list_difference(published_columns(to, m->child), info.columns) == NIL;
 

@@ -74,7 +74,6 @@ extern bool router_wanted(const Mirror *m, Oid object);
 extern AttrNumber router_child_attnum(const Mirror *m, AttrNumber attnum);
 extern Node *router_child_expr(const Mirror *m, Node *expr, int varno);
 extern char *router_child_expr_text(const Mirror *m, Node *expr);
-extern bool router_same_tree(const Mirror *m, Node *base, Node *child);
 extern bool router_same_expr(const Mirror *m, Node *base, Node *child);
 extern void router_mend_comment(Mirror *m, Oid classid, Oid from, Oid to, const char *what, const char *name);
 extern char *router_missing_options(Datum base, bool base_null, Datum child, bool child_null, const char *prefix);

@@ -17,7 +17,7 @@
  * expanded, because its join was removed, gets its look back from
  * create_upper_paths_hook.
  *
- * Which children survive: see clause.c. The list is taken from the route, not
+ * Which children survive: see clause.c and survivors.c. The list is taken from the route, not
  * from pg_inherits; what inherits and is no child of the route always survives. Children
  * are locked as core would lock them, in the order of their oids. A route that
  * changed meanwhile is looked at again.

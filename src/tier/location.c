@@ -18,8 +18,8 @@
 #include "base/args.h"
 
 /* May a role put tables there? InvalidOid: the one of the database. */
-bool
-router_may_use_tablespace(Oid tablespace, Oid role)
+static bool
+may_use_tablespace(Oid tablespace, Oid role)
 {
 	return !OidIsValid(tablespace) || tablespace == MyDatabaseTableSpace ||
 		DatumGetBool(DirectFunctionCall3(has_tablespace_privilege_id_id, ObjectIdGetDatum(role),
@@ -37,7 +37,7 @@ check_tablespace(const char *name, Oid owner)
 				 OidIsValid(tablespace) ? errmsg("only shared relations can be in tablespace pg_global") :
 				 errmsg("tablespace \"%s\" does not exist", name),
 				 errhint("See pg_tablespace, or CREATE TABLESPACE.")));
-	if (!router_may_use_tablespace(tablespace, owner))
+	if (!may_use_tablespace(tablespace, owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for tablespace %s", name),

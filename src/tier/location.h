@@ -7,7 +7,6 @@
 
 #include "route/catalog.h"
 
-extern bool router_may_use_tablespace(Oid tablespace, Oid role);
 extern void router_check_location(const RouterLocation *location, Oid owner);
 extern bool router_is_at_location(Oid child, const RouterLocation *location);
 extern char *router_location_text(const RouterLocation *location);

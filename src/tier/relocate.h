@@ -17,7 +17,6 @@ typedef struct RouterMove
 	RouterLocation location;
 } RouterMove;
 
-extern bool router_is_moving(Oid base);
 extern ErrorData *router_relocate(const RouterJob *job, List *moves);
 
 #endif

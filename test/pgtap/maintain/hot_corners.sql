@@ -1,4 +1,4 @@
--- Corners of hot bases and of the movers: rows without a child of their own, far cutoffs, rights, settings.
+-- Corners of hot bases and of what moves their rows: rows without a child of their own, far cutoffs, rights, settings.
 \ir ../../include/helpers.sql
 \set tests 25
 SELECT plan(:tests);

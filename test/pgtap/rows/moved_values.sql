@@ -1,5 +1,5 @@
--- A row that moves is the same row: every mover by every way in which a table may have values that its stored tuples do not show.
--- The statements of all cells come from the lists of movers and shapes, and are run by \gexec, each by itself.
+-- A row that moves is the same row: every way to move by every way in which a table may have values that its stored tuples do not show.
+-- The statements of all cells come from the lists of moves and shapes, and are run by \gexec, each by itself.
 \ir ../../include/helpers.sql
 SET allow_in_place_tablespaces = on;
 CREATE TABLESPACE router_moved_values LOCATION '';

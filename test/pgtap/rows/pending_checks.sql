@@ -1,5 +1,5 @@
 -- Checks that are put off to the end of the transaction, of rows that move before: they are made for the row where it is then,
--- or the mover refuses (55006). Never a row that no check has seen. Every mover by every kind of check, once with a row that
+-- or the move is refused (55006). Never a row that no check has seen. Every way to move by every kind of check, once with a row that
 -- does not stand the check and once with one that is mended in time. SET CONSTRAINTS ALL IMMEDIATE is COMMIT here.
 \ir ../../include/helpers.sql
 CREATE TABLE parent (id int PRIMARY KEY);
