@@ -89,6 +89,7 @@ typedef struct RouterProgress
 	uint64		total;			/* 0: unknown */
 } RouterProgress;
 
+extern const char *router_policy_name(RouterPolicy policy);
 extern RouterPolicy router_policy_from_text(const char *setting, const char *policy, bool create_allowed);
 
 extern bool router_catalog_any_base(void);

@@ -33,6 +33,12 @@ enum
 
 static const char *const policy_names[] = {"create", "default", "error"};
 
+const char *
+router_policy_name(RouterPolicy policy)
+{
+	return policy_names[policy];
+}
+
 RouterPolicy
 router_policy_from_text(const char *setting, const char *policy, bool create_allowed)
 {
