@@ -373,6 +373,27 @@ CREATE FUNCTION router.create_route(
 COMMENT ON FUNCTION router.create_route(regclass, router.key, text, text, boolean, text, text, interval, integer, interval, boolean, boolean)
     IS 'makes an ordinary table a routed table with one key; see the other create_route';
 
+CREATE FUNCTION router.adopt(
+        base regclass,
+        keys router.key[] DEFAULT NULL,
+        drop_triggers name[] DEFAULT NULL,
+        dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_adopt';
+COMMENT ON FUNCTION router.adopt(regclass, router.key[], name[], boolean)
+    IS 'makes a table with inheritance children that others have made a routed table; keys, bounds and names are found from the children';
+
+CREATE FUNCTION router.adopt(
+        base regclass,
+        key router.key,
+        drop_triggers name[] DEFAULT NULL,
+        dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE sql
+    BEGIN ATOMIC
+        SELECT router.adopt(base, ARRAY[key], drop_triggers, dry_run);
+    END;
+COMMENT ON FUNCTION router.adopt(regclass, router.key, name[], boolean)
+    IS 'makes a table with inheritance children a routed table with one key; see the other adopt';
+
 CREATE FUNCTION router.alter_route(
         base regclass,
         template text DEFAULT NULL,

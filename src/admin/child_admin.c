@@ -45,6 +45,7 @@
 #include "rows/keep_in_step.h"
 #include "route/stored.h"
 #include "child/child_name.h"
+#include "admin/implied.h"
 
 #define MAX_PREMAKE 10000
 
@@ -310,38 +311,45 @@ check_attachable(Oid child, Oid base)
 				 errhint("Entries of a key are no rows: attach another table.")));
 }
 
-/*
- * A child may lay out its columns as it likes, but what the base lacks no row
- * would bring. Rows that router moves there pass its indexes as the base's owner.
- */
+/* A child may lay out its columns as it likes, but what the base lacks no row would bring. The column, or NULL. */
+char *
+router_column_base_lacks(Relation child, Oid base)
+{
+	for (int i = 0; i < RelationGetNumberOfAttributes(child); i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(child), i);
+
+		if (!att->attisdropped && get_attnum(base, NameStr(att->attname)) == InvalidAttrNumber)
+			return pstrdup(NameStr(att->attname));
+	}
+	return NULL;
+}
+
+/* Rows that router moves to a child pass its indexes as the base's owner. */
 static void
 check_table(Oid child, Oid base)
 {
 	Relation	rel = try_table_open(child, AccessShareLock);
+	char	   *column;
 
 	if (rel == NULL)
 		router_check_exists(child);
 	router_check_definer(RelationGetRelid(rel), router_relation_owner(base));
-	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
-
-		if (!att->attisdropped && get_attnum(base, NameStr(att->attname)) == InvalidAttrNumber)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("\"%s\" has a column \"%s\" that its base lacks", get_rel_name(child),
-							NameStr(att->attname)),
-					 errhint("Add the column to \"%s\", or drop it.", get_rel_name(base))));
-	}
+	column = router_column_base_lacks(rel, base);
+	if (column)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("\"%s\" has a column \"%s\" that its base lacks", get_rel_name(child), column),
+				 errhint("Add the column to \"%s\", or drop it.", get_rel_name(base))));
 	table_close(rel, NoLock);
 }
 
 /*
- * Makes the table inherit and gives it the CHECK, which reads all its rows. Runs
- * as the owner of both; if they have two, as the caller, who acts for both.
+ * Makes the table inherit and gives it the CHECK, for which all its rows may be
+ * read. Runs as the owner of both; if they have two, as the caller, who acts for both.
  */
 static void
-alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
+alter_attached(RouterRoute *route, Oid child, RouterBound **bounds, bool inherits)
 {
 	Oid			base = route->config.base;
 	Oid			owner = router_relation_owner(base);
@@ -356,8 +364,8 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 	if (OidIsValid(get_relation_constraint_oid(child, ROUTER_CHECK_NAME, true)))
 		router_run("ALTER %s %s DROP CONSTRAINT %s", router_table_word(child), name, ROUTER_CHECK_NAME);
 	if (condition[0] != '\0')
-		router_run("ALTER %s %s ADD CONSTRAINT %s CHECK (%s)", router_table_word(child), name, ROUTER_CHECK_NAME, condition);
-	if (!inherits_from(child, base))
+		router_add_home_check(child, condition);
+	if (!inherits)
 		router_run("ALTER %s %s INHERIT %s", router_table_word(child), name, base_name);
 	router_leave_to_base(base, child);
 	if (get_rel_relkind(child) == RELKIND_RELATION)
@@ -368,17 +376,37 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds)
 	router_become_user(&saved);
 }
 
+/*
+ * Makes a table a child: both, and what creating children takes, are locked, and
+ * the bounds are free. inherits: from the base, already.
+ */
+void
+router_attach(RouterCacheEntry *entry, Oid child, RouterBound **bounds, bool inherits)
+{
+	RouterRoute *route = router_route_locked(entry);
+	Oid			base = route->config.base;
+	int			guc_level;
+
+	alter_attached(route, child, bounds, inherits);
+	route = router_route_locked(entry);
+	guc_level = router_pin_settings(route->config.time_zone);
+	router_register_child(entry, child, bounds);
+	AtEOXact_GUC(false, guc_level);
+	if (router_cache_route(entry)->hot_level >= 0)
+		router_raise_reach(router_cache_route(entry), bounds[router_cache_route(entry)->hot_level]);
+	router_globalkey_attach(base, child);
+	router_child_fill(entry, child, bounds);
+}
+
 /* router.attach_child(base, child, bounds, dry_run) */
 Datum
 router_attach_child(PG_FUNCTION_ARGS)
 {
 	RouterReport report;
 	RouterCacheEntry *entry;
-	RouterRoute *route;
 	RouterBound **bounds;
 	Oid			base,
 				child;
-	int			guc_level;
 
 	router_report_begin(&report, fcinfo, 3, 3);
 	base = PG_GETARG_OID(0);
@@ -395,19 +423,10 @@ router_attach_child(PG_FUNCTION_ARGS)
 				 errmsg("a child of \"%s\" holds these values already", get_rel_name(base)),
 				 errhint("See router.children for the bounds there are.")));
 	check_bounds(entry, bounds);
-	route = router_route_locked(entry);
-	router_report(&report, "attach %s for %s", router_qualified_name(child), router_bounds_display(route, bounds));
-	if (report.dry_run)
-		return (Datum) 0;
-	alter_attached(route, child, bounds);
-	route = router_route_locked(entry);
-	guc_level = router_pin_settings(route->config.time_zone);
-	router_register_child(entry, child, bounds);
-	AtEOXact_GUC(false, guc_level);
-	if (router_cache_route(entry)->hot_level >= 0)
-		router_raise_reach(router_cache_route(entry), bounds[router_cache_route(entry)->hot_level]);
-	router_globalkey_attach(base, child);
-	router_child_fill(entry, child, bounds);
+	router_report(&report, "attach %s for %s", router_qualified_name(child),
+				  router_bounds_display(router_route_locked(entry), bounds));
+	if (!report.dry_run)
+		router_attach(entry, child, bounds, inherits_from(child, base));
 	return (Datum) 0;
 }
 

@@ -111,8 +111,9 @@ router_refuse_whole_row(Oid base, const char *constraint)
 			 errhint("Say NO INHERIT: router gives it to each child. Or name the columns that it needs.")));
 }
 
-static void
-check_base(Relation rel)
+/* Refuses a table that cannot be a base. adopting: its inheritance children are looked at elsewhere. */
+void
+router_check_base(Relation rel, bool adopting)
 {
 	RouterChildDef *def;
 	ListCell   *lc;
@@ -144,13 +145,13 @@ check_base(Relation rel)
 		refuse_relation(rel, ERRCODE_FEATURE_NOT_SUPPORTED,
 						"It has a row trigger with transition tables, which children cannot have.",
 						"Use a statement trigger.");
-	foreach(lc, find_inheritance_children(RelationGetRelid(rel), NoLock))
+	foreach(lc, adopting ? NIL : find_inheritance_children(RelationGetRelid(rel), NoLock))
 	{
 		def = router_catalog_child(lfirst_oid(lc));
 		if (def == NULL || def->base != RelationGetRelid(rel))
 			refuse_relation(rel, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 							psprintf("It has the inheritance child \"%s\" already.", get_rel_name(lfirst_oid(lc))),
-							"Detach it with ALTER TABLE … NO INHERIT, and make it a child with router.attach_child afterwards.");
+							"Take all of them over with router.adopt; or detach it with ALTER TABLE … NO INHERIT, and make it a child with router.attach_child afterwards.");
 	}
 }
 
@@ -186,8 +187,9 @@ create_known_children(RouterReport *report, RouterCacheEntry *entry)
 	}
 }
 
-static bool
-has_rows_now(Relation rel)
+/* Has it rows that are committed by now? */
+bool
+router_has_rows_now(Relation rel)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	bool		found = router_has_rows(rel, snapshot);
@@ -206,7 +208,7 @@ plan_route(NewRoute *plan)
 
 	if (base == NULL)
 		router_check_exists(plan->relid);
-	check_base(base);
+	router_check_base(base, false);
 	plan->there = router_catalog_route(plan->relid);
 	plan->has_default = plan->there && router_cache_route(entry) &&
 		OidIsValid(router_cache_route(entry)->default_child);
@@ -224,7 +226,7 @@ plan_route(NewRoute *plan)
 	if (plan->there && plan->there->hot && !router_same_hot_key(plan->there, config))
 		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It is hot by another date key.",
 						"End that with router.end_hot, or keep the key.");
-	plan->rows = has_rows_now(base);
+	plan->rows = router_has_rows_now(base);
 	if (config->hot && config->watermark == NULL)
 		router_first_watermark(config, plan->there ? router_cache_route(entry) : NULL, plan->rows && !plan->move_rows);
 	/* rows of a hot base are hot, for the time being, but for those without a date */
@@ -255,6 +257,17 @@ find_for_route(void *arg, bool locked)
 	return locks;
 }
 
+/* Moves the rows of a base, which is locked AccessExclusive, to children. */
+void
+router_take_rows_home(RouterReport *report, RouterCacheEntry *entry, Oid base)
+{
+	RouterRehome rehome = {.entry = entry,.from = base};
+
+	router_rehome(&rehome);
+	if (rehome.moved > 0)
+		router_report(report, "move " UINT64_FORMAT " rows", rehome.moved);
+}
+
 static void
 put_new_route(RouterReport *report, NewRoute *plan)
 {
@@ -268,13 +281,7 @@ put_new_route(RouterReport *report, NewRoute *plan)
 	if (plan->there == NULL || !router_same_keys(plan->there, plan->config))
 		create_known_children(report, entry);
 	if (plan->rows)
-	{
-		RouterRehome rehome = {.entry = entry,.from = plan->relid};
-
-		router_rehome(&rehome);
-		if (rehome.moved > 0)
-			router_report(report, "move " UINT64_FORMAT " rows", rehome.moved);
-	}
+		router_take_rows_home(report, entry, plan->relid);
 }
 
 /*

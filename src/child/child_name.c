@@ -42,8 +42,8 @@ router_check_label(RouterKey *key, Oid owner, const char *time_zone)
 }
 
 /* The name part that the label query gives for a bound, or NULL. SPI is not connected. */
-static char *
-label_part(RouterKey *key, const RouterBound *bound)
+char *
+router_label_part(RouterKey *key, const RouterBound *bound)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	bool		isnull;
@@ -82,13 +82,18 @@ clean_name(char *name)
 	return changed;
 }
 
-static char *
-expand_template(const char *template, const char *base, char **parts, int nparts)
+/* The name that a template gives; NULL: the default one. */
+char *
+router_expand_template(const char *template, const char *base, char **parts, int nparts)
 {
 	StringInfoData buf;
 
 	initStringInfo(&buf);
-	for (const char *p = template; *p; p++)
+	if (template == NULL)
+		appendStringInfoString(&buf, base);
+	for (int i = 0; template == NULL && i < nparts; i++)
+		appendStringInfo(&buf, "_%s", parts[i]);
+	for (const char *p = template; p && *p; p++)
 	{
 		if (strncmp(p, "{base}", 6) == 0)
 		{
@@ -133,20 +138,14 @@ router_child_name(RouterRoute *route, RouterBound **bounds)
 	}
 	for (int i = 0; i < nkeys; i++)
 	{
-		char	   *label = label_part(&keys[i], bounds[i]);
+		char	   *label = router_label_part(&keys[i], bounds[i]);
 
 		parts[i] = label ? label : parts[i];
 	}
 	if (bounds[0]->form == ROUTER_BOUND_DEFAULT)
 		name = psprintf("%s_default", base);
-	else if (template)
-		name = expand_template(template, base, parts, nkeys);
 	else
-	{
-		name = pstrdup(base);
-		for (int i = 0; i < nkeys; i++)
-			name = psprintf("%s_%s", name, parts[i]);
-	}
+		name = router_expand_template(template, base, parts, nkeys);
 	cleaned = clean_name(name);
 	if (!cleaned && strlen(name) < NAMEDATALEN && router_name_is_free(name, schema))
 		return name;

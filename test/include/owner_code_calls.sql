@@ -1,9 +1,11 @@
 -- Every call of router's, and DDL that children follow, by the role :caller, on tables of include/owner_code.sql.
 SET SESSION AUTHORIZATION router_oc_owner;
-SELECT mal.make(t) FROM unnest('{t,u,h,att}'::text[]) t \g /dev/null
+SELECT mal.make(t) FROM unnest('{t,u,h,att,ad}'::text[]) t \g /dev/null
 SELECT router.create_route('mal.t', router.by_date('d', 'month', label => 'SELECT mal.label($1)')) \g /dev/null
 SELECT mal.fill('t', 1, 6, '2024-01-10', 20), mal.fill('u', 1, 6, '2024-01-10', 20), mal.fill('h', 1, 5, current_date - 90, 20),
-       mal.fill('att', 1001, 3, '2020-01-01', 1) \g /dev/null
+       mal.fill('att', 1001, 3, '2020-01-01', 1), mal.fill('ad', 1, 3, '2024-01-10', 20) \g /dev/null
+CREATE TABLE mal.ad_2020 (CHECK (d >= '2020-01-01' AND d < '2021-01-01'), CHECK (mal.b('adopted check', 1))) INHERITS (mal.ad);
+SELECT mal.fill('ad_2020', 11, 2, '2020-01-10', 20) \g /dev/null
 -- what syncing has to mend
 DROP POLICY pol ON mal.att;
 DROP INDEX mal.att_i;
@@ -24,6 +26,12 @@ SELECT router.create_route('mal.u', router.by_date('d', 'month', label => 'SELEC
 :left;
 SET canary.call = 'create_route, hot';
 SELECT router.create_route('mal.h', router.by_date('d', 'month', label => 'SELECT mal.label($1)'), hot => '30 days');
+:left;
+SET canary.call = 'adopt, dry run';
+SELECT router.adopt('mal.ad', router.by_date('d', 'year', label => 'SELECT mal.label($1)'), dry_run => true);
+:left;
+SET canary.call = 'adopt';
+SELECT router.adopt('mal.ad', router.by_date('d', 'year', label => 'SELECT mal.label($1)'));
 :left;
 SET canary.call = 'alter_route';
 SELECT router.alter_route('mal.t', default_child => true);
@@ -152,7 +160,7 @@ SET canary.call = '';
 RESET ROLE;
 SELECT is_empty($$SELECT DISTINCT call, place, who, restricted FROM seen WHERE who <> 'router_oc_owner' OR NOT restricted$$,
     'what the owner defined runs as the owner, restricted, and leaves nothing: called by ' || :'caller');
-SELECT bag_eq($$SELECT DISTINCT call FROM seen$$, $$SELECT unnest(ARRAY['create_route', 'create_route, hot', 'alter_route', 'create_child', 'premake', 'sync',
+SELECT bag_eq($$SELECT DISTINCT call FROM seen$$, $$SELECT unnest(ARRAY['create_route', 'create_route, hot', 'adopt, dry run', 'adopt', 'alter_route', 'create_child', 'premake', 'sync',
     'archive, dry run', 'archive', 'archive_now', 'restore', 'end_hot', 'add_global_key', 'check_global_key', 'rebuild_global_key', 'sync concurrently', 'move_child',
     'move_child in a block', 'maintain', 'CREATE INDEX', 'EXCLUDE', 'CHECK NO INHERIT', 'VACUUM ANALYZE', 'REINDEX', 'CLUSTER', 'VACUUM FULL', 'SET UNLOGGED', 'drop_route'])$$,
     'these did run some of it');
@@ -161,3 +169,4 @@ SELECT bag_eq($$SELECT DISTINCT place FROM seen$$, $$SELECT unnest(ARRAY['index'
 SELECT is((SELECT count(*) FROM mal.t) || ' ' || (SELECT count(*) FROM mal.att) || ' ' || test.homes('mal.u'), '6 3 mal.u_20240101: 2, mal.u_20240201: 1, mal.u_20240301: 2, mal.u_20240401: 1', 'and did what they should');
 TRUNCATE seen;
 DROP TABLE mal.t, mal.u, mal.h, mal.att;
+DROP TABLE mal.ad CASCADE;

@@ -253,7 +253,7 @@ class Fuzz:
         r = self.r
         hot = function in ("archive", "archive_now", "rotate", "end_hot", "restore", "add_tier", "drop_tier", "tier")
         if kind in ("regclass", "oid"):
-            names = (["plain", "heir", "parent"] if function == "create_route" or (function == "attach_child" and name == "child") else
+            names = (["plain", "heir", "parent"] if function in ("create_route", "adopt") or (function == "attach_child" and name == "child") else
                      [child for child in RELATIONS if child[:2] in (("h_",) if hot else ("t_", "l_", "p_", "h_"))] if name == "child" else
                      ["h"] if hot else ["t", "t", "h", "l", "p"])
             return "%s::oid::%s" % (self.oids.get("%s.%s" % (r.choice(["app", "app", "app", "safe"]), r.choice(names)), self.dropped), kind)

@@ -217,7 +217,7 @@ RESET ROLE;
 -- ------------------------------------------------- read-only transactions
 SET ROLE router_ca_owner;
 BEGIN READ ONLY;
-SELECT is((SELECT string_agg(concat_ws(' ', c, o), '; ') FROM unnest(ARRAY['SELECT router.create_route(''app.refd'', router.by_integer(''n'', 10))', 'SELECT router.alter_route(''app.t'', max_new_children => 7)', 'SELECT router.drop_route(''app.t'')',
+SELECT is((SELECT string_agg(concat_ws(' ', c, o), '; ') FROM unnest(ARRAY['SELECT router.create_route(''app.refd'', router.by_integer(''n'', 10))', 'SELECT router.adopt(''app.refd'')', 'SELECT router.alter_route(''app.t'', max_new_children => 7)', 'SELECT router.drop_route(''app.t'')',
     'SELECT router.create_child(''app.t'', ''99'', ''2024-01-01'')', 'SELECT router.premake(''app.t'')', 'SELECT router.attach_child(''app.t'', ''app.refd'', ''{99,2024-01-01}'')', 'SELECT router.detach_child(''app.t_1_10_y2024m01'')',
     'CALL router.redistribute(''app.t'')', 'CALL router.archive(''app.h'')', 'SELECT router.archive_now(''app.h'')', 'SELECT router.add_tier(''app.h'', ''9 years'', ''pg_default'')', 'SELECT router.drop_tier(''app.h'', ''9 years'')',
     'CALL router.tier(''app.h'')', 'CALL router.move_child(''app.t_1_10_y2024m01'', ''pg_default'')', 'CALL router.maintain(''app.t'')', 'SELECT router.set_maintenance(''app.h'', premake => 1)', 'SELECT router.clear_maintenance(''app.h'')',

@@ -1,0 +1,187 @@
+/*
+ * adopt_name.c
+ *		New children are named as those there are: a template and labels that give
+ *		these names are found by trying.
+ *
+ * Rights: runs as the owner of the base; the labels that are tried are of core's
+ * functions only. Settings are pinned.
+ */
+#include "compat.h"
+#include "admin/adopt_part.h"
+
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+
+#include "child/child_name.h"
+
+/* one in so many children may have another name */
+#define ODD_NAMES 10
+
+/* Labels of date keys: how others write dates in names. The longer first, since a shorter one may be a part of it. */
+static const char *const formats[] = {
+	"YYYYMMDD_HH24MISS", "YYYYMMDDHH24MISS", "YYYY_MM_DD_HH24MI", "YYYYMMDD_HH24MI", "YYYYMMDDHH24MI", "YYYY_MM_DD_HH24",
+	"YYYYMMDD_HH24", "YYYYMMDDHH24", "YYYY_MM_DD", "YYYY-MM-DD", "YYYYMMDD", "\"y\"YYYY_\"m\"MM", "YYYY_\"m\"MM", "\"y\"YYYYMM",
+	"YYYY\"m\"MM", "YYYY_mon", "mon_YYYY", "monYYYY", "YYYY_MM", "YYYY-MM", "MM_YYYY", "YYYYMM", "MMYYYY", "IYYY\"w\"IW", "IYYY_IW",
+	"IYYYIW", "YYYY\"_q\"Q", "YYYY\"q\"Q", "YYYY\"Q\"Q", "YYYY", "YYMMDD", "YY_MM", "YYMM",
+};
+
+/* Looking for the template of an adoption. */
+typedef struct Naming
+{
+	Adoption   *adoption;
+	const char *base;
+	List	   *children;		/* those whose names are by rule */
+	const char *labels[ROUTER_MAX_LEVELS];
+	char	   *template;
+	int			odd;			/* children that have other names than it gives */
+} Naming;
+
+/* The parts of the name of a child under the labels that are tried. */
+static void
+parts_of(Naming *n, const AdoptChild *child, char **parts)
+{
+	for (int i = 0; i < n->adoption->config->nkeys; i++)
+	{
+		RouterKey	key = n->adoption->config->keys[i];
+
+		key.label = unconstify(char *, n->labels[i]);
+		parts[i] = router_label_part(&key, child->bounds[i]);
+		if (parts[i] == NULL)
+			parts[i] = router_bound_part(&key, child->bounds[i]);
+	}
+}
+
+/* Puts a word in the place of the first occurrence of a part that stands in no braces. NULL: there is none. */
+static char *
+put_word(const char *name, const char *part, const char *word)
+{
+	for (const char *p = name; *p && *part; p++)
+	{
+		if (*p == '{' && strchr(p, '}'))
+			p = strchr(p, '}');
+		else if (strncmp(p, part, strlen(part)) == 0)
+			return psprintf("%.*s%s%s", (int) (p - name), name, word, p + strlen(part));
+	}
+	return NULL;
+}
+
+/* The template that gives the name of a child; NULL: none does. */
+static char *
+template_of(Naming *n, const AdoptChild *child)
+{
+	char	   *parts[ROUTER_MAX_LEVELS];
+	char	   *template = get_rel_name(child->relid);
+	char	   *with_base;
+
+	if (strpbrk(template, "{}"))
+		return NULL;
+	with_base = put_word(template, n->base, "{base}");
+	template = with_base ? with_base : template;
+	parts_of(n, child, parts);
+	for (int i = 0; i < n->adoption->config->nkeys && template; i++)
+		template = put_word(template, parts[i], psprintf("{%d}", i + 1));
+	return template;
+}
+
+/* Does a template give the names there are, but for a few? */
+static bool
+fits(Naming *n)
+{
+	ListCell   *lc;
+
+	n->odd = 0;
+	foreach(lc, n->children)
+	{
+		AdoptChild *child = lfirst(lc);
+		char	   *parts[ROUTER_MAX_LEVELS];
+
+		CHECK_FOR_INTERRUPTS();
+		parts_of(n, child, parts);
+		n->odd += strcmp(router_expand_template(n->template, n->base, parts, n->adoption->config->nkeys),
+						 get_rel_name(child->relid)) != 0;
+		if (n->odd * ODD_NAMES > list_length(n->children))
+			return false;
+	}
+	return true;
+}
+
+/* Tries all labels from a level on. */
+static bool
+try_labels(Naming *n, int level)
+{
+	RouterKey  *key;
+	const char *given;
+
+	if (level == n->adoption->config->nkeys)
+	{
+		n->template = template_of(n, linitial(n->children));
+		if (n->template && fits(n))
+			return true;
+		n->template = template_of(n, llast(n->children));
+		return n->template && fits(n);
+	}
+	key = &n->adoption->config->keys[level];
+	given = n->labels[level];
+	if (try_labels(n, level + 1))
+		return true;
+	for (int i = 0; given == NULL && key->kind == ROUTER_DATE && i < lengthof(formats); i++)
+	{
+		n->labels[level] = psprintf("SELECT to_char($1, '%s')", formats[i]);
+		if (try_labels(n, level + 1))
+			return true;
+	}
+	n->labels[level] = given;
+	if (given == NULL && key->kind == ROUTER_INTEGER)
+	{
+		n->labels[level] = "SELECT $1::text";
+		if (try_labels(n, level + 1))
+			return true;
+		n->labels[level] = NULL;
+	}
+	return false;
+}
+
+/* Is the name of a child that of a step or of values? Those without an end and of NULL go by other names. */
+static bool
+is_regular(const RouterConfig *config, const AdoptChild *child)
+{
+	for (int i = 0; i < config->nkeys; i++)
+		if (child->bounds[i]->form == ROUTER_BOUND_NULL ||
+			(child->bounds[i]->form == ROUTER_BOUND_RANGE &&
+			 (child->bounds[i]->lo == PG_INT64_MIN || child->bounds[i]->hi == PG_INT64_MAX)))
+			return false;
+	return true;
+}
+
+/* Finds template and labels, and says what new children will be called. */
+void
+router_adopt_find_template(Adoption *adoption)
+{
+	RouterConfig *config = adoption->config;
+	Naming		n = {.adoption = adoption,.base = get_rel_name(adoption->base)};
+	char	   *plain[ROUTER_MAX_LEVELS];
+	ListCell   *lc;
+
+	foreach(lc, adoption->children)
+		if (is_regular(config, lfirst(lc)))
+			n.children = lappend(n.children, lfirst(lc));
+	for (int i = 0; i < config->nkeys; i++)
+	{
+		n.labels[i] = config->keys[i].label;
+		plain[i] = psprintf("{%d}", i + 1);
+	}
+	if (n.children == NIL)
+		return;
+	if (!try_labels(&n, 0))
+	{
+		adoption->notes = lappend(adoption->notes, psprintf("name new children %s: no template gives the names there are",
+															router_expand_template(NULL, "{base}", plain, config->nkeys)));
+		return;
+	}
+	for (int i = 0; i < config->nkeys; i++)
+		config->keys[i].label = unconstify(char *, n.labels[i]);
+	if (strcmp(n.template, router_expand_template(NULL, "{base}", plain, config->nkeys)) != 0)
+		config->template = n.template;
+	adoption->notes = lappend(adoption->notes, n.odd == 0 ? psprintf("name new children %s", n.template) :
+							  psprintf("name new children %s, as all but %d are", n.template, n.odd));
+}
