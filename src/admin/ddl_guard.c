@@ -90,9 +90,10 @@ check_trigger_name(Oid table, const char *name)
 {
 	Trigger		trigger = {.tgname = unconstify(char *, name)};
 
-	if (!OidIsValid(table) || router_owns_relation(table, GetUserId()) ||
-		!router_is_any_own_trigger(&trigger) ||
-		!(router_is_base(table) || router_catalog_child(table)))
+	if (!OidIsValid(table) || router_owns_relation(table, GetUserId()))
+		return;
+	if (strcmp(name, ROUTER_TRIGGER_RESHAPE) != 0 &&
+		!(router_is_any_own_trigger(&trigger) && (router_is_base(table) || router_catalog_child(table))))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

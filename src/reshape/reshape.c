@@ -235,6 +235,25 @@ copy_portion(Relation shadow)
 	return Max(1, locks / 4 / (2 + list_length(RelationGetIndexList(shadow))));
 }
 
+/* The swap locks all children, with their indexes and TOAST tables. It is told as soon as they do not fit. */
+static void
+check_locks(Relation table, Relation shadow)
+{
+	int			slots = MaxBackends + max_prepared_xacts;
+	int			children = list_length(router_catalog_children(RelationGetRelid(shadow)));
+	int			each = 3 + list_length(RelationGetIndexList(shadow));
+
+	/* for others there is what core adds to that */
+	if (children > max_locks_per_xact * slots / each)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("table \"%s\" gets more children than can be locked at once", RelationGetRelationName(table)),
+				 errdetail("There are %d already, of %d locks each.", children, each),
+				 errhint("Raise max_locks_per_transaction (%d) and call it again; or CALL router.cancel_reshape(%s) and take larger groups or steps.",
+						 max_locks_per_xact,
+						 quote_literal_cstr(router_qualified_name(RelationGetRelid(table))))));
+}
+
 static TupleTableSlot *
 in_shadow_layout(Copier *c)
 {
@@ -266,6 +285,7 @@ create_children(RouterJob *job)
 		c.rows++;
 	}
 	table_endscan(scan);
+	check_locks(c.table, c.shadow);
 	end_copying(&c);
 	SPI_finish();
 	return true;
@@ -787,7 +807,7 @@ drop_shadow(RouterJob *job)
 	RouterReshape *r = (RouterReshape *) job;
 
 	read_state(r);
-	router_shadow_drop(&r->def);
+	r->again = !router_shadow_drop(&r->def);
 	return true;
 }
 
@@ -797,5 +817,10 @@ router_reshape_cancel(RouterReshape *r)
 {
 	ErrorData  *error = router_job_insist(&r->job, let_go, true);
 
-	return error ? error : router_job_insist(&r->job, drop_shadow, true);
+	do
+	{
+		if (error == NULL)
+			error = router_job_insist(&r->job, drop_shadow, true);
+	} while (error == NULL && r->again);
+	return error;
 }

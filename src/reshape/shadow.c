@@ -47,7 +47,9 @@
 #include "reshape/follow.h"
 #include "reshape/shadow_rows.h"
 #include "route/catalog.h"
+#include "route/lock.h"
 #include "rows/keep_in_step.h"
+#include "rows/row_key.h"
 
 /* -------------------------------------------------------------------- in the making */
 
@@ -128,6 +130,21 @@ hide(Oid relid, Oid table)
 	router_take_grants_away(relid);
 }
 
+/* Rows are told from each other by an index of the table: who drops that with CASCADE drops the shadow as well. */
+static void
+need_key(Relation table, Oid shadow)
+{
+	RouterRowKey key = {0};
+	ObjectAddress depender;
+	ObjectAddress index;
+
+	router_row_key_open(table, &key, NULL, NULL);
+	ObjectAddressSet(depender, RelationRelationId, shadow);
+	ObjectAddressSet(index, RelationRelationId, RelationGetRelid(key.index));
+	recordDependencyOn(&depender, &index, DEPENDENCY_NORMAL);
+	index_close(key.index, NoLock);
+}
+
 /* Makes the shadow and the log. The route is that which the call asks for. */
 void
 router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo)
@@ -148,9 +165,10 @@ router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo)
 		keys[i] = config->keys[i].column;
 	rel = table_open(def->base, AccessShareLock);
 	name = make_table(def->base, "router_log", router_log_columns(rel, keys, config->nkeys));
-	table_close(rel, NoLock);
 	def->log = get_relname_relid(name, schema);
 	hide(def->log, def->base);
+	need_key(rel, def->shadow);
+	table_close(rel, NoLock);
 }
 
 /* ------------------------------------------------------------------------- the end */
@@ -267,20 +285,34 @@ router_shadow_take_over(const RouterReshapeDef *def)
 	router_run("DROP TABLE %s", router_qualified_name(def->log));
 }
 
-/* Drops a shadow with all that belongs to it, once nobody writes to it. */
-void
+/*
+ * Drops a shadow with all that belongs to it, once nobody writes to it: as many children as one transaction may lock.
+ * False: there are more.
+ */
+bool
 router_shadow_drop(const RouterReshapeDef *def)
 {
-	ListCell   *lc;
-
 	if (get_rel_name(def->shadow))
 	{
+		Relation	shadow = table_open(def->shadow, AccessShareLock);
+		int			portion = router_lock_portion(shadow);
+		ListCell   *lc;
+
+		table_close(shadow, NoLock);
 		foreach(lc, router_catalog_children(def->shadow))
-			router_run("DROP TABLE %s", router_qualified_name(((RouterChildDef *) lfirst(lc))->child));
+		{
+			Oid			child = ((RouterChildDef *) lfirst(lc))->child;
+
+			if (portion-- == 0)
+				return false;
+			router_catalog_remove_child(child);
+			router_run("DROP TABLE %s", router_qualified_name(child));
+		}
 		router_catalog_remove_all(def->shadow);
 		router_run("DROP TABLE %s", router_qualified_name(def->shadow));
 	}
 	if (get_rel_name(def->log))
 		router_run("DROP TABLE %s", router_qualified_name(def->log));
 	router_catalog_remove_reshape(def->base);
+	return true;
 }

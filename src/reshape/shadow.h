@@ -17,6 +17,6 @@ extern void router_shadow_create_route(Oid table, FunctionCallInfo fcinfo, bool 
 extern void router_shadow_check_route(Oid table, Oid shadow, FunctionCallInfo fcinfo);
 extern bool router_shadow_name_indexes(const RouterReshapeDef *def, Oid child);
 extern void router_shadow_take_over(const RouterReshapeDef *def);
-extern void router_shadow_drop(const RouterReshapeDef *def);
+extern bool router_shadow_drop(const RouterReshapeDef *def);
 
 #endif

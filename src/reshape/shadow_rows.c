@@ -49,6 +49,15 @@ struct RouterShadowRows
 	TupleTableSlot *keys;		/* the routing columns of a row, in the shadow's layout */
 };
 
+static void
+was_altered(Relation table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" was altered while it gets another shape", RelationGetRelationName(table)),
+			 errhint("CALL router.cancel_reshape(…) and begin again.")));
+}
+
 RouterShadowRows *
 router_shadow_rows_open(Relation table, Oid shadow)
 {
@@ -126,10 +135,7 @@ twin_of(RouterShadowRows *rows, Oid child)
 			return lfirst(lc);
 	twin = router_twin_open(rows->table, child);
 	if (twin == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" was altered while it gets another shape", RelationGetRelationName(rows->table)),
-				 errhint("CALL router.cancel_reshape(…) and begin again.")));
+		was_altered(rows->table);
 	rows->twins = lappend(rows->twins, twin);
 	return twin;
 }
@@ -217,13 +223,25 @@ router_log_map(Relation log, Relation table)
 		int			attnum = SPI_fnumber(of, NameStr(TupleDescAttr(desc, i)->attname));
 
 		if (attnum <= 0 || TupleDescAttr(of, attnum - 1)->atttypid != TupleDescAttr(desc, i)->atttypid)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("table \"%s\" was altered while it gets another shape", RelationGetRelationName(table)),
-					 errhint("CALL router.cancel_reshape(…) and begin again.")));
+			was_altered(table);
 		attnums[i] = attnum;
 	}
 	return attnums;
+}
+
+/* Rows were noted by the key that the table had then: REINDEX CONCURRENTLY can make another one the first. */
+static void
+check_key(RouterShadowRows *rows, const AttrNumber *attnums, int n)
+{
+	for (int i = 0; i < rows->key.n; i++)
+	{
+		int			at = 0;
+
+		while (at < n && attnums[at] != rows->key.attnums[i])
+			at++;
+		if (at == n)
+			was_altered(rows->table);
+	}
 }
 
 static void
@@ -256,6 +274,7 @@ router_shadow_rows_apply(RouterShadowRows *rows, Relation log, Snapshot snapshot
 	TableScanDesc scan = table_beginscan(log, snapshot, 0, NULL);
 	int64		n = 0;
 
+	check_key(rows, attnums, RelationGetDescr(log)->natts);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -1,0 +1,60 @@
+-- What others do to a table that is being converted: its indexes, its triggers; a run that is given up.
+\ir ../../include/helpers.sql
+\set tests 12
+SELECT plan(:tests);
+SELECT test.role('router_meanwhile_other');
+
+CREATE TYPE typed AS (id int, at timestamptz);
+CREATE TABLE parent (id int);
+CREATE TABLE child (at timestamptz NOT NULL, PRIMARY KEY (id)) INHERITS (parent);
+CREATE TABLE of_type OF typed (PRIMARY KEY (id));
+CREATE TABLE keyed (id int NOT NULL, at timestamptz NOT NULL, n int NOT NULL GENERATED ALWAYS AS IDENTITY);
+CREATE UNIQUE INDEX keyed_id ON keyed (id);
+
+-- a row that can have no child ends each run behind the children of many months
+CREATE PROCEDURE test.interrupt(relation regclass) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('INSERT INTO %s (id, at) SELECT i, timestamptz ''2020-01-01'' + i * interval ''1 month'' FROM generate_series(1, 60) i', relation);
+    EXECUTE format('INSERT INTO %s (id, at) VALUES (0, ''9999-01-01'')', relation);
+END $$;
+CALL test.interrupt('child');
+CALL router.convert('child', router.by_date('at', 'month'), batch_rows => 10);
+CALL test.interrupt('of_type');
+CALL router.convert('of_type', router.by_date('at', 'month'), batch_rows => 10);
+CALL test.interrupt('keyed');
+CALL router.convert('keyed', router.by_date('at', 'month'), batch_rows => 10);
+SELECT is((SELECT count(*) FROM router.reshape_def WHERE base IN ('child'::regclass, 'of_type'::regclass, 'keyed'::regclass)), 3::bigint, 'three runs stand');
+
+SELECT throws_ok('DROP INDEX keyed_id', '2BP01', NULL, 'the index that tells rows from each other stays');
+
+-- who has TRIGGER
+CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+GRANT TRIGGER ON keyed TO router_meanwhile_other;
+SET ROLE router_meanwhile_other;
+SELECT throws_ok('CREATE OR REPLACE TRIGGER "!router_reshape" AFTER INSERT ON keyed FOR EACH ROW EXECUTE FUNCTION public.nothing()', '42501', NULL, 'does not replace what tells of writes');
+SELECT lives_ok('CREATE TRIGGER nothing AFTER DELETE ON keyed EXECUTE FUNCTION public.nothing()', 'other names are his');
+RESET ROLE;
+
+-- another index becomes the first that tells rows from each other, which the log does not have
+INSERT INTO keyed VALUES (100, '2020-05-05');
+CREATE UNIQUE INDEX keyed_n ON keyed (n);
+REINDEX INDEX CONCURRENTLY keyed_id;
+DELETE FROM keyed WHERE id IN (0, 100);
+CALL router.convert('keyed', router.by_date('at', 'month'));
+SELECT is(:'SQLSTATE'::text, '55000', 'rows that were noted by another key are not looked for by this one');
+
+-- given up, begun again
+CALL router.cancel_reshape('keyed');
+CALL router.cancel_reshape('child');
+CALL router.cancel_reshape('of_type');
+SELECT is((SELECT count(*) FROM pg_class WHERE relrewrite <> 0), 0::bigint, 'cancel_reshape drops more children than a transaction has locks for');
+SELECT is((SELECT count(*) FROM router.child_def), 0::bigint, 'and forgets them');
+SELECT lives_ok('ALTER TABLE parent ADD COLUMN x int', 'then the parent is altered');
+SELECT lives_ok('DROP INDEX keyed_n', 'and an index dropped');
+DELETE FROM child WHERE id = 0;
+CALL router.convert('child', router.by_date('at', 'month'));
+CALL router.convert('keyed', router.by_date('at', 'month'));
+SELECT is((SELECT count(*) FROM parent), 60::bigint, 'the parent has the rows of the children');
+SELECT is((SELECT count(*) FROM keyed), 60::bigint, 'none is lost');
+SELECT is((SELECT count(*) FROM router.check()), 0::bigint, 'all is well');
+SELECT * FROM finish();
