@@ -30,6 +30,7 @@
 #include "admin/globalkey_admin.h"
 #include "route/loose.h"
 #include "write/fence.h"
+#include "base/owner.h"
 #include "base/sql.h"
 #include "admin/type_ddl.h"
 #include "admin/create_route.h"
@@ -397,16 +398,18 @@ static void
 refuse_while_reshaped(const RangeVar *table)
 {
 	Oid			relid = table ? RangeVarGetRelid(table, NoLock, true) : InvalidOid;
+	Oid			original = OidIsValid(relid) ? router_original(relid) : InvalidOid;
 
-	if (!OidIsValid(relid) || !router_owns_relation(relid, GetUserId()) ||
-		!OidIsValid(get_trigger_oid(relid, ROUTER_TRIGGER_RESHAPE, true)))
+	/* the copies, too */
+	if (!OidIsValid(relid) || !router_owns_relation(relid, GetUserId()) || get_rel_name(original) == NULL ||
+		!OidIsValid(get_trigger_oid(original, ROUTER_TRIGGER_RESHAPE, true)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_IN_USE),
-			 errmsg("table \"%s\" gets another shape", get_rel_name(relid)),
+			 errmsg("table \"%s\" gets another shape", get_rel_name(original)),
 			 errdetail("Its columns and constraints are those of the copies that are being made."),
 			 errhint("Wait until that is done (router.progress), or CALL router.cancel_reshape(%s).",
-					 quote_literal_cstr(router_qualified_name(relid)))));
+					 quote_literal_cstr(router_qualified_name(original)))));
 }
 
 /* The same for whatever ALTER TABLE or DROP TABLE it is. */

@@ -1,6 +1,6 @@
 -- A table with rows becomes a routed table: convert, cancel_reshape. Checklist: nothing of it is lost, nobody else sees the copies.
 \ir ../../include/helpers.sql
-\set tests 58
+\set tests 60
 SELECT plan(:tests);
 
 CREATE FUNCTION test.left_behind() RETURNS text LANGUAGE sql AS $$
@@ -121,6 +121,8 @@ SELECT is((SELECT count(*) FROM router.routes), 1::bigint, 'nobody sees a route 
 SELECT is((SELECT count(*) FROM router.children WHERE base <> 'c'::regclass), 0::bigint, 'nor children');
 SELECT is(test.sql_of('ALTER TABLE plain ADD COLUMN x int'), '55006', 'its columns stay as they are');
 SELECT is(test.sql_of('DROP TABLE plain CASCADE'), '55006', 'it is not dropped');
+SELECT is(test.sql_of(format('ALTER TABLE %s ADD COLUMN x int', (SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relname LIKE 'router\_shadow%'))), '55006', 'nor are the copies altered');
+SELECT is(test.sql_of(format('DROP TABLE %s', (SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relname LIKE 'router\_log%'))), '55006', 'or dropped');
 SELECT is(test.sql_of('CREATE INDEX plain_at ON plain (at)'), 'ok', 'it gets an index');
 INSERT INTO plain VALUES (2001, 1, '2024-02-02');
 UPDATE plain SET at = '2024-03-03', id = 3000 WHERE id = 1;
