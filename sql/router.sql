@@ -67,6 +67,7 @@ CREATE TABLE router.key_def (
     modulus     integer,             -- hash: buckets; prefix, suffix: characters
     groups      text[],              -- list: array literals of values that share a child
     pivot       text,                -- date, integer: the first child holds what is below
+    from_pivot  boolean  NOT NULL,   -- integer: steps count from the pivot
     label       text,                -- query that names a child from $1, a value it holds
     PRIMARY KEY (base, level)
 );
@@ -291,43 +292,45 @@ CREATE TYPE router.key AS (
     modulus     integer,
     groups      text[],
     pivot       text,
+    from_pivot  boolean,
     label       text
 );
 COMMENT ON TYPE router.key IS 'one level of routing; made by router.by_list, by_date, by_integer, by_prefix, by_suffix, by_hash';
 
 CREATE FUNCTION router.by_list(column_name name, groups text[] DEFAULT NULL, label text DEFAULT NULL)
     RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN ROW('list', column_name, NULL, NULL, groups, NULL, label)::router.key;
+    RETURN ROW('list', column_name, NULL, NULL, groups, NULL, false, label)::router.key;
 COMMENT ON FUNCTION router.by_list(name, text[], text)
     IS 'key: one child for each value, or for each group of values given as array literals';
 
 CREATE FUNCTION router.by_date(column_name name, every text DEFAULT NULL, pivot text DEFAULT NULL, label text DEFAULT NULL)
     RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN ROW('date', column_name, every, NULL, NULL, pivot, label)::router.key;
+    RETURN ROW('date', column_name, every, NULL, NULL, pivot, false, label)::router.key;
 COMMENT ON FUNCTION router.by_date(name, text, text, text)
     IS 'key: one child for each hour, day, week, month, year or interval of a date, timestamp or timestamptz column; every NULL: only the ranges you create';
 
-CREATE FUNCTION router.by_integer(column_name name, every bigint DEFAULT NULL, pivot bigint DEFAULT NULL, label text DEFAULT NULL)
+CREATE FUNCTION router.by_integer(column_name name, every bigint DEFAULT NULL, pivot bigint DEFAULT NULL, label text DEFAULT NULL,
+                                  from_pivot boolean DEFAULT false)
     RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN ROW('integer', column_name, every::text, NULL, NULL, pivot::text, label)::router.key;
-COMMENT ON FUNCTION router.by_integer(name, bigint, bigint, text)
-    IS 'key: one child for each so many values of a smallint, integer or bigint column; every NULL: only the ranges you create';
+    RETURN ROW('integer', column_name, every::text, NULL, NULL, pivot::text, from_pivot, label)::router.key;
+COMMENT ON FUNCTION router.by_integer(name, bigint, bigint, text, boolean)
+    IS 'key: one child for each so many values of a smallint, integer or bigint column, from 1 or from the pivot on; every NULL: only the ranges you create';
 
 CREATE FUNCTION router.by_prefix(column_name name, length integer, label text DEFAULT NULL)
     RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN ROW('prefix', column_name, NULL, length, NULL, NULL, label)::router.key;
+    RETURN ROW('prefix', column_name, NULL, length, NULL, NULL, false, label)::router.key;
 COMMENT ON FUNCTION router.by_prefix(name, integer, text)
     IS 'key: one child for each value of lower(substr(column, 1, length))';
 
 CREATE FUNCTION router.by_suffix(column_name name, length integer, label text DEFAULT NULL)
     RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN ROW('suffix', column_name, NULL, length, NULL, NULL, label)::router.key;
+    RETURN ROW('suffix', column_name, NULL, length, NULL, NULL, false, label)::router.key;
 COMMENT ON FUNCTION router.by_suffix(name, integer, text)
     IS 'key: one child for each value of lower(right(column, length))';
 
 CREATE FUNCTION router.by_hash(column_name name, modulus integer)
     RETURNS router.key IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN ROW('hash', column_name, NULL, modulus, NULL, NULL, NULL)::router.key;
+    RETURN ROW('hash', column_name, NULL, modulus, NULL, NULL, false, NULL)::router.key;
 COMMENT ON FUNCTION router.by_hash(name, integer)
     IS 'key: modulus children of even size, by the hash of the column';
 
@@ -418,6 +421,11 @@ CREATE FUNCTION router.route_ddl(base regclass, children boolean DEFAULT false)
     RETURNS SETOF text STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_route_ddl';
 COMMENT ON FUNCTION router.route_ddl(regclass, boolean)
     IS 'the statements that make this route anew, with its global keys, tiers, maintenance and seals; with children each child by its name, else those that no row would make';
+
+CREATE FUNCTION router.from_oracle(ddl text, base text DEFAULT NULL, prefix text DEFAULT NULL)
+    RETURNS SETOF text IMMUTABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_from_oracle';
+COMMENT ON FUNCTION router.from_oracle(text, text, text)
+    IS 'the calls, in order, that route a table as a CREATE TABLE of Oracle, or its PARTITION BY clause, partitions it';
 
 -- ---------------------------------------------------------------- children
 

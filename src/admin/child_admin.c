@@ -597,7 +597,8 @@ premake_ranges(Premake *pm, RouterNode *node, int level)
 	else if (pm->nightly)
 		premake_below_ranges(pm, node, level);
 	else if (!any || node->ranges[node->nranges - 1].hi < PG_INT64_MAX)
-		premake_steps(pm, node, level, any ? node->ranges[node->nranges - 1].hi + 1 : 1, pm->n);
+		premake_steps(pm, node, level, any ? node->ranges[node->nranges - 1].hi + 1 :
+					  key->from_pivot ? key->pivot_value : 1, pm->n);
 }
 
 /* The outer bounds there are, other than the steps that were just wanted. */

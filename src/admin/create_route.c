@@ -157,6 +157,13 @@ router_check_base(Relation rel, bool adopting)
 
 /* ---------------------------------------------------------------- create_route */
 
+/* Is there a child below the pivot beforehand? With from_pivot the owner may make ranges of his own there. */
+static bool
+knows_below(const RouterKey *key)
+{
+	return key->pivot && !key->from_pivot;
+}
+
 /* The children that a single key knows beforehand: below its pivot, its groups. */
 static void
 create_known_children(RouterReport *report, RouterCacheEntry *entry)
@@ -171,7 +178,7 @@ create_known_children(RouterReport *report, RouterCacheEntry *entry)
 
 	for (int i = 0; i < ngroups; i++)
 		bounds = lappend(bounds, router_bound_parse(&key, key.groups[i]));
-	if (route->config.nkeys == 1 && key.pivot)
+	if (route->config.nkeys == 1 && knows_below(&key))
 	{
 		bound = palloc0(sizeof(RouterBound));
 		bound->form = ROUTER_BOUND_RANGE;
@@ -319,7 +326,7 @@ router_create_route(PG_FUNCTION_ARGS)
 	}
 	if (plan.settings.default_child == 1 && !plan.has_default)
 		router_report(&report, "create the default child");
-	if (plan.there == NULL && config->nkeys == 1 && (config->keys[0].ngroups > 0 || config->keys[0].pivot))
+	if (plan.there == NULL && config->nkeys == 1 && (config->keys[0].ngroups > 0 || knows_below(&config->keys[0])))
 		router_report(&report, "create the children of its groups and pivot");
 	if (plan.rows)
 		router_report(&report, "move the rows of %s", router_qualified_name(plan.relid));

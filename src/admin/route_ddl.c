@@ -97,6 +97,8 @@ append_key(StringInfo buf, const RouterKey *key)
 	if (key->ngroups > 0)
 		appendStringInfo(buf, ", groups => %s", array_text(key->groups, key->ngroups));
 	append_argument(buf, "pivot", key->pivot);
+	if (key->from_pivot)
+		appendStringInfoString(buf, ", from_pivot => true");
 	append_argument(buf, "label", key->label);
 	appendStringInfoChar(buf, ')');
 }
@@ -260,7 +262,7 @@ put_children(RouteText *text)
 	list_sort(defs, compare_names);
 	for (int i = 0; config->nkeys == 1 && i < key->ngroups; i++)
 		put_detached(text, defs, key->groups[i]);
-	if (config->nkeys == 1 && key->pivot)
+	if (config->nkeys == 1 && key->pivot && !key->from_pivot)
 		put_detached(text, defs, psprintf("(,%s)", key->pivot));
 	foreach(lc, defs)
 		put_child(text, lfirst(lc));

@@ -94,6 +94,8 @@ read_key(RouterKey *key, HeapTupleHeader tup)
 	if (!isnull)
 		read_groups(key, value);
 	key->pivot = attribute_text(tup, "pivot");
+	value = GetAttributeByName(tup, "from_pivot", &isnull);
+	key->from_pivot = !isnull && DatumGetBool(value);
 	key->label = attribute_text(tup, "label");
 }
 
@@ -256,7 +258,8 @@ router_same_keys(const RouterConfig *a, const RouterConfig *b)
 		const RouterKey *y = &b->keys[i];
 
 		if (x->kind != y->kind || strcmp(x->column, y->column) != 0 || !same_text(x->every, y->every) ||
-			x->modulus != y->modulus || x->ngroups != y->ngroups || !same_text(x->pivot, y->pivot))
+			x->modulus != y->modulus || x->ngroups != y->ngroups || !same_text(x->pivot, y->pivot) ||
+			x->from_pivot != y->from_pivot)
 			return false;
 		for (int j = 0; j < x->ngroups; j++)
 			if (strcmp(x->groups[j], y->groups[j]) != 0)

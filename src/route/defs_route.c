@@ -27,6 +27,7 @@ enum
 	KEY_MODULUS,
 	KEY_GROUPS,
 	KEY_PIVOT,
+	KEY_FROM_PIVOT,
 	KEY_LABEL,
 	KEY_NATTS = KEY_LABEL,
 };
@@ -95,6 +96,7 @@ read_key(RouterKey *key, HeapTuple tup, TupleDesc desc)
 	key->every = router_get_text(tup, KEY_EVERY, desc);
 	key->modulus = router_get_int4(tup, KEY_MODULUS, desc, 0);
 	key->pivot = router_get_text(tup, KEY_PIVOT, desc);
+	key->from_pivot = DatumGetBool(heap_getattr(tup, KEY_FROM_PIVOT, desc, &isnull));
 	key->label = router_get_text(tup, KEY_LABEL, desc);
 }
 
@@ -193,6 +195,7 @@ insert_key(Oid base, int level, const RouterKey *key)
 	nulls[KEY_GROUPS - 1] = key->groups == NULL;
 	values[KEY_GROUPS - 1] = key->groups ? router_text_array(key->groups, key->ngroups) : (Datum) 0;
 	router_put_text(key->pivot, &values[KEY_PIVOT - 1], &nulls[KEY_PIVOT - 1]);
+	values[KEY_FROM_PIVOT - 1] = BoolGetDatum(key->from_pivot);
 	router_put_text(key->label, &values[KEY_LABEL - 1], &nulls[KEY_LABEL - 1]);
 	router_catalog_insert("key_def", values, nulls);
 }
@@ -216,7 +219,7 @@ same_keys(const RouterConfig *a, const RouterConfig *b)
 
 		same = x->kind == y->kind && strcmp(x->column, y->column) == 0 && x->attnum == y->attnum &&
 			same_text(x->every, y->every) && x->modulus == y->modulus && x->ngroups == y->ngroups &&
-			same_text(x->pivot, y->pivot) && same_text(x->label, y->label);
+			same_text(x->pivot, y->pivot) && x->from_pivot == y->from_pivot && same_text(x->label, y->label);
 		for (int j = 0; same && j < x->ngroups; j++)
 			same = strcmp(x->groups[j], y->groups[j]) == 0;
 	}

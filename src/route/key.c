@@ -5,7 +5,8 @@
  *
  * Pure functions: no catalog is written, no lock kept; results are palloc'd
  * in the current context. Steps of integers follow Architect, which many users
- * come from: 1..n, n+1..2n, mirrored below zero, zero by itself.
+ * come from: 1..n, n+1..2n, mirrored below zero, zero by itself. With from_pivot
+ * they follow Oracle: from the pivot on.
  */
 #include "compat.h"
 #include "route/key.h"
@@ -183,6 +184,13 @@ check_width(RouterKey *key)
 }
 
 static void
+check_from_pivot(const RouterKey *key)
+{
+	if (key->from_pivot && (key->kind != ROUTER_INTEGER || key->every == NULL || key->pivot == NULL))
+		bad_number("from_pivot", "Steps from a pivot are those of an integer key with every and pivot.");
+}
+
+static void
 check_length(RouterKey *key)
 {
 	if (key->modulus <= 0 || key->modulus > ROUTER_MAX_CUT)
@@ -283,17 +291,16 @@ find_column(RouterKey *key, Relation base)
 }
 
 /*
- * Checks a key against its table and fills the derived members. The caller
- * has pinned the settings.
+ * Checks a key against its column's type and fills the members derived from it. The
+ * caller has pinned the settings.
  *
- * Errors: undefined_column, datatype_mismatch, invalid_parameter_value.
+ * Errors: datatype_mismatch, invalid_parameter_value.
  */
 void
-router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
+router_key_derive(RouterKey *key, const char *time_zone)
 {
 	TypeCacheEntry *type;
 
-	find_column(key, base);
 	key->tz = pg_tzset(time_zone);
 	key->pivot_value = PG_INT64_MIN;
 	key->is_int = kind_takes(ROUTER_INTEGER, key->typid);
@@ -303,6 +310,7 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 		wrong_type(key, key->typid, kinds[key->kind].allowed);
 	if (kinds[key->kind].check)
 		kinds[key->kind].check(key);
+	check_from_pivot(key);
 	if (key->pivot)
 		key->pivot_value = router_key_parse(key, key->pivot);
 
@@ -316,6 +324,14 @@ router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
 	fmgr_info_copy(&key->eq, &type->eq_opr_finfo, CurrentMemoryContext);
 	fmgr_info_copy(&key->hash, &type->hash_proc_finfo, CurrentMemoryContext);
 	fmgr_info_copy(&key->hash_extended, &type->hash_extended_proc_finfo, CurrentMemoryContext);
+}
+
+/* The same with its table. Errors: those, and undefined_column. */
+void
+router_key_resolve(RouterKey *key, Relation base, const char *time_zone)
+{
+	find_column(key, base);
+	router_key_derive(key, time_zone);
 }
 
 static bool
@@ -801,6 +817,16 @@ date_bucket(const RouterKey *key, int64 value, int64 *lo, int64 *hi)
 	return true;
 }
 
+/* Oracle's steps, of a value that is not below the pivot. */
+static void
+bucket_from_pivot(const RouterKey *key, int64 value, int64 *lo, int64 *hi)
+{
+	uint64		offset = (uint64) value - (uint64) key->pivot_value;
+
+	*lo = (int64) ((uint64) value - offset % key->width);
+	*hi = *lo > 0 && PG_INT64_MAX - *lo < key->width - 1 ? PG_INT64_MAX : *lo + (key->width - 1);
+}
+
 /* Architect's steps: 1..n, n+1..2n, mirrored below zero, and zero by itself. */
 static void
 integer_bucket(const RouterKey *key, int64 value, int64 *lo, int64 *hi)
@@ -836,7 +862,9 @@ router_key_bucket(const RouterKey *key, int64 value, int64 *lo, int64 *hi)
 	}
 	if (key->every == NULL)
 		return false;
-	if (key->kind == ROUTER_INTEGER)
+	if (key->from_pivot)
+		bucket_from_pivot(key, value, lo, hi);
+	else if (key->kind == ROUTER_INTEGER)
 		integer_bucket(key, value, lo, hi);
 	else if (!date_bucket(key, value, lo, hi))
 		return false;

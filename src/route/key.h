@@ -44,6 +44,7 @@ typedef struct RouterKey
 	char	  **groups;			/* list: array literals */
 	int			ngroups;
 	char	   *pivot;			/* date, integer; NULL: none */
+	bool		from_pivot;		/* integer: steps count from the pivot */
 	char	   *label;			/* query text or NULL */
 
 	Oid			typid;			/* of the column, domains removed */
@@ -91,6 +92,7 @@ typedef struct RouterBound
 
 extern RouterKeyKind router_kind_from_text(const char *kind);
 extern const char *router_kind_name(RouterKeyKind kind);
+extern void router_key_derive(RouterKey *key, const char *time_zone);
 extern void router_key_resolve(RouterKey *key, Relation base, const char *time_zone);
 extern void router_key_check_type(const RouterKey *key, Oid type);
 extern void router_check_parts(Oid relid);

@@ -15,6 +15,7 @@ SELECT router.adopt('app.ad', dry_run => true);
 SELECT router.adopt('app.ad');
 DROP TABLE app.ad CASCADE;
 SELECT router.premake('app.t', 2);
+SELECT router.from_oracle('PARTITION BY RANGE (d) INTERVAL (NUMTOYMINTERVAL(1, ''MONTH'')) (PARTITION p VALUES LESS THAN (DATE ''2024-01-01''))', 'app.o');
 SELECT router.alter_route('app.t', max_new_children => 1000);
 SELECT router.add_global_key('app.t', '{v}');
 SELECT router.check_global_key('app.t');

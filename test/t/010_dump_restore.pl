@@ -143,7 +143,7 @@ my %same = (
 	'routes'   => q{SELECT base, keys, time_zone, template, on_missing, on_reject, horizon, max_new_children, children FROM router.routes ORDER BY base::text},
 	'maintenance' => q{SELECT * FROM router.maintenance ORDER BY base::text},
 	'seals'    => q{SELECT s.base, s.child, s.span, s.state, a.attname FROM router.seals s JOIN router.seal_def d USING (child, "column") JOIN pg_attribute a ON a.attrelid = s.base AND a.attnum = d.attnum ORDER BY s.child::text},
-	'keys'     => q{SELECT base, level, kind, column_name, every, modulus, groups, pivot, label FROM router.key_def ORDER BY base::text, level},
+	'keys'     => q{SELECT base, level, kind, column_name, every, modulus, groups, pivot, from_pivot, label FROM router.key_def ORDER BY base::text, level},
 	'columns'  => q{SELECT k.base, k.level FROM router.key_def k JOIN pg_attribute a ON a.attrelid = k.base AND a.attname = k.column_name AND a.attnum = k.attnum ORDER BY k.base::text, k.level},
 	'children' => q{SELECT base, child, bounds, condition FROM router.children ORDER BY child::text},
 	'heirs'    => q{SELECT inhparent::regclass, inhrelid::regclass FROM pg_inherits ORDER BY inhrelid::regclass::text},

@@ -85,7 +85,7 @@ class Integer(Column):
         self.groups = groups
         pivot = r.choice(["NULL", "NULL", str(base)])
         self.keys = ["by_list('{}')", "by_list('{}', %s)" % groups, "by_hash('{}', %d)" % r.choice([1, 2, 3, 7]),
-                     "by_integer('{}', %d, %s)" % (width * 2, pivot), "by_integer('{}', %d, %s)" % (width, pivot)]
+                     "by_integer('{}', %d, %s)" % (width * 2, pivot), "by_integer('{}', %d, %s)" % (width, pivot), "by_integer('{}', %d, %d, from_pivot => true)" % (width, base)]
         self.bounds = ["(,%d)" % (base - 2 * width), "[%d,)" % (base + 2 * width), "[%d,%d]" % (base - width, base + width), "null"]
 
     def other(self):

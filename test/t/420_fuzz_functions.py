@@ -203,8 +203,8 @@ class Fuzz:
             return "NULL::router.key"
         if r.random() < 0.2:
             return "ROW(%s)::router.key" % ", ".join([self.value("text"), self.value("name"), self.value("text"), self.value("integer"),
-                                                       self.value("text[]"), self.value("text"), self.value("text")])
-        return r.choice(["router.by_list('%s')", "router.by_integer('%s', 10)", "router.by_date('%s', 'month')", "router.by_hash('%s', 3)",
+                                                       self.value("text[]"), self.value("text"), self.value("boolean"), self.value("text")])
+        return r.choice(["router.by_list('%s')", "router.by_integer('%s', 10)", "router.by_integer('%s', 10, 3, from_pivot => true)", "router.by_date('%s', 'month')", "router.by_hash('%s', 3)",
                          "router.by_prefix('%s', 2)"]) % r.choice(COLUMNS)
 
     def array(self, cast, element):

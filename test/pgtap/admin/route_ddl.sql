@@ -10,7 +10,7 @@ SET search_path = "odd ""one", public;
 -- All that there is to say of a route, by names. Where a hot base's watermark is, and what sealed children hold, comes from the rows.
 CREATE FUNCTION test.route(base text, by_name boolean) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT to_jsonb(r)::text FROM (SELECT keys, time_zone, template, on_missing, on_reject, horizon, max_new_children, hot FROM router.routes r WHERE r.base = $1::regclass) r
-    UNION ALL SELECT to_jsonb(k)::text FROM (SELECT level, kind, column_name, every, modulus, groups, pivot, label FROM router.key_def k WHERE k.base = $1::regclass) k
+    UNION ALL SELECT to_jsonb(k)::text FROM (SELECT level, kind, column_name, every, modulus, groups, pivot, from_pivot, label FROM router.key_def k WHERE k.base = $1::regclass) k
     UNION ALL SELECT format('child %s %s', bounds, CASE WHEN by_name THEN child::text END) FROM router.children c WHERE c.base = $1::regclass
     UNION ALL SELECT to_jsonb(m)::text FROM (SELECT premake, keep, keep_children, retire, retire_schema, seal FROM router.maintenance m WHERE m.base = $1::regclass) m
     UNION ALL SELECT to_jsonb(t)::text FROM (SELECT after, tablespace, access_method, server, remote_schema FROM router.tier_def t WHERE t.base = $1::regclass) t

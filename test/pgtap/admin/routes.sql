@@ -66,7 +66,7 @@ SELECT throws_ok($$SELECT router.create_route('bad', router.by_list('id', ARRAY[
 SELECT throws_ok($$SELECT router.create_route('bad', ARRAY[]::router.key[])$$, '22023', NULL, 'A19: no keys');
 SELECT throws_ok($$SELECT router.create_route('bad', NULL::router.key)$$, '22004', NULL, 'A19: a key that is NULL');
 SELECT throws_ok($$SELECT router.create_route('bad', array_fill(router.by_list('id'), ARRAY[50]))$$, NULL, NULL, 'A19: fifty levels');
-SELECT throws_ok($$SELECT router.create_route('bad', ROW('magic', 'id', NULL, NULL, NULL, NULL, NULL)::router.key)$$, '22023', NULL, 'A19: a kind there is not');
+SELECT throws_ok($$SELECT router.create_route('bad', ROW('magic', 'id', NULL, NULL, NULL, NULL, NULL, NULL)::router.key)$$, '22023', NULL, 'A19: a kind there is not');
 SELECT throws_ok($$SELECT router.create_route('bad', router.by_date('ts', 'day'), time_zone => 'Mars/Olympus')$$, '22023', NULL, 'A19: a time zone there is not');
 SELECT throws_ok($$SELECT router.create_route('bad', router.by_date('d', 'month'), on_missing => 'perhaps')$$, '22023', NULL, 'A19: on_missing there is not');
 SELECT throws_ok($$SELECT router.create_route(NULL::regclass, router.by_date('d', 'month'))$$, NULL, NULL, 'A19: no table');

@@ -1,7 +1,7 @@
 -- What each kind of key does with its values: checklist A2-A10, C4, C5, D1-D3, D6,
 -- and hash keys. Text kinds and names are in child/names.sql.
 \ir ../../include/helpers.sql
-\set tests 94
+\set tests 105
 SELECT plan(:tests);
 
 CREATE TABLE day (id int, d date);
@@ -256,6 +256,50 @@ SELECT is((SELECT string_agg(child || ' ' || bounds[1], ', ' ORDER BY child::tex
 :fresh
 INSERT INTO d2_pivot VALUES (-2147483648), (-1), (0), (1), (250);
 SELECT is(test.homes('d2_pivot'), 'd2_pivot_0: 1, d2_pivot_1_100: 1, d2_pivot_201_300: 1, d2_pivot_below_0: 2', 'D2: a pivot for integers');
+-- steps that count from the pivot: children of one level hold what Oracle's INTERVAL would
+CREATE TABLE stepped AS
+    SELECT format('stepped_%s', row_number() OVER ()) AS base, t, p::bigint, w::bigint
+      FROM (VALUES ('smallint', '-32768', '32767'), ('int', '-2147483648', '2147483647'), ('bigint', '-9223372036854775807', '9223372036854775807')) t(t, lo, hi),
+           LATERAL unnest(ARRAY['0', '1', '-250', '7', lo, hi]) p, LATERAL unnest(ARRAY['1', '100', hi]) w;
+DO $$
+DECLARE
+    s record;
+BEGIN
+    FOR s IN SELECT * FROM stepped LOOP
+        EXECUTE format('CREATE TABLE %I (v %s)', s.base, s.t);
+        PERFORM router.create_route(s.base::regclass, router.by_integer('v', s.w, s.p, from_pivot => true));
+        EXECUTE format('INSERT INTO %I SELECT DISTINCT v FROM (SELECT %s + d::numeric FROM unnest(%L::bigint[]) d UNION VALUES (0), (1), (-1), (100)) x(v)
+                        WHERE abs(v) <= CASE %L WHEN ''smallint'' THEN 32767 WHEN ''int'' THEN 2147483647 ELSE 9223372036854775807 END',
+                       s.base, s.p, '{-200,-1,0,1,50,99,100,101,199,200,1000}', s.t);
+    END LOOP;
+END $$;
+CREATE FUNCTION misplaced(s stepped) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    n bigint;
+BEGIN
+    -- two rows are in one table when they are of one step, or both below the pivot
+    EXECUTE format('WITH r AS (SELECT tableoid AS home, CASE WHEN v >= %1$s THEN floor((v::numeric - %1$s) / %2$s) ELSE -1 END AS step FROM %3$I)
+                    SELECT count(*) FROM r a, r b WHERE (a.home = b.home) <> (a.step = b.step)', s.p, s.w, s.base) INTO n;
+    RETURN n;
+END $$;
+SELECT is((SELECT string_agg(format('%s every %s from %s', t, w, p), '; ') FROM stepped s WHERE misplaced(s) > 0), NULL, 'from_pivot: rows are together as they are in Oracle');
+SELECT is((SELECT string_agg(base, '; ') FROM stepped s WHERE test.strays(base::regclass) <> 'none'), NULL, 'from_pivot: and their CHECKs say so');
+CREATE TABLE d4 (v int);
+SELECT router.create_route('d4', router.by_integer('v', 100, pivot => 1000, from_pivot => true)) \g /dev/null
+SELECT is(test.children('d4'), 'none', 'from_pivot: what is below has no child beforehand');
+SELECT router.create_child('d4', ARRAY['(,500)']) \g /dev/null
+SELECT lives_ok($$INSERT INTO d4 VALUES (499), (500), (999), (1000), (1099), (1100)$$, 'from_pivot: zero is no end of a step');
+SELECT is(test.homes('d4'), 'd4_1000_1099: 2, d4_1100_1199: 1, d4_500_999: 2, d4_below_500: 1', 'from_pivot: below it are ranges made by hand, and one for the gap');
+SELECT router.premake('d4', 2) \g /dev/null
+SELECT is((SELECT string_agg(child::text, ' ' ORDER BY child::text) FROM router.children WHERE base = 'd4'::regclass AND bounds[1] ~ '^.1[23]'), 'd4_1200_1299 d4_1300_1399', 'from_pivot: premake goes on from there');
+CREATE TABLE d5 (v int);
+SELECT router.create_route('d5', router.by_integer('v', 10, pivot => 1005, from_pivot => true)) \g /dev/null
+SELECT router.premake('d5', 2) \g /dev/null
+SELECT is(test.children('d5'), 'd5_1005_1014, d5_1015_1024', 'from_pivot: premake begins at the pivot');
+SELECT is_empty($$SELECT router.create_route('d5', router.by_integer('v', 10, 1005, from_pivot => true))$$, 'from_pivot: the same key again');
+SELECT throws_ok($$SELECT router.create_route('d5', router.by_integer('v', 10, 1005))$$, '55000', NULL, 'from_pivot: without it, it is another one');
+SELECT is((SELECT string_agg(test.attempt(format('SELECT router.create_route(''d2_excl'', %s, dry_run => true)', k)), ' ') FROM unnest(ARRAY['router.by_integer(''v'', 10, from_pivot => true)', 'router.by_integer(''v'', NULL, 10, from_pivot => true)', 'ROW(''list'', ''v'', NULL, NULL, NULL, NULL, true, NULL)::router.key']) k), '22023 22023 22023', 'from_pivot: needs a step and a pivot');
+SELECT is((SELECT count(*) FROM d4 WHERE v = 1050 OR v = 1100), 1::bigint, 'from_pivot: found again');
 :fresh
 INSERT INTO d3 VALUES ('2000-12-01'), ('2022-10-01'), ('2022-12-01'), ('2019-12-31'), ('2020-01-01');
 SELECT is(test.homes('d3'), 'd3_before_2020_01_01: 2, d3_y2020m01: 1, d3_y2022m10: 1, d3_y2022m12: 1', 'D3: a pivot and months on demand, no filler');
