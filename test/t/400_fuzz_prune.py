@@ -744,7 +744,10 @@ class Fuzz:
                 commands = ["BEGIN", "EXPLAIN (%s) %s" % (options, text)]
                 answers = [self.outcome(cursor, commands) for cursor in (self.pruned, self.whole)]
                 codes = [a[0] if isinstance(a, tuple) else "" for a in answers]
-                if codes[0] != codes[1] and not (codes[0] == "" and "FULL JOIN is only supported" in answers[1][1]):
+                # ANALYZE reads rows: see ask
+                if codes[0] == codes[1] or any(code.startswith("error 22") for code in codes):
+                    continue
+                if not (codes[0] == "" and "FULL JOIN is only supported" in answers[1][1]):
                     raise Mismatch(commands, answers)
 
     def again(self):
