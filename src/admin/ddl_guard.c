@@ -93,7 +93,7 @@ check_trigger_name(Oid table, const char *name)
 
 	if (!OidIsValid(table) || router_owns_relation(table, GetUserId()))
 		return;
-	if (strcmp(name, ROUTER_TRIGGER_RESHAPE) != 0 &&
+	if (strcmp(name, ROUTER_TRIGGER_RESHAPE) != 0 && strcmp(name, ROUTER_TRIGGER_RESHAPE_TRUNCATE) != 0 &&
 		!(router_is_any_own_trigger(&trigger) && (router_is_base(table) || router_catalog_child(table))))
 		return;
 	ereport(ERROR,

@@ -91,11 +91,14 @@ convert_to_hot(RouterReshape *r)
 {
 	ErrorData  *error = router_job_insist(&r->job, create_hot_route, true);
 
-	if (error == NULL)
+	if (error == NULL && !r->job.dry_run)
 		error = router_archive_base(&r->job, r->batch_rows, NULL, InvalidOid, &r->rows);
 	if (error)
 		ReThrowError(error);
-	if (!r->job.dry_run)
+	if (r->job.dry_run)
+		ereport(NOTICE,
+				(errmsg("would make %s hot, and archive its aged rows", router_job_name(r->job.base))));
+	else
 		ereport(NOTICE,
 				(errmsg("converted %s, " UINT64_FORMAT " aged rows are in children", router_job_name(r->job.base), r->rows)));
 	router_job_end(&r->job);

@@ -38,7 +38,6 @@
 #include "route/catalog.h"
 #include "rows/keep_in_step.h"
 
-#define TRIGGER_TRUNCATE "!router_reshape_truncate"
 
 PG_FUNCTION_INFO_V1(router_follow_reshape);
 
@@ -64,7 +63,7 @@ void
 router_follow_in_step(const RouterReshapeDef *def)
 {
 	create_trigger(def->base, ROUTER_TRIGGER_RESHAPE, "AFTER INSERT OR UPDATE OR DELETE", "ROW", "step", def->shadow);
-	create_trigger(def->base, TRIGGER_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT", "step", def->shadow);
+	create_trigger(def->base, ROUTER_TRIGGER_RESHAPE_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT", "step", def->shadow);
 }
 
 /* Neither. */
@@ -72,7 +71,7 @@ void
 router_follow_end(Oid table)
 {
 	router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(ROUTER_TRIGGER_RESHAPE), router_qualified_name(table));
-	router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(TRIGGER_TRUNCATE),
+	router_run("DROP TRIGGER IF EXISTS %s ON %s", quote_identifier(ROUTER_TRIGGER_RESHAPE_TRUNCATE),
 			   router_qualified_name(table));
 }
 
@@ -108,7 +107,7 @@ router_follow_is_on(const RouterReshapeDef *def)
 		if (!OidIsValid(other) || other != (def->in_step ? def->shadow : def->log))
 			continue;
 		row |= strcmp(trigger->tgname, ROUTER_TRIGGER_RESHAPE) == 0;
-		truncate |= strcmp(trigger->tgname, TRIGGER_TRUNCATE) == 0;
+		truncate |= strcmp(trigger->tgname, ROUTER_TRIGGER_RESHAPE_TRUNCATE) == 0;
 	}
 	table_close(rel, NoLock);
 	return row && truncate;
@@ -205,7 +204,7 @@ router_follow_reshape(PG_FUNCTION_ARGS)
 {
 	static const RouterOwnTrigger own[] = {
 		{ROUTER_TRIGGER_RESHAPE, TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE},
-		{TRIGGER_TRUNCATE, TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE},
+		{ROUTER_TRIGGER_RESHAPE_TRUNCATE, TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE},
 	};
 	TriggerData *trigdata = router_own_call(fcinfo, "follow_reshape", own, lengthof(own));
 	Relation	table = trigdata->tg_relation;

@@ -12,7 +12,8 @@
 
 #define ROUTER_TRIGGER_STEP "!router_step"
 #define ROUTER_TRIGGER_STEP_TRUNCATE "!router_step_truncate"
-#define ROUTER_TRIGGER_RESHAPE "!router_reshape"	/* of reshape/follow.c */
+#define ROUTER_TRIGGER_RESHAPE "!router_reshape"	/* these two of reshape/follow.c */
+#define ROUTER_TRIGGER_RESHAPE_TRUNCATE "!router_reshape_truncate"
 
 extern void router_step_mark(Oid copy, Oid table);
 extern bool router_step_marked(Oid copy, Oid table);

@@ -1,6 +1,6 @@
 -- A table with rows becomes a routed table: convert, cancel_reshape. Checklist: nothing of it is lost, nobody else sees the copies.
 \ir ../../include/helpers.sql
-\set tests 60
+\set tests 61
 SELECT plan(:tests);
 
 CREATE FUNCTION test.left_behind() RETURNS text LANGUAGE sql AS $$
@@ -170,6 +170,8 @@ SELECT is((SELECT string_agg(tableoid::regclass::text, ' ' ORDER BY id) FROM not
 CREATE TABLE warm (id int PRIMARY KEY, at timestamptz NOT NULL);
 CREATE INDEX ON warm (at);
 INSERT INTO warm SELECT i, now() - i * interval '1 day' FROM generate_series(0, 99) i;
+CALL router.convert('warm', router.by_date('at', 'month'), hot => '30 days', dry_run => true);
+SELECT is((SELECT count(*) FROM router.routes WHERE base = 'warm'::regclass), 0::bigint, 'hot: a dry run');
 CALL router.convert('warm', router.by_date('at', 'month'), hot => '30 days');
 SELECT is((SELECT count(*) FROM ONLY warm), 30::bigint, 'hot: current rows stay in the base');
 SELECT is((SELECT count(*) FROM warm), 100::bigint, 'the others are in children');
