@@ -211,9 +211,11 @@ CREATE TABLE router.reshape_def (
     action   text     NOT NULL,
     shadow   regclass NOT NULL,      -- the routed table that has the copies
     log      regclass NOT NULL,      -- the table that notes what was written meanwhile
-    in_step  boolean  NOT NULL,      -- who writes to base writes to shadow
-    file     oid      NOT NULL,      -- of base, when copying began
-    position tid      NOT NULL,      -- rows before it are copied
+    in_step  boolean  NOT NULL,      -- who writes to the sources writes to shadow
+    sources  oidvector NOT NULL,     -- the tables whose rows are copied: base, or children of it
+    files    oidvector NOT NULL,     -- of the sources, when copying began; 0: it has not yet
+    source   integer  NOT NULL,      -- which of them is being copied, from 0 on
+    position tid      NOT NULL,      -- rows of it before that are copied
     blocks   bigint   NOT NULL,      -- so many are to be
     done     bigint   NOT NULL,      -- rows copied
     since    xid      NOT NULL,      -- in_step: shadow is right for snapshots that see this transaction
@@ -515,10 +517,21 @@ CREATE PROCEDURE router.convert(base regclass, key router.key, template text DEF
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_convert_key';
 COMMENT ON PROCEDURE router.convert(regclass, router.key, text, text, boolean, text, text, interval, integer, interval, integer, interval, interval, interval, boolean)
     IS 'makes a table with rows a routed table with one key; see the other convert';
+CREATE PROCEDURE router.merge_children(children regclass[], batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL,
+        time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_merge_children';
+COMMENT ON PROCEDURE router.merge_children(regclass[], integer, interval, interval, interval, boolean)
+    IS 'puts children that differ in one key together into one while they are read and written';
+CREATE PROCEDURE router.split_child(child regclass, bounds text[], key name DEFAULT NULL, batch_rows integer DEFAULT 20000,
+        pause interval DEFAULT NULL, time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second',
+        dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_split_child';
+COMMENT ON PROCEDURE router.split_child(regclass, text[], name, integer, interval, interval, interval, boolean)
+    IS 'parts a child at points of its range, or into groups of its values, while it is read and written';
 CREATE PROCEDURE router.cancel_reshape(base regclass, lock_timeout interval DEFAULT '1 second')
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_cancel_reshape';
 COMMENT ON PROCEDURE router.cancel_reshape(regclass, interval)
-    IS 'drops what an interrupted convert has made; the table stays as it is';
+    IS 'drops what an interrupted convert, merge_children or split_child has made; the table stays as it is';
 
 CREATE PROCEDURE router.move_child(child regclass, tablespace name DEFAULT NULL, access_method name DEFAULT NULL,
                                    server name DEFAULT NULL, remote_schema name DEFAULT NULL, local boolean DEFAULT false,

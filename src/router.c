@@ -17,6 +17,7 @@
 #include "read/expand.h"
 #include "read/append_exec.h"
 #include "read/serializable.h"
+#include "reshape/follow.h"
 #include "admin/utility.h"
 #include "base/waitpoint.h"
 #include "maintain/maintain_worker.h"
@@ -40,6 +41,7 @@ _PG_init(void)
 	router_expand_init();
 	router_child_worker_init();
 	router_worker_init();
+	router_follow_init();
 	router_waitpoint_init();
 	MarkGUCPrefixReserved("router");
 }

@@ -192,7 +192,7 @@ check_bounds(RouterCacheEntry *entry, RouterBound **bounds)
 	RouterRoute *route = router_route_locked(entry);
 	int			guc_level = router_pin_settings(route->config.time_zone);
 
-	router_child_check_bounds(entry, bounds, InvalidOid);
+	router_child_check_bounds(entry, bounds, NIL);
 	AtEOXact_GUC(false, guc_level);
 }
 

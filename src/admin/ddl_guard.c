@@ -390,9 +390,24 @@ granted_bases(const GrantStmt *stmt)
 	return bases;
 }
 
+/* Are copies made of the rows of a table, or of some of its children? The catalog of router is not asked: it may be broken. */
+static bool
+is_followed(Oid relid)
+{
+	ListCell   *lc;
+
+	if (OidIsValid(get_trigger_oid(relid, ROUTER_TRIGGER_RESHAPE, true)))
+		return true;
+	if (has_subclass(relid))
+		foreach(lc, find_inheritance_children(relid, NoLock))
+			if (OidIsValid(get_trigger_oid(lfirst_oid(lc), ROUTER_TRIGGER_RESHAPE, true)))
+				return true;
+	return false;
+}
+
 /*
- * Refuses to alter or drop a table that gets another shape (see reshape/): its columns and constraints are those of the
- * copies that are being made. Who may not do it at all is told so by core.
+ * Refuses to alter or drop a table that gets another shape, or a child whose rows are copied for that (see reshape/):
+ * columns and constraints are those of the copies that are being made. Who may not do it at all is told so by core.
  */
 static void
 refuse_while_reshaped(const RangeVar *table)
@@ -400,9 +415,10 @@ refuse_while_reshaped(const RangeVar *table)
 	Oid			relid = table ? RangeVarGetRelid(table, NoLock, true) : InvalidOid;
 	Oid			original = OidIsValid(relid) ? router_original(relid) : InvalidOid;
 
+	if (!OidIsValid(relid) || !router_owns_relation(relid, GetUserId()) || get_rel_name(original) == NULL)
+		return;
 	/* the copies, too */
-	if (!OidIsValid(relid) || !router_owns_relation(relid, GetUserId()) || get_rel_name(original) == NULL ||
-		!OidIsValid(get_trigger_oid(original, ROUTER_TRIGGER_RESHAPE, true)))
+	if (!is_followed(original))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_IN_USE),

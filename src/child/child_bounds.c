@@ -105,9 +105,9 @@ router_child_bounds(RouterRoute *route, const Datum *values, const bool *isnull,
 	return found;
 }
 
-/* Refuses bounds that overlap those of a child there is, or share an outer bound only in part. */
+/* Refuses bounds that overlap those of a child there is, or share an outer bound only in part; but not of these. */
 void
-router_child_check_bounds(RouterCacheEntry *entry, RouterBound **bounds, Oid ignore)
+router_child_check_bounds(RouterCacheEntry *entry, RouterBound **bounds, List *ignore)
 {
 	RouterRoute *route = router_route_locked(entry);
 	ListCell   *lc;
@@ -116,7 +116,7 @@ router_child_check_bounds(RouterCacheEntry *entry, RouterBound **bounds, Oid ign
 	{
 		RouterChildDef *def = lfirst(lc);
 		RouterBound *others[ROUTER_MAX_LEVELS];
-		bool		overlap = def->child != ignore;
+		bool		overlap = !list_member_oid(ignore, def->child);
 
 		if (overlap)
 			router_stored_bounds(route->config.keys, def, others);

@@ -1,7 +1,7 @@
 /*
  * convert.c
- *		CALL router.convert and router.cancel_reshape: an ordinary table with rows
- *		becomes a routed table while it is used.
+ *		CALL router.convert: an ordinary table with rows becomes a routed table while it
+ *		is used.
  */
 #include "compat.h"
 
@@ -24,16 +24,11 @@
 
 PG_FUNCTION_INFO_V1(router_convert);
 PG_FUNCTION_INFO_V1(router_convert_key);
-PG_FUNCTION_INFO_V1(router_cancel_reshape);
 
 /* arguments behind those of the route */
 enum
 {
-	ARG_BATCH_ROWS = ROUTER_ROUTE_ARGUMENTS + 1,
-	ARG_PAUSE,
-	ARG_TIME_BUDGET,
-	ARG_LOCK_TIMEOUT,
-	ARG_DRY_RUN,
+	ARG_LATER = ROUTER_ROUTE_ARGUMENTS + 1,
 };
 
 /* Rows have to be told from each other, and be known by their places. */
@@ -62,17 +57,6 @@ check_table(Oid relid)
 	table_close(rel, AccessShareLock);
 }
 
-static void
-begin_run(RouterReshape *r, FunctionCallInfo fcinfo, const char *action, int lock_timeout, int dry_run)
-{
-	router_require(fcinfo, 1);
-	memset(r, 0, sizeof(*r));
-	r->fcinfo = fcinfo;
-	r->job.base = PG_GETARG_OID(0);
-	router_check_exists(r->job.base);
-	router_check_owner(r->job.base);
-	router_job_begin(&r->job, fcinfo, action, lock_timeout, dry_run);
-}
 
 static bool
 create_hot_route(RouterJob *job)
@@ -105,26 +89,20 @@ convert_to_hot(RouterReshape *r)
 	PG_RETURN_VOID();
 }
 
+static void
+check(RouterReshape *r)
+{
+	router_shadow_check_route(r->job.base, r->def.shadow, r->fcinfo);
+}
+
 static Datum
 convert(FunctionCallInfo fcinfo)
 {
+	static const RouterReshapeKind kind = {check, router_shadow_take_over};
 	RouterReshape r;
-	ErrorData  *error;
-	bool		done;
 
 	router_require(fcinfo, 2);
-	router_require_argument(fcinfo, ARG_BATCH_ROWS);
-	begin_run(&r, fcinfo, "convert", ARG_LOCK_TIMEOUT, ARG_DRY_RUN);
-	r.batch_rows = PG_GETARG_INT32(ARG_BATCH_ROWS);
-	if (r.batch_rows < 1)
-		router_bad_argument("batch_rows", "It is how many rows are copied between two commits: 1 or more.");
-	r.pause = router_arg_interval(fcinfo, ARG_PAUSE);
-	router_job_set_budget(&r.job, router_arg_interval(fcinfo, ARG_TIME_BUDGET));
-	if (r.job.atomic && !r.job.dry_run)
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("router.convert cannot run inside a transaction block"),
-				 errhint("It commits as it goes. Within a transaction, router.create_route(…, move_rows => true) moves the rows.")));
+	router_reshape_begin(&r, fcinfo, PG_GETARG_OID(0), "convert", ARG_LATER);
 	if (!PG_ARGISNULL(ROUTER_ROUTE_ARGUMENTS))
 		return convert_to_hot(&r);
 	check_table(r.job.base);
@@ -133,35 +111,14 @@ convert(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" is a routed table already", get_rel_name(r.job.base)),
 				 errhint("See router.routes.")));
-	if (!router_job_begin_run(r.job.base))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("another session is giving table \"%s\" another shape", get_rel_name(r.job.base)),
-				 errhint("See router.progress.")));
-	PG_TRY();
-	{
-		error = router_reshape_run(&r, &done);
-	}
-	PG_FINALLY();
-	{
-		router_job_end_run(r.job.base);
-	}
-	PG_END_TRY();
-	if (r.job.dry_run)
-	{
-		if (error == NULL)
-			ereport(NOTICE,
-					(errmsg("would convert %s, about " UINT64_FORMAT " rows", router_job_name(r.job.base), r.expected)));
-	}
-	else
-		router_job_note(&r.job, done ? r.rows : r.def.done, error);
-	if (error)
-		ReThrowError(error);
-	if (!r.job.dry_run)
+	r.kind = &kind;
+	r.sources = list_make1_oid(r.job.base);
+	if (router_reshape_call(&r))
 		ereport(NOTICE,
-				(done ? errmsg("converted %s, " UINT64_FORMAT " rows", router_job_name(r.job.base), r.rows) :
-				 errmsg("the time is over: " INT64_FORMAT " rows of %s are copied", r.def.done, router_job_name(r.job.base)),
-				 done ? 0 : errhint("Call it again to go on, or CALL router.cancel_reshape.")));
+				(errmsg("converted %s, " UINT64_FORMAT " rows", router_job_name(r.job.base), r.rows)));
+	else if (r.job.dry_run)
+		ereport(NOTICE,
+				(errmsg("would convert %s, about " UINT64_FORMAT " rows", router_job_name(r.job.base), r.expected)));
 	router_job_end(&r.job);
 	PG_RETURN_VOID();
 }
@@ -189,38 +146,4 @@ router_convert_key(PG_FUNCTION_ARGS)
 	get_typlenbyvalalign(type, &len, &byval, &align);
 	fcinfo->args[1].value = PointerGetDatum(construct_array(&key, 1, type, len, byval, align));
 	return convert(fcinfo);
-}
-
-/* CALL router.cancel_reshape(base, lock_timeout) */
-Datum
-router_cancel_reshape(PG_FUNCTION_ARGS)
-{
-	RouterReshape r;
-	ErrorData  *error;
-
-	begin_run(&r, fcinfo, "cancel_reshape", 1, -1);
-	if (router_catalog_reshape(r.job.base) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" does not get another shape", get_rel_name(r.job.base)),
-				 errhint("There is nothing to cancel.")));
-	if (!router_job_begin_run(r.job.base))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("another session is giving table \"%s\" another shape", get_rel_name(r.job.base)),
-				 errhint("Cancel that call first, with pg_cancel_backend; router.progress has its pid.")));
-	PG_TRY();
-	{
-		error = router_reshape_cancel(&r);
-	}
-	PG_FINALLY();
-	{
-		router_job_end_run(r.job.base);
-	}
-	PG_END_TRY();
-	router_job_note(&r.job, 0, error);
-	if (error)
-		ReThrowError(error);
-	router_job_end(&r.job);
-	PG_RETURN_VOID();
 }

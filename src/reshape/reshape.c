@@ -96,21 +96,82 @@ read_state(RouterReshape *r)
 	MemoryContextSwitchTo(old);
 }
 
-/* The table is locked, and is it still that which is copied? *file: also by its storage. */
-static void
-check_table(RouterReshape *r, bool *same_file)
+static Oid
+current_file(Oid relid)
 {
-	Relation	rel = table_open(r->job.base, NoLock);
+	Relation	rel = table_open(relid, NoLock);
+	Oid			file = rel->rd_rel->relfilenode;
 
-	*same_file = rel->rd_rel->relfilenode == r->def.file;
+	table_close(rel, NoLock);
+	return file;
+}
+
+/* Copying a source begins. What comes to lie further on meanwhile is noted, since a trigger stands on it. */
+static void
+begin_source(RouterReshape *r, int source)
+{
+	Oid			relid = r->def.sources[source];
+	Relation	rel = table_open(relid, NoLock);
+
+	r->def.source = source;
+	r->def.files[source] = current_file(relid);
+	r->def.blocks = RelationGetNumberOfBlocks(rel);
+	ItemPointerSet(&r->def.position, 0, FirstOffsetNumber);
+	table_close(rel, NoLock);
+}
+
+/* Locks what is copied, and what it belongs to. With a lock that others mind only the first is waited for. */
+static void
+lock_sources(RouterReshape *r, LOCKMODE mode)
+{
+	if (r->def.sources[0] != r->job.base)
+		LockRelationOid(r->job.base, AccessShareLock);
+	for (int i = 0; i < r->def.nsources; i++)
+		if (i == 0 || mode == AccessShareLock)
+			LockRelationOid(r->def.sources[i], mode);
+		else if (!ConditionalLockRelationOid(r->def.sources[i], mode))
+			ereport(ERROR,
+					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(r->def.sources[i]))));
+}
+
+static void
+check_source(RouterReshape *r, Oid source)
+{
+	RouterChildDef *def = source == r->job.base ? NULL : router_catalog_child(source);
+	Relation	rel;
+
+	if (source != r->job.base && (def == NULL || def->base != r->job.base))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a child of \"%s\" was moved, detached or dropped while it gets another shape",
+						get_rel_name(r->job.base)),
+				 errhint("CALL router.cancel_reshape(%s) and begin again.",
+						 quote_literal_cstr(router_qualified_name(r->job.base)))));
+	rel = table_open(source, NoLock);
 	if (router_is_referenced(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("a foreign key refers to table \"%s\" now", get_rel_name(r->job.base)),
+				 errmsg("a foreign key refers to table \"%s\" now", get_rel_name(source)),
 				 errdetail("It would not find the rows that live in children."),
 				 errhint("Drop it, and go on.")));
 	table_close(rel, NoLock);
-	if (strcmp(router_columns_text(r->job.base), r->def.columns) != 0 || !router_follow_is_on(&r->def) ||
+}
+
+/* The sources are locked, and are they still what is copied? *same_files: also by storage, as far as it is copied. */
+static void
+check_table(RouterReshape *r, bool *same_files)
+{
+	bool		followed = true;
+
+	*same_files = true;
+	for (int i = 0; i < r->def.nsources; i++)
+	{
+		check_source(r, r->def.sources[i]);
+		*same_files &= i > r->def.source || r->def.files[i] == current_file(r->def.sources[i]);
+		followed &= router_follow_is_on(&r->def, r->def.sources[i]);
+	}
+	if (strcmp(router_columns_text(r->job.base), r->def.columns) != 0 || !followed ||
 		get_rel_name(r->def.shadow) == NULL || get_rel_name(r->def.log) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -126,19 +187,20 @@ make_shadow(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
 	RouterReshapeDef *def = &r->def;
-	Relation	rel;
+	ListCell   *lc;
 
-	LockRelationOid(job->base, AccessShareLock);
-	SPI_connect();
 	memset(def, 0, sizeof(*def));
 	def->base = job->base;
 	def->action = MemoryContextStrdup(job->cxt, job->action);
-	router_shadow_make(def, r->fcinfo);
+	def->sources = MemoryContextAllocZero(job->cxt, list_length(r->sources) * sizeof(Oid));
+	def->files = MemoryContextAllocZero(job->cxt, list_length(r->sources) * sizeof(Oid));
+	foreach(lc, r->sources)
+		def->sources[def->nsources++] = lfirst_oid(lc);
+	lock_sources(r, AccessShareLock);
+	SPI_connect();
+	router_shadow_make(def, r->fcinfo, r->bounds);
 	def->columns = MemoryContextStrdup(job->cxt, router_columns_text(job->base));
-	rel = table_open(job->base, NoLock);
-	def->file = rel->rd_rel->relfilenode;
-	table_close(rel, NoLock);
-	ItemPointerSet(&def->position, 0, FirstOffsetNumber);
+	begin_source(r, 0);
 	router_catalog_put_reshape(def);
 	SPI_finish();
 	return true;
@@ -149,15 +211,13 @@ static bool
 watch(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
-	Relation	rel;
 
-	LockRelationOid(job->base, ShareRowExclusiveLock);
+	lock_sources(r, ShareRowExclusiveLock);
 	read_state(r);
+	for (int i = 0; i < r->def.nsources; i++)
+		check_source(r, r->def.sources[i]);
 	router_follow_log(&r->def);
-	rel = table_open(job->base, NoLock);
-	r->def.file = rel->rd_rel->relfilenode;
-	r->def.blocks = RelationGetNumberOfBlocks(rel);
-	table_close(rel, NoLock);
+	begin_source(r, 0);
 	router_catalog_put_reshape(&r->def);
 	return true;
 }
@@ -185,7 +245,7 @@ begin_copying(Copier *c, RouterReshape *r)
 {
 	memset(c, 0, sizeof(*c));
 	c->r = r;
-	c->table = table_open(r->job.base, AccessShareLock);
+	c->table = table_open(r->def.sources[r->def.source], AccessShareLock);
 	c->shadow = table_open(r->def.shadow, RowExclusiveLock);
 	c->estate = router_make_estate(c->shadow);
 	c->map = convert_tuples_by_name(RelationGetDescr(c->table), RelationGetDescr(c->shadow));
@@ -270,7 +330,7 @@ create_children(RouterJob *job)
 	int			limit,
 				portion;
 
-	LockRelationOid(job->base, AccessShareLock);
+	lock_sources(r, AccessShareLock);
 	SPI_connect();
 	begin_copying(&c, r);
 	limit = router_lock_portion(c.shadow);
@@ -313,7 +373,7 @@ copy_rows(Copier *c)
 {
 	TableScanDesc scan = begin_scan(c);
 	int			portion = copy_portion(c->shadow);
-	RouterShadowRows *careful = c->r->careful ? router_shadow_rows_open(c->table, c->r->def.shadow) : NULL;
+	RouterShadowRows *careful = c->r->careful ? router_shadow_rows_open(&c->r->def) : NULL;
 
 	while (table_scan_getnextslot_tidrange(scan, ForwardScanDirection, c->slot))
 	{
@@ -323,7 +383,7 @@ copy_rows(Copier *c)
 		if (c->rows >= c->r->batch_rows || (careful == NULL && !copy_row(c, portion)))
 			goto full;
 		if (careful)
-			(void) router_shadow_rows_add(careful, c->slot);
+			(void) router_shadow_rows_add(careful, c->table, c->slot);
 		c->rows++;
 	}
 	ItemPointerSet(&c->r->def.position, c->r->def.blocks, FirstOffsetNumber);
@@ -331,6 +391,13 @@ full:
 	table_endscan(scan);
 	if (careful)
 		router_shadow_rows_close(careful);
+}
+
+/* Are the rows copied of a source, the last one? */
+static bool
+is_copied(const RouterReshapeDef *def, bool last)
+{
+	return ItemPointerGetBlockNumber(&def->position) >= def->blocks && (!last || def->source == def->nsources - 1);
 }
 
 /* Step 2: one batch. */
@@ -343,16 +410,18 @@ copy_batch(RouterJob *job)
 	bool		same_file;
 
 	r->missing = false;
-	LockRelationOid(job->base, AccessShareLock);
+	lock_sources(r, AccessShareLock);
 	SPI_connect();
 	read_state(r);
 	check_table(r, &same_file);
 	r->again = !same_file;
-	if (r->again || ItemPointerGetBlockNumber(&r->def.position) >= r->def.blocks)
+	if (r->again || is_copied(&r->def, true))
 	{
 		SPI_finish();
 		return true;
 	}
+	while (is_copied(&r->def, false) && !is_copied(&r->def, true))
+		begin_source(r, r->def.source + 1);
 	begin_copying(&c, r);
 	c.homes.create_none = true;
 	router_moving_begin(&moving, c.shadow, c.table);
@@ -375,20 +444,17 @@ static bool
 begin_again(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
-	Relation	rel = table_open(job->base, AccessShareLock);
 	RouterAsOwner saved;
 
+	lock_sources(r, AccessShareLock);
 	read_state(r);
-	router_become_owner(&saved, rel->rd_rel->relowner, false, NULL);
+	router_become_owner(&saved, router_relation_owner(job->base), false, NULL);
 	router_run("TRUNCATE %s", router_qualified_name(r->def.log));
 	router_run("TRUNCATE %s", router_qualified_name(r->def.shadow));
 	router_become_user(&saved);
-	r->def.file = rel->rd_rel->relfilenode;
-	r->def.blocks = RelationGetNumberOfBlocks(rel);
-	ItemPointerSet(&r->def.position, 0, FirstOffsetNumber);
+	begin_source(r, 0);
 	r->def.done = 0;
 	router_catalog_put_reshape(&r->def);
-	table_close(rel, NoLock);
 	return true;
 }
 
@@ -429,7 +495,7 @@ copy_all(RouterReshape *r)
 			error = router_job_insist(job, begin_again, true);
 		else if (error == NULL && r->missing)
 			error = router_job_insist(job, create_children, true);
-		else if (error == NULL && ItemPointerGetBlockNumber(&r->def.position) >= r->def.blocks)
+		else if (error == NULL && is_copied(&r->def, true))
 			return NULL;
 		if (error)
 			return error;
@@ -440,23 +506,21 @@ copy_all(RouterReshape *r)
 
 /* --------------------------------------------------------------------- catching up */
 
-/* Brings the shadow to what the table has, as far as it was noted. The table is locked. */
+/* Brings the shadow to what the sources have, as far as it was noted. They are locked. */
 static void
 apply_log(RouterReshape *r)
 {
-	Relation	rel = table_open(r->job.base, NoLock);
 	Relation	log = table_open(r->def.log, RowExclusiveLock);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	RouterShadowRows *rows;
 
 	PushActiveSnapshot(snapshot);
-	rows = router_shadow_rows_open(rel, r->def.shadow);
+	rows = router_shadow_rows_open(&r->def);
 	r->noted = router_shadow_rows_apply(rows, log, snapshot);
 	router_shadow_rows_close(rows);
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
 	table_close(log, NoLock);
-	table_close(rel, NoLock);
 }
 
 /* Step 3: one round. */
@@ -466,7 +530,7 @@ catch_up(RouterJob *job)
 	RouterReshape *r = (RouterReshape *) job;
 	bool		same_file;
 
-	LockRelationOid(job->base, AccessShareLock);
+	lock_sources(r, AccessShareLock);
 	SPI_connect();
 	read_state(r);
 	check_table(r, &same_file);
@@ -487,7 +551,7 @@ keep_in_step(RouterJob *job)
 	RouterReshape *r = (RouterReshape *) job;
 	bool		same_file;
 
-	LockRelationOid(job->base, ShareRowExclusiveLock);
+	lock_sources(r, ShareRowExclusiveLock);
 	SPI_connect();
 	read_state(r);
 	check_table(r, &same_file);
@@ -555,14 +619,15 @@ verify(RouterJob *job)
 	uint64		sums[2] = {0, 0};
 	ListCell   *lc;
 
-	LockRelationOid(job->base, AccessShareLock);
+	lock_sources(r, AccessShareLock);
 	SPI_connect();
 	read_state(r);
 	check_table(r, &same_file);
 	router_job_progress(job, "compare", InvalidOid, 0, 0);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	rel = table_open(job->base, NoLock);
-	router_sum_rows(job->base, rel, snapshot, &rows[0], &sums[0]);
+	for (int i = 0; i < r->def.nsources; i++)
+		router_sum_rows(r->def.sources[i], rel, snapshot, &rows[0], &sums[0]);
 	foreach(lc, router_catalog_children(r->def.shadow))
 		router_sum_rows(((RouterChildDef *) lfirst(lc))->child, rel, snapshot, &rows[1], &sums[1]);
 	table_close(rel, NoLock);
@@ -667,12 +732,15 @@ static void
 lock_for_swap(RouterReshape *r)
 {
 	ListCell   *lc;
+	bool		busy = false;
 
 	LockRelationOid(r->job.base, AccessExclusiveLock);
+	for (int i = 0; i < r->def.nsources; i++)
+		busy |= !ConditionalLockRelationOid(r->def.sources[i], AccessExclusiveLock);
 	foreach(lc, router_catalog_children(r->def.shadow))
 		if (!ConditionalLockRelationOid(((RouterChildDef *) lfirst(lc))->child, AccessExclusiveLock))
 			break;
-	if (lc != NULL || !ConditionalLockRelationOid(r->def.shadow, AccessExclusiveLock) ||
+	if (busy || lc != NULL || !ConditionalLockRelationOid(r->def.shadow, AccessExclusiveLock) ||
 		!ConditionalLockRelationOid(r->def.log, AccessExclusiveLock))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
@@ -691,7 +759,7 @@ swap(RouterJob *job)
 	read_state(r);
 	check_table(r, &same_file);
 	router_tell_standbys(job->base, r->def.since);
-	router_shadow_take_over(&r->def);
+	r->kind->take_over(&r->def);
 	SPI_finish();
 	return true;
 }
@@ -716,7 +784,7 @@ finish(RouterReshape *r)
 	ROUTER_WAITPOINT("reshape_swap");
 	if (error == NULL)
 		error = router_job_insist(&r->job, swap, true);
-	if (error == NULL)
+	if (error == NULL && r->def.sources[0] == r->job.base)
 		error = router_job_insist(&r->job, analyze_base, true);
 	return error;
 }
@@ -743,20 +811,23 @@ static bool
 estimate(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
+	ListCell   *lc;
 
 	SPI_connect();
-	r->expected = router_job_estimate(psprintf("SELECT FROM ONLY %s", router_qualified_name(job->base)));
+	r->expected = 0;
+	foreach(lc, r->sources)
+		r->expected += router_job_estimate(psprintf("SELECT FROM ONLY %s", router_qualified_name(lfirst_oid(lc))));
 	SPI_finish();
 	return true;
 }
 
 static bool
-check_route(RouterJob *job)
+check(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
 
 	SPI_connect();
-	router_shadow_check_route(job->base, r->def.shadow, r->fcinfo);
+	r->kind->check(r);
 	SPI_finish();
 	return true;
 }
@@ -773,7 +844,7 @@ router_reshape_run(RouterReshape *r, bool *done)
 
 	*done = false;
 	if (error == NULL)
-		error = router_job_insist(job, check_route, true);
+		error = router_job_insist(job, check, true);
 	if (error == NULL)
 		error = router_job_insist(job, estimate, true);
 	if (error || r->job.dry_run)
@@ -792,12 +863,15 @@ router_reshape_run(RouterReshape *r, bool *done)
 	return error;
 }
 
-/* Lets go of the table, so that nobody writes to the shadow any more. */
+/* Lets go of the sources, as far as they are there, so that nobody writes to the shadow any more. */
 static bool
 let_go(RouterJob *job)
 {
-	LockRelationOid(job->base, AccessExclusiveLock);
-	router_follow_end(job->base);
+	RouterReshape *r = (RouterReshape *) job;
+
+	read_state(r);
+	lock_sources(r, AccessExclusiveLock);
+	router_follow_end(&r->def);
 	return true;
 }
 

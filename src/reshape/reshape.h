@@ -7,14 +7,31 @@
 
 #include "compat.h"
 
+#include "nodes/pg_list.h"
+
 #include "job/job.h"
+
 #include "route/defs_reshape.h"
 
+typedef struct RouterReshape RouterReshape;
+
+/* What differs from one kind of shape to another. All is called as the owner of the table, SPI is connected. */
+typedef struct RouterReshapeKind
+{
+	/* can the table get this shape, or is it what it was begun with? An error says why not; def may be empty */
+	void		(*check) (RouterReshape *r);
+	/* the children of the shadow become those of the table; all are locked AccessExclusive */
+	void		(*take_over) (const RouterReshapeDef *def);
+} RouterReshapeKind;
+
 /* A run. */
-typedef struct RouterReshape
+struct RouterReshape
 {
 	RouterJob	job;
+	const RouterReshapeKind *kind;
 	FunctionCallInfo fcinfo;	/* the arguments that tell the route: see shadow.h */
+	List	   *sources;		/* oids: the tables whose rows are copied */
+	List	   *bounds;			/* of the new children, each char ** with one a level; NIL: those that rows need */
 	int			batch_rows;
 	const Interval *pause;		/* between batches, or NULL */
 
@@ -26,8 +43,10 @@ typedef struct RouterReshape
 	int64		noted;			/* in the last round of catching up */
 	Oid			child;			/* that is finished */
 	uint64		rows;			/* compared */
-} RouterReshape;
+};
 
+extern void router_reshape_begin(RouterReshape *r, FunctionCallInfo fcinfo, Oid base, const char *action, int later);
+extern bool router_reshape_call(RouterReshape *r);
 extern ErrorData *router_reshape_run(RouterReshape *r, bool *done);
 extern ErrorData *router_reshape_cancel(RouterReshape *r);
 

@@ -43,13 +43,18 @@
 #include "base/owner.h"
 #include "base/sql.h"
 #include "globalkey/triggers.h"
+#include "child/child_name.h"
 #include "mirror/mirror.h"
 #include "reshape/follow.h"
 #include "reshape/shadow_rows.h"
+#include "route/cache.h"
 #include "route/catalog.h"
+#include "route/defs.h"
 #include "route/lock.h"
+#include "route/stored.h"
 #include "rows/keep_in_step.h"
 #include "rows/row_key.h"
+#include "tier/swap.h"
 
 /* -------------------------------------------------------------------- in the making */
 
@@ -145,9 +150,35 @@ need_key(Relation table, Oid shadow)
 	index_close(key.index, NoLock);
 }
 
-/* Makes the shadow and the log. The route is that which the call asks for. */
+/* Gives the shadow the route that the table has, and children with these bounds. */
+static void
+create_like_base(const RouterReshapeDef *def, List *bounds)
+{
+	RouterConfig *config = router_catalog_route(def->base);
+	int			nkeys = config->nkeys;
+	RouterMirror triggers = {0};
+	ListCell   *lc;
+
+	config->base = def->shadow;
+	config->on_missing = ROUTER_POLICY_ERROR;
+	for (int i = 0; i < nkeys; i++)
+		config->keys[i].attnum = get_attnum(def->shadow, config->keys[i].column);
+	(void) router_sync_triggers(&triggers, def->shadow);
+	router_catalog_put_route(config);
+	CommandCounterIncrement();
+	foreach(lc, bounds)
+	{
+		Datum		values[] = {ObjectIdGetDatum(def->shadow), router_text_array(lfirst(lc), nkeys)};
+
+		if (SPI_execute_with_args("SELECT router.create_child($1, $2)", 2, (Oid[]) {REGCLASSOID, TEXTARRAYOID}, values, NULL,
+								  false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not call router.create_child");
+	}
+}
+
+/* Makes the shadow and the log. The route is that which the call asks for, or with known bounds that of the table. */
 void
-router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo)
+router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo, List *bounds)
 {
 	Oid			schema = get_rel_namespace(def->base);
 	char	   *name = make_table(def->base, "router_shadow",
@@ -159,7 +190,10 @@ router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo)
 
 	def->shadow = get_relname_relid(name, schema);
 	hide(def->shadow, def->base);
-	call_create_route(def->shadow, fcinfo, false, false);
+	if (bounds == NIL)
+		call_create_route(def->shadow, fcinfo, false, false);
+	else
+		create_like_base(def, bounds);
 	config = router_catalog_route(def->shadow);
 	for (int i = 0; i < config->nkeys; i++)
 		keys[i] = config->keys[i].column;
@@ -247,6 +281,31 @@ adopt(Relation inherits, Oid child, Oid shadow, Oid table)
 	CacheInvalidateRelcacheByRelid(child);
 }
 
+/* They all do. */
+static void
+adopt_all(const RouterReshapeDef *def, List *children)
+{
+	Relation	inherits = table_open(InheritsRelationId, RowExclusiveLock);
+	ListCell   *lc;
+
+	foreach(lc, children)
+		adopt(inherits, ((RouterChildDef *) lfirst(lc))->child, def->shadow, def->base);
+	table_close(inherits, NoLock);
+	SetRelationHasSubclass(def->base, children != NIL);
+	CommandCounterIncrement();
+	router_catalog_remove_all(def->shadow);
+	foreach(lc, children)
+		router_step_mark(((RouterChildDef *) lfirst(lc))->child, InvalidOid);
+}
+
+static void
+drop_tables(const RouterReshapeDef *def)
+{
+	router_catalog_remove_reshape(def->base);
+	router_run("DROP TABLE %s", router_qualified_name(def->shadow));
+	router_run("DROP TABLE %s", router_qualified_name(def->log));
+}
+
 /* The table gets the route and the children of its shadow, which is dropped. All are locked AccessExclusive. */
 void
 router_shadow_take_over(const RouterReshapeDef *def)
@@ -255,18 +314,11 @@ router_shadow_take_over(const RouterReshapeDef *def)
 	List	   *children = router_catalog_children(def->shadow);
 	RouterMirror everything = {.aspects = ROUTER_EVERYTHING};
 	RouterMirror triggers = {0};
-	Relation	inherits = table_open(InheritsRelationId, RowExclusiveLock);
 	ListCell   *lc;
 
-	router_follow_end(def->base);
+	router_follow_end(def);
 	empty(def->base);
-	foreach(lc, children)
-		adopt(inherits, ((RouterChildDef *) lfirst(lc))->child, def->shadow, def->base);
-	table_close(inherits, NoLock);
-	SetRelationHasSubclass(def->base, children != NIL);
-	CommandCounterIncrement();
-
-	router_catalog_remove_all(def->shadow);
+	adopt_all(def, children);
 	config->base = def->base;
 	for (int i = 0; i < config->nkeys; i++)
 		config->keys[i].attnum = get_attnum(def->base, config->keys[i].column);
@@ -276,13 +328,54 @@ router_shadow_take_over(const RouterReshapeDef *def)
 	{
 		RouterChildDef *child = lfirst(lc);
 
-		router_step_mark(child->child, InvalidOid);
 		router_catalog_add_child(child->child, def->base, child->bounds, child->nbounds);
 		(void) router_mirror(&everything, def->base, child->child);
 	}
-	router_catalog_remove_reshape(def->base);
-	router_run("DROP TABLE %s", router_qualified_name(def->shadow));
-	router_run("DROP TABLE %s", router_qualified_name(def->log));
+	drop_tables(def);
+}
+
+/* A child may have got another name since one of those that are gone had its own. */
+static void
+rename_child(const RouterReshapeDef *def, const RouterChildDef *child, List *gone)
+{
+	RouterRoute *route = router_cache_route(router_cache_entry(def->base));
+	RouterBound *bounds[ROUTER_MAX_LEVELS];
+	ListCell   *lc;
+
+	foreach(lc, gone)
+		if (strncmp(get_rel_name(child->child), lfirst(lc), strlen(lfirst(lc))) == 0)
+			break;
+	if (lc == NULL)
+		return;
+	router_run("ALTER TABLE %s RENAME TO %s", router_qualified_name(child->child),
+			   quote_identifier(router_private_name(psprintf("router_child_%u", child->child),
+													get_rel_namespace(child->child))));
+	router_stored_bounds(route->config.keys, child, bounds);
+	router_run("ALTER TABLE %s RENAME TO %s", router_qualified_name(child->child),
+			   quote_identifier(router_child_name(route, bounds)));
+	(void) router_shadow_name_indexes(def, child->child);
+}
+
+/* The children of the shadow take the place of the sources in the route. All are locked AccessExclusive. */
+void
+router_shadow_give_children(const RouterReshapeDef *def)
+{
+	List	   *children = router_catalog_children(def->shadow);
+	List	   *gone = NIL;
+	ListCell   *lc;
+
+	for (int i = 0; i < def->nsources; i++)
+	{
+		gone = lappend(gone, get_rel_name(def->sources[i]));
+		router_swap_leave(def->sources[i]);
+	}
+	adopt_all(def, children);
+	foreach(lc, children)
+		router_swap_enter(def->base, ((RouterChildDef *) lfirst(lc))->child, lfirst(lc));
+	CommandCounterIncrement();
+	foreach(lc, children)
+		rename_child(def, lfirst(lc), gone);
+	drop_tables(def);
 }
 
 /*

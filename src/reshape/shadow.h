@@ -7,16 +7,19 @@
 
 #include "compat.h"
 
+#include "nodes/pg_list.h"
+
 #include "route/defs_reshape.h"
 
 /* The arguments of a call that create_route takes as well, from the keys on. */
 #define ROUTER_ROUTE_ARGUMENTS 9
 
-extern void router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo);
+extern void router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo, List *bounds);
 extern void router_shadow_create_route(Oid table, FunctionCallInfo fcinfo, bool dry_run);
 extern void router_shadow_check_route(Oid table, Oid shadow, FunctionCallInfo fcinfo);
 extern bool router_shadow_name_indexes(const RouterReshapeDef *def, Oid child);
 extern void router_shadow_take_over(const RouterReshapeDef *def);
+extern void router_shadow_give_children(const RouterReshapeDef *def);
 extern bool router_shadow_drop(const RouterReshapeDef *def);
 
 #endif

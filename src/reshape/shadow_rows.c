@@ -35,17 +35,28 @@
 #include "rows/twin.h"
 #include "write/home.h"
 
+/* A table whose rows are copied. */
+typedef struct Source
+{
+	Relation	rel;
+	RouterRowKey key;
+	TupleConversionMap *map;	/* its layout -> the table's; NULL if they are alike */
+	TupleTableSlot *found;
+	TupleTableSlot *mapped;
+} Source;
+
 struct RouterShadowRows
 {
-	Relation	table;
+	Relation	table;			/* that has a shadow; rows are in its layout, unless they are of a source */
+	Source	   *sources;
+	int			nsources;
 	Relation	shadow;
-	RouterCacheEntry *entry;			/* of the shadow */
+	RouterCacheEntry *entry;	/* of the shadow */
 	RouterRowKey key;			/* of the table */
 	EState	   *estate;
 	RouterHomes homes;			/* makes the children that are missing */
 	List	   *twins;			/* of RouterTwin, one a child */
-	TupleTableSlot *now;		/* a row that the table has */
-	TupleTableSlot *like;		/* one that was noted, as far as it was, in the table's layout */
+	TupleTableSlot *like;		/* a row that was noted, as far as it was */
 	TupleTableSlot *keys;		/* the routing columns of a row, in the shadow's layout */
 };
 
@@ -58,22 +69,37 @@ was_altered(Relation table)
 			 errhint("CALL router.cancel_reshape(…) and begin again.")));
 }
 
+static void
+open_source(RouterShadowRows *rows, Source *source, Oid relid)
+{
+	source->rel = table_open(relid, AccessShareLock);
+	router_row_key_open(source->rel, &source->key, &rows->key, rows->table);
+	if (source->key.index == NULL)
+		was_altered(source->rel);
+	source->map = convert_tuples_by_name(RelationGetDescr(source->rel), RelationGetDescr(rows->table));
+	source->found = table_slot_create(source->rel, NULL);
+	source->mapped = MakeSingleTupleTableSlot(RelationGetDescr(rows->table), &TTSOpsVirtual);
+}
+
 RouterShadowRows *
-router_shadow_rows_open(Relation table, Oid shadow)
+router_shadow_rows_open(const RouterReshapeDef *def)
 {
 	RouterShadowRows *rows = palloc0(sizeof(RouterShadowRows));
 
-	rows->table = table;
-	rows->shadow = table_open(shadow, RowExclusiveLock);
-	rows->entry = router_cache_entry(shadow);
-	router_row_key_open(table, &rows->key, NULL, NULL);
+	rows->table = table_open(def->base, AccessShareLock);
+	rows->shadow = table_open(def->shadow, RowExclusiveLock);
+	rows->entry = router_cache_entry(def->shadow);
+	router_row_key_open(rows->table, &rows->key, NULL, NULL);
 	if (rows->key.index == NULL)
-		elog(ERROR, "table \"%s\" has no key", RelationGetRelationName(table));
+		elog(ERROR, "table \"%s\" has no key", RelationGetRelationName(rows->table));
+	rows->sources = palloc0(def->nsources * sizeof(Source));
+	rows->nsources = def->nsources;
+	for (int i = 0; i < def->nsources; i++)
+		open_source(rows, &rows->sources[i], def->sources[i]);
 	rows->estate = router_make_estate(rows->shadow);
 	router_homes_init(&rows->homes, rows->entry, rows->shadow, rows->estate,
 					  router_make_root(rows->estate, rows->shadow));
-	rows->now = table_slot_create(table, NULL);
-	rows->like = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
+	rows->like = MakeSingleTupleTableSlot(RelationGetDescr(rows->table), &TTSOpsVirtual);
 	rows->keys = MakeSingleTupleTableSlot(RelationGetDescr(rows->shadow), &TTSOpsVirtual);
 	return rows;
 }
@@ -85,13 +111,22 @@ router_shadow_rows_close(RouterShadowRows *rows)
 
 	foreach(lc, rows->twins)
 		router_twin_close(lfirst(lc));
-	ExecDropSingleTupleTableSlot(rows->now);
+	for (int i = 0; i < rows->nsources; i++)
+	{
+		Source	   *source = &rows->sources[i];
+
+		ExecDropSingleTupleTableSlot(source->found);
+		ExecDropSingleTupleTableSlot(source->mapped);
+		index_close(source->key.index, NoLock);
+		table_close(source->rel, NoLock);
+	}
 	ExecDropSingleTupleTableSlot(rows->like);
 	ExecDropSingleTupleTableSlot(rows->keys);
 	router_homes_close(&rows->homes);
 	router_free_estate(rows->estate);
 	index_close(rows->key.index, NoLock);
 	table_close(rows->shadow, NoLock);
+	table_close(rows->table, NoLock);
 }
 
 /* The child that a row of the table belongs to; InvalidOid: there is none, and none shall be made. */
@@ -150,29 +185,62 @@ clear(RouterShadowRows *rows, TupleTableSlot *slot, Oid except, bool moved)
 		router_twin_clear(twin_of(rows, child), slot, moved);
 }
 
-static bool
+static TupleTableSlot *
+in_table_layout(Source *source, TupleTableSlot *slot)
+{
+	return source->map ? execute_attr_map_slot(source->map->attrMap, slot, source->mapped) : slot;
+}
+
+static Source *
+source_of(RouterShadowRows *rows, Relation rel)
+{
+	for (int i = 0; i < rows->nsources; i++)
+		if (RelationGetRelid(rows->sources[i].rel) == RelationGetRelid(rel))
+			return &rows->sources[i];
+	elog(ERROR, "table \"%s\" is no source", RelationGetRelationName(rel));
+}
+
+/* The row that has the key of another one now, of which there is no second: see check_keys in regroup.c. NULL: none. */
+static TupleTableSlot *
 find_now(RouterShadowRows *rows, TupleTableSlot *slot, Snapshot snapshot)
 {
-	return router_row_key_find(rows->table, &rows->key, slot, rows->key.attnums, snapshot, rows->now);
+	for (int i = 0; i < rows->nsources; i++)
+	{
+		Source	   *source = &rows->sources[i];
+
+		if (router_row_key_find(source->rel, &source->key, slot, rows->key.attnums, snapshot, source->found))
+			return in_table_layout(source, source->found);
+	}
+	return NULL;
 }
 
-/* Brings the shadow to what the table has, by a snapshot, under the key of a row that was there, or is. */
+static void
+forget_found(RouterShadowRows *rows)
+{
+	for (int i = 0; i < rows->nsources; i++)
+		ExecClearTuple(rows->sources[i].found);
+}
+
+/* Brings the shadow to what the sources have, by a snapshot, under the key of a row that was there, or is. */
 void
-router_shadow_rows_bring(RouterShadowRows *rows, TupleTableSlot *slot, Snapshot snapshot)
+router_shadow_rows_bring(RouterShadowRows *rows, Relation source, TupleTableSlot *version, Snapshot snapshot)
 {
-	bool		there = find_now(rows, slot, snapshot);
-	Oid			home = there ? find_home(rows, rows->now, true) : InvalidOid;
+	TupleConversionMap *map = source_of(rows, source)->map;
+	TupleTableSlot *slot = map ? execute_attr_map_slot(map->attrMap, version, rows->like) : version;
+	TupleTableSlot *now = find_now(rows, slot, snapshot);
+	Oid			home = now ? find_home(rows, now, true) : InvalidOid;
 
-	clear(rows, slot, home, there);
-	if (there)
-		router_twin_bring(twin_of(rows, home), rows->now);
-	ExecClearTuple(rows->now);
+	clear(rows, slot, home, now != NULL || router_row_went_home(version));
+	if (now)
+		router_twin_bring(twin_of(rows, home), now);
+	forget_found(rows);
 }
 
-/* Puts a row of the table where it belongs, if there is none of its key. True: it did. */
+/* Puts a row of a source where it belongs, if there is none of its key. True: it did. */
 bool
-router_shadow_rows_add(RouterShadowRows *rows, TupleTableSlot *slot)
+router_shadow_rows_add(RouterShadowRows *rows, Relation source, TupleTableSlot *version)
 {
+	TupleTableSlot *slot = in_table_layout(source_of(rows, source), version);
 	RouterTwin *twin = twin_of(rows, find_home(rows, slot, true));
 	bool		add = !router_twin_has(twin, slot);
 
@@ -272,6 +340,7 @@ router_shadow_rows_apply(RouterShadowRows *rows, Relation log, Snapshot snapshot
 	TupleTableSlot *slot = table_slot_create(log, NULL);
 	TupleTableSlot *stored = MakeSingleTupleTableSlot(RelationGetDescr(log), &TTSOpsMinimalTuple);
 	TableScanDesc scan = table_beginscan(log, snapshot, 0, NULL);
+	TupleTableSlot *now;
 	int64		n = 0;
 
 	check_key(rows, attnums, RelationGetDescr(log)->natts);
@@ -289,9 +358,10 @@ router_shadow_rows_apply(RouterShadowRows *rows, Relation log, Snapshot snapshot
 	{
 		CHECK_FOR_INTERRUPTS();
 		load_noted(rows, attnums, stored);
-		if (find_now(rows, rows->like, snapshot))
-			router_twin_bring(twin_of(rows, find_home(rows, rows->now, true)), rows->now);
-		ExecClearTuple(rows->now);
+		now = find_now(rows, rows->like, snapshot);
+		if (now)
+			router_twin_bring(twin_of(rows, find_home(rows, now, true)), now);
+		forget_found(rows);
 	}
 	tuplestore_end(noted);
 	ExecDropSingleTupleTableSlot(slot);

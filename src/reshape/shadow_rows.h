@@ -11,13 +11,16 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+#include "route/defs_reshape.h"
+
 /* The children of a shadow, opened as rows come that belong there. */
 typedef struct RouterShadowRows RouterShadowRows;
 
-extern RouterShadowRows *router_shadow_rows_open(Relation table, Oid shadow);
+extern RouterShadowRows *router_shadow_rows_open(const RouterReshapeDef *def);
 extern void router_shadow_rows_close(RouterShadowRows *rows);
-extern void router_shadow_rows_bring(RouterShadowRows *rows, TupleTableSlot *slot, Snapshot snapshot);
-extern bool router_shadow_rows_add(RouterShadowRows *rows, TupleTableSlot *slot);
+extern void router_shadow_rows_bring(RouterShadowRows *rows, Relation source, TupleTableSlot *version,
+									 Snapshot snapshot);
+extern bool router_shadow_rows_add(RouterShadowRows *rows, Relation source, TupleTableSlot *version);
 extern int64 router_shadow_rows_apply(RouterShadowRows *rows, Relation log, Snapshot snapshot);
 extern AttrNumber *router_log_map(Relation log, Relation table);
 extern char *router_log_columns(Relation table, const char *const *keys, int nkeys);

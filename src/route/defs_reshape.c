@@ -19,7 +19,9 @@ enum
 	RESHAPE_SHADOW,
 	RESHAPE_LOG,
 	RESHAPE_IN_STEP,
-	RESHAPE_FILE,
+	RESHAPE_SOURCES,
+	RESHAPE_FILES,
+	RESHAPE_SOURCE,
 	RESHAPE_POSITION,
 	RESHAPE_BLOCKS,
 	RESHAPE_DONE,
@@ -27,6 +29,16 @@ enum
 	RESHAPE_COLUMNS,
 	RESHAPE_NATTS = RESHAPE_COLUMNS,
 };
+
+static Oid *
+get_oids(HeapTuple tup, int attno, TupleDesc desc, int *n)
+{
+	bool		isnull;
+	oidvector  *oids = (oidvector *) PG_DETOAST_DATUM(heap_getattr(tup, attno, desc, &isnull));
+
+	*n = oids->dim1;
+	return memcpy(palloc(oids->dim1 * sizeof(Oid)), oids->values, oids->dim1 * sizeof(Oid));
+}
 
 /* The reshaping of a table that is under way or was interrupted; NULL: none. */
 RouterReshapeDef *
@@ -46,7 +58,9 @@ router_catalog_reshape(Oid base)
 		def->shadow = router_get_oid(tup, RESHAPE_SHADOW, desc);
 		def->log = router_get_oid(tup, RESHAPE_LOG, desc);
 		def->in_step = DatumGetBool(heap_getattr(tup, RESHAPE_IN_STEP, desc, &isnull));
-		def->file = router_get_oid(tup, RESHAPE_FILE, desc);
+		def->sources = get_oids(tup, RESHAPE_SOURCES, desc, &def->nsources);
+		def->files = get_oids(tup, RESHAPE_FILES, desc, &def->nsources);
+		def->source = router_get_int4(tup, RESHAPE_SOURCE, desc, 0);
 		def->position = *(ItemPointer) DatumGetPointer(heap_getattr(tup, RESHAPE_POSITION, desc, &isnull));
 		def->blocks = (BlockNumber) DatumGetInt64(heap_getattr(tup, RESHAPE_BLOCKS, desc, &isnull));
 		def->done = DatumGetInt64(heap_getattr(tup, RESHAPE_DONE, desc, &isnull));
@@ -75,7 +89,9 @@ router_catalog_put_reshape(const RouterReshapeDef *def)
 	values[RESHAPE_SHADOW - 1] = ObjectIdGetDatum(def->shadow);
 	values[RESHAPE_LOG - 1] = ObjectIdGetDatum(def->log);
 	values[RESHAPE_IN_STEP - 1] = BoolGetDatum(def->in_step);
-	values[RESHAPE_FILE - 1] = ObjectIdGetDatum(def->file);
+	values[RESHAPE_SOURCES - 1] = PointerGetDatum(buildoidvector(def->sources, def->nsources));
+	values[RESHAPE_FILES - 1] = PointerGetDatum(buildoidvector(def->files, def->nsources));
+	values[RESHAPE_SOURCE - 1] = Int32GetDatum(def->source);
 	values[RESHAPE_POSITION - 1] = PointerGetDatum(&position);
 	values[RESHAPE_BLOCKS - 1] = Int64GetDatum(def->blocks);
 	values[RESHAPE_DONE - 1] = Int64GetDatum(def->done);

@@ -16,9 +16,12 @@ typedef struct RouterReshapeDef
 	char	   *action;			/* the procedure that did it */
 	Oid			shadow;			/* the routed table that has the copies */
 	Oid			log;			/* the table that notes what was written meanwhile */
-	bool		in_step;		/* whoever writes to base writes to shadow */
-	Oid			file;			/* of base, when copying began; rows have other places in another one */
-	ItemPointerData position;	/* rows before it are copied */
+	bool		in_step;		/* whoever writes to the sources writes to shadow */
+	int			nsources;
+	Oid		   *sources;		/* whose rows are copied: base, or children of it */
+	Oid		   *files;			/* of those where copying began; rows have other places in another one */
+	int			source;			/* which is being copied */
+	ItemPointerData position;	/* its rows before it are copied */
 	BlockNumber blocks;			/* so many are to be */
 	int64		done;			/* rows copied */
 	TransactionId since;		/* in_step: shadow is right for snapshots that see this transaction */

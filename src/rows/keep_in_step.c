@@ -42,6 +42,8 @@
 
 PG_FUNCTION_INFO_V1(router_keep_in_step);
 
+void		(*router_follow_deleted) (Relation rel, TupleTableSlot *old);
+
 /* -------------------------------------------------------------------- the copy */
 
 static void
@@ -90,17 +92,20 @@ router_step_marked(Oid copy, Oid table)
 
 /* ------------------------------------------------------------------- triggers */
 
+/* One by which copies follow a table, this file's or those of reshape/. */
 bool
 router_is_step_trigger(const Trigger *trigger)
 {
 	return trigger->tgname[0] == '!' &&
 		(strcmp(trigger->tgname, ROUTER_TRIGGER_STEP) == 0 ||
-		 strcmp(trigger->tgname, ROUTER_TRIGGER_STEP_TRUNCATE) == 0);
+		 strcmp(trigger->tgname, ROUTER_TRIGGER_STEP_TRUNCATE) == 0 ||
+		 strcmp(trigger->tgname, ROUTER_TRIGGER_RESHAPE) == 0 ||
+		 strcmp(trigger->tgname, ROUTER_TRIGGER_RESHAPE_TRUNCATE) == 0);
 }
 
-/* Is a copy kept in step with this table? */
+/* Does any copy follow this table? */
 static bool
-is_in_step(Relation rel)
+is_followed(Relation rel)
 {
 	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
 		if (router_is_step_trigger(&rel->trigdesc->triggers[i]))
@@ -205,12 +210,13 @@ router_step_deleted(Relation rel, ItemPointer tid)
 {
 	TupleTableSlot *slot;
 
-	if (!is_in_step(rel))
+	if (!is_followed(rel))
 		return;
 	slot = table_slot_create(rel, NULL);
 	if (!table_tuple_fetch_row_version(rel, tid, SnapshotAny, slot))
 		elog(ERROR, "failed to fetch deleted row of \"%s\"", RelationGetRelationName(rel));
 	keep_in_step(rel, slot, NULL);
+	router_follow_deleted(rel, slot);
 	ExecDropSingleTupleTableSlot(slot);
 }
 

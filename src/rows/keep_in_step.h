@@ -15,6 +15,9 @@
 #define ROUTER_TRIGGER_RESHAPE "!router_reshape"	/* these two of reshape/follow.c */
 #define ROUTER_TRIGGER_RESHAPE_TRUNCATE "!router_reshape_truncate"
 
+/* What reshape/ does about a row that was taken out without firing triggers. */
+extern void (*router_follow_deleted) (Relation rel, TupleTableSlot *old);
+
 extern void router_step_mark(Oid copy, Oid table);
 extern bool router_step_marked(Oid copy, Oid table);
 extern Oid	router_step_copy(Relation rel);

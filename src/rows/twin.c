@@ -390,8 +390,8 @@ is_live(RouterTwin *twin, TupleTableSlot *slot)
 }
 
 /* Did a deleted row go to another table of the route? Who waits for it has to be told, and not that it is gone. */
-static bool
-went_home(TupleTableSlot *old)
+bool
+router_row_went_home(TupleTableSlot *old)
 {
 	return TTS_IS_BUFFERTUPLE(old) &&
 		HeapTupleHeaderIndicatesMovedPartitions(ExecFetchSlotHeapTuple(old, false, NULL)->t_data);
@@ -498,7 +498,7 @@ router_twin_follow(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new)
 	if (key->n == 0 && !twin->foreign && twin->rel->rd_rel->relkind == RELKIND_RELATION)
 	{
 		follow_by_image(twin, was, new ? execute_attr_map_slot(twin->map, new, twin->new) : NULL,
-						was && went_home(old));
+						was && router_row_went_home(old));
 		return;
 	}
 	if (new != NULL && is_live(twin, new))
@@ -511,5 +511,5 @@ router_twin_follow(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new)
 	if (twin->foreign)
 		follow_there(twin, was, is, same_key);
 	else
-		follow_here(twin, was, is, same_key, was && went_home(old));
+		follow_here(twin, was, is, same_key, was && router_row_went_home(old));
 }

@@ -19,6 +19,7 @@ extern void router_twin_clear(RouterTwin *twin, TupleTableSlot *like, bool moved
 extern void router_twin_bring(RouterTwin *twin, TupleTableSlot *slot);
 extern Oid	router_twin_copy(const RouterTwin *twin);
 extern void router_twin_follow(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new);
+extern bool router_row_went_home(TupleTableSlot *old);
 extern void router_twin_close(RouterTwin *twin);
 
 #endif

@@ -72,9 +72,12 @@
 
 /* ------------------------------------------------------------------- before it */
 
-/* What would be lost or be in the way: the child is dropped in the end, and its copy is made after the base. */
-static void
-check_dependents(Oid child, Oid base)
+/*
+ * What would be lost or be in the way: the child is dropped in the end, and its copy is made after the base.
+ * follower: the trigger function by which the caller's copies follow it.
+ */
+void
+router_check_replaceable(Oid child, Oid base, const char *follower)
 {
 	char	   *what = router_ask(
 		"SELECT string_agg(pg_describe_object(classid, objid, objsubid), ', ') FROM ("
@@ -89,7 +92,7 @@ check_dependents(Oid child, Oid base)
 		"  UNION SELECT classid, objid, 0 FROM pg_depend JOIN pg_class c ON classid = c.tableoid AND objid = c.oid"
 		"   WHERE refclassid = 'pg_class'::regclass AND refobjid = %1$u AND relkind = 'S'"
 		"  UNION SELECT tableoid, oid, 0 FROM pg_trigger WHERE tgrelid = %1$u AND NOT tgisinternal"
-		"     AND tgfoid <> 'router.keep_in_step()'::regprocedure"
+		"     AND tgfoid <> 'router.%3$s()'::regprocedure"
 		"     AND tgname NOT IN (SELECT tgname FROM pg_trigger WHERE tgrelid = %2$u)"
 		"  UNION SELECT tableoid, oid, 0 FROM pg_policy WHERE polrelid = %1$u"
 		"     AND polname NOT IN (SELECT polname FROM pg_policy WHERE polrelid = %2$u)"
@@ -97,7 +100,7 @@ check_dependents(Oid child, Oid base)
 		"     AND conname NOT IN (SELECT conname FROM pg_constraint WHERE conrelid = %2$u AND contype = 'f')"
 		"  UNION SELECT tableoid, oid, 0 FROM pg_publication_rel WHERE prrelid = %1$u"
 		"     AND prpubid NOT IN (SELECT prpubid FROM pg_publication_rel WHERE prrelid = %2$u)) things",
-		child, base);
+		child, base, follower);
 
 	if (what)
 		ereport(ERROR,
@@ -165,7 +168,7 @@ prepare(RouterJob *job)
 				 errhint("%s", r->from_server ? "Bring it back first, with local => true." : "Leave local out.")));
 	router_become_owner(&saved, owner, false, route->config.time_zone);
 	SPI_connect();
-	check_dependents(r->child, job->base);
+	router_check_replaceable(r->child, job->base, "keep_in_step");
 	if (r->location->server)
 		check_foreign(r->child, job->base, route);
 	MemoryContextSwitchTo(job->cxt);

@@ -17,6 +17,7 @@ typedef struct RouterMove
 	RouterLocation location;
 } RouterMove;
 
+extern void router_check_replaceable(Oid child, Oid base, const char *follower);
 extern ErrorData *router_relocate(const RouterJob *job, List *moves);
 
 #endif

@@ -188,3 +188,18 @@ $$;
 
 -- A month by its distance to this one, as it stands in names of children.
 CREATE FUNCTION test.month(n int) RETURNS text LANGUAGE sql AS $$ SELECT to_char(now() AT TIME ZONE 'UTC' + n * interval '1 month', '"y"YYYY"m"MM') $$;
+
+-- What belongs to tables that get another shape.
+CREATE FUNCTION test.half_done() RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(string_agg(relname, ', ' ORDER BY relname), 'nothing') FROM pg_class
+     WHERE relname ~ '^router_(shadow|log)' OR relrewrite <> 0
+$$;
+
+-- The SQLSTATE that a statement ends with, or ok.
+CREATE FUNCTION test.sql_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN 'ok';
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlstate;
+END $$;

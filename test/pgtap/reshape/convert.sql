@@ -3,17 +3,6 @@
 \set tests 61
 SELECT plan(:tests);
 
-CREATE FUNCTION test.left_behind() RETURNS text LANGUAGE sql AS $$
-    SELECT coalesce(string_agg(relname, ', ' ORDER BY relname), 'nothing') FROM pg_class
-     WHERE relname ~ '^router_(shadow|log)' OR relrewrite <> 0
-$$;
-CREATE FUNCTION test.sql_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-    RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-    RETURN sqlstate;
-END $$;
 SELECT test.role('router_convert_other');
 
 -- everything that a table can have
@@ -45,7 +34,7 @@ DROP EXTENSION IF EXISTS nothing;
 
 CALL router.convert('c', ARRAY[router.by_list('r'), router.by_date('at', 'month')], time_zone => 'UTC', dry_run => true);
 SELECT is((SELECT count(*) FROM router.routes), 0::bigint, 'a dry run makes no route');
-SELECT is(test.left_behind(), 'nothing', 'nor anything else');
+SELECT is(test.half_done(), 'nothing', 'nor anything else');
 CALL router.convert('c', ARRAY[router.by_list('r'), router.by_date('at', 'month')], time_zone => 'UTC', batch_rows => 700);
 SELECT is((SELECT count(*) FROM router.routes WHERE base = 'c'::regclass), 1::bigint, 'it is a routed table');
 SELECT is((SELECT count(*) FROM ONLY c), 0::bigint, 'the base is empty');
@@ -55,7 +44,7 @@ SELECT is((SELECT count(*) FROM (TABLE was EXCEPT ALL SELECT *, true FROM c) d),
 SELECT is(test.strays('c'), 'none', 'all are at home');
 SELECT is((SELECT count(*) FROM router.check('c')), 0::bigint, 'check finds nothing');
 SELECT is((SELECT count(*) FROM fired), 0::bigint, 'no trigger of the user fired');
-SELECT is(test.left_behind(), 'nothing', 'nothing is left of it');
+SELECT is(test.half_done(), 'nothing', 'nothing is left of it');
 SELECT is((SELECT string_agg(indexrelid::regclass::text, ' ' ORDER BY indexrelid::regclass::text) FROM pg_index WHERE indrelid = 'c_3_y2024m01'::regclass),
           (SELECT string_agg(x, ' ' ORDER BY x) FROM unnest('{c_3_y2024m01_pkey,c_3_y2024m01_at,c_3_y2024m01_some_unique}'::text[]) x),
           'indexes have the names that they have in a new child');
@@ -109,7 +98,7 @@ SET ROLE router_convert_other;
 CALL router.convert('plain', router.by_list('r'));
 SELECT is(:'SQLSTATE'::text, '42501', 'not by who does not own it');
 RESET ROLE;
-SELECT is(test.left_behind(), 'nothing', 'nothing is left of all that');
+SELECT is(test.half_done(), 'nothing', 'nothing is left of all that');
 
 -- a row that can have no child: the table stays as it is
 INSERT INTO plain VALUES (2000, 1, '9999-01-01');
@@ -141,9 +130,9 @@ SELECT is((SELECT count(*) FROM pg_index WHERE indrelid = 'plain_y2024m01'::regc
 CREATE TABLE given_up (id int PRIMARY KEY, r int NOT NULL);
 INSERT INTO given_up SELECT i, i FROM generate_series(1, 100) i;
 CALL router.convert('given_up', router.by_list('r'), time_budget => '0');
-SELECT isnt(test.left_behind(), 'nothing', 'an interrupted run leaves something');
+SELECT isnt(test.half_done(), 'nothing', 'an interrupted run leaves something');
 CALL router.cancel_reshape('given_up');
-SELECT is(test.left_behind(), 'nothing', 'cancel_reshape takes it away');
+SELECT is(test.half_done(), 'nothing', 'cancel_reshape takes it away');
 SELECT is((SELECT count(*) FROM ONLY given_up), 100::bigint, 'the table has its rows');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'given_up'::regclass), 0::bigint, 'and no trigger');
 
