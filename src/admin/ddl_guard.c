@@ -390,7 +390,7 @@ granted_bases(const GrantStmt *stmt)
 	return bases;
 }
 
-/* Are copies made of the rows of a table, or of some of its children? The catalog of router is not asked: it may be broken. */
+/* Are copies made of the rows of a table, or of a child of it? The catalog of router is not asked: it may be broken. */
 static bool
 is_followed(Oid relid)
 {
