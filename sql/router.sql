@@ -414,10 +414,10 @@ CREATE FUNCTION router.alter_route(
 COMMENT ON FUNCTION router.alter_route(regclass, text, text, boolean, text, text, interval, integer, interval, boolean)
     IS 'changes settings of a route; what is NULL stays as it is';
 
-CREATE FUNCTION router.drop_route(base regclass, dry_run boolean DEFAULT false, move_rows boolean DEFAULT false)
+CREATE FUNCTION router.drop_route(base regclass, rows text DEFAULT 'keep', dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_drop_route';
-COMMENT ON FUNCTION router.drop_route(regclass, boolean, boolean)
-    IS 'ends the routing of a table; its children stay, as ordinary inheritance children with their CHECKs, or with move_rows give their rows back and are dropped';
+COMMENT ON FUNCTION router.drop_route(regclass, text, boolean)
+    IS 'ends the routing of a table; rows: keep, its children stay, as ordinary inheritance children with their CHECKs; base, they give their rows back and are dropped';
 
 CREATE FUNCTION router.route_ddl(base regclass, children boolean DEFAULT false)
     RETURNS SETOF text STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_route_ddl';
@@ -453,6 +453,11 @@ CREATE FUNCTION router.detach_child(child regclass, dry_run boolean DEFAULT fals
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_detach_child';
 COMMENT ON FUNCTION router.detach_child(regclass, boolean)
     IS 'makes a child a table of its own again';
+
+CREATE FUNCTION router.rename_children(base regclass, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_rename_children';
+COMMENT ON FUNCTION router.rename_children(regclass, boolean)
+    IS 'gives children, their indexes and statistics the names that a new child would get now, after a label, the template or the name of the base changed';
 
 CREATE FUNCTION router.child_of(base regclass, VARIADIC "values" "any")
     RETURNS regclass STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_child_of';

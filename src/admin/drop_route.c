@@ -59,6 +59,17 @@ take_back(RouterReport *report, Oid relid)
 	}
 }
 
+/* Do the rows go to the base? */
+static bool
+read_rows(const char *rows)
+{
+	if (rows == NULL || strcmp(rows, "keep") == 0)
+		return false;
+	if (strcmp(rows, "base") != 0)
+		router_bad_argument("rows", "'keep' leaves the rows in the children, 'base' moves them into the base and drops the children.");
+	return true;
+}
+
 static List *
 find_for_drop(void *arg, bool locked)
 {
@@ -71,7 +82,7 @@ find_for_drop(void *arg, bool locked)
 }
 
 /*
- * router.drop_route(base, dry_run, move_rows): takes AccessExclusiveLock on the
+ * router.drop_route(base, rows, dry_run): takes AccessExclusiveLock on the
  * base and its children. The route is not read: it may be that it cannot be.
  */
 Datum
@@ -80,10 +91,11 @@ router_drop_route(PG_FUNCTION_ARGS)
 	RouterReport report;
 	RouterAsOwner saved;
 	Oid			relid;
-	bool		move_rows = router_arg_bool(fcinfo, 2);
+	bool		move_rows;
 	Dropping	dropping;
 
-	router_report_begin(&report, fcinfo, 1, 1);
+	router_report_begin(&report, fcinfo, 1, 2);
+	move_rows = read_rows(router_arg_text(fcinfo, 1));
 	relid = PG_GETARG_OID(0);
 	router_check_owned_base(relid);
 	dropping.base = relid;

@@ -112,23 +112,21 @@ router_expand_template(const char *template, const char *base, char **parts, int
 }
 
 /*
- * The name of a new child: template, labels, then made to fit and not taken.
- * Deterministic but for what names are taken. Runs as the owner. The route may
- * be another one afterwards, since the labels' queries may use the base.
+ * The name that a child with these bounds has by template and labels, and what to hash where that is too long, had to
+ * be cleaned (*odd), or is taken. Runs as the owner. The route may be another one afterwards, since the labels' queries
+ * may use the base.
  */
 char *
-router_child_name(RouterRoute *route, RouterBound **bounds)
+router_child_usual_name(RouterRoute *route, RouterBound **bounds, char **hashed, bool *odd)
 {
 	int			nkeys = route->config.nkeys;
-	Oid			schema = get_rel_namespace(route->config.base);
 	const char *base = get_rel_name(router_original(route->config.base));
 	const char *template = route->config.template ? pstrdup(route->config.template) : NULL;
-	char	   *hashed = psprintf("%s %s", base, router_bounds_display(route, bounds));
 	RouterKey	keys[ROUTER_MAX_LEVELS];
 	char	   *parts[ROUTER_MAX_LEVELS];
 	char	   *name;
-	bool		cleaned;
 
+	*hashed = psprintf("%s %s", base, router_bounds_display(route, bounds));
 	for (int i = 0; i < nkeys; i++)
 	{
 		keys[i] = route->config.keys[i];
@@ -146,8 +144,20 @@ router_child_name(RouterRoute *route, RouterBound **bounds)
 		name = psprintf("%s_default", base);
 	else
 		name = router_expand_template(template, base, parts, nkeys);
-	cleaned = clean_name(name);
-	if (!cleaned && strlen(name) < NAMEDATALEN && router_name_is_free(name, schema))
+	*odd = clean_name(name) || strlen(name) >= NAMEDATALEN;
+	return name;
+}
+
+/* The name of a new child: always the same but for what names are taken. As router_child_usual_name. */
+char *
+router_child_name(RouterRoute *route, RouterBound **bounds)
+{
+	Oid			schema = get_rel_namespace(route->config.base);
+	char	   *hashed;
+	bool		odd;
+	char	   *name = router_child_usual_name(route, bounds, &hashed, &odd);
+
+	if (!odd && router_name_is_free(name, schema))
 		return name;
 	return router_another_name(name, hashed, schema, schema);
 }

@@ -65,6 +65,16 @@ typedef struct RouterChange
 	Oid			oid;			/* if it has another name */
 } RouterChange;
 
+/* An object of a child that stands for one of the base, and the name that it would have. */
+typedef struct RouterObjectName
+{
+	Oid			classid;
+	Oid			oid;
+	Oid			schema;
+	char	   *name;			/* that it has */
+	char	   *by_rule;		/* may be too long, or taken */
+} RouterObjectName;
+
 extern bool router_is_own_trigger(const Trigger *trigger);
 extern void router_take_grants_away(Oid relid);
 extern void router_put_move_trigger(Oid relid, bool hot);
@@ -85,6 +95,7 @@ extern void router_mirror_change(Oid base, Oid child, void *change);
 extern void router_mirror_alter(Oid base, Oid child, void *action);
 extern void router_give_statistics(Oid relid, Oid from, Oid to);
 extern char *router_missing_relation_options(Oid base, Oid child, const char *prefix);
+extern List *router_object_names(Oid base, Oid child, const char *child_name);
 extern char *router_object_name(const char *base, const char *child, const char *name);
 
 #endif

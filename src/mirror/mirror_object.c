@@ -24,12 +24,20 @@
 
 /* ------------------------------------------------------------------- names */
 
+/* It may be too long. */
 static char *
-name_by_rule(const char *base, const char *child, const char *name, bool hashed)
+full_name_by_rule(const char *base, const char *child, const char *name)
 {
 	size_t		len = strlen(base);
 	bool		prefixed = strncmp(name, base, len) == 0 && name[len] == '_' && name[len + 1] != '\0';
-	char	   *full = psprintf("%s_%s", child, prefixed ? name + len + 1 : name);
+
+	return psprintf("%s_%s", child, prefixed ? name + len + 1 : name);
+}
+
+static char *
+name_by_rule(const char *base, const char *child, const char *name, bool hashed)
+{
+	char	   *full = full_name_by_rule(base, child, name);
 
 	return hashed || strlen(full) >= NAMEDATALEN ? router_cut_name(full, full) : full;
 }
@@ -112,6 +120,45 @@ router_match_objects(const Mirror *m, const MirrorKind *kind, List *base)
 			}
 		}
 	return own;
+}
+
+/*
+ * The indexes and extended statistics of a child that stand for one of the base, and the names by rule that they would
+ * have if the child had this one: a list of RouterObjectName.
+ */
+List *
+router_object_names(Oid base, Oid child, const char *child_name)
+{
+	static const RouterMirror look = {.aspects = ROUTER_INDEXES | ROUTER_STATISTICS,.dry_run = true};
+	const MirrorKind *kinds[] = {&router_mirror_index, &router_mirror_statistics};
+	List	   *names = NIL;
+	Mirror		m;
+
+	router_open_mirror(&m, &look, base, child);
+	for (int i = 0; i < lengthof(kinds); i++)
+	{
+		List	   *objects = kinds[i]->read(&m, base);
+		ListCell   *lc;
+
+		(void) router_match_objects(&m, kinds[i], objects);
+		foreach(lc, objects)
+		{
+			MirrorObject *object = lfirst(lc);
+			RouterObjectName *name;
+
+			if (object->match == NULL || object->not_ours || object->match->not_ours)
+				continue;
+			name = palloc(sizeof(RouterObjectName));
+			name->classid = kinds[i]->classid;
+			name->oid = object->match->oid;
+			name->schema = object->match->schema;
+			name->name = object->match->name;
+			name->by_rule = full_name_by_rule(RelationGetRelationName(m.base), child_name, object->name);
+			names = lappend(names, name);
+		}
+	}
+	router_close_mirror(&m);
+	return names;
 }
 
 /* ----------------------------------------------------------------- commands */

@@ -152,8 +152,8 @@ SET canary.call = 'VACUUM FULL';
 VACUUM FULL mal.u;
 :left;
 SET canary.call = 'drop_route';
-SELECT router.drop_route('mal.t', dry_run => true, move_rows => true);
-SELECT router.drop_route('mal.t', move_rows => true);
+SELECT router.drop_route('mal.t', dry_run => true, rows => 'base');
+SELECT router.drop_route('mal.t', rows => 'base');
 :left;
 SET canary.call = '';
 \o

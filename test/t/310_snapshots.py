@@ -7,7 +7,7 @@ A table of cells: EVENTS x KINDS x isolation levels. For each event
            them (EXECUTE, COPY (SELECT), functions) with a snapshot from before;
   after    a new snapshot sees the same rows.
 EVENT='rotate' runs only these events; SNAPSHOTS_ALL=1 queues each kind that writes behind each event, not one of them.
-Not in the table: drop_route(move_rows), which drops the children (docs/limits.md).
+Not in the table: drop_route(rows => 'base'), which drops the children (docs/limits.md).
 """
 import os
 import re

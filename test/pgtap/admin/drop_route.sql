@@ -1,6 +1,6 @@
--- drop_route with move_rows: an ordinary table again, with all its rows.
+-- drop_route with rows => 'base': an ordinary table again, with all its rows.
 \ir ../../include/helpers.sql
-\set tests 15
+\set tests 20
 SELECT plan(:tests);
 
 CREATE TABLE t (id int, gone int, d date, v text, twice int GENERATED ALWAYS AS (id * 2) STORED, PRIMARY KEY (id, d));
@@ -17,11 +17,23 @@ SELECT router.attach_child('t', 'att', ARRAY['[1990-01-01,1990-02-01)']) \g /dev
 TRUNCATE told;
 SELECT md5(string_agg(t::text, ',' ORDER BY id, d)) AS sum FROM t \gset
 
-SELECT isnt_empty($$SELECT router.drop_route('t', dry_run => true, move_rows => true)$$, 'dry_run tells what it would do');
+SELECT isnt_empty($$SELECT router.drop_route('t', dry_run => true, rows => 'base')$$, 'dry_run tells what it would do');
 SELECT is(test.homes('t') <> 't: 3001', true, 'and does nothing');
+SELECT throws_ok($$SELECT router.drop_route('t', rows => 'drop')$$, '22023', NULL, 'rows that are neither kept nor moved');
+SELECT is(test.hint($$SELECT router.drop_route('t', '')$$), $$'keep' leaves the rows in the children, 'base' moves them into the base and drops the children.$$, 'the hint says what there is');
+SELECT test.homes('t') AS homes \gset
+BEGIN;
+SELECT router.drop_route('t', 'keep') \g /dev/null
+SELECT is(test.homes('t'), :'homes', 'rows that are kept stay where they are');
+ROLLBACK;
+BEGIN;
+SELECT router.drop_route('t', rows => NULL) \g /dev/null
+SELECT is((SELECT count(*) FROM pg_inherits WHERE inhparent = 't'::regclass) > 2, true, 'as they do if nothing is said');
+SELECT is((SELECT count(*) FROM router.children WHERE base = 't'::regclass), 0::bigint, 'though nothing is routed');
+ROLLBACK;
 SELECT throws_ok($$SELECT router.drop_route('no_such')$$, '42P01', NULL, 'no such table');
 BEGIN;
-SELECT router.drop_route('t', move_rows => true) \g /dev/null
+SELECT router.drop_route('t', rows => 'base') \g /dev/null
 ROLLBACK;
 SELECT is((SELECT count(*) FROM ONLY t), 0::bigint, 'rolled back');
 INSERT INTO t (id, d) VALUES (0, '2024-01-01');
@@ -29,10 +41,10 @@ SELECT is((SELECT tableoid::regclass::text FROM t WHERE id = 0), 't_y2024m01', '
 DELETE FROM t WHERE id = 0;
 TRUNCATE told;
 CREATE VIEW uses AS SELECT * FROM att;
-SELECT throws_ok($$SELECT router.drop_route('t', move_rows => true)$$, '2BP01', NULL, 'a child that something depends on is not dropped');
+SELECT throws_ok($$SELECT router.drop_route('t', rows => 'base')$$, '2BP01', NULL, 'a child that something depends on is not dropped');
 DROP VIEW uses;
 
-SELECT router.drop_route('t', move_rows => true) \g /dev/null
+SELECT router.drop_route('t', rows => 'base') \g /dev/null
 SELECT is(test.homes('t'), 't: 3001', 'all rows are in the table');
 SELECT is((SELECT md5(string_agg(t::text, ',' ORDER BY id, d)) FROM t), :'sum', 'as they were');
 SELECT is((SELECT count(*) FROM told), 0::bigint, 'no trigger fired');

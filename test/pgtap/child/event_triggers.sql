@@ -116,7 +116,7 @@ SELECT is(:'state'::text, '57014', 'a statement that is cancelled meanwhile is c
 DROP EVENT TRIGGER b_slow;
 -- tables with rows that functions drop are guarded as those that are dropped by hand
 CREATE EVENT TRIGGER b_guard ON sql_drop WHEN TAG IN ('DROP TABLE') EXECUTE FUNCTION forbid();
-SELECT is(test.outcome($$SELECT router.drop_route('o', move_rows => true)$$), 'P0001: DROP TABLE is forbidden', 'drop_route asks who guards tables');
+SELECT is(test.outcome($$SELECT router.drop_route('o', rows => 'base')$$), 'P0001: DROP TABLE is forbidden', 'drop_route asks who guards tables');
 DROP EVENT TRIGGER b_guard;
 SELECT is((SELECT string_agg(k::text, ' ' ORDER BY k) FROM o), '1 3 4 5 6 7', 'the rows');
 SELECT is_empty($$SELECT FROM router.check('o')$$, 'all is well at the end');

@@ -39,7 +39,7 @@ INSERT INTO defer SELECT i % 3, current_date - i FROM generate_series(0, 60) i;
 SELECT lives_ok($$SELECT router.create_route('defer', router.by_date('d', 'month'), hot => '30 days', move_rows => true)$$, 'create_route');
 CALL router.archive('defer', cutoff => (current_date - 3)::text);
 SELECT is((SELECT count(*) FROM ONLY defer), 4::bigint, 'archive');
-SELECT lives_ok($$SELECT router.drop_route('defer', move_rows => true)$$, 'drop_route');
+SELECT lives_ok($$SELECT router.drop_route('defer', rows => 'base')$$, 'drop_route');
 SELECT is((SELECT count(*) FROM ONLY defer), 61::bigint, 'with a deferrable unique constraint, all rows are there');
 
 -- the caller's settings, and rights

@@ -66,7 +66,7 @@ SELECT is((SELECT string_agg(DISTINCT c.child::text, ' ') FROM router.children c
 SELECT is((SELECT string_agg(DISTINCT tableoid::regclass::text, ' ' ORDER BY tableoid::regclass::text) FROM res WHERE r = 2), format('res_2_null res_2_%s', test.month(-10)), 'premade children that have begun count, also without rows');
 SELECT is((SELECT count(*) FROM res WHERE r IS NULL), 2::bigint, 'NULL is an outer key as any');
 TRUNCATE res;
-SELECT router.drop_route('res', move_rows => true) \g /dev/null
+SELECT router.drop_route('res', rows => 'base') \g /dev/null
 SELECT router.create_route('res', ARRAY[router.by_date('d', 'month'), router.by_list('r')], time_zone => 'UTC') \g /dev/null
 INSERT INTO res SELECT r, test.day(-i) FROM generate_series(0, 5) i, generate_series(1, 2) r;
 INSERT INTO res SELECT 3, test.day(-i) FROM generate_series(7, 9) i;

@@ -84,7 +84,7 @@ SELECT throws_ok($$INSERT INTO app.old (k, v, w) VALUES (22, 0, 'abc')$$, '23514
 INSERT INTO app.t VALUES (41, 5, 'abcdef');
 ALTER TABLE app.t_41_50 NO INHERIT app.t;
 SELECT is(test.own('app.t_41_50'), 'V, w k later own shared v w', 'NO INHERIT says the same');
-SELECT router.drop_route('app.t', move_rows => true) \g /dev/null
+SELECT router.drop_route('app.t', rows => 'base') \g /dev/null
 SELECT is((SELECT count(*) FROM app.t), 1::bigint, 'drop_route takes the rows back');
 
 -- a reference to the whole row: not valid on children, so that a dump adds it when they inherit

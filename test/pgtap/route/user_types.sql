@@ -162,7 +162,7 @@ SELECT ok((SELECT count(*) > 5 FROM router.check() WHERE kind = 'bounds'), 'and 
 SELECT is((SELECT string_agg(kind, ' ') FROM router.check('t_enum')), 'route', 'asked for by name');
 SELECT lives_ok($$ALTER TABLE t_domain_sad ADD CONSTRAINT router_home CHECK (v IS NOT NULL AND v::mood = 'lost'::mood)$$, 'the CHECK is put back');
 SELECT is((SELECT count(*)::int FROM t_domain WHERE v::mood = 'lost'), 5, 'all is well again');
-SELECT lives_ok($$SELECT router.drop_route('t_enum', move_rows => true)$$, 'or the routing ends');
+SELECT lives_ok($$SELECT router.drop_route('t_enum', rows => 'base')$$, 'or the routing ends');
 SELECT is((SELECT count(*)::int FROM ONLY t_enum), 9, 'with all rows');
 SELECT is(test.outcome($$DROP TABLE t_array CASCADE$$), 'done', 'a table is dropped');
 SELECT * FROM finish();

@@ -8,7 +8,7 @@ CREATE DOMAIN word AS text CHECK (VALUE <> 'bad');
 CREATE TABLE movers (mover text, keys text, prepare text[], move text[]);
 INSERT INTO movers VALUES
     ('create_route', 'none', '{}', ARRAY[$$SELECT router.create_route('m', router.by_date('d', 'month'), move_rows => true)$$]),
-    ('drop_route', 'cold', '{}', ARRAY[$$SELECT router.drop_route('m', move_rows => true)$$]),
+    ('drop_route', 'cold', '{}', ARRAY[$$SELECT router.drop_route('m', rows => 'base')$$]),
     ('archive, indexes by the page', 'hot', '{CREATE INDEX ON m (d),CREATE INDEX ON m (id)}', ARRAY[$$CALL router.archive('m', cutoff => '2024-03-01')$$]),
     ('archive without an index', 'hot', '{}', ARRAY[$$CALL router.archive('m', cutoff => '2024-03-01')$$]),
     ('archive_now', 'hot', '{}', ARRAY[$$SELECT router.archive_now('m', '2024-03-01')$$]),

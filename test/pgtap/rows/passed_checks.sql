@@ -13,7 +13,7 @@ CREATE TABLESPACE router_passed_checks LOCATION '';
 CREATE TABLE movers (mover text, keys text, prepare text, move text);
 INSERT INTO movers VALUES
     ('create_route', 'none', NULL, $$SELECT router.create_route('m', router.by_date('d', 'month'), move_rows => true)$$),
-    ('drop_route', 'cold', NULL, $$SELECT router.drop_route('m', move_rows => true)$$),
+    ('drop_route', 'cold', NULL, $$SELECT router.drop_route('m', rows => 'base')$$),
     ('archive', 'hot', NULL, $$CALL router.archive('m', cutoff => '2024-03-01')$$),
     ('archive_now', 'hot', NULL, $$SELECT router.archive_now('m', '2024-03-01')$$),
     ('rotate', 'hot', NULL, $$CALL router.rotate('m', cutoff => '2024-03-01')$$),

@@ -14,7 +14,7 @@ END $$;
 CREATE TABLE movers (mover text, keys text, refuses boolean, prepare text, move text);
 INSERT INTO movers VALUES
     ('create_route', 'none', true, '', $$SELECT router.create_route('p', router.by_date('d', 'month'), move_rows => true)$$),
-    ('drop_route', 'cold', true, '', $$SELECT router.drop_route('p', move_rows => true)$$),
+    ('drop_route', 'cold', true, '', $$SELECT router.drop_route('p', rows => 'base')$$),
     ('archive', 'hot', true, '', $$CALL router.archive('p', cutoff => '2024-03-01')$$),
     ('archive_now', 'hot', true, '', $$SELECT router.archive_now('p', '2024-03-01')$$),
     ('rotate', 'hot', true, '', $$CALL router.rotate('p', cutoff => '2024-03-01')$$),

@@ -55,7 +55,7 @@ INSERT INTO app.root VALUES (1, '2024-01-01');
 ALTER TABLE app.root_y2024m01 OWNER TO router_oo_other;
 SELECT throws_ok($$CALL router.move_child('app.root_y2024m01', tablespace => 'router_t_space')$$, '42501',
     '"root_y2024m01" belongs to another role than its routed table', 'move_child, if the base is a superuser''s, who owns everything');
-SELECT lives_ok($$SELECT router.drop_route('app.root', move_rows => true)$$, 'rows are taken out of such a child, which evaluates nothing of it');
+SELECT lives_ok($$SELECT router.drop_route('app.root', rows => 'base')$$, 'rows are taken out of such a child, which evaluates nothing of it');
 
 -- rows that go into one
 SET ROLE router_oo_owner;
