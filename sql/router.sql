@@ -212,7 +212,8 @@ CREATE TABLE router.reshape_def (
     shadow   regclass NOT NULL,      -- the routed table that has the copies
     log      regclass NOT NULL,      -- the table that notes what was written meanwhile
     in_step  boolean  NOT NULL,      -- who writes to the sources writes to shadow
-    sources  oidvector NOT NULL,     -- the tables whose rows are copied: base, or children of it
+    all_children boolean NOT NULL,   -- those that come meanwhile are sources, too
+    sources  oidvector NOT NULL,     -- the tables whose rows are copied: base, children of it, or both
     files    oidvector NOT NULL,     -- of the sources, when copying began; 0: it has not yet
     source   integer  NOT NULL,      -- which of them is being copied, from 0 on
     position tid      NOT NULL,      -- rows of it before that are copied
@@ -533,6 +534,18 @@ CREATE PROCEDURE router.split_child(child regclass, bounds text[], key name DEFA
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_split_child';
 COMMENT ON PROCEDURE router.split_child(regclass, text[], name, integer, interval, interval, interval, boolean)
     IS 'parts a child at points of its range, or into groups of its values, while it is read and written';
+CREATE PROCEDURE router.rekey(base regclass, keys router.key[], template text DEFAULT NULL, batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL,
+        time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_rekey';
+COMMENT ON PROCEDURE router.rekey(regclass, router.key[], text, integer, interval, interval, interval, boolean)
+    IS 'gives a routed table other keys, or other steps of them, while it is read and written; all rows are copied to new children';
+
+CREATE PROCEDURE router.rekey(base regclass, key router.key, template text DEFAULT NULL, batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL,
+        time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_rekey_key';
+COMMENT ON PROCEDURE router.rekey(regclass, router.key, text, integer, interval, interval, interval, boolean)
+    IS 'gives a routed table one other key while it is used; see the other rekey';
+
 CREATE PROCEDURE router.cancel_reshape(base regclass, lock_timeout interval DEFAULT '1 second')
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_cancel_reshape';
 COMMENT ON PROCEDURE router.cancel_reshape(regclass, interval)

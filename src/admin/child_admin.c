@@ -450,6 +450,7 @@ router_child_release(Oid base, Oid child)
 {
 	int			guc_level = router_pin_settings(NULL);
 
+	router_refuse_followed(child);
 	router_before_no_inherit(base, child);
 	router_run("ALTER %s %s NO INHERIT %s", router_table_word(child), router_qualified_name(child),
 			   router_qualified_name(base));

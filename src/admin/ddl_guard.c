@@ -390,21 +390,6 @@ granted_bases(const GrantStmt *stmt)
 	return bases;
 }
 
-/* Are copies made of the rows of a table, or of a child of it? The catalog of router is not asked: it may be broken. */
-static bool
-is_followed(Oid relid)
-{
-	ListCell   *lc;
-
-	if (OidIsValid(get_trigger_oid(relid, ROUTER_TRIGGER_RESHAPE, true)))
-		return true;
-	if (has_subclass(relid))
-		foreach(lc, find_inheritance_children(relid, NoLock))
-			if (OidIsValid(get_trigger_oid(lfirst_oid(lc), ROUTER_TRIGGER_RESHAPE, true)))
-				return true;
-	return false;
-}
-
 /*
  * Refuses to alter or drop a table that gets another shape, or a child whose rows are copied for that (see reshape/):
  * columns and constraints are those of the copies that are being made. Who may not do it at all is told so by core.
@@ -413,19 +398,9 @@ static void
 refuse_while_reshaped(const RangeVar *table)
 {
 	Oid			relid = table ? RangeVarGetRelid(table, NoLock, true) : InvalidOid;
-	Oid			original = OidIsValid(relid) ? router_original(relid) : InvalidOid;
 
-	if (!OidIsValid(relid) || !router_owns_relation(relid, GetUserId()) || get_rel_name(original) == NULL)
-		return;
-	/* the copies, too */
-	if (!is_followed(original))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_IN_USE),
-			 errmsg("table \"%s\" gets another shape", get_rel_name(original)),
-			 errdetail("Its columns and constraints are those of the copies that are being made."),
-			 errhint("Wait until that is done (router.progress), or CALL router.cancel_reshape(%s).",
-					 quote_literal_cstr(router_qualified_name(original)))));
+	if (OidIsValid(relid) && router_owns_relation(relid, GetUserId()))
+		router_refuse_followed(relid);
 }
 
 /* The same for whatever ALTER TABLE or DROP TABLE it is. */

@@ -12,8 +12,8 @@
 #include "utils/lsyscache.h"
 
 #include "base/sql.h"
-#include "route/defs_reshape.h"
 #include "route/owned.h"
+#include "rows/keep_in_step.h"
 #include "rows/moving.h"
 #include "admin/child_admin.h"
 #include "admin/route_triggers.h"
@@ -105,11 +105,7 @@ router_drop_route(PG_FUNCTION_ARGS)
 	else
 		router_lock_all(find_for_drop, &dropping);
 	router_check_owned_base(relid);	/* it may have gone while we waited */
-	if (router_catalog_reshape(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("cannot end the routing of \"%s\": it gets another shape", get_rel_name(relid)),
-				 errhint("Wait until that is done (router.progress), or CALL router.cancel_reshape(…).")));
+	router_refuse_followed(relid);
 	if (router_catalog_global_keys(relid) != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),

@@ -131,6 +131,8 @@ check_template(const char *template, int nkeys)
 		if (strstr(template, psprintf("{%d}", i + 1)) == NULL)
 			router_bad_argument("template",
 						psprintf("The template must hold {1} to {%d}, one for each key, and may hold {base}.", nkeys));
+	if (strstr(template, psprintf("{%d}", nkeys + 1)))
+		router_bad_argument("template", psprintf("It holds {%d}, and there are %d keys.", nkeys + 1, nkeys));
 }
 
 /* Groups must be disjoint; a pivot must be readable. RouterSettings are pinned. */

@@ -126,6 +126,7 @@ router_child_equip(Oid base, Oid child)
 
 	(void) router_mirror(&everything, base, child);
 	router_globalkey_equip(base, child);
+	router_follow_new_child(base, child);
 }
 
 /* The command that event triggers are being told of; or NULL. */

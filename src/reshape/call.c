@@ -5,6 +5,7 @@
  */
 #include "compat.h"
 
+#include "utils/array.h"
 #include "utils/lsyscache.h"
 
 #include "base/args.h"
@@ -51,6 +52,23 @@ router_reshape_begin(RouterReshape *r, FunctionCallInfo fcinfo, Oid base, const 
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("router.%s cannot run inside a transaction block", action),
 				 errhint("It commits as it goes. Call it outside of one; a table with rows becomes a routed one in a transaction by router.create_route(…, move_rows => true).")));
+}
+
+/* Makes argument 1, a key, the array of keys that the call with several has there. */
+void
+router_reshape_one_key(FunctionCallInfo fcinfo)
+{
+	Datum		key;
+	Oid			type;
+	int16		len;
+	bool		byval;
+	char		align;
+
+	router_require(fcinfo, 2);
+	key = PG_GETARG_DATUM(1);
+	type = HeapTupleHeaderGetTypeId(DatumGetHeapTupleHeader(key));
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	fcinfo->args[1].value = PointerGetDatum(construct_array(&key, 1, type, len, byval, align));
 }
 
 static void

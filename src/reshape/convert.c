@@ -57,7 +57,6 @@ check_table(Oid relid)
 	table_close(rel, AccessShareLock);
 }
 
-
 static bool
 create_hot_route(RouterJob *job)
 {
@@ -112,6 +111,7 @@ convert(FunctionCallInfo fcinfo)
 				 errmsg("table \"%s\" is a routed table already", get_rel_name(r.job.base)),
 				 errhint("See router.routes.")));
 	r.kind = &kind;
+	r.route = fcinfo;
 	r.sources = list_make1_oid(r.job.base);
 	if (router_reshape_call(&r))
 		ereport(NOTICE,
@@ -134,16 +134,6 @@ router_convert(PG_FUNCTION_ARGS)
 Datum
 router_convert_key(PG_FUNCTION_ARGS)
 {
-	Datum		key;
-	Oid			type;
-	int16		len;
-	bool		byval;
-	char		align;
-
-	router_require(fcinfo, 2);
-	key = PG_GETARG_DATUM(1);
-	type = HeapTupleHeaderGetTypeId(DatumGetHeapTupleHeader(key));
-	get_typlenbyvalalign(type, &len, &byval, &align);
-	fcinfo->args[1].value = PointerGetDatum(construct_array(&key, 1, type, len, byval, align));
+	router_reshape_one_key(fcinfo);
 	return convert(fcinfo);
 }

@@ -3,23 +3,24 @@
  *		What is written to a table that gets another shape: first noted in a log, then
  *		written to the shadow in the writers' own transactions.
  *
- * By a trigger on each source, ENABLE ALWAYS, "!router_reshape", AFTER INSERT OR UPDATE OR
- * DELETE of each row, with two arguments: how, and with what.
- *		log, table		notes the row, old and new: its key, and the columns that tell its home
- *		step, shadow	brings the shadow to what the table has now
- * and "!router_reshape_truncate" for TRUNCATE, once the shadow is in step. Before that the table's new file tells of it.
+ * By two triggers on each source, ENABLE ALWAYS, with the shadow as their argument: "!router_reshape", AFTER INSERT OR
+ * UPDATE OR DELETE of each row, notes old and new version in the log: key, and the columns that tell their homes; once
+ * the shadow is in step (RouterReshapeDef), it brings that to what the table has now. Then "!router_reshape_truncate"
+ * does so for TRUNCATE as well; before, the table's new file tells of it.
  *
  * Nobody but us can set pg_class.relrewrite, which marks log and shadow with the oid
  * of their table: so nobody can direct writes elsewhere.
  *
  * Rights: the shadow is written to as its owner, who is that of the table. The log has no index, and no expression.
  * Locking: RowExclusiveLock on the log. Triggers are made under ShareRowExclusiveLock on the table, dropped under
- * AccessExclusiveLock.
+ * AccessExclusiveLock. Whoever writes has a lock on the table until the end, which ShareRowExclusiveLock conflicts
+ * with: under that the shadow comes in step.
  * Memory: that of the caller.
  */
 #include "compat.h"
 #include "reshape/follow.h"
 
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -27,6 +28,7 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -44,33 +46,42 @@ PG_FUNCTION_INFO_V1(router_follow_reshape);
 /* ------------------------------------------------------------------------ triggers */
 
 static void
-create_trigger(Oid table, const char *name, const char *when, const char *each, const char *how, Oid with)
+create_trigger(Oid table, const char *name, const char *when, const char *each, Oid shadow)
 {
-	router_run("CREATE OR REPLACE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.follow_reshape('%s', '%u')",
-			   quote_identifier(name), when, router_qualified_name(table), each, how, with);
+	router_run("CREATE OR REPLACE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION router.follow_reshape('%u')",
+			   quote_identifier(name), when, router_qualified_name(table), each, shadow);
 	router_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", router_qualified_name(table), quote_identifier(name));
 }
 
-/* From the commit on, what is written to the sources is noted. */
+/* From the commit on, what is written to a source is noted, or written to the shadow as well. */
 void
-router_follow_log(const RouterReshapeDef *def)
+router_follow_source(const RouterReshapeDef *def, Oid source)
 {
-	for (int i = 0; i < def->nsources; i++)
-		create_trigger(def->sources[i], ROUTER_TRIGGER_RESHAPE, "AFTER INSERT OR UPDATE OR DELETE", "ROW", "log", def->log);
+	create_trigger(source, ROUTER_TRIGGER_RESHAPE, "AFTER INSERT OR UPDATE OR DELETE", "ROW", def->shadow);
+	create_trigger(source, ROUTER_TRIGGER_RESHAPE_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT", def->shadow);
 }
 
-/* From the commit on, it is written to the shadow as well. */
-void
-router_follow_in_step(const RouterReshapeDef *def)
+/* A table that is about to be a child. Rows that it has already are copied, unless it is too late for that. */
+static void
+follow_new_child(Oid base, Oid child)
 {
-	for (int i = 0; i < def->nsources; i++)
-	{
-		create_trigger(def->sources[i], ROUTER_TRIGGER_RESHAPE, "AFTER INSERT OR UPDATE OR DELETE", "ROW", "step", def->shadow);
-		create_trigger(def->sources[i], ROUTER_TRIGGER_RESHAPE_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT", "step", def->shadow);
-	}
+	RouterReshapeDef *def = router_catalog_reshape(base);
+	Relation	rel;
+
+	if (def == NULL || !def->all)
+		return;
+	rel = relation_open(child, NoLock);
+	if (rel->rd_rel->relkind != RELKIND_RELATION || (def->in_step && RelationGetNumberOfBlocks(rel) > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("\"%s\" cannot become a child of \"%s\", which gets another shape", RelationGetRelationName(rel),
+						get_rel_name(base)),
+				 errhint("Wait until that is done (router.progress), or CALL router.cancel_reshape(…).")));
+	relation_close(rel, NoLock);
+	router_follow_source(def, child);
 }
 
-/* Neither. */
+/* Neither any more. */
 void
 router_follow_end(const RouterReshapeDef *def)
 {
@@ -91,44 +102,39 @@ is_child(Oid relid, Oid base)
 	return def && def->base == base;
 }
 
-/* The log or shadow that a trigger names, if it is that for true; else InvalidOid. */
-static Oid
-argument(const Trigger *trigger, Relation table)
+/* What a trigger of a table follows for; NULL: what it names is not what it was, or never was. */
+static RouterReshapeDef *
+followed(const Trigger *trigger, Relation table)
 {
-	Oid			other = trigger->tgnargs == 2 ? (Oid) strtoul(trigger->tgargs[1], NULL, 10) : InvalidOid;
+	Oid			shadow = trigger->tgnargs == 1 ? (Oid) strtoul(trigger->tgargs[0], NULL, 10) : InvalidOid;
 	Oid			relid = RelationGetRelid(table);
+	Oid			base = OidIsValid(shadow) ? router_original(shadow) : InvalidOid;
+	RouterReshapeDef *def;
 
-	return OidIsValid(other) && get_rel_name(other) &&
-		(router_step_marked(other, relid) || is_child(relid, router_original(other))) &&
-		router_relation_owner(other) == table->rd_rel->relowner ? other : InvalidOid;
+	if (base == shadow || (base != relid && !is_child(relid, base)) ||
+		router_relation_owner(shadow) != table->rd_rel->relowner)
+		return NULL;
+	def = router_catalog_reshape(base);
+	return def && def->shadow == shadow ? def : NULL;
 }
 
-static bool
-is_in_step(const Trigger *trigger)
-{
-	return strcmp(trigger->tgargs[0], "step") == 0;
-}
-
-/* Is what is written to a source noted, or written to the shadow, as the definition says? */
+/* Does the shadow follow what is written to a source? */
 bool
-router_follow_is_on(const RouterReshapeDef *def, Oid source)
+router_follow_is_on(Oid source)
 {
 	Relation	rel = table_open(source, NoLock);
-	bool		row = false;
-	bool		truncate = !def->in_step;
+	int			n = 0;
 
 	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
 	{
 		const Trigger *trigger = &rel->trigdesc->triggers[i];
-		Oid			other = trigger->tgenabled == TRIGGER_FIRES_ALWAYS ? argument(trigger, rel) : InvalidOid;
 
-		if (!OidIsValid(other) || other != (def->in_step ? def->shadow : def->log))
-			continue;
-		row |= strcmp(trigger->tgname, ROUTER_TRIGGER_RESHAPE) == 0;
-		truncate |= strcmp(trigger->tgname, ROUTER_TRIGGER_RESHAPE_TRUNCATE) == 0;
+		n += (strcmp(trigger->tgname, ROUTER_TRIGGER_RESHAPE) == 0 ||
+			  strcmp(trigger->tgname, ROUTER_TRIGGER_RESHAPE_TRUNCATE) == 0) &&
+			trigger->tgenabled == TRIGGER_FIRES_ALWAYS && followed(trigger, rel);
 	}
 	table_close(rel, NoLock);
-	return row && truncate;
+	return n == 2;
 }
 
 /* A source is about to be truncated; what the shadow has of it goes. */
@@ -136,28 +142,17 @@ static void
 truncate_shadow(Relation table, const RouterReshapeDef *def)
 {
 	RouterAsOwner saved;
-	char	   *condition = NULL;
 	ListCell   *lc;
 
 	router_become_owner(&saved, table->rd_rel->relowner, false, NULL);
 	SPI_connect();
-	if (def->nsources > 1)
-		condition = router_ask("SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE conrelid = %u AND conname = '%s'",
-							   RelationGetRelid(table), ROUTER_CHECK_NAME);
-	if (def->nsources > 1 && condition == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("child \"%s\" has no CHECK that tells its rows", RelationGetRelationName(table)),
-				 errhint("CALL router.cancel_reshape(…) first.")));
-	foreach(lc, router_catalog_children(def->shadow))
-	{
-		char	   *child = router_qualified_name(((RouterChildDef *) lfirst(lc))->child);
-
-		if (condition)
-			router_execute_at(psprintf("DELETE FROM ONLY %s WHERE %s", child, condition), InvalidSnapshot, SPI_OK_DELETE);
-		else
-			router_run("TRUNCATE ONLY %s", child);
-	}
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (def->all || def->nsources > 1)
+		router_shadow_rows_clear(def, table, SnapshotSelf);
+	else
+		foreach(lc, router_catalog_children(def->shadow))
+			router_run("TRUNCATE ONLY %s", router_qualified_name(((RouterChildDef *) lfirst(lc))->child));
+	PopActiveSnapshot();
 	SPI_finish();
 	router_become_user(&saved);
 }
@@ -242,23 +237,22 @@ static void
 act(const Trigger *trigger, Relation table, TupleTableSlot *old, TupleTableSlot *new)
 {
 	ErrorContextCallback context = {.callback = say_where,.arg = table,.previous = error_context_stack};
-	Oid			other = argument(trigger, table);
-	RouterReshapeDef *def = OidIsValid(other) ? router_catalog_reshape(router_original(other)) : NULL;
+	RouterReshapeDef *def = followed(trigger, table);
 
 	if (def == NULL)
 		return;
 	error_context_stack = &context;
-	if (old == NULL && new == NULL)
-		truncate_shadow(table, def);
-	else if (is_in_step(trigger))
-		follow(table, def, old, new);
-	else
+	if (!def->in_step && (old || new))
 	{
-		Relation	log = table_open(other, RowExclusiveLock);
+		Relation	log = table_open(def->log, RowExclusiveLock);
 
 		write_log(log, table, old, new);
 		table_close(log, NoLock);
 	}
+	else if (def->in_step && (old || new))
+		follow(table, def, old, new);
+	else if (def->in_step)
+		truncate_shadow(table, def);
 	error_context_stack = context.previous;
 }
 
@@ -295,4 +289,5 @@ void
 router_follow_init(void)
 {
 	router_follow_deleted = follow_deleted;
+	router_follow_new_child = follow_new_child;
 }

@@ -8,9 +8,8 @@
 #include "route/defs_reshape.h"
 
 extern void router_follow_init(void);
-extern void router_follow_log(const RouterReshapeDef *def);
-extern void router_follow_in_step(const RouterReshapeDef *def);
+extern void router_follow_source(const RouterReshapeDef *def, Oid source);
 extern void router_follow_end(const RouterReshapeDef *def);
-extern bool router_follow_is_on(const RouterReshapeDef *def, Oid source);
+extern bool router_follow_is_on(Oid source);
 
 #endif

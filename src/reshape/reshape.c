@@ -4,13 +4,13 @@
  *		will live, the copies follow what is written meanwhile, and take the place of
  *		the table when they are right for whoever looks.
  *
- *	1. Make the shadow, a routed table that nobody knows (shadow.c), and a log. Lock the
- *	   table ShareRowExclusive for an instant: from the commit on, what is written is noted.
+ *	1. Make the shadow, a routed table that nobody knows (shadow.c), and a log. Lock each
+ *	   source ShareRowExclusive for an instant: from the commit on, what is written is noted.
  *	2. Copy the rows, in batches that are committed, in the order of the file. What a batch
  *	   passes over, since it came or went meanwhile, is noted.
  *	3. Catch up: bring the shadow to what the table has of the rows that were noted, and
  *	   again, until few are left.
- *	4. Keep in step: lock the table ShareRowExclusive, so that writers wait; bring up the last rows;
+ *	4. Keep in step: lock the sources ShareRowExclusive, so that writers wait; bring up the last rows;
  *	   from the commit on whoever writes to the table writes to the shadow.
  *	5. Wait, without a lock or a snapshot, until nobody has a snapshot from before. Give the shadow
  *	   and its children what else the table has: foreign keys, names. Compare both, count and
@@ -80,6 +80,30 @@
 
 /* -------------------------------------------------------------------- the state */
 
+/* Children that the table got since. No row came to them that was not noted. */
+static void
+add_new_sources(RouterReshapeDef *def)
+{
+	List	   *children = router_catalog_children(def->base);
+	ListCell   *lc;
+	int			known = def->nsources;
+
+	def->sources = repalloc(def->sources, (known + list_length(children)) * sizeof(Oid));
+	def->files = repalloc(def->files, (known + list_length(children)) * sizeof(Oid));
+	foreach(lc, children)
+	{
+		Oid			child = ((RouterChildDef *) lfirst(lc))->child;
+		bool		is_new = true;
+
+		for (int i = 0; is_new && i < known; i++)
+			is_new = def->sources[i] != child;
+		if (!is_new)
+			continue;
+		def->files[def->nsources] = InvalidOid;
+		def->sources[def->nsources++] = child;
+	}
+}
+
 /* Reads how far the table is. Its name and columns have to be those that were copied. */
 static void
 read_state(RouterReshape *r)
@@ -93,6 +117,8 @@ read_state(RouterReshape *r)
 				 errmsg("table \"%s\" does not get another shape any more", get_rel_name(r->job.base)),
 				 errdetail("Somebody has called router.cancel_reshape meanwhile.")));
 	r->def = *def;
+	if (r->def.all)
+		add_new_sources(&r->def);
 	MemoryContextSwitchTo(old);
 }
 
@@ -111,7 +137,7 @@ static void
 begin_source(RouterReshape *r, int source)
 {
 	Oid			relid = r->def.sources[source];
-	Relation	rel = table_open(relid, NoLock);
+	Relation	rel = table_open(relid, AccessShareLock);
 
 	r->def.source = source;
 	r->def.files[source] = current_file(relid);
@@ -120,19 +146,34 @@ begin_source(RouterReshape *r, int source)
 	table_close(rel, NoLock);
 }
 
-/* Locks what is copied, and what it belongs to. With a lock that others mind only the first is waited for. */
+/* With a table in hand nothing is waited for. */
 static void
-lock_sources(RouterReshape *r, LOCKMODE mode)
+lock_if_free(RouterReshape *r, Oid relid, LOCKMODE mode)
 {
-	if (r->def.sources[0] != r->job.base)
-		LockRelationOid(r->job.base, AccessShareLock);
+	if (!ConditionalLockRelationOid(relid, mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(relid ? relid : r->job.base))));
+}
+
+/*
+ * Reads how far the table is, and locks what is copied, and what it belongs to: that alone, where all children are
+ * copied. With a lock that others mind only the first is waited for.
+ */
+static void
+lock_and_read(RouterReshape *r, LOCKMODE mode)
+{
+	Oid			base = r->job.base;
+
+	LockRelationOid(base, r->def.all || r->def.sources[0] == base ? mode : AccessShareLock);
+	read_state(r);
 	for (int i = 0; i < r->def.nsources; i++)
-		if (i == 0 || mode == AccessShareLock)
+		if (r->def.sources[i] == base)
+			continue;
+		else if (mode == AccessShareLock || (i == 0 && !r->def.all))
 			LockRelationOid(r->def.sources[i], mode);
-		else if (!ConditionalLockRelationOid(r->def.sources[i], mode))
-			ereport(ERROR,
-					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-					 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(r->def.sources[i]))));
+		else
+			lock_if_free(r, r->def.sources[i], mode);
 }
 
 static void
@@ -158,18 +199,21 @@ check_source(RouterReshape *r, Oid source)
 	table_close(rel, NoLock);
 }
 
-/* The sources are locked, and are they still what is copied? *same_files: also by storage, as far as it is copied. */
-static void
-check_table(RouterReshape *r, bool *same_files)
+/*
+ * The sources from one on to another are locked, and are they still what is copied? False: by other storage, as far
+ * as it is copied.
+ */
+static bool
+check_table(RouterReshape *r, int from, int to)
 {
 	bool		followed = true;
+	bool		same_files = true;
 
-	*same_files = true;
-	for (int i = 0; i < r->def.nsources; i++)
+	for (int i = from; i < to; i++)
 	{
 		check_source(r, r->def.sources[i]);
-		*same_files &= i > r->def.source || r->def.files[i] == current_file(r->def.sources[i]);
-		followed &= router_follow_is_on(&r->def, r->def.sources[i]);
+		same_files &= i > r->def.source || r->def.files[i] == current_file(r->def.sources[i]);
+		followed &= router_follow_is_on(r->def.sources[i]);
 	}
 	if (strcmp(router_columns_text(r->job.base), r->def.columns) != 0 || !followed ||
 		get_rel_name(r->def.shadow) == NULL || get_rel_name(r->def.log) == NULL)
@@ -179,6 +223,7 @@ check_table(RouterReshape *r, bool *same_files)
 				 errdetail("It has other columns or CHECKs, another owner, or no trigger that tells what is written."),
 				 errhint("CALL router.cancel_reshape(%s) and begin again. The table is as it was.",
 						 quote_literal_cstr(router_qualified_name(r->job.base)))));
+	return same_files;
 }
 
 /* Step 1, its first half: as the owner. */
@@ -192,13 +237,16 @@ make_shadow(RouterJob *job)
 	memset(def, 0, sizeof(*def));
 	def->base = job->base;
 	def->action = MemoryContextStrdup(job->cxt, job->action);
+	def->all = r->kind->all;
 	def->sources = MemoryContextAllocZero(job->cxt, list_length(r->sources) * sizeof(Oid));
 	def->files = MemoryContextAllocZero(job->cxt, list_length(r->sources) * sizeof(Oid));
 	foreach(lc, r->sources)
+	{
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
 		def->sources[def->nsources++] = lfirst_oid(lc);
-	lock_sources(r, AccessShareLock);
+	}
 	SPI_connect();
-	router_shadow_make(def, r->fcinfo, r->bounds);
+	router_shadow_make(def, r->route, r->bounds);
 	def->columns = MemoryContextStrdup(job->cxt, router_columns_text(job->base));
 	begin_source(r, 0);
 	router_catalog_put_reshape(def);
@@ -206,20 +254,57 @@ make_shadow(RouterJob *job)
 	return true;
 }
 
-/* Its second half. */
+/*
+ * From now on children that the table gets are followed from the beginning. Those who make one now have to be waited
+ * for: they did not know of it.
+ */
+static bool
+know_all_children(RouterJob *job)
+{
+	RouterReshape *r = (RouterReshape *) job;
+
+	LockRelationOid(job->base, ShareUpdateExclusiveLock);
+	read_state(r);
+	router_catalog_put_reshape(&r->def);
+	return true;
+}
+
+/* Its second half, for each source. */
 static bool
 watch(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
 
-	lock_sources(r, ShareRowExclusiveLock);
-	read_state(r);
-	for (int i = 0; i < r->def.nsources; i++)
-		check_source(r, r->def.sources[i]);
-	router_follow_log(&r->def);
+	if (r->child != job->base)
+		LockRelationOid(job->base, AccessShareLock);
+	LockRelationOid(r->child, ShareRowExclusiveLock);
+	check_source(r, r->child);
+	router_follow_source(&r->def, r->child);
+	return true;
+}
+
+static bool
+begin_first(RouterJob *job)
+{
+	RouterReshape *r = (RouterReshape *) job;
+
+	lock_and_read(r, AccessShareLock);
 	begin_source(r, 0);
 	router_catalog_put_reshape(&r->def);
 	return true;
+}
+
+static ErrorData *
+watch_all(RouterReshape *r)
+{
+	ErrorData  *error = r->def.all ? router_job_insist(&r->job, know_all_children, true) : NULL;
+
+	for (int i = 0; error == NULL && i < r->def.nsources; i++)
+	{
+		r->child = r->def.sources[i];
+		error = router_job_insist(&r->job, watch, true);
+	}
+	return error ? error : router_job_insist(&r->job, begin_first, true);
 }
 
 /* ---------------------------------------------------------------------- copying */
@@ -297,10 +382,10 @@ copy_portion(Relation shadow)
 
 /* The swap locks all children, with their indexes and TOAST tables. It is told as soon as they do not fit. */
 static void
-check_locks(Relation table, Relation shadow)
+check_locks(const RouterReshapeDef *def, Relation table, Relation shadow)
 {
 	int			slots = MaxBackends + max_prepared_xacts;
-	int			children = list_length(router_catalog_children(RelationGetRelid(shadow)));
+	int			children = list_length(router_catalog_children(RelationGetRelid(shadow))) + def->nsources;
 	int			each = 3 + list_length(RelationGetIndexList(shadow));
 
 	/* for others there is what core adds to that */
@@ -308,10 +393,10 @@ check_locks(Relation table, Relation shadow)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("table \"%s\" gets more children than can be locked at once", RelationGetRelationName(table)),
-				 errdetail("There are %d already, of %d locks each.", children, each),
+				 errdetail("There are %d tables already, old and new, of %d locks each.", children, each),
 				 errhint("Raise max_locks_per_transaction (%d) and call it again; or CALL router.cancel_reshape(%s) and take larger groups or steps.",
 						 max_locks_per_xact,
-						 quote_literal_cstr(router_qualified_name(RelationGetRelid(table))))));
+						 quote_literal_cstr(router_qualified_name(def->base)))));
 }
 
 static TupleTableSlot *
@@ -330,8 +415,9 @@ create_children(RouterJob *job)
 	int			limit,
 				portion;
 
-	lock_sources(r, AccessShareLock);
+	LockRelationOid(job->base, AccessShareLock);
 	SPI_connect();
+	read_state(r);
 	begin_copying(&c, r);
 	limit = router_lock_portion(c.shadow);
 	portion = copy_portion(c.shadow);
@@ -345,7 +431,7 @@ create_children(RouterJob *job)
 		c.rows++;
 	}
 	table_endscan(scan);
-	check_locks(c.table, c.shadow);
+	check_locks(&r->def, c.table, c.shadow);
 	end_copying(&c);
 	SPI_finish();
 	return true;
@@ -407,21 +493,20 @@ copy_batch(RouterJob *job)
 	RouterReshape *r = (RouterReshape *) job;
 	RouterMoving moving;
 	Copier		c;
-	bool		same_file;
 
 	r->missing = false;
-	lock_sources(r, AccessShareLock);
+	LockRelationOid(job->base, AccessShareLock);
 	SPI_connect();
 	read_state(r);
-	check_table(r, &same_file);
-	r->again = !same_file;
+	while (is_copied(&r->def, false) && !is_copied(&r->def, true))
+		begin_source(r, r->def.source + 1);
+	LockRelationOid(r->def.sources[r->def.source], AccessShareLock);
+	r->again = !check_table(r, r->def.source, r->def.source + 1);
 	if (r->again || is_copied(&r->def, true))
 	{
 		SPI_finish();
 		return true;
 	}
-	while (is_copied(&r->def, false) && !is_copied(&r->def, true))
-		begin_source(r, r->def.source + 1);
 	begin_copying(&c, r);
 	c.homes.create_none = true;
 	router_moving_begin(&moving, c.shadow, c.table);
@@ -446,8 +531,7 @@ begin_again(RouterJob *job)
 	RouterReshape *r = (RouterReshape *) job;
 	RouterAsOwner saved;
 
-	lock_sources(r, AccessShareLock);
-	read_state(r);
+	lock_and_read(r, AccessShareLock);
 	router_become_owner(&saved, router_relation_owner(job->base), false, NULL);
 	router_run("TRUNCATE %s", router_qualified_name(r->def.log));
 	router_run("TRUNCATE %s", router_qualified_name(r->def.shadow));
@@ -523,43 +607,41 @@ apply_log(RouterReshape *r)
 	table_close(log, NoLock);
 }
 
+/* Brings the shadow up to what was noted, unless all has to be copied again. */
+static void
+bring_up(RouterReshape *r, LOCKMODE mode)
+{
+	lock_and_read(r, mode);
+	r->again = !check_table(r, 0, r->def.nsources);
+	r->noted = 0;
+	if (!r->again && is_copied(&r->def, true))
+		apply_log(r);
+}
+
 /* Step 3: one round. */
 static bool
 catch_up(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
-	bool		same_file;
 
-	lock_sources(r, AccessShareLock);
 	SPI_connect();
-	read_state(r);
-	check_table(r, &same_file);
-	r->again = !same_file;
+	bring_up(r, AccessShareLock);
 	if (!r->again)
-	{
-		apply_log(r);
 		router_job_progress(job, "catch up", InvalidOid, r->noted, 0);
-	}
 	SPI_finish();
 	return true;
 }
 
-/* Step 4. */
+/* Step 4. A child that came meanwhile is copied first. */
 static bool
 keep_in_step(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
-	bool		same_file;
 
-	lock_sources(r, ShareRowExclusiveLock);
 	SPI_connect();
-	read_state(r);
-	check_table(r, &same_file);
-	r->again = !same_file;
-	if (!r->again)
+	bring_up(r, ShareRowExclusiveLock);
+	if (!r->again && is_copied(&r->def, true))
 	{
-		apply_log(r);
-		router_follow_in_step(&r->def);
 		r->def.in_step = true;
 		r->def.since = GetTopTransactionId();
 		router_catalog_put_reshape(&r->def);
@@ -587,7 +669,7 @@ copy_and_catch_up(RouterReshape *r)
 			error = router_job_insist(&r->job, keep_in_step, true);
 		if (error == NULL && r->again)
 			error = router_job_insist(&r->job, begin_again, true);
-	} while (error == NULL && r->again);
+	} while (error == NULL && !r->def.in_step);
 	return error;
 }
 
@@ -614,15 +696,13 @@ verify(RouterJob *job)
 	RouterReshape *r = (RouterReshape *) job;
 	Snapshot	snapshot;
 	Relation	rel;
-	bool		same_file;
 	uint64		rows[2] = {0, 0};
 	uint64		sums[2] = {0, 0};
 	ListCell   *lc;
 
-	lock_sources(r, AccessShareLock);
 	SPI_connect();
-	read_state(r);
-	check_table(r, &same_file);
+	lock_and_read(r, AccessShareLock);
+	(void) check_table(r, 0, r->def.nsources);
 	router_job_progress(job, "compare", InvalidOid, 0, 0);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	rel = table_open(job->base, NoLock);
@@ -727,24 +807,19 @@ finish_children(RouterReshape *r)
 
 /* ----------------------------------------------------------------------- the swap */
 
-/* While the table is locked nothing else is waited for. */
 static void
 lock_for_swap(RouterReshape *r)
 {
 	ListCell   *lc;
-	bool		busy = false;
 
 	LockRelationOid(r->job.base, AccessExclusiveLock);
+	read_state(r);
 	for (int i = 0; i < r->def.nsources; i++)
-		busy |= !ConditionalLockRelationOid(r->def.sources[i], AccessExclusiveLock);
+		lock_if_free(r, r->def.sources[i], AccessExclusiveLock);
 	foreach(lc, router_catalog_children(r->def.shadow))
-		if (!ConditionalLockRelationOid(((RouterChildDef *) lfirst(lc))->child, AccessExclusiveLock))
-			break;
-	if (busy || lc != NULL || !ConditionalLockRelationOid(r->def.shadow, AccessExclusiveLock) ||
-		!ConditionalLockRelationOid(r->def.log, AccessExclusiveLock))
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(r->job.base))));
+		lock_if_free(r, ((RouterChildDef *) lfirst(lc))->child, AccessExclusiveLock);
+	lock_if_free(r, r->def.shadow, AccessExclusiveLock);
+	lock_if_free(r, r->def.log, AccessExclusiveLock);
 }
 
 /* Step 6. */
@@ -752,12 +827,10 @@ static bool
 swap(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
-	bool		same_file;
 
 	lock_for_swap(r);
 	SPI_connect();
-	read_state(r);
-	check_table(r, &same_file);
+	(void) check_table(r, 0, r->def.nsources);
 	router_tell_standbys(job->base, r->def.since);
 	r->kind->take_over(&r->def);
 	SPI_finish();
@@ -852,7 +925,7 @@ router_reshape_run(RouterReshape *r, bool *done)
 	if (!OidIsValid(r->def.shadow))
 		error = router_job_insist(job, make_shadow, true);
 	if (error == NULL && !r->def.in_step && r->def.done == 0)
-		error = router_job_insist(job, watch, true);
+		error = watch_all(r);
 	if (error == NULL && !r->def.in_step)
 		error = copy_and_catch_up(r);
 	if (error == NULL && r->def.in_step)
@@ -870,7 +943,7 @@ let_go(RouterJob *job)
 	RouterReshape *r = (RouterReshape *) job;
 
 	read_state(r);
-	lock_sources(r, AccessExclusiveLock);
+	lock_and_read(r, AccessExclusiveLock);
 	router_follow_end(&r->def);
 	return true;
 }

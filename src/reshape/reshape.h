@@ -22,6 +22,7 @@ typedef struct RouterReshapeKind
 	void		(*check) (RouterReshape *r);
 	/* the children of the shadow become those of the table; all are locked AccessExclusive */
 	void		(*take_over) (const RouterReshapeDef *def);
+	bool		all;			/* the sources are all children, those that come meanwhile as well */
 } RouterReshapeKind;
 
 /* A run. */
@@ -29,7 +30,8 @@ struct RouterReshape
 {
 	RouterJob	job;
 	const RouterReshapeKind *kind;
-	FunctionCallInfo fcinfo;	/* the arguments that tell the route: see shadow.h */
+	FunctionCallInfo fcinfo;	/* of the call */
+	FunctionCallInfo route;		/* the arguments that tell the route: see shadow.h; NULL: bounds do */
 	List	   *sources;		/* oids: the tables whose rows are copied */
 	List	   *bounds;			/* of the new children, each char ** with one a level; NIL: those that rows need */
 	int			batch_rows;
@@ -46,8 +48,13 @@ struct RouterReshape
 };
 
 extern void router_reshape_begin(RouterReshape *r, FunctionCallInfo fcinfo, Oid base, const char *action, int later);
+extern void router_reshape_one_key(FunctionCallInfo fcinfo);
 extern bool router_reshape_call(RouterReshape *r);
 extern ErrorData *router_reshape_run(RouterReshape *r, bool *done);
 extern ErrorData *router_reshape_cancel(RouterReshape *r);
+
+/* sources.c */
+extern void router_check_source(RouterReshape *r, Oid child);
+extern void router_check_keys(Oid base);
 
 #endif

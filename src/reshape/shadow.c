@@ -184,8 +184,8 @@ router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo, List *bounds)
 	char	   *name = make_table(def->base, "router_shadow",
 								  psprintf("LIKE %s INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS",
 										   router_qualified_name(def->base)));
-	RouterConfig *config;
-	const char *keys[ROUTER_MAX_LEVELS];
+	RouterConfig *routes[2];
+	List	   *keys = NIL;
 	Relation	rel;
 
 	def->shadow = get_relname_relid(name, schema);
@@ -194,11 +194,13 @@ router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo, List *bounds)
 		call_create_route(def->shadow, fcinfo, false, false);
 	else
 		create_like_base(def, bounds);
-	config = router_catalog_route(def->shadow);
-	for (int i = 0; i < config->nkeys; i++)
-		keys[i] = config->keys[i].column;
+	routes[0] = router_catalog_route(def->shadow);
+	routes[1] = router_catalog_route(def->base);
+	for (int i = 0; i < lengthof(routes); i++)
+		for (int level = 0; routes[i] && level < routes[i]->nkeys; level++)
+			keys = lappend(keys, routes[i]->keys[level].column);
 	rel = table_open(def->base, AccessShareLock);
-	name = make_table(def->base, "router_log", router_log_columns(rel, keys, config->nkeys));
+	name = make_table(def->base, "router_log", router_log_columns(rel, keys));
 	def->log = get_relname_relid(name, schema);
 	hide(def->log, def->base);
 	need_key(rel, def->shadow);
@@ -301,7 +303,6 @@ adopt_all(const RouterReshapeDef *def, List *children)
 static void
 drop_tables(const RouterReshapeDef *def)
 {
-	router_catalog_remove_reshape(def->base);
 	router_run("DROP TABLE %s", router_qualified_name(def->shadow));
 	router_run("DROP TABLE %s", router_qualified_name(def->log));
 }
@@ -317,6 +318,7 @@ router_shadow_take_over(const RouterReshapeDef *def)
 	ListCell   *lc;
 
 	router_follow_end(def);
+	router_catalog_remove_reshape(def->base);
 	empty(def->base);
 	adopt_all(def, children);
 	config->base = def->base;
@@ -336,46 +338,65 @@ router_shadow_take_over(const RouterReshapeDef *def)
 
 /* A child may have got another name since one of those that are gone had its own. */
 static void
-rename_child(const RouterReshapeDef *def, const RouterChildDef *child, List *gone)
+rename_child(const RouterReshapeDef *def, const RouterChildDef *child)
 {
 	RouterRoute *route = router_cache_route(router_cache_entry(def->base));
 	RouterBound *bounds[ROUTER_MAX_LEVELS];
-	ListCell   *lc;
+	char	   *hashed;
+	bool		odd;
+	char	   *usual;
 
-	foreach(lc, gone)
-		if (strncmp(get_rel_name(child->child), lfirst(lc), strlen(lfirst(lc))) == 0)
-			break;
-	if (lc == NULL)
-		return;
-	router_run("ALTER TABLE %s RENAME TO %s", router_qualified_name(child->child),
-			   quote_identifier(router_private_name(psprintf("router_child_%u", child->child),
-													get_rel_namespace(child->child))));
 	router_stored_bounds(route->config.keys, child, bounds);
-	router_run("ALTER TABLE %s RENAME TO %s", router_qualified_name(child->child),
-			   quote_identifier(router_child_name(route, bounds)));
+	usual = router_child_usual_name(route, bounds, &hashed, &odd);
+	if (odd || !router_name_is_free(usual, get_rel_namespace(child->child)))
+		return;
+	router_run("ALTER TABLE %s RENAME TO %s", router_qualified_name(child->child), quote_identifier(usual));
 	(void) router_shadow_name_indexes(def, child->child);
 }
 
-/* The children of the shadow take the place of the sources in the route. All are locked AccessExclusive. */
-void
-router_shadow_give_children(const RouterReshapeDef *def)
+/*
+ * The children of the shadow take the place of the sources in the route, which becomes config if that is not NULL. All
+ * are locked AccessExclusive.
+ */
+static void
+replace_children(const RouterReshapeDef *def, RouterConfig *config)
 {
 	List	   *children = router_catalog_children(def->shadow);
-	List	   *gone = NIL;
 	ListCell   *lc;
 
+	router_catalog_remove_reshape(def->base);
 	for (int i = 0; i < def->nsources; i++)
-	{
-		gone = lappend(gone, get_rel_name(def->sources[i]));
 		router_swap_leave(def->sources[i]);
-	}
 	adopt_all(def, children);
+	if (config)
+		router_catalog_put_route(config);
 	foreach(lc, children)
 		router_swap_enter(def->base, ((RouterChildDef *) lfirst(lc))->child, lfirst(lc));
 	CommandCounterIncrement();
 	foreach(lc, children)
-		rename_child(def, lfirst(lc), gone);
+		rename_child(def, lfirst(lc));
 	drop_tables(def);
+}
+
+void
+router_shadow_give_children(const RouterReshapeDef *def)
+{
+	replace_children(def, NULL);
+}
+
+/* The same with the keys of the shadow; the other settings of the route stay as they are. */
+void
+router_shadow_give_keys(const RouterReshapeDef *def)
+{
+	RouterConfig *config = router_catalog_route(def->base);
+	RouterConfig *shadow = router_catalog_route(def->shadow);
+
+	config->nkeys = shadow->nkeys;
+	memcpy(config->keys, shadow->keys, sizeof(config->keys));
+	for (int i = 0; i < config->nkeys; i++)
+		config->keys[i].attnum = get_attnum(def->base, config->keys[i].column);
+	config->template = shadow->template;
+	replace_children(def, config);
 }
 
 /*

@@ -47,9 +47,9 @@ typedef struct Source
 
 struct RouterShadowRows
 {
+	const RouterReshapeDef *def;
 	Relation	table;			/* that has a shadow; rows are in its layout, unless they are of a source */
-	Source	   *sources;
-	int			nsources;
+	List	   *sources;		/* of Source: those that were needed */
 	Relation	shadow;
 	RouterCacheEntry *entry;	/* of the shadow */
 	RouterRowKey key;			/* of the table */
@@ -69,9 +69,16 @@ was_altered(Relation table)
 			 errhint("CALL router.cancel_reshape(…) and begin again.")));
 }
 
-static void
-open_source(RouterShadowRows *rows, Source *source, Oid relid)
+static Source *
+source_of(RouterShadowRows *rows, Oid relid)
 {
+	Source	   *source;
+	ListCell   *lc;
+
+	foreach(lc, rows->sources)
+		if (RelationGetRelid(((Source *) lfirst(lc))->rel) == relid)
+			return lfirst(lc);
+	source = palloc0(sizeof(Source));
 	source->rel = table_open(relid, AccessShareLock);
 	router_row_key_open(source->rel, &source->key, &rows->key, rows->table);
 	if (source->key.index == NULL)
@@ -79,23 +86,23 @@ open_source(RouterShadowRows *rows, Source *source, Oid relid)
 	source->map = convert_tuples_by_name(RelationGetDescr(source->rel), RelationGetDescr(rows->table));
 	source->found = table_slot_create(source->rel, NULL);
 	source->mapped = MakeSingleTupleTableSlot(RelationGetDescr(rows->table), &TTSOpsVirtual);
+	rows->sources = lappend(rows->sources, source);
+	return source;
 }
 
+/* def has to be there until it is closed. */
 RouterShadowRows *
 router_shadow_rows_open(const RouterReshapeDef *def)
 {
 	RouterShadowRows *rows = palloc0(sizeof(RouterShadowRows));
 
+	rows->def = def;
 	rows->table = table_open(def->base, AccessShareLock);
 	rows->shadow = table_open(def->shadow, RowExclusiveLock);
 	rows->entry = router_cache_entry(def->shadow);
 	router_row_key_open(rows->table, &rows->key, NULL, NULL);
 	if (rows->key.index == NULL)
 		elog(ERROR, "table \"%s\" has no key", RelationGetRelationName(rows->table));
-	rows->sources = palloc0(def->nsources * sizeof(Source));
-	rows->nsources = def->nsources;
-	for (int i = 0; i < def->nsources; i++)
-		open_source(rows, &rows->sources[i], def->sources[i]);
 	rows->estate = router_make_estate(rows->shadow);
 	router_homes_init(&rows->homes, rows->entry, rows->shadow, rows->estate,
 					  router_make_root(rows->estate, rows->shadow));
@@ -111,9 +118,9 @@ router_shadow_rows_close(RouterShadowRows *rows)
 
 	foreach(lc, rows->twins)
 		router_twin_close(lfirst(lc));
-	for (int i = 0; i < rows->nsources; i++)
+	foreach(lc, rows->sources)
 	{
-		Source	   *source = &rows->sources[i];
+		Source	   *source = lfirst(lc);
 
 		ExecDropSingleTupleTableSlot(source->found);
 		ExecDropSingleTupleTableSlot(source->mapped);
@@ -127,6 +134,15 @@ router_shadow_rows_close(RouterShadowRows *rows)
 	index_close(rows->key.index, NoLock);
 	table_close(rows->shadow, NoLock);
 	table_close(rows->table, NoLock);
+}
+
+/* The routing columns of a row of the table, for the route of the shadow or of the table. */
+static void
+read_keys(RouterShadowRows *rows, const RouterRoute *route, TupleTableSlot *slot, Datum *values, bool *isnull)
+{
+	for (int i = 0; i < route->config.nkeys; i++)
+		values[i] = slot_getattr(slot, SPI_fnumber(RelationGetDescr(rows->table), route->config.keys[i].column),
+								 &isnull[i]);
 }
 
 /* The child that a row of the table belongs to; InvalidOid: there is none, and none shall be made. */
@@ -143,12 +159,11 @@ find_home(RouterShadowRows *rows, TupleTableSlot *slot, bool create)
 		elog(ERROR, "shadow of \"%s\" has no route", RelationGetRelationName(rows->table));
 	ExecClearTuple(rows->keys);
 	memset(rows->keys->tts_isnull, true, rows->keys->tts_tupleDescriptor->natts * sizeof(bool));
+	read_keys(rows, route, slot, values, isnull);
 	for (int i = 0; i < route->config.nkeys; i++)
 	{
 		int			attnum = route->config.keys[i].attnum;
-		int			from = SPI_fnumber(RelationGetDescr(rows->table), route->config.keys[i].column);
 
-		values[i] = slot_getattr(slot, from, &isnull[i]);
 		rows->keys->tts_values[attnum - 1] = values[i];
 		rows->keys->tts_isnull[attnum - 1] = isnull[i];
 	}
@@ -191,43 +206,82 @@ in_table_layout(Source *source, TupleTableSlot *slot)
 	return source->map ? execute_attr_map_slot(source->map->attrMap, slot, source->mapped) : slot;
 }
 
-static Source *
-source_of(RouterShadowRows *rows, Relation rel)
+/*
+ * Where the row with a key may be now. Of many sources it is where it was written, its home, or where rows without
+ * one are; a row that has left another home was noted there, too.
+ */
+static List *
+where_to_look(RouterShadowRows *rows, Oid written, TupleTableSlot *slot)
 {
-	for (int i = 0; i < rows->nsources; i++)
-		if (RelationGetRelid(rows->sources[i].rel) == RelationGetRelid(rel))
-			return &rows->sources[i];
-	elog(ERROR, "table \"%s\" is no source", RelationGetRelationName(rel));
+	List	   *places = OidIsValid(written) ? list_make1_oid(written) : NIL;
+	const RouterReshapeDef *def = rows->def;
+	RouterRoute *route;
+	Datum		values[ROUTER_MAX_LEVELS];
+	bool		isnull[ROUTER_MAX_LEVELS];
+	RouterMiss	miss;
+	Oid			home;
+
+	if (!def->all)
+	{
+		for (int i = 0; i < def->nsources; i++)
+			places = list_append_unique_oid(places, def->sources[i]);
+		return places;
+	}
+	route = router_cache_route(router_cache_entry(def->base));
+	if (route == NULL)
+		was_altered(rows->table);
+	read_keys(rows, route, slot, values, isnull);
+	home = router_route_find(route, values, isnull, &miss);
+	if (OidIsValid(home))
+		places = list_append_unique_oid(places, home);
+	if (OidIsValid(route->default_child))
+		places = list_append_unique_oid(places, route->default_child);
+	if (def->sources[0] == def->base)
+		places = list_append_unique_oid(places, def->base);
+	return places;
 }
 
-/* The row that has the key of another one now, of which there is no second: see check_keys in regroup.c. NULL: none. */
+/*
+ * The row that has the key of another one now, of which there is no second: see router_check_keys. NULL: none. written:
+ * the source where that was written, or InvalidOid.
+ */
 static TupleTableSlot *
-find_now(RouterShadowRows *rows, TupleTableSlot *slot, Snapshot snapshot)
+find_now(RouterShadowRows *rows, Oid written, TupleTableSlot *slot, Snapshot snapshot)
 {
-	for (int i = 0; i < rows->nsources; i++)
+	List	   *places = where_to_look(rows, written, slot);
+	TupleTableSlot *now = NULL;
+	ListCell   *lc;
+
+	foreach(lc, places)
 	{
-		Source	   *source = &rows->sources[i];
+		Source	   *source = source_of(rows, lfirst_oid(lc));
 
 		if (router_row_key_find(source->rel, &source->key, slot, rows->key.attnums, snapshot, source->found))
-			return in_table_layout(source, source->found);
+		{
+			now = in_table_layout(source, source->found);
+			break;
+		}
 	}
-	return NULL;
+	list_free(places);
+	return now;
 }
 
 static void
 forget_found(RouterShadowRows *rows)
 {
-	for (int i = 0; i < rows->nsources; i++)
-		ExecClearTuple(rows->sources[i].found);
+	ListCell   *lc;
+
+	foreach(lc, rows->sources)
+		ExecClearTuple(((Source *) lfirst(lc))->found);
 }
 
 /* Brings the shadow to what the sources have, by a snapshot, under the key of a row that was there, or is. */
 void
 router_shadow_rows_bring(RouterShadowRows *rows, Relation source, TupleTableSlot *version, Snapshot snapshot)
 {
-	TupleConversionMap *map = source_of(rows, source)->map;
+	TupleConversionMap *map = source_of(rows, RelationGetRelid(source))->map;
 	TupleTableSlot *slot = map ? execute_attr_map_slot(map->attrMap, version, rows->like) : version;
-	TupleTableSlot *now = find_now(rows, slot, snapshot);
+	TupleTableSlot *now = find_now(rows, RelationGetRelid(source), slot, snapshot);
 	Oid			home = now ? find_home(rows, now, true) : InvalidOid;
 
 	clear(rows, slot, home, now != NULL || router_row_went_home(version));
@@ -240,7 +294,7 @@ router_shadow_rows_bring(RouterShadowRows *rows, Relation source, TupleTableSlot
 bool
 router_shadow_rows_add(RouterShadowRows *rows, Relation source, TupleTableSlot *version)
 {
-	TupleTableSlot *slot = in_table_layout(source_of(rows, source), version);
+	TupleTableSlot *slot = in_table_layout(source_of(rows, RelationGetRelid(source)), version);
 	RouterTwin *twin = twin_of(rows, find_home(rows, slot, true));
 	bool		add = !router_twin_has(twin, slot);
 
@@ -249,22 +303,41 @@ router_shadow_rows_add(RouterShadowRows *rows, Relation source, TupleTableSlot *
 	return add;
 }
 
+/* Takes all that a source has, by a snapshot, out of the shadow. */
+void
+router_shadow_rows_clear(const RouterReshapeDef *def, Relation source, Snapshot snapshot)
+{
+	RouterShadowRows *rows = router_shadow_rows_open(def);
+	TupleTableSlot *slot = table_slot_create(source, NULL);
+	TableScanDesc scan = table_beginscan(source, snapshot, 0, NULL);
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		clear(rows, in_table_layout(source_of(rows, RelationGetRelid(source)), slot), InvalidOid, false);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	router_shadow_rows_close(rows);
+}
+
 /* ---------------------------------------------------------------------- the log */
 
-/* The columns of a log, as in CREATE TABLE: those that tell a row, and its home. */
+/* The columns of a log, as in CREATE TABLE: those that tell a row, and its homes. */
 char *
-router_log_columns(Relation table, const char *const *keys, int nkeys)
+router_log_columns(Relation table, List *keys)
 {
 	RouterRowKey key = {0};
 	StringInfoData buf;
 	Bitmapset  *attnums = NULL;
 	int			attnum = -1;
+	ListCell   *lc;
 
 	router_row_key_open(table, &key, NULL, NULL);
 	for (int i = 0; i < key.n; i++)
 		attnums = bms_add_member(attnums, key.attnums[i]);
-	for (int i = 0; i < nkeys; i++)
-		attnums = bms_add_member(attnums, SPI_fnumber(RelationGetDescr(table), keys[i]));
+	foreach(lc, keys)
+		attnums = bms_add_member(attnums, SPI_fnumber(RelationGetDescr(table), lfirst(lc)));
 	index_close(key.index, NoLock);
 	initStringInfo(&buf);
 	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
@@ -358,7 +431,7 @@ router_shadow_rows_apply(RouterShadowRows *rows, Relation log, Snapshot snapshot
 	{
 		CHECK_FOR_INTERRUPTS();
 		load_noted(rows, attnums, stored);
-		now = find_now(rows, rows->like, snapshot);
+		now = find_now(rows, InvalidOid, rows->like, snapshot);
 		if (now)
 			router_twin_bring(twin_of(rows, find_home(rows, now, true)), now);
 		forget_found(rows);

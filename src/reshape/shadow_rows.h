@@ -23,6 +23,7 @@ extern void router_shadow_rows_bring(RouterShadowRows *rows, Relation source, Tu
 extern bool router_shadow_rows_add(RouterShadowRows *rows, Relation source, TupleTableSlot *version);
 extern int64 router_shadow_rows_apply(RouterShadowRows *rows, Relation log, Snapshot snapshot);
 extern AttrNumber *router_log_map(Relation log, Relation table);
-extern char *router_log_columns(Relation table, const char *const *keys, int nkeys);
+extern void router_shadow_rows_clear(const RouterReshapeDef *def, Relation source, Snapshot snapshot);
+extern char *router_log_columns(Relation table, List *keys);
 
 #endif

@@ -19,6 +19,7 @@ enum
 	RESHAPE_SHADOW,
 	RESHAPE_LOG,
 	RESHAPE_IN_STEP,
+	RESHAPE_ALL,
 	RESHAPE_SOURCES,
 	RESHAPE_FILES,
 	RESHAPE_SOURCE,
@@ -58,6 +59,7 @@ router_catalog_reshape(Oid base)
 		def->shadow = router_get_oid(tup, RESHAPE_SHADOW, desc);
 		def->log = router_get_oid(tup, RESHAPE_LOG, desc);
 		def->in_step = DatumGetBool(heap_getattr(tup, RESHAPE_IN_STEP, desc, &isnull));
+		def->all = DatumGetBool(heap_getattr(tup, RESHAPE_ALL, desc, &isnull));
 		def->sources = get_oids(tup, RESHAPE_SOURCES, desc, &def->nsources);
 		def->files = get_oids(tup, RESHAPE_FILES, desc, &def->nsources);
 		def->source = router_get_int4(tup, RESHAPE_SOURCE, desc, 0);
@@ -89,6 +91,7 @@ router_catalog_put_reshape(const RouterReshapeDef *def)
 	values[RESHAPE_SHADOW - 1] = ObjectIdGetDatum(def->shadow);
 	values[RESHAPE_LOG - 1] = ObjectIdGetDatum(def->log);
 	values[RESHAPE_IN_STEP - 1] = BoolGetDatum(def->in_step);
+	values[RESHAPE_ALL - 1] = BoolGetDatum(def->all);
 	values[RESHAPE_SOURCES - 1] = PointerGetDatum(buildoidvector(def->sources, def->nsources));
 	values[RESHAPE_FILES - 1] = PointerGetDatum(buildoidvector(def->files, def->nsources));
 	values[RESHAPE_SOURCE - 1] = Int32GetDatum(def->source);

@@ -17,8 +17,9 @@ typedef struct RouterReshapeDef
 	Oid			shadow;			/* the routed table that has the copies */
 	Oid			log;			/* the table that notes what was written meanwhile */
 	bool		in_step;		/* whoever writes to the sources writes to shadow */
+	bool		all;			/* children that base gets meanwhile are sources, too */
 	int			nsources;
-	Oid		   *sources;		/* whose rows are copied: base, or children of it */
+	Oid		   *sources;		/* whose rows are copied: base, children of it, or both */
 	Oid		   *files;			/* of those where copying began; rows have other places in another one */
 	int			source;			/* which is being copied */
 	ItemPointerData position;	/* its rows before it are copied */

@@ -27,7 +27,9 @@
 
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -43,6 +45,37 @@
 PG_FUNCTION_INFO_V1(router_keep_in_step);
 
 void		(*router_follow_deleted) (Relation rel, TupleTableSlot *old);
+void		(*router_follow_new_child) (Oid base, Oid child);
+
+/* Are rows of a table copied, or of a child of it? Router's catalog is not asked: it may be broken. */
+static bool
+gets_another_shape(Oid relid)
+{
+	ListCell   *lc;
+
+	if (OidIsValid(get_trigger_oid(relid, ROUTER_TRIGGER_RESHAPE, true)))
+		return true;
+	if (has_subclass(relid))
+		foreach(lc, find_inheritance_children(relid, NoLock))
+			if (OidIsValid(get_trigger_oid(lfirst_oid(lc), ROUTER_TRIGGER_RESHAPE, true)))
+				return true;
+	return false;
+}
+
+/* Refuses to change a table that gets another shape (see reshape/), a child that is copied for it, or a copy. */
+void
+router_refuse_followed(Oid relid)
+{
+	Oid			original = router_original(relid);
+
+	if (get_rel_name(original) == NULL || !gets_another_shape(original))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("table \"%s\" gets another shape", get_rel_name(original)),
+			 errdetail("Its columns and constraints are those of the copies that are being made."),
+			 errhint("Wait until that is done (router.progress), or CALL router.cancel_reshape(…).")));
+}
 
 /* -------------------------------------------------------------------- the copy */
 

@@ -226,6 +226,17 @@ def by_month():
                               merge("bounds[1] >= '[2024-04' AND bounds[1] < '[2024-07'")])
 
 
+def rekey(keys, template=None):
+    return lambda: "CALL router.rekey('m', %s, template => %s)" % (keys, f"'{template}'" if template else "NULL")
+
+
+@case("other keys: by residence, by month, by both, by hash")
+def other_keys():
+    live(SEED + 3, "res, at, id", [lambda: CONVERT_LIST, rekey("router.by_date('at', 'month')"),
+                                   rekey("ARRAY[router.by_list('res'), router.by_date('at', 'month')]"),
+                                   rekey("router.by_hash('id', 7)"), rekey("router.by_date('at', 'week')")])
+
+
 @case("a source is truncated while copies follow it")
 def truncated():
     make("res, id")

@@ -1,0 +1,83 @@
+/*
+ * sources.c
+ *		Can the rows of children be copied to other children of the same base, or to the base?
+ */
+#include "compat.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/pg_am.h"
+#include "executor/spi.h"
+#include "utils/lsyscache.h"
+
+#include "base/owner.h"
+#include "base/sql.h"
+#include "reshape/reshape.h"
+#include "route/catalog.h"
+#include "rows/row_key.h"
+#include "tier/relocate.h"
+
+/* A child whose rows are to be copied to others. An error says why they cannot be. */
+void
+router_check_source(RouterReshape *r, Oid child)
+{
+	RouterChildDef *def = router_catalog_child(child);
+	Oid			owner = router_relation_owner(r->job.base);
+	RouterRowKey key = {0};
+	Relation	rel;
+
+	if (def == NULL || def->base != r->job.base)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation %u is not a child of \"%s\"", child, get_rel_name(r->job.base)),
+				 errhint("See router.children.")));
+	if (!router_owns_relation(child, owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("owner of routed table \"%s\" does not own its child \"%s\"", get_rel_name(r->job.base),
+						get_rel_name(child)),
+				 errhint("SELECT router.sync(…) sets the owner.")));
+	router_check_definer(child, owner);
+	rel = table_open(child, AccessShareLock);
+	if (rel->rd_rel->relkind != RELKIND_RELATION || rel->rd_rel->relam != HEAP_TABLE_AM_OID ||
+		rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("child \"%s\" is foreign or temporary, or has another access method than heap",
+						RelationGetRelationName(rel)),
+				 errhint("Bring it back first, with router.move_child.")));
+	router_row_key_open(rel, &key, NULL, NULL);
+	if (key.index == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("rows of table \"%s\" cannot be told from each other", RelationGetRelationName(rel)),
+				 errdetail("It has no primary key, and no unique index of columns that are NOT NULL."),
+				 errhint("Add one to \"%s\".", get_rel_name(r->job.base))));
+	index_close(key.index, NoLock);
+	table_close(rel, NoLock);
+	router_check_replaceable(child, r->job.base, "follow_reshape");
+}
+
+/*
+ * What is unique in each child has to be so in one for all of them, and each key to be that of one row: the index has
+ * all keys of the route, so that equal rows have one home, or a global key sees to it.
+ */
+void
+router_check_keys(Oid base)
+{
+	char	   *what = router_ask(
+		"SELECT string_agg(format('%%I', c.relname), ', ' ORDER BY c.relname)"
+		"  FROM pg_index i JOIN pg_class c ON c.oid = indexrelid,"
+		"       LATERAL (SELECT array_agg(k::int2) AS columns FROM unnest(indkey) WITH ORDINALITY u (k, n) WHERE n <= indnkeyatts) own"
+		" WHERE indrelid = %1$u AND (indisexclusion OR indisunique"
+		"   AND NOT own.columns @> (SELECT array_agg(attnum) FROM router.key_def WHERE base = %1$u)"
+		"   AND NOT EXISTS (SELECT FROM router.global_key_def WHERE base = %1$u AND attnums <@ own.columns))",
+		base);
+
+	if (what)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("children of \"%s\" cannot be put together", get_rel_name(base)),
+				 errdetail("Rows of two children may have the same values in what is unique in each of them: %s.", what),
+				 errhint("Make it unique over all children with router.add_global_key, or give the index the keys of the route as well.")));
+}
