@@ -546,6 +546,12 @@ CREATE PROCEDURE router.rekey(base regclass, key router.key, template text DEFAU
 COMMENT ON PROCEDURE router.rekey(regclass, router.key, text, integer, interval, interval, interval, boolean)
     IS 'gives a routed table one other key while it is used; see the other rekey';
 
+CREATE PROCEDURE router.unroute(base regclass, batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL,
+        time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_unroute';
+COMMENT ON PROCEDURE router.unroute(regclass, integer, interval, interval, interval, boolean)
+    IS 'makes a routed table an ordinary one again, with all its rows, while it is read and written';
+
 CREATE PROCEDURE router.cancel_reshape(base regclass, lock_timeout interval DEFAULT '1 second')
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_cancel_reshape';
 COMMENT ON PROCEDURE router.cancel_reshape(regclass, interval)

@@ -274,6 +274,7 @@ survey(RouterJob *job)
 		Relation	child = table_open(rotate->child, AccessShareLock);
 
 		router_check_swap(base, child);
+		router_check_unpublished(base, child);
 		table_close(child, NoLock);
 	}
 	table_close(base, NoLock);
@@ -339,6 +340,7 @@ swap(RouterJob *job)
 		table_close(base, NoLock);
 		return false;
 	}
+	router_check_unpublished(base, child);
 	router_swap_storage(base, child, "router.rotate");
 	router_loose_add(job->base, rotate->child);
 	rotate->moved = 0;

@@ -99,10 +99,11 @@ check_columns(Relation base, Relation child)
 		Form_pg_attribute b = TupleDescAttr(y, i);
 
 		/* types name themselves in composite values: a dropped column has none */
-		same = a->attisdropped == b->attisdropped && a->atttypid == b->atttypid && a->atttypmod == b->atttypmod &&
-			a->attlen == b->attlen && a->attalign == b->attalign && a->attbyval == b->attbyval &&
-			a->attcollation == b->attcollation && a->attgenerated == b->attgenerated &&
-			(a->attisdropped || strcmp(NameStr(a->attname), NameStr(b->attname)) == 0);
+		same = a->attisdropped == b->attisdropped && a->attlen == b->attlen && a->attalign == b->attalign &&
+			a->attbyval == b->attbyval && a->attgenerated == b->attgenerated &&
+			(a->attisdropped || (a->atttypid == b->atttypid && a->atttypmod == b->atttypmod &&
+								 a->attcollation == b->attcollation &&
+								 strcmp(NameStr(a->attname), NameStr(b->attname)) == 0));
 	}
 	if (!same)
 		refuse(child, ERRCODE_FEATURE_NOT_SUPPORTED,
@@ -267,19 +268,6 @@ check_indexes(Relation base, Relation child, List **base_indexes, List **child_i
 			   "Mend that with router.sync, or use router.archive.");
 }
 
-/* A subscriber would not be told that rows changed hands. */
-static void
-check_published(Relation rel, Relation child)
-{
-	PublicationDesc desc;
-
-	RelationBuildPublicationDesc(rel, &desc);
-	if (desc.pubactions.pubinsert || desc.pubactions.pubupdate || desc.pubactions.pubdelete)
-		refuse(child, ERRCODE_FEATURE_NOT_SUPPORTED,
-			   psprintf("Changes of \"%s\" are published, and a subscriber would not learn of the swap.",
-						RelationGetRelationName(rel)), NULL);
-}
-
 /* Refuses to swap what does not fit. The indexes of the base, each with its counterpart. */
 static void
 check_swap(Relation base, Relation child, List **base_indexes, List **child_indexes)
@@ -290,8 +278,6 @@ check_swap(Relation base, Relation child, List **base_indexes, List **child_inde
 	check_constraints(child, base, child);
 	check_constraints(base, child, child);
 	check_indexes(base, child, base_indexes, child_indexes);
-	check_published(base, child);
-	check_published(child, child);
 }
 
 /*
@@ -307,6 +293,26 @@ router_check_swap(Relation base, Relation child)
 			   *child_indexes;
 
 	check_swap(base, child, &base_indexes, &child_indexes);
+}
+
+static void
+check_published(Relation rel, Relation child)
+{
+	PublicationDesc desc;
+
+	RelationBuildPublicationDesc(rel, &desc);
+	if (desc.pubactions.pubinsert || desc.pubactions.pubupdate || desc.pubactions.pubdelete)
+		refuse(child, ERRCODE_FEATURE_NOT_SUPPORTED,
+			   psprintf("Changes of \"%s\" are published, and a subscriber would not learn of the swap.",
+						RelationGetRelationName(rel)), NULL);
+}
+
+/* A subscriber would not be told that rows changed hands: refuses that, where it is no mere copy that comes. */
+void
+router_check_unpublished(Relation base, Relation child)
+{
+	check_published(base, child);
+	check_published(child, child);
 }
 
 /* What was created in this transaction may have written no WAL yet: the files are synced by relation at commit. */

@@ -10,6 +10,7 @@
 #include "utils/relcache.h"
 
 extern void router_check_swap(Relation base, Relation child);
+extern void router_check_unpublished(Relation base, Relation child);
 extern void router_swap_storage(Relation base, Relation child, const char *command);
 
 #endif

@@ -6,9 +6,11 @@
 #include "compat.h"
 
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "base/args.h"
+#include "base/sql.h"
 #include "reshape/reshape.h"
 #include "route/catalog.h"
 #include "route/owned.h"
@@ -79,6 +81,18 @@ begin_run(Oid base)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("another session is giving table \"%s\" another shape, or moves its children", get_rel_name(base)),
 				 errhint("Wait for it, or cancel it first with pg_cancel_backend; router.progress has its pid.")));
+}
+
+/* What was begun with the table is not what is asked for now. */
+void
+router_refuse_other_reshape(const RouterReshape *r)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" gets another shape already", get_rel_name(r->job.base)),
+			 errdetail("router.%s was begun with it, with other arguments.", r->def.action),
+			 errhint("Go on with that call, or CALL router.cancel_reshape(%s).",
+					 quote_literal_cstr(router_qualified_name(r->job.base)))));
 }
 
 /* Runs it, one at a time a table. True: it is at its end; false: the time is over, or this is a dry run. */

@@ -298,7 +298,7 @@ static void
 check_begun(RouterReshape *r, int nkeys)
 {
 	List	   *children = router_catalog_children(r->def.shadow);
-	bool		same = strcmp(r->def.action, r->job.action) == 0 && r->def.nsources == list_length(r->sources) &&
+	bool		same = r->def.nsources == list_length(r->sources) &&
 		list_length(children) == list_length(r->bounds);
 	ListCell   *lc;
 
@@ -321,12 +321,7 @@ check_begun(RouterReshape *r, int nkeys)
 		same = same && wanted;
 	}
 	if (!same)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" gets another shape already", get_rel_name(r->job.base)),
-				 errdetail("router.%s was begun with it, with other children or bounds.", r->def.action),
-				 errhint("Go on with that call, or CALL router.cancel_reshape(%s).",
-						 quote_literal_cstr(router_qualified_name(r->job.base)))));
+		router_refuse_other_reshape(r);
 }
 
 static void

@@ -899,6 +899,8 @@ check(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
 
+	if (OidIsValid(r->def.shadow) && strcmp(r->def.action, job->action) != 0)
+		router_refuse_other_reshape(r);
 	SPI_connect();
 	r->kind->check(r);
 	SPI_finish();

@@ -49,6 +49,7 @@ struct RouterReshape
 
 extern void router_reshape_begin(RouterReshape *r, FunctionCallInfo fcinfo, Oid base, const char *action, int later);
 extern void router_reshape_one_key(FunctionCallInfo fcinfo);
+extern void router_refuse_other_reshape(const RouterReshape *r);
 extern bool router_reshape_call(RouterReshape *r);
 extern ErrorData *router_reshape_run(RouterReshape *r, bool *done);
 extern ErrorData *router_reshape_cancel(RouterReshape *r);

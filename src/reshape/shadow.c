@@ -44,6 +44,7 @@
 #include "base/sql.h"
 #include "globalkey/triggers.h"
 #include "child/child_name.h"
+#include "maintain/swap_storage.h"
 #include "mirror/mirror.h"
 #include "reshape/follow.h"
 #include "reshape/shadow_rows.h"
@@ -113,6 +114,8 @@ make_table(Oid table, const char *prefix, const char *contents)
 	Oid			schema = get_rel_namespace(table);
 	char	   *name = router_private_name(psprintf("%s_%u", prefix, table), schema);
 	Relation	rel = table_open(table, AccessShareLock);
+	char	   *options = router_missing_relation_options(table, InvalidOid, "");
+	char	   *toast_options = router_missing_relation_options(rel->rd_rel->reltoastrelid, InvalidOid, "toast.");
 	StringInfoData buf;
 
 	initStringInfo(&buf);
@@ -120,6 +123,9 @@ make_table(Oid table, const char *prefix, const char *contents)
 					 rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED ? "UNLOGGED " : "",
 					 quote_qualified_identifier(get_namespace_name(schema), name), contents);
 	appendStringInfo(&buf, " USING %s", quote_identifier(get_am_name(rel->rd_rel->relam)));
+	if (options || toast_options)
+		appendStringInfo(&buf, " WITH (%s%s%s)", options ? options : "", options && toast_options ? ", " : "",
+						 toast_options ? toast_options : "");
 	if (OidIsValid(rel->rd_rel->reltablespace))
 		appendStringInfo(&buf, " TABLESPACE %s", quote_identifier(get_tablespace_name(rel->rd_rel->reltablespace)));
 	table_close(rel, NoLock);
@@ -150,7 +156,61 @@ need_key(Relation table, Oid shadow)
 	index_close(key.index, NoLock);
 }
 
-/* Gives the shadow the route that the table has, and children with these bounds. */
+/* Are rows to have one place, whose storage will be that of the table? */
+static bool
+is_one_place(List *bounds)
+{
+	return bounds && strcmp(((char **) linitial(bounds))[0], "default") == 0;
+}
+
+/*
+ * The columns of a table, for one that is to be laid out alike: with columns to be dropped where that has dropped ones.
+ * What is in them is null in every row to come, so that any type of their size will do.
+ */
+static char *
+layout_columns(Oid table)
+{
+	return router_ask(
+		"SELECT string_agg(CASE WHEN attisdropped THEN format('router_dropped_%%s %%s', attnum,"
+		"         (SELECT oid::regtype FROM pg_type WHERE typlen = attlen AND typalign = attalign AND typbyval = attbyval"
+		"             AND typtype = 'b' AND typnamespace = 'pg_catalog'::regnamespace ORDER BY oid LIMIT 1))"
+		"         ELSE format('%%I %%s', attname, format_type(atttypid, atttypmod))"
+		"           || CASE WHEN attcollation <> 0 THEN format(' COLLATE %%s', attcollation::regcollation) ELSE '' END"
+		"           || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END"
+		"           || CASE WHEN attgenerated = 's' THEN format(' GENERATED ALWAYS AS (%%s) STORED', pg_get_expr(adbin, adrelid))"
+		"                   ELSE '' END"
+		"       END, ', ' ORDER BY attnum)"
+		"  FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum"
+		" WHERE attrelid = %u AND attnum > 0", table);
+}
+
+/* Gives the shadow what rows of the table have passed, and its indexes, for its child to have. */
+static void
+constrain(const RouterReshapeDef *def)
+{
+	RouterMirror indexes = {.aspects = ROUTER_INDEXES};
+	char	   *checks = router_ask(
+		"SELECT string_agg(format('ADD CONSTRAINT %%I %%s', conname, pg_get_constraintdef(oid)), ', ' ORDER BY conname)"
+		"  FROM pg_constraint WHERE conrelid = %u AND contype = 'c' AND convalidated AND NOT connoinherit", def->base);
+
+	if (checks)
+		router_run("ALTER TABLE %s %s", router_qualified_name(def->shadow), checks);
+	(void) router_mirror(&indexes, def->base, def->shadow);
+}
+
+/* Drops what layout_columns has put in place of dropped columns, also from the child. */
+static void
+drop_columns(const RouterReshapeDef *def)
+{
+	char	   *columns = router_ask(
+		"SELECT string_agg(format('DROP COLUMN router_dropped_%%s', attnum), ', ') FROM pg_attribute"
+		" WHERE attrelid = %u AND attnum > 0 AND attisdropped", def->base);
+
+	if (columns)
+		router_run("ALTER TABLE %s %s", router_qualified_name(def->shadow), columns);
+}
+
+/* Gives the shadow the route that the table has, and children with these bounds: rows without one get none. */
 static void
 create_like_base(const RouterReshapeDef *def, List *bounds)
 {
@@ -160,7 +220,9 @@ create_like_base(const RouterReshapeDef *def, List *bounds)
 	ListCell   *lc;
 
 	config->base = def->shadow;
-	config->on_missing = ROUTER_POLICY_ERROR;
+	config->hot = NULL;
+	config->watermark = NULL;
+	config->on_missing = ROUTER_POLICY_DEFAULT;
 	for (int i = 0; i < nkeys; i++)
 		config->keys[i].attnum = get_attnum(def->shadow, config->keys[i].column);
 	(void) router_sync_triggers(&triggers, def->shadow);
@@ -168,7 +230,8 @@ create_like_base(const RouterReshapeDef *def, List *bounds)
 	CommandCounterIncrement();
 	foreach(lc, bounds)
 	{
-		Datum		values[] = {ObjectIdGetDatum(def->shadow), router_text_array(lfirst(lc), nkeys)};
+		Datum		values[] = {ObjectIdGetDatum(def->shadow),
+		router_text_array(lfirst(lc), is_one_place(bounds) ? 1 : nkeys)};
 
 		if (SPI_execute_with_args("SELECT router.create_child($1, $2)", 2, (Oid[]) {REGCLASSOID, TEXTARRAYOID}, values, NULL,
 								  false, 0) != SPI_OK_SELECT)
@@ -181,7 +244,8 @@ void
 router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo, List *bounds)
 {
 	Oid			schema = get_rel_namespace(def->base);
-	char	   *name = make_table(def->base, "router_shadow",
+	bool		one_place = is_one_place(bounds);
+	char	   *name = make_table(def->base, "router_shadow", one_place ? layout_columns(def->base) :
 								  psprintf("LIKE %s INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS",
 										   router_qualified_name(def->base)));
 	RouterConfig *routes[2];
@@ -190,10 +254,14 @@ router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo, List *bounds)
 
 	def->shadow = get_relname_relid(name, schema);
 	hide(def->shadow, def->base);
+	if (one_place)
+		constrain(def);
 	if (bounds == NIL)
 		call_create_route(def->shadow, fcinfo, false, false);
 	else
 		create_like_base(def, bounds);
+	if (one_place)
+		drop_columns(def);
 	routes[0] = router_catalog_route(def->shadow);
 	routes[1] = router_catalog_route(def->base);
 	for (int i = 0; i < lengthof(routes); i++)
@@ -397,6 +465,32 @@ router_shadow_give_keys(const RouterReshapeDef *def)
 		config->keys[i].attnum = get_attnum(def->base, config->keys[i].column);
 	config->template = shadow->template;
 	replace_children(def, config);
+}
+
+/* The table gets the storage of the one child of the shadow, and its route ends. All are locked AccessExclusive. */
+void
+router_shadow_give_storage(const RouterReshapeDef *def)
+{
+	RouterChildDef *all = linitial(router_catalog_children(def->shadow));
+	Relation	base = table_open(def->base, NoLock);
+	Relation	child = table_open(all->child, NoLock);
+
+	router_follow_end(def);
+	router_catalog_remove_reshape(def->base);
+	router_step_mark(all->child, InvalidOid);	/* with its TOAST table, which will be the base's */
+	router_swap_storage(base, child, "router.unroute");
+	table_close(child, NoLock);
+	table_close(base, NoLock);
+	router_inherit_statistics(all->child, def->base);
+	for (int i = 0; i < def->nsources; i++)
+		if (def->sources[i] != def->base)
+			router_swap_leave(def->sources[i]);
+	(void) router_ask("SELECT count(*) FROM router.global_key_def g, router.drop_global_key(g.base, g.columns) WHERE g.base = %u", def->base);
+	(void) router_ask("SELECT count(*) FROM router.drop_route('%u')", def->base);
+	router_catalog_remove_child(all->child);
+	router_run("DROP TABLE %s", router_qualified_name(all->child));
+	router_catalog_remove_all(def->shadow);
+	drop_tables(def);
 }
 
 /*

@@ -20,6 +20,7 @@ extern void router_shadow_check_route(Oid table, Oid shadow, FunctionCallInfo fc
 extern bool router_shadow_name_indexes(const RouterReshapeDef *def, Oid child);
 extern void router_shadow_take_over(const RouterReshapeDef *def);
 extern void router_shadow_give_children(const RouterReshapeDef *def);
+extern void router_shadow_give_storage(const RouterReshapeDef *def);
 extern void router_shadow_give_keys(const RouterReshapeDef *def);
 extern bool router_shadow_drop(const RouterReshapeDef *def);
 

@@ -230,9 +230,12 @@ def rekey(keys, template=None):
     return lambda: "CALL router.rekey('m', %s, template => %s)" % (keys, f"'{template}'" if template else "NULL")
 
 
-@case("other keys: by residence, by month, by both, by hash")
+UNROUTE = "CALL router.unroute('m')"
+
+
+@case("other keys: by residence, none, by month, by both, by hash")
 def other_keys():
-    live(SEED + 3, "res, at, id", [lambda: CONVERT_LIST, rekey("router.by_date('at', 'month')"),
+    live(SEED + 3, "res, at, id", [lambda: CONVERT_LIST, lambda: UNROUTE, lambda: CONVERT_LIST, rekey("router.by_date('at', 'month')"),
                                    rekey("ARRAY[router.by_list('res'), router.by_date('at', 'month')]"),
                                    rekey("router.by_hash('id', 7)"), rekey("router.by_date('at', 'week')")])
 

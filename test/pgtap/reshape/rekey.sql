@@ -1,6 +1,6 @@
 -- Other keys for a routed table: rekey. Checklist: nothing is lost, whatever children have, what it refuses, what comes meanwhile.
 \ir ../../include/helpers.sql
-\set tests 49
+\set tests 51
 SELECT plan(:tests);
 
 CREATE FUNCTION test.shape(base regclass) RETURNS text LANGUAGE sql AS $$
@@ -27,7 +27,7 @@ CREATE TRIGGER watched AFTER INSERT OR UPDATE OR DELETE ON c FOR EACH ROW EXECUT
 CREATE POLICY mine ON c USING (r < 5);
 ALTER TABLE c ENABLE ROW LEVEL SECURITY;
 GRANT SELECT (id, r), INSERT ON c TO router_rekey_other;
-SELECT router.set_maintenance('c', retain => '90 years');
+SELECT router.set_maintenance('c', premake => 0);
 CREATE TABLE was AS SELECT * FROM c;
 CREATE VIEW seen AS SELECT * FROM c;
 
@@ -46,7 +46,7 @@ SELECT is((SELECT count(*) FROM router.check('c')), 0::bigint, 'check finds noth
 SELECT is((SELECT count(*) FROM fired), 0::bigint, 'no trigger of the user fired');
 SELECT is(test.half_done(), 'nothing', 'nothing is left of it');
 SELECT is((SELECT on_missing || ' ' || max_new_children || ' ' || horizon FROM router.routes WHERE base = 'c'::regclass), 'create 20 30 years', 'the other settings are as they were');
-SELECT is((SELECT retain FROM router.maintain_def WHERE base = 'c'::regclass), '90 years'::interval, 'and what maintain does');
+SELECT is((SELECT premake FROM router.maintain_def WHERE base = 'c'::regclass), 0, 'and what maintain does');
 SELECT is((SELECT string_agg(indexrelid::regclass::text, ' ' ORDER BY indexrelid::regclass::text) FROM pg_index WHERE indrelid = 'c_y2024m01'::regclass),
           'c_y2024m01_at c_y2024m01_pkey', 'indexes have the names that they have in a new child');
 SELECT ok((SELECT bool_and(convalidated) FROM pg_constraint WHERE conrelid = 'c_y2024m01'::regclass), 'all constraints are valid');
@@ -110,8 +110,9 @@ CALL router.rekey('residence', router.by_list('id'));
 SELECT is(:'SQLSTATE'::text, '55000', 'a table that is not routed');
 BEGIN;
 CALL router.rekey('few', router.by_date('at', 'month'));
-SELECT is(:'SQLSTATE'::text, '25001', 'inside a transaction block');
+\set state :SQLSTATE
 ROLLBACK;
+SELECT is(:'state'::text, '25001', 'inside a transaction block');
 SET ROLE router_rekey_other;
 CALL router.rekey('public.few', router.by_date('at', 'month'));
 SELECT is(:'SQLSTATE'::text, '42501', 'who does not own the table');
