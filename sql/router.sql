@@ -410,9 +410,10 @@ CREATE FUNCTION router.alter_route(
         horizon interval DEFAULT NULL,
         max_new_children integer DEFAULT NULL,
         hot interval DEFAULT NULL,
+        every text DEFAULT NULL,
         dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_alter_route';
-COMMENT ON FUNCTION router.alter_route(regclass, text, text, boolean, text, text, interval, integer, interval, boolean)
+COMMENT ON FUNCTION router.alter_route(regclass, text, text, boolean, text, text, interval, integer, interval, text, boolean)
     IS 'changes settings of a route; what is NULL stays as it is';
 
 CREATE FUNCTION router.drop_route(base regclass, rows text DEFAULT 'keep', dry_run boolean DEFAULT false)

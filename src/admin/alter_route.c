@@ -16,7 +16,20 @@
 
 PG_FUNCTION_INFO_V1(router_alter_route);
 
-/* router.alter_route(base, settings …, dry_run): see Settings. */
+/* Gives the innermost key of ranges another step, for children to come: they are cut to the gaps between those there are. */
+static void
+set_step(RouterConfig *config, char *every)
+{
+	for (int i = config->nkeys - 1; i >= 0; i--)
+		if (router_key_is_range(&config->keys[i]))
+		{
+			config->keys[i].every = every;
+			return;
+		}
+	router_bad_argument("every", "It is the step of a date or integer key, and the route has none.");
+}
+
+/* router.alter_route(base, settings …, every, dry_run): see RouterSettings. */
 Datum
 router_alter_route(PG_FUNCTION_ARGS)
 {
@@ -30,7 +43,7 @@ router_alter_route(PG_FUNCTION_ARGS)
 	Relation	base;
 	Oid			relid;
 
-	router_report_begin(&report, fcinfo, 1, 9);
+	router_report_begin(&report, fcinfo, 1, 10);
 	relid = PG_GETARG_OID(0);
 	router_read_settings(fcinfo, 1, &settings);
 	entry = creation.entry = router_owned_route(relid);
@@ -47,12 +60,14 @@ router_alter_route(PG_FUNCTION_ARGS)
 	base = table_open(relid, NoLock);
 	there = router_catalog_route(relid);
 	config = router_wanted_config(relid, there, NULL, &settings, OidIsValid(route->default_child));
+	if (!PG_ARGISNULL(9))
+		set_step(config, router_arg_text(fcinfo, 9));
 	router_check_config(config, base, false);
 	if (config->hot && config->watermark == NULL)
 		router_first_watermark(config, route, false);
 	table_close(base, NoLock);
 	router_report_route(&report, there, config);
-	if (!report.dry_run && !router_same_settings(there, config))
+	if (!report.dry_run && !(router_same_settings(there, config) && router_same_keys(there, config)))
 		router_put_route(config, there);
 	if (settings.default_child == 1)
 		router_create_default_child(&report, entry);
