@@ -16,7 +16,7 @@
 
 PG_FUNCTION_INFO_V1(router_alter_route);
 
-/* Gives the innermost key of ranges another step, for children to come: they are cut to the gaps between those there are. */
+/* Gives the innermost key of ranges another step, for children to come: they are cut to the gaps between others. */
 static void
 set_step(RouterConfig *config, char *every)
 {
