@@ -886,11 +886,18 @@ estimate(RouterJob *job)
 	RouterReshape *r = (RouterReshape *) job;
 	ListCell   *lc;
 
-	SPI_connect();
 	r->expected = 0;
 	foreach(lc, r->sources)
-		r->expected += router_job_estimate(psprintf("SELECT FROM ONLY %s", router_qualified_name(lfirst_oid(lc))));
-	SPI_finish();
+	{
+		Relation	rel = table_open(lfirst_oid(lc), AccessShareLock);
+		BlockNumber pages;
+		double		rows;
+		double		all_visible;
+
+		table_relation_estimate_size(rel, NULL, &pages, &rows, &all_visible);
+		r->expected += rows;
+		table_close(rel, AccessShareLock);
+	}
 	return true;
 }
 

@@ -29,6 +29,7 @@ ALTER TABLE c ENABLE ROW LEVEL SECURITY;
 GRANT SELECT (id, r), INSERT ON c TO router_unroute_other;
 CREATE VIEW seen AS SELECT * FROM c;
 SELECT router.set_maintenance('c', premake => 0);
+ANALYZE c;
 CREATE TABLE was AS SELECT * FROM c;
 SELECT 'c'::regclass::oid AS oid \gset
 
