@@ -431,6 +431,16 @@ CREATE FUNCTION router.from_oracle(ddl text, base text DEFAULT NULL, prefix text
 COMMENT ON FUNCTION router.from_oracle(text, text, text)
     IS 'the calls, in order, that route a table as a CREATE TABLE of Oracle, or its PARTITION BY clause, partitions it';
 
+CREATE FUNCTION router.export_declarative(base regclass, run boolean DEFAULT false, allow_loss boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_export_declarative';
+COMMENT ON FUNCTION router.export_declarative(regclass, boolean, boolean)
+    IS 'the script that makes a routed table a partitioned table of PostgreSQL, its children the partitions, without a copy of a row; run: it is run; allow_loss: unique keys that partitioned tables cannot have are no reason to refuse';
+
+CREATE FUNCTION router.import_declarative(partitioned regclass, dry_run boolean DEFAULT false)
+    RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_import_declarative';
+COMMENT ON FUNCTION router.import_declarative(regclass, boolean)
+    IS 'makes a partitioned table of PostgreSQL a routed table, its partitions the children, without a copy of a row';
+
 -- ---------------------------------------------------------------- children
 
 CREATE FUNCTION router.create_child(base regclass, bounds text[], child_name name DEFAULT NULL, dry_run boolean DEFAULT false)

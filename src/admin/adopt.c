@@ -38,9 +38,6 @@
 #include "admin/create_route.h"
 #include "admin/route_settings.h"
 
-/* lines in the detail of an error */
-#define MAX_TOLD 100
-
 PG_FUNCTION_INFO_V1(router_adopt);
 
 /* ----------------------------------------------------------------- triggers */
@@ -173,8 +170,8 @@ look_at_triggers(Adoption *adoption, Relation base)
 /* ----------------------------------------------------------------- children */
 
 /* Why a table cannot be a child, whatever it holds; NULL: it can. */
-static char *
-problem_of(Relation rel, Relation base)
+char *
+router_adopt_problem_of(Relation rel, Relation base)
 {
 	Oid			relid = RelationGetRelid(rel);
 	char	   *column;
@@ -204,7 +201,7 @@ look_at_children(Adoption *adoption, Relation base)
 		Relation	rel = table_open(lfirst_oid(lc), AccessShareLock);
 
 		child->relid = lfirst_oid(lc);
-		child->problem = problem_of(rel, base);
+		child->problem = router_adopt_problem_of(rel, base);
 		if (child->problem == NULL)
 			router_adopt_read_checks(child, rel, base, adoption->config->time_zone);
 		adoption->children = lappend(adoption->children, child);
@@ -321,31 +318,17 @@ all_problems(Adoption *adoption)
 }
 
 /* Tells what is wrong, if anything is: in a dry run as lines. */
-static bool
-tell_problems(RouterReport *report, Adoption *adoption)
+bool
+router_adopt_refuses(RouterReport *report, Adoption *adoption, const char *message, const char *hint)
 {
 	List	   *lines = all_problems(adoption);
-	StringInfoData detail;
-	int			n = 0;
 	ListCell   *lc;
 
-	if (lines == NIL)
-		return false;
-	initStringInfo(&detail);
+	if (lines != NIL && !report->dry_run)
+		router_refuse_lines(message, lines, hint);
 	foreach(lc, lines)
-	{
-		if (report->dry_run)
-			router_report(report, "refuse %s", (char *) lfirst(lc));
-		else if (n++ < MAX_TOLD)
-			appendStringInfo(&detail, "%s%s", n > 1 ? "\n" : "", (char *) lfirst(lc));
-	}
-	if (!report->dry_run)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("inheritance children of \"%s\" cannot be adopted", get_rel_name(adoption->base)),
-				 errdetail_internal("%s", detail.data),
-				 errhint("Give each child a CHECK that says what it holds, or detach it with ALTER TABLE … NO INHERIT; dry_run => true lists all that is in the way.")));
-	return true;
+		router_report(report, "refuse %s", (char *) lfirst(lc));
+	return lines != NIL;
 }
 
 static char *
@@ -359,8 +342,8 @@ bounds_text(const RouterConfig *config, const AdoptChild *child)
 	return buf.data;
 }
 
-static void
-tell_plan(RouterReport *report, Adoption *adoption)
+void
+router_adopt_tell_plan(RouterReport *report, Adoption *adoption)
 {
 	ListCell   *lc;
 
@@ -391,8 +374,8 @@ drop_triggers(Adoption *adoption)
 }
 
 /* The keys are what they are to be, names of new children as well. */
-static void
-finish_plan(Adoption *adoption)
+void
+router_adopt_finish_plan(Adoption *adoption)
 {
 	Relation	base = table_open(adoption->base, NoLock);
 	RouterAsOwner saved;
@@ -462,10 +445,12 @@ router_adopt(PG_FUNCTION_ARGS)
 		router_lock_all(find_for_adoption, &adoption);
 	else
 		plan_adoption(&adoption);	/* tells what it is */
-	if (tell_problems(&report, &adoption))
+	if (router_adopt_refuses(&report, &adoption,
+							 psprintf("inheritance children of \"%s\" cannot be adopted", get_rel_name(adoption.base)),
+							 "Give each child a CHECK that says what it holds, or detach it with ALTER TABLE … NO INHERIT; dry_run => true lists all that is in the way."))
 		return (Datum) 0;
-	finish_plan(&adoption);
-	tell_plan(&report, &adoption);
+	router_adopt_finish_plan(&adoption);
+	router_adopt_tell_plan(&report, &adoption);
 	if (!report.dry_run)
 		adopt(&report, &adoption);
 	return (Datum) 0;

@@ -6,7 +6,8 @@
  * the rows that are there: the CHECK that the child gets is proven or validated.
  *
  * Rights: runs as the owner of the base, who is that of the child. CHECKs that
- * call what users have defined are left out.
+ * call what users have defined are left out. Bounds of partitions are read in the
+ * same way.
  */
 #include "compat.h"
 #include "admin/adopt_part.h"
@@ -21,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
@@ -324,8 +326,10 @@ read_null(Reader *r, NullTest *test)
 	Side		side = {0};
 	AdoptFact  *fact;
 
-	if (test->nulltesttype != IS_NULL || !read_column(r, (Node *) test->arg, &side))
+	/* characters of a value are there if the value is */
+	if (test->nulltesttype != IS_NULL || !read_side(r, (Node *) test->arg, &side) || side.step)
 		return NULL;
+	side.cut = 0;
 	fact = new_fact(&side);
 	fact->null = true;
 	return fact;
@@ -403,6 +407,24 @@ add_fact(AdoptChild *child, AdoptFact *fact)
 	child->facts = lappend(child->facts, fact);
 }
 
+/* What users have defined proves nothing, and is not run. */
+static void
+read_condition(Reader *r, Node *expr)
+{
+	ListCell   *lc;
+
+	if (router_runs_user_code(expr))
+		return;
+	expr = eval_const_expressions(NULL, expr);
+	foreach(lc, make_ands_implicit((Expr *) canonicalize_qual((Expr *) expr, true)))
+	{
+		AdoptFact  *fact = read_clause(r, lfirst(lc));
+
+		if (fact)
+			add_fact(r->child, fact);
+	}
+}
+
 /* Reads the CHECKs of a child, which is open; not those that it has from its base. Settings are pinned. */
 void
 router_adopt_read_checks(AdoptChild *child, Relation rel, Relation base, const char *time_zone)
@@ -413,21 +435,22 @@ router_adopt_read_checks(AdoptChild *child, Relation rel, Relation base, const c
 
 	for (int i = 0; constr && i < constr->num_check; i++)
 	{
-		Node	   *expr = stringToNode(constr->check[i].ccbin);
 		bool		inherited = false;
-		ListCell   *lc;
 
 		for (int j = 0; own && j < own->num_check; j++)
 			inherited |= strcmp(own->check[j].ccname, constr->check[i].ccname) == 0;
-		if (inherited || !constr->check[i].ccvalid || router_runs_user_code(expr))
-			continue;
-		expr = eval_const_expressions(NULL, expr);
-		foreach(lc, make_ands_implicit((Expr *) canonicalize_qual((Expr *) expr, true)))
-		{
-			AdoptFact  *fact = read_clause(&r, lfirst(lc));
-
-			if (fact)
-				add_fact(child, fact);
-		}
+		if (!inherited && constr->check[i].ccvalid)
+			read_condition(&r, stringToNode(constr->check[i].ccbin));
 	}
+}
+
+/* Reads what a partition, which is open, has to hold. Settings are pinned. */
+void
+router_adopt_read_partition(AdoptChild *child, Relation rel, Relation base, const char *time_zone)
+{
+	Reader		r = {.child = child,.base = base,.time_zone = time_zone};
+	ListCell   *lc;
+
+	foreach(lc, RelationGetPartitionQual(rel))
+		read_condition(&r, lfirst(lc));
 }

@@ -118,7 +118,7 @@ give_bounds(Adoption *adoption, bool tell)
 			if (child->bounds[i])
 				child->texts[i] = router_bound_text(key, child->bounds[i]);
 			else
-				problem = psprintf("no valid CHECK says which values of column \"%s\" it has, in a way that a key of kind \"%s\" can use",
+				problem = psprintf("no valid CHECK or bound says which values of column \"%s\" it has, in a way that a key of kind \"%s\" can use",
 								   key->column, router_kind_name(key->kind));
 		}
 		for (int i = 0; i < list_length(adoption->children) && problem == NULL; i++)
@@ -329,6 +329,40 @@ take_groups(Adoption *adoption, int level)
 	}
 }
 
+/* Adds a column to the keys, of the kind that facts make it. False: none of it. */
+bool
+router_adopt_add_key(Adoption *adoption, Relation base, AttrNumber attnum)
+{
+	RouterConfig *config = adoption->config;
+	bool		found = key_of(adoption, base, attnum, &config->keys[config->nkeys]);
+
+	config->nkeys += found;
+	return found;
+}
+
+/* Gives children their bounds, and keys their steps and groups. */
+void
+router_adopt_find_steps(Adoption *adoption, Relation base)
+{
+	RouterConfig *config = adoption->config;
+
+	router_adopt_find_bounds(adoption);
+	for (int i = 0; i < config->nkeys; i++)
+	{
+		RouterKey  *key = &config->keys[i];
+
+		if (key->kind == ROUTER_DATE)
+			key->every = date_step(adoption, *key, base);
+		else if (key->kind == ROUTER_INTEGER)
+			key->every = integer_step(adoption, key);
+		else if (key->kind == ROUTER_LIST)
+			take_groups(adoption, i);
+		if (router_key_is_range(key) && key->every == NULL)
+			adoption->notes = lappend(adoption->notes,
+									  psprintf("make no child by itself: no step of column %s fits those there are", key->column));
+	}
+}
+
 /* Finds the keys, with their steps and groups, and gives children their bounds. */
 void
 router_adopt_find_keys(Adoption *adoption, Relation base)
@@ -354,19 +388,5 @@ router_adopt_find_keys(Adoption *adoption, Relation base)
 									 psprintf("%s: no CHECK of its children is understood", RelationGetRelationName(base)));
 		return;
 	}
-	router_adopt_find_bounds(adoption);
-	for (int i = 0; i < config->nkeys; i++)
-	{
-		RouterKey  *key = &config->keys[i];
-
-		if (key->kind == ROUTER_DATE)
-			key->every = date_step(adoption, *key, base);
-		else if (key->kind == ROUTER_INTEGER)
-			key->every = integer_step(adoption, key);
-		else if (key->kind == ROUTER_LIST)
-			take_groups(adoption, i);
-		if (router_key_is_range(key) && key->every == NULL)
-			adoption->notes = lappend(adoption->notes,
-									  psprintf("make no child by itself: no step of column %s fits those there are", key->column));
-	}
+	router_adopt_find_steps(adoption, base);
 }

@@ -1,10 +1,12 @@
 /*
  * adopt_part.h
- *		What the files of adopt share: adopt.c, adopt_check.c, adopt_keys.c, adopt_name.c.
+ *		What the files of adopt share: adopt.c, adopt_check.c, adopt_keys.c, adopt_name.c;
+ *		import_declarative.c adopts partitions by them.
  */
 #ifndef ROUTER_ADOPT_PART_H
 #define ROUTER_ADOPT_PART_H
 
+#include "base/report.h"
 #include "route/route.h"
 
 /* What the CHECKs of a child say of one column. */
@@ -19,7 +21,7 @@ typedef struct AdoptFact
 	bool		null;			/* it may be NULL, or is if there are no values */
 } AdoptFact;
 
-/* An inheritance child of the base. */
+/* An inheritance child of the base, or a partition. */
 typedef struct AdoptChild
 {
 	Oid			relid;
@@ -44,11 +46,20 @@ typedef struct Adoption
 	bool		rows;			/* some are in the base */
 } Adoption;
 
+/* adopt.c */
+extern char *router_adopt_problem_of(Relation rel, Relation base);
+extern bool router_adopt_refuses(RouterReport *report, Adoption *adoption, const char *message, const char *hint);
+extern void router_adopt_finish_plan(Adoption *adoption);
+extern void router_adopt_tell_plan(RouterReport *report, Adoption *adoption);
+
 /* adopt_check.c */
+extern void router_adopt_read_partition(AdoptChild *child, Relation rel, Relation base, const char *time_zone);
 extern void router_adopt_read_checks(AdoptChild *child, Relation rel, Relation base, const char *time_zone);
 
 /* adopt_keys.c */
 extern void router_adopt_find_keys(Adoption *adoption, Relation base);
+extern bool router_adopt_add_key(Adoption *adoption, Relation base, AttrNumber attnum);
+extern void router_adopt_find_steps(Adoption *adoption, Relation base);
 extern void router_adopt_find_bounds(Adoption *adoption);
 
 /* adopt_name.c */

@@ -356,15 +356,10 @@ alter_attached(RouterRoute *route, Oid child, RouterBound **bounds, bool inherit
 	char	   *name = router_qualified_name(child);
 	char	   *base_name = router_qualified_name(base);
 	RouterAsOwner saved;
-	char	   *condition;
 
 	router_become_owner(&saved, router_relation_owner(child) == owner ? owner : GetUserId(),
 						router_is_own_temp(base), route->config.time_zone);
-	condition = router_child_condition(route, bounds);
-	if (OidIsValid(get_relation_constraint_oid(child, ROUTER_CHECK_NAME, true)))
-		router_run("ALTER %s %s DROP CONSTRAINT %s", router_table_word(child), name, ROUTER_CHECK_NAME);
-	if (condition[0] != '\0')
-		router_add_home_check(child, condition);
+	router_put_home_check(child, router_child_condition(route, bounds));
 	if (!inherits)
 		router_run("ALTER %s %s INHERIT %s", router_table_word(child), name, base_name);
 	router_leave_to_base(base, child);

@@ -10,6 +10,6 @@
 #include "nodes/primnodes.h"
 
 extern bool router_runs_user_code(Node *expr);
-extern void router_add_home_check(Oid child, const char *condition);
+extern void router_put_home_check(Oid child, const char *condition);
 
 #endif

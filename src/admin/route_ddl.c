@@ -38,13 +38,10 @@ static void
 put_line(RouteText *text, const char *fmt,...)
 {
 	va_list		args;
-	Datum		line;
-	bool		isnull = false;
 
 	va_start(args, fmt);
-	line = CStringGetTextDatum(router_format(fmt, args));
+	router_report_line(&text->report, router_format(fmt, args));
 	va_end(args);
-	router_report_row(&text->report, &line, &isnull);
 }
 
 /* ", name => 'value'", if there is one */

@@ -13,6 +13,9 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+/* lines in the detail of an error */
+#define MAX_TOLD 100
+
 /* The first so many arguments may not be NULL; dry_run is the number of that argument, -1: it changes nothing. */
 void
 router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, int required, int dry_run)
@@ -31,15 +34,22 @@ router_report(RouterReport *report, const char *fmt,...)
 {
 	va_list		args;
 	char	   *line;
-	Datum		value;
-	bool		isnull = false;
 
 	va_start(args, fmt);
 	line = router_format(fmt, args);
 	va_end(args);
-	value = CStringGetTextDatum(report->dry_run ? psprintf("would %s", line) : line);
-	router_report_row(report, &value, &isnull);
+	router_report_line(report, report->dry_run ? psprintf("would %s", line) : line);
 	pfree(line);
+}
+
+/* Adds a line as it is. */
+void
+router_report_line(RouterReport *report, const char *line)
+{
+	Datum		value = CStringGetTextDatum(line);
+	bool		isnull = false;
+
+	router_report_row(report, &value, &isnull);
 }
 
 void
@@ -47,4 +57,22 @@ router_report_row(RouterReport *report, Datum *values, bool *nulls)
 {
 	tuplestore_putvalues(report->result->setResult, report->result->setDesc, values, nulls);
 	report->nlines++;
+}
+
+/* Refuses to do something: the detail has a line for each thing that is in the way. */
+void
+router_refuse_lines(const char *message, List *lines, const char *hint)
+{
+	StringInfoData detail;
+	ListCell   *lc;
+
+	initStringInfo(&detail);
+	foreach(lc, lines)
+		if (foreach_current_index(lc) < MAX_TOLD)
+			appendStringInfo(&detail, "%s%s", detail.len > 0 ? "\n" : "", (char *) lfirst(lc));
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s", message),
+			 errdetail_internal("%s", detail.data),
+			 errhint("%s", hint)));
 }

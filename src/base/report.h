@@ -23,5 +23,7 @@ typedef struct RouterReport
 extern void router_report_begin(RouterReport *report, FunctionCallInfo fcinfo, int required, int dry_run);
 extern void router_report(RouterReport *report, const char *fmt,...) pg_attribute_printf(2, 3);
 extern void router_report_row(RouterReport *report, Datum *values, bool *nulls);
+extern void router_report_line(RouterReport *report, const char *line);
+extern void router_refuse_lines(const char *message, List *lines, const char *hint);
 
 #endif

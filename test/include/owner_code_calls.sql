@@ -11,6 +11,10 @@ DROP POLICY pol ON mal.att;
 DROP INDEX mal.att_i;
 DROP TRIGGER after_row ON mal.att;
 DROP STATISTICS mal.att_stat;
+SELECT mal.make('ex') \g /dev/null
+SELECT router.create_route('mal.ex', router.by_date('d', 'month')) \g /dev/null
+SELECT mal.fill('ex', 1, 3, '2024-01-10', 20) \g /dev/null
+CREATE VIEW mal.of_ex AS SELECT mal.i('view', n) AS v, '(1,1)'::mal.pair AS p FROM mal.ex WHERE mal.b('view where', n);
 RESET SESSION AUTHORIZATION;
 SET ROLE :caller;
 \set left 'INSERT INTO seen SELECT current_setting(\'canary.call\'), name || \' was left\', current_user, false FROM (VALUES (\'search_path\'), (\'row_security\'), (\'work_mem\'), (\'lock_timeout\'), (\'TimeZone\'), (\'canary.kept\')) s(name) WHERE current_setting(name, true) IN (\'mal, public\', \'off\', \'7777kB\', \'7777s\', \'Asia/Tokyo\', \'here\'); RESET search_path; RESET row_security; RESET work_mem; RESET lock_timeout; RESET timezone; SET canary.kept = \'\''
@@ -151,6 +155,14 @@ CLUSTER mal.u USING u_i;
 SET canary.call = 'VACUUM FULL';
 VACUUM FULL mal.u;
 :left;
+SET canary.call = 'export_declarative';
+SELECT router.export_declarative('mal.ex', allow_loss => true);
+SELECT router.export_declarative('mal.ex', run => true, allow_loss => true);
+:left;
+SET canary.call = 'import_declarative';
+SELECT router.import_declarative('mal.ex', dry_run => true);
+SELECT router.import_declarative('mal.ex');
+:left;
 SET canary.call = 'drop_route';
 SELECT router.drop_route('mal.t', dry_run => true, rows => 'base');
 SELECT router.drop_route('mal.t', rows => 'base');
@@ -162,11 +174,12 @@ SELECT is_empty($$SELECT DISTINCT call, place, who, restricted FROM seen WHERE w
     'what the owner defined runs as the owner, restricted, and leaves nothing: called by ' || :'caller');
 SELECT bag_eq($$SELECT DISTINCT call FROM seen$$, $$SELECT unnest(ARRAY['create_route', 'create_route, hot', 'adopt, dry run', 'adopt', 'alter_route', 'create_child', 'premake', 'sync',
     'archive, dry run', 'archive', 'archive_now', 'restore', 'end_hot', 'add_global_key', 'check_global_key', 'rebuild_global_key', 'sync concurrently', 'move_child',
-    'move_child in a block', 'maintain', 'CREATE INDEX', 'EXCLUDE', 'CHECK NO INHERIT', 'VACUUM ANALYZE', 'REINDEX', 'CLUSTER', 'VACUUM FULL', 'SET UNLOGGED', 'drop_route'])$$,
+    'move_child in a block', 'maintain', 'CREATE INDEX', 'EXCLUDE', 'CHECK NO INHERIT', 'VACUUM ANALYZE', 'REINDEX', 'CLUSTER', 'VACUUM FULL', 'SET UNLOGGED', 'export_declarative', 'import_declarative', 'drop_route'])$$,
     'these did run some of it');
 SELECT bag_eq($$SELECT DISTINCT place FROM seen$$, $$SELECT unnest(ARRAY['index', 'index const', 'predicate', 'predicate const', 'unique index', 'exclusion',
-    'statistics', 'label', 'new index', 'new exclusion', 'check no inherit', 'new statistics'])$$, 'of what maintenance has to evaluate, everything');
+    'statistics', 'label', 'new index', 'new exclusion', 'check no inherit', 'new statistics', 'domain', 'check const'])$$, 'of what maintenance has to evaluate, everything');
 SELECT is((SELECT count(*) FROM mal.t) || ' ' || (SELECT count(*) FROM mal.att) || ' ' || test.homes('mal.u'), '6 3 mal.u_20240101: 2, mal.u_20240201: 1, mal.u_20240301: 2, mal.u_20240401: 1', 'and did what they should');
 TRUNCATE seen;
 DROP TABLE mal.t, mal.u, mal.h, mal.att;
+DROP TABLE mal.ex CASCADE;
 DROP TABLE mal.ad CASCADE;

@@ -260,7 +260,7 @@ CREATE TABLE bad_c6_1 () INHERITS (bad_c6);
 ALTER TABLE bad_c4 ADD CHECK (k < 40) NOT VALID;
 INSERT INTO bad_c1 VALUES (1, 'x');
 SELECT is(would('bad'), 'would refuse public.bad_c2: its bounds overlap those of bad_c1
-would refuse public.bad_c3: no valid CHECK says which values of column "k" it has, in a way that a key of kind "integer" can use
+would refuse public.bad_c3: no valid CHECK or bound says which values of column "k" it has, in a way that a key of kind "integer" can use
 would refuse public.bad_c5: it has a column more that bad lacks
 would refuse public.bad_c6: it has children of its own', 'each child with its reason');
 CREATE TABLE before AS SELECT state('bad');

@@ -6,6 +6,8 @@ SELECT plan(:tests);
 CREATE TABLE t (k int, d date NOT NULL, id int);
 CREATE TABLE h (LIKE t);
 CREATE TABLE other (LIKE t);
+CREATE TABLE parted (k int) PARTITION BY LIST (k);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
 SELECT router.create_route('t', ARRAY[router.by_integer('k', 10), router.by_date('d', 'month')], default_child => true) \g /dev/null
 SELECT router.create_route('h', router.by_date('d', 'month'), hot => '1000 years') \g /dev/null
 INSERT INTO t VALUES (1, '2024-01-10', 1), (11, '2024-01-10', 2);
@@ -19,6 +21,7 @@ $$;
 -- what an argument may be, by its name and type
 CREATE FUNCTION sample(proname text, arg text, type text) RETURNS text LANGUAGE sql AS $$
     SELECT CASE WHEN type = 'regclass' AND proname = 'create_route' THEN '''other''::regclass'
+                WHEN type = 'regclass' AND proname = 'import_declarative' THEN '''parted''::regclass'
                 WHEN type = 'regclass' AND arg = 'base' THEN CASE WHEN proname IN ('end_hot', 'rotate', 'archive', 'archive_now') THEN '''h''::regclass' ELSE '''t''::regclass' END
                 WHEN type = 'regclass' AND proname = 'attach_child' THEN '''other''::regclass'
                 WHEN type IN ('regclass', 'oid') THEN '''t_1_10_y2024m01''::regclass'
