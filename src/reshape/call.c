@@ -14,6 +14,7 @@
 #include "reshape/reshape.h"
 #include "route/catalog.h"
 #include "route/owned.h"
+#include "rows/keep_in_step.h"
 
 PG_FUNCTION_INFO_V1(router_cancel_reshape);
 
@@ -132,7 +133,7 @@ router_cancel_reshape(PG_FUNCTION_ARGS)
 
 	router_require(fcinfo, 1);
 	begin(&r, fcinfo, PG_GETARG_OID(0), "cancel_reshape", 1, -1);
-	if (router_catalog_reshape(r.job.base) == NULL)
+	if (router_catalog_reshape(r.job.base) == NULL && !router_gets_another_shape(r.job.base))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" does not get another shape", get_rel_name(r.job.base)),

@@ -40,6 +40,7 @@
 #include "access/twophase.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "commands/vacuum.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -49,6 +50,7 @@
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -822,6 +824,28 @@ lock_for_swap(RouterReshape *r)
 	lock_if_free(r, r->def.log, AccessExclusiveLock);
 }
 
+/*
+ * pg_dump looks which tables there are, and then locks them: one that did so before the swap and locks the table afterwards
+ * would find it empty, and not the children. From one that has just come we step back.
+ */
+static void
+give_way_to_dump(Oid base)
+{
+	pgstat_clear_backend_activity_snapshot();
+	for (int i = 1; i <= pgstat_fetch_stat_numbackends(); i++)
+	{
+		PgBackendStatus *status = &router_backend_status(i)->backendStatus;
+
+		if (status->st_procpid != 0 && status->st_databaseid == MyDatabaseId && status->st_appname &&
+			strcmp(status->st_appname, "pg_dump") == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					 errmsg("\"%s\" is not given its new shape while pg_dump runs", get_rel_name(base)),
+					 errdetail("It has pid %d.", status->st_procpid),
+					 errhint("Call it again to go on.")));
+	}
+}
+
 /* Step 6. */
 static bool
 swap(RouterJob *job)
@@ -834,6 +858,7 @@ swap(RouterJob *job)
 	router_tell_standbys(job->base, r->def.since);
 	r->kind->take_over(&r->def);
 	SPI_finish();
+	give_way_to_dump(job->base);
 	return true;
 }
 
@@ -967,12 +992,35 @@ drop_shadow(RouterJob *job)
 	return true;
 }
 
+/* A dump of a table that got another shape has triggers, and tables that nothing belongs to any more. */
+static bool
+let_go_of_restored(RouterJob *job)
+{
+	RouterReshapeDef def = {.base = job->base};
+	List	   *tables;
+	ListCell   *lc;
+
+	LockRelationOid(job->base, AccessExclusiveLock);
+	tables = lcons_oid(job->base, find_inheritance_children(job->base, AccessExclusiveLock));
+	def.sources = palloc(list_length(tables) * sizeof(Oid));
+	foreach(lc, tables)
+		def.sources[def.nsources++] = lfirst_oid(lc);
+	router_follow_end(&def);
+	ereport(NOTICE,
+			(errmsg("triggers of another server were taken from \"%s\"", get_rel_name(job->base)),
+			 errhint("Drop its tables that were called router_shadow_… and router_log_…, if they are there.")));
+	return true;
+}
+
 /* Undoes what an interrupted run has left. The table is as it was. NULL: no error. */
 ErrorData *
 router_reshape_cancel(RouterReshape *r)
 {
-	ErrorData  *error = router_job_insist(&r->job, let_go, true);
+	ErrorData  *error;
 
+	if (router_catalog_reshape(r->job.base) == NULL)
+		return router_job_insist(&r->job, let_go_of_restored, true);
+	error = router_job_insist(&r->job, let_go, true);
 	do
 	{
 		if (error == NULL)

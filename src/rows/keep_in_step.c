@@ -48,8 +48,8 @@ void		(*router_follow_deleted) (Relation rel, TupleTableSlot *old);
 void		(*router_follow_new_child) (Oid base, Oid child);
 
 /* Are rows of a table copied, or of a child of it? Router's catalog is not asked: it may be broken. */
-static bool
-gets_another_shape(Oid relid)
+bool
+router_gets_another_shape(Oid relid)
 {
 	ListCell   *lc;
 
@@ -68,7 +68,7 @@ router_refuse_followed(Oid relid)
 {
 	Oid			original = router_original(relid);
 
-	if (get_rel_name(original) == NULL || !gets_another_shape(original))
+	if (get_rel_name(original) == NULL || !router_gets_another_shape(original))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_IN_USE),

@@ -20,6 +20,7 @@ extern void (*router_follow_deleted) (Relation rel, TupleTableSlot *old);
 /* And about a table that is about to be a child. */
 extern void (*router_follow_new_child) (Oid base, Oid child);
 
+extern bool router_gets_another_shape(Oid relid);
 extern void router_refuse_followed(Oid relid);
 extern void router_step_mark(Oid copy, Oid table);
 extern bool router_step_marked(Oid copy, Oid table);

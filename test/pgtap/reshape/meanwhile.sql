@@ -1,6 +1,6 @@
 -- What others do to a table that is being converted: its indexes, its triggers; a run that is given up.
 \ir ../../include/helpers.sql
-\set tests 12
+\set tests 18
 SELECT plan(:tests);
 SELECT test.role('router_meanwhile_other');
 
@@ -57,4 +57,28 @@ CALL router.convert('keyed', router.by_date('at', 'month'));
 SELECT is((SELECT count(*) FROM parent), 60::bigint, 'the parent has the rows of the children');
 SELECT is((SELECT count(*) FROM keyed), 60::bigint, 'none is lost');
 SELECT is((SELECT count(*) FROM router.check()), 0::bigint, 'all is well');
+
+-- pg_dump, before it has locked anything
+SET application_name = 'pg_dump';
+SET statement_timeout = '1s';
+CREATE TABLE dumped (id int PRIMARY KEY, at date);
+INSERT INTO dumped VALUES (1, '2024-01-01');
+CALL router.convert('dumped', router.by_date('at', 'month'));
+SELECT is((SELECT in_step FROM router.reshape_def), true, 'there is no swap while pg_dump runs');
+RESET application_name;
+RESET statement_timeout;
+CALL router.convert('dumped', router.by_date('at', 'month'));
+SELECT is(test.homes('dumped'), 'dumped_y2024m01: 1', 'but afterwards');
+
+-- a dump from the middle of it has triggers that know their shadow no more
+CREATE TABLE restored (id int PRIMARY KEY, at date);
+CREATE TRIGGER "!router_reshape" AFTER INSERT OR UPDATE OR DELETE ON restored FOR EACH ROW EXECUTE FUNCTION router.follow_reshape('12345');
+CREATE TRIGGER "!router_reshape_truncate" BEFORE TRUNCATE ON restored FOR EACH STATEMENT EXECUTE FUNCTION router.follow_reshape('12345');
+INSERT INTO restored VALUES (1, '2024-01-01');
+SELECT lives_ok('TRUNCATE restored', 'they do nothing');
+SELECT throws_ok('ALTER TABLE restored ADD x int', '55006', NULL, 'but keep the table from being altered');
+CALL router.cancel_reshape('restored');
+SELECT lives_ok('ALTER TABLE restored ADD x int', 'until cancel_reshape takes them away');
+CALL router.cancel_reshape('restored');
+SELECT is(:'SQLSTATE'::text, '55000', 'of which there is no more to do then');
 SELECT * FROM finish();
