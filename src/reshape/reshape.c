@@ -825,8 +825,8 @@ lock_for_swap(RouterReshape *r)
 }
 
 /*
- * pg_dump looks which tables there are, and then locks them: one that did so before the swap and locks the table afterwards
- * would find it empty, and not the children. From one that has just come we step back.
+ * pg_dump looks which tables there are, and then locks them: one that did so before the swap and locks the table
+ * afterwards would find it empty, and not the children. From one that has just come we step back.
  */
 static void
 give_way_to_dump(Oid base)
