@@ -47,6 +47,7 @@ CREATE TABLE router.route_def (
     base             regclass NOT NULL PRIMARY KEY,
     time_zone        text     NOT NULL,
     template         text,
+    child_schema     name,               -- where new children are made; NULL: in the schema of base. No regnamespace, which pg_upgrade refuses
     on_missing       text     NOT NULL,
     on_reject        text     NOT NULL,
     horizon          interval NOT NULL,
@@ -352,10 +353,11 @@ CREATE FUNCTION router.create_route(
         horizon interval DEFAULT NULL,
         max_new_children integer DEFAULT NULL,
         hot interval DEFAULT NULL,
+        child_schema name DEFAULT NULL,
         move_rows boolean DEFAULT false,
         dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_create_route';
-COMMENT ON FUNCTION router.create_route(regclass, router.key[], text, text, boolean, text, text, interval, integer, interval, boolean, boolean)
+COMMENT ON FUNCTION router.create_route(regclass, router.key[], text, text, boolean, text, text, interval, integer, interval, name, boolean, boolean)
     IS 'makes an ordinary table a routed table; returns a line for each thing done (or, with dry_run, that would be done)';
 
 CREATE FUNCTION router.create_route(
@@ -369,14 +371,15 @@ CREATE FUNCTION router.create_route(
         horizon interval DEFAULT NULL,
         max_new_children integer DEFAULT NULL,
         hot interval DEFAULT NULL,
+        child_schema name DEFAULT NULL,
         move_rows boolean DEFAULT false,
         dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE sql
     BEGIN ATOMIC
         SELECT router.create_route(base, ARRAY[key], template, time_zone, default_child, on_missing,
-                                   on_reject, horizon, max_new_children, hot, move_rows, dry_run);
+                                   on_reject, horizon, max_new_children, hot, child_schema, move_rows, dry_run);
     END;
-COMMENT ON FUNCTION router.create_route(regclass, router.key, text, text, boolean, text, text, interval, integer, interval, boolean, boolean)
+COMMENT ON FUNCTION router.create_route(regclass, router.key, text, text, boolean, text, text, interval, integer, interval, name, boolean, boolean)
     IS 'makes an ordinary table a routed table with one key; see the other create_route';
 
 CREATE FUNCTION router.adopt(
@@ -410,11 +413,12 @@ CREATE FUNCTION router.alter_route(
         horizon interval DEFAULT NULL,
         max_new_children integer DEFAULT NULL,
         hot interval DEFAULT NULL,
+        child_schema name DEFAULT NULL,
         every text DEFAULT NULL,
         dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_alter_route';
-COMMENT ON FUNCTION router.alter_route(regclass, text, text, boolean, text, text, interval, integer, interval, text, boolean)
-    IS 'changes settings of a route; what is NULL stays as it is';
+COMMENT ON FUNCTION router.alter_route(regclass, text, text, boolean, text, text, interval, integer, interval, name, text, boolean)
+    IS 'changes settings of a route, with child_schema also where its children are; what is NULL stays as it is';
 
 CREATE FUNCTION router.drop_route(base regclass, rows text DEFAULT 'keep', dry_run boolean DEFAULT false)
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_drop_route';
@@ -521,18 +525,18 @@ COMMENT ON PROCEDURE router.tier(regclass, interval, interval, boolean, interval
 CREATE PROCEDURE router.convert(base regclass, keys router.key[], template text DEFAULT NULL, time_zone text DEFAULT NULL,
         default_child boolean DEFAULT NULL, on_missing text DEFAULT NULL, on_reject text DEFAULT NULL,
         horizon interval DEFAULT NULL, max_new_children integer DEFAULT NULL, hot interval DEFAULT NULL,
-        batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL, time_budget interval DEFAULT NULL,
-        lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+        child_schema name DEFAULT NULL, batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL,
+        time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_convert';
-COMMENT ON PROCEDURE router.convert(regclass, router.key[], text, text, boolean, text, text, interval, integer, interval, integer, interval, interval, interval, boolean)
+COMMENT ON PROCEDURE router.convert(regclass, router.key[], text, text, boolean, text, text, interval, integer, interval, name, integer, interval, interval, interval, boolean)
     IS 'makes a table with rows a routed table while it is read and written';
 CREATE PROCEDURE router.convert(base regclass, key router.key, template text DEFAULT NULL, time_zone text DEFAULT NULL,
         default_child boolean DEFAULT NULL, on_missing text DEFAULT NULL, on_reject text DEFAULT NULL,
         horizon interval DEFAULT NULL, max_new_children integer DEFAULT NULL, hot interval DEFAULT NULL,
-        batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL, time_budget interval DEFAULT NULL,
-        lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+        child_schema name DEFAULT NULL, batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL,
+        time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_convert_key';
-COMMENT ON PROCEDURE router.convert(regclass, router.key, text, text, boolean, text, text, interval, integer, interval, integer, interval, interval, interval, boolean)
+COMMENT ON PROCEDURE router.convert(regclass, router.key, text, text, boolean, text, text, interval, integer, interval, name, integer, interval, interval, interval, boolean)
     IS 'makes a table with rows a routed table with one key; see the other convert';
 CREATE PROCEDURE router.merge_children(children regclass[], batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL,
         time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
@@ -770,7 +774,7 @@ CREATE EVENT TRIGGER router_on_sql_drop ON sql_drop EXECUTE FUNCTION router.on_s
 CREATE EVENT TRIGGER router_on_ddl_start ON ddl_command_start WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'CREATE VIEW', 'DROP TABLE', 'GRANT', 'REVOKE')
     EXECUTE FUNCTION router.on_ddl_start();
 CREATE EVENT TRIGGER router_on_ddl_end ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'CREATE VIEW', 'CREATE TABLE', 'CREATE INDEX', 'ALTER INDEX',
+    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'ALTER SCHEMA', 'CREATE VIEW', 'CREATE TABLE', 'CREATE INDEX', 'ALTER INDEX',
                  'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE RULE', 'CREATE POLICY', 'ALTER POLICY',
                  'CREATE STATISTICS', 'ALTER STATISTICS', 'COMMENT', 'GRANT', 'REVOKE', 'CREATE SCHEMA')
     EXECUTE FUNCTION router.on_ddl_end();
@@ -786,7 +790,7 @@ CREATE VIEW router.routes AS
                                                           ', ' OPERATOR(pg_catalog.||) k.modulus::text, ')')
                                         ORDER BY k.level)
               FROM router.key_def k WHERE k.base OPERATOR(pg_catalog.=) r.base) AS keys,
-           r.time_zone, r.template, r.on_missing, r.on_reject, r.horizon, r.max_new_children, r.hot, r.watermark, r.pending,
+           r.time_zone, r.template, r.child_schema, r.on_missing, r.on_reject, r.horizon, r.max_new_children, r.hot, r.watermark, r.pending,
            (SELECT pg_catalog.count(*) FROM router.child_def c WHERE c.base OPERATOR(pg_catalog.=) r.base) AS children
       FROM router.route_def r
      WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class s WHERE s.oid OPERATOR(pg_catalog.=) r.base AND s.relrewrite OPERATOR(pg_catalog.<>) 0::pg_catalog.oid);

@@ -384,6 +384,7 @@ router_adopt_finish_plan(Adoption *adoption)
 	router_become_owner(&saved, base->rd_rel->relowner, router_is_own_temp(adoption->base),
 						adoption->config->time_zone);
 	router_adopt_find_template(adoption);
+	router_adopt_find_schema(adoption);
 	router_become_user(&saved);
 	table_close(base, NoLock);
 }

@@ -1,7 +1,7 @@
 /*
  * adopt_name.c
- *		New children are named as those there are: a template and labels that give
- *		these names are found by trying.
+ *		New children are named as those there are, and stand where they do: a template and
+ *		labels that give these names are found by trying.
  *
  * Rights: runs as the owner of the base; the labels that are tried are of core's
  * functions only. Settings are pinned.
@@ -10,8 +10,10 @@
 #include "admin/adopt_part.h"
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "base/owner.h"
 #include "child/child_name.h"
 
 /* one in so many children may have another name */
@@ -184,4 +186,32 @@ router_adopt_find_template(Adoption *adoption)
 		config->template = n.template;
 	adoption->notes = lappend(adoption->notes, n.odd == 0 ? psprintf("name new children %s", n.template) :
 							  psprintf("name new children %s, as all but %d are", n.template, n.odd));
+}
+
+/* New children are made where those there are stand, if that is one schema. */
+void
+router_adopt_find_schema(Adoption *adoption)
+{
+	Oid			owner = router_relation_owner(adoption->base);
+	Oid			schema = get_rel_namespace(((AdoptChild *) linitial(adoption->children))->relid);
+	char	   *name = get_namespace_name(schema);
+	char	   *note;
+	ListCell   *lc;
+
+	foreach(lc, adoption->children)
+		if (get_rel_namespace(((AdoptChild *) lfirst(lc))->relid) != schema)
+			schema = InvalidOid;
+	if (schema == get_rel_namespace(adoption->base))
+		return;
+	if (!OidIsValid(schema))
+		note = "make new children in the schema of the base: those there are stand in several";
+	else if (!router_may_use(schema, owner) || !router_may_create_in(schema, owner))
+		note = psprintf("make new children in the schema of the base: its owner may not make any in %s",
+						quote_identifier(name));
+	else
+	{
+		adoption->config->child_schema = name;
+		note = psprintf("make new children in schema %s", quote_identifier(name));
+	}
+	adoption->notes = lappend(adoption->notes, note);
 }

@@ -64,5 +64,6 @@ extern void router_adopt_find_bounds(Adoption *adoption);
 
 /* adopt_name.c */
 extern void router_adopt_find_template(Adoption *adoption);
+extern void router_adopt_find_schema(Adoption *adoption);
 
 #endif

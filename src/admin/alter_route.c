@@ -3,11 +3,13 @@
  *		router.alter_route: the settings of a route change.
  *
  * Locking: the creation locks of create.c, and of a route that becomes hot
- * ShareRowExclusiveLock on the base, for writers.
+ * ShareRowExclusiveLock on the base, for writers; AccessExclusiveLock on children that
+ * go to another schema.
  */
 #include "compat.h"
 
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "utils/lsyscache.h"
 
 #include "route/owned.h"
@@ -43,7 +45,7 @@ router_alter_route(PG_FUNCTION_ARGS)
 	Relation	base;
 	Oid			relid;
 
-	router_report_begin(&report, fcinfo, 1, 10);
+	router_report_begin(&report, fcinfo, 1, 11);
 	relid = PG_GETARG_OID(0);
 	router_read_settings(fcinfo, 1, &settings);
 	entry = creation.entry = router_owned_route(relid);
@@ -51,6 +53,8 @@ router_alter_route(PG_FUNCTION_ARGS)
 	/* writers must know where rows go from now on */
 	if (settings.hot && router_route_locked(entry)->hot_level < 0)
 		creation.mode = ShareRowExclusiveLock;
+	if (settings.child_schema && !report.dry_run)
+		creation.schema = get_namespace_oid(settings.child_schema, false);
 	route = router_lock_children(&creation);
 	if (settings.default_child == 0 && OidIsValid(route->default_child))
 		ereport(ERROR,
@@ -60,8 +64,8 @@ router_alter_route(PG_FUNCTION_ARGS)
 	base = table_open(relid, NoLock);
 	there = router_catalog_route(relid);
 	config = router_wanted_config(relid, there, NULL, &settings, OidIsValid(route->default_child));
-	if (!PG_ARGISNULL(9))
-		set_step(config, router_arg_text(fcinfo, 9));
+	if (!PG_ARGISNULL(10))
+		set_step(config, router_arg_text(fcinfo, 10));
 	router_check_config(config, base, false);
 	if (config->hot && config->watermark == NULL)
 		router_first_watermark(config, route, false);
@@ -69,6 +73,8 @@ router_alter_route(PG_FUNCTION_ARGS)
 	router_report_route(&report, there, config);
 	if (!report.dry_run && !(router_same_settings(there, config) && router_same_keys(there, config)))
 		router_put_route(config, there);
+	if (settings.child_schema)
+		router_gather_children(&report, relid, settings.child_schema);
 	if (settings.default_child == 1)
 		router_create_default_child(&report, entry);
 	return (Datum) 0;

@@ -87,10 +87,15 @@ static const Question triggers[] = {
 
 /* what the owner may not do, and new children need */
 static const Question privileges[] = {
-	{"privilege", "SELECT NULL::oid, format('owner %s may not create children in schema %s', r.rolname, n.nspname),"
-		" format('GRANT CREATE ON SCHEMA %I TO %I', n.nspname, r.rolname)"
-		" FROM pg_class b JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_roles r ON r.oid = relowner"
-	" WHERE b.oid = $1 AND relpersistence <> 't' AND NOT has_schema_privilege(relowner, relnamespace, 'CREATE')"},
+	{"privilege", "SELECT NULL::oid, CASE WHEN n.oid IS NULL THEN format('schema %s, where children are made, does not exist', child_schema)"
+		" ELSE format('owner %s may not create children in schema %s', r.rolname, n.nspname) END,"
+		" CASE WHEN n.oid IS NULL THEN format('SELECT router.alter_route(%L, child_schema => …)', format('%I.%I', p.nspname, relname))"
+		" ELSE format('GRANT %s ON SCHEMA %I TO %I', CASE WHEN has_schema_privilege(relowner, n.oid, 'USAGE') THEN 'CREATE'"
+		" ELSE 'CREATE, USAGE' END, n.nspname, r.rolname) END"
+		" FROM router.route_def JOIN pg_class b ON b.oid = base JOIN pg_namespace p ON p.oid = relnamespace"
+		" JOIN pg_roles r ON r.oid = relowner LEFT JOIN pg_namespace n ON n.nspname = coalesce(child_schema, p.nspname)"
+		" WHERE base = $1 AND relpersistence <> 't' AND NOT coalesce(has_schema_privilege(relowner, n.oid, 'CREATE')"
+	" AND has_schema_privilege(relowner, n.oid, 'USAGE'), false)"},
 	{"privilege", "SELECT NULL::oid, format('owner %s may not create children in tablespace %s', r.rolname, s.spcname),"
 		" format('GRANT CREATE ON TABLESPACE %I TO %I', s.spcname, r.rolname)"
 		" FROM pg_class b JOIN pg_tablespace s ON s.oid = reltablespace JOIN pg_roles r ON r.oid = relowner"

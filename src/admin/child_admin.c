@@ -15,6 +15,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -204,7 +205,7 @@ router_create_reported(RouterReport *report, RouterCacheEntry *entry, RouterBoun
 {
 	RouterRoute *route = router_route_locked(entry);
 	char	   *display = router_bounds_display(route, bounds);
-	const char *schema = get_namespace_name(get_rel_namespace(route->config.base));
+	const char *schema = get_namespace_name(router_child_schema(&route->config));
 	Oid			child;
 
 	if (report->dry_run)
@@ -496,6 +497,25 @@ router_move_to_schema(Oid child, Oid schema)
 		router_make_room(lfirst_oid(lc), schema);
 	router_run("ALTER %s %s SET SCHEMA %s", router_table_word(child), router_qualified_name(child),
 			   quote_identifier(get_namespace_name(schema)));
+}
+
+/* The children that stand elsewhere go to this schema. As the caller. */
+void
+router_gather_children(RouterReport *report, Oid base, const char *schema_name)
+{
+	Oid			schema = get_namespace_oid(schema_name, false);
+	int			guc_level = router_pin_settings(NULL);
+	ListCell   *lc;
+
+	router_refuse_followed(base);
+	foreach(lc, router_children_elsewhere(base, schema))
+	{
+		router_report(report, "move child %s to schema %s", router_qualified_name(lfirst_oid(lc)),
+					  quote_identifier(schema_name));
+		if (!report->dry_run)
+			router_move_to_schema(lfirst_oid(lc), schema);
+	}
+	AtEOXact_GUC(false, guc_level);
 }
 
 /* ----------------------------------------------------------------- premake */

@@ -14,6 +14,7 @@ extern void router_create_default_child(RouterReport *report, RouterCacheEntry *
 extern char *router_column_base_lacks(Relation child, Oid base);
 extern void router_attach(RouterCacheEntry *entry, Oid child, RouterBound **bounds, bool inherits);
 extern void router_move_to_schema(Oid child, Oid schema);
+extern void router_gather_children(RouterReport *report, Oid base, const char *schema_name);
 extern void router_child_end(Oid base, Oid child);
 extern void router_child_release(Oid base, Oid child);
 extern List *router_premake_bounds(RouterRoute *route, int n, bool nightly);

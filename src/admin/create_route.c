@@ -5,7 +5,7 @@
  * Locking: the creation locks of create.c; to add triggers to the base, also
  * ShareRowExclusiveLock on it, which waits for running writers and holds up new
  * ones until the transaction ends; to move its rows, AccessExclusiveLock, which
- * holds up readers too.
+ * holds up readers too; AccessExclusiveLock on children that go to another schema.
  */
 #include "compat.h"
 #include "admin/create_route.h"
@@ -254,10 +254,14 @@ find_for_route(void *arg, bool locked)
 {
 	NewRoute   *plan = arg;
 	List	   *locks = router_lock_add_creation(NIL, plan->relid);
+	ListCell   *lc;
 
 	locks = router_lock_add(locks, plan->relid, ShareRowExclusiveLock);
 	if (locked)
 		plan_route(plan);
+	if (locked && plan->there && plan->settings.child_schema && !plan->dry_run)
+		foreach(lc, router_children_elsewhere(plan->relid, get_namespace_oid(plan->settings.child_schema, false)))
+			locks = router_lock_add(locks, lfirst_oid(lc), AccessExclusiveLock);
 	/* a query planned without the children must not get a snapshot in which the rows are there */
 	if (locked && plan->rows && !plan->dry_run)
 		locks = router_lock_add(locks, plan->relid, AccessExclusiveLock);
@@ -283,6 +287,8 @@ put_new_route(RouterReport *report, NewRoute *plan)
 	if (plan->there == NULL)
 		router_refuse_pending(plan->relid, "route");	/* it will be altered */
 	router_put_route(plan->config, plan->there);
+	if (plan->there && plan->settings.child_schema)
+		router_gather_children(report, plan->relid, plan->settings.child_schema);
 	if (plan->settings.default_child == 1)
 		router_create_default_child(report, entry);
 	if (plan->there == NULL || !router_same_keys(plan->there, plan->config))
@@ -305,11 +311,11 @@ router_create_route(PG_FUNCTION_ARGS)
 	RouterReport report;
 	RouterConfig *config;
 
-	router_report_begin(&report, fcinfo, 2, 11);
+	router_report_begin(&report, fcinfo, 2, 12);
 	plan.relid = PG_GETARG_OID(0);
 	router_check_exists(plan.relid);
 	plan.keys = PG_GETARG_ARRAYTYPE_P(1);
-	plan.move_rows = router_arg_bool(fcinfo, 10);
+	plan.move_rows = router_arg_bool(fcinfo, 11);
 	plan.dry_run = report.dry_run;
 	router_read_settings(fcinfo, 2, &plan.settings);
 	router_check_owner(plan.relid);
@@ -324,6 +330,8 @@ router_create_route(PG_FUNCTION_ARGS)
 		put_new_route(&report, &plan);
 		return (Datum) 0;
 	}
+	if (plan.there && plan.settings.child_schema)
+		router_gather_children(&report, plan.relid, plan.settings.child_schema);
 	if (plan.settings.default_child == 1 && !plan.has_default)
 		router_report(&report, "create the default child");
 	if (plan.there == NULL && config->nkeys == 1 && (config->keys[0].ngroups > 0 || knows_below(&config->keys[0])))

@@ -14,6 +14,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
@@ -306,6 +307,8 @@ follow_names(const RenameStmt *stmt, const ObjectAddress *address)
 		address->classId == RelationRelationId)
 		foreach(lc, router_bases_below(address->objectId))
 			router_catalog_follow_upkeep(lfirst_oid(lc), stmt->subname, stmt->newname);
+	if (address->classId == NamespaceRelationId)
+		(void) router_catalog_rename_schema(stmt->subname, stmt->newname);
 	if (address->classId != ConstraintRelationId)
 		return;
 	(void) router_object_row(ConstraintRelationId, address->objectId, false, &table);

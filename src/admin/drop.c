@@ -23,6 +23,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/namespace.h"
@@ -290,6 +291,17 @@ forget_seal(Oid classid, Oid oid)
 		router_drop_seal(table);
 }
 
+/* New children of whom it concerns are made in the schema of their base from now on. */
+static void
+forget_schema(const char *schema)
+{
+	ListCell   *lc;
+
+	foreach(lc, OidIsValid(get_namespace_oid(schema, true)) ? NIL : router_catalog_rename_schema(schema, NULL))
+		ereport(NOTICE,
+				(errmsg("new children of \"%s\" are made in its own schema again", get_rel_name(lfirst_oid(lc)))));
+}
+
 /*
  * sql_drop: what a command has dropped, rows of (classid, objid, objsubid, name). Tables first: what belonged to
  * them is not followed then. restoring: the catalog follows, children do not.
@@ -312,7 +324,9 @@ router_drop_ends(Node *parsetree, const SPITupleTable *found, bool restoring)
 				continue;
 			if (pass == 1)
 			{
-				if (subid == 0 && !restoring)
+				if (classid == NamespaceRelationId)
+					forget_schema(name);
+				else if (subid == 0 && !restoring)
 					follow_dropped(parsetree, classid, oid, name);
 				continue;
 			}

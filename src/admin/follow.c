@@ -336,12 +336,18 @@ router_follow_command(List **follows, Node *parsetree, CollectedCommand *command
 
 /* --------------------------------------------------------------------- at work */
 
-/* Children that stand in the base's old schema move along. Runs as the caller, as SET SCHEMA of the base did. */
+/*
+ * Children that stand in the base's old schema move along, but for those that have it as a schema of their own. Runs as
+ * the caller, as SET SCHEMA of the base did.
+ */
 static void
 take_along(Oid base, Oid from)
 {
+	RouterConfig *config = router_catalog_route(base);
 	ListCell   *lc;
 
+	if (config->child_schema && strcmp(config->child_schema, get_namespace_name(from)) == 0)
+		return;
 	foreach(lc, router_children_by_oid(base))
 		if (get_rel_namespace(lfirst_oid(lc)) == from)
 			router_move_to_schema(lfirst_oid(lc), get_rel_namespace(base));

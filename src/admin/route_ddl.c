@@ -15,6 +15,7 @@
 #include "base/report.h"
 #include "base/sql.h"
 #include "child/child_bounds.h"
+#include "child/child_name.h"
 #include "route/owned.h"
 #include "route/stored.h"
 
@@ -119,6 +120,7 @@ put_route(RouteText *text)
 		appendStringInfoChar(&buf, ']');
 	append_argument(&buf, "template", config->template);
 	append_argument(&buf, "time_zone", config->time_zone);
+	append_argument(&buf, "child_schema", config->child_schema);
 	if (OidIsValid(text->route->default_child))
 		appendStringInfoString(&buf, ", default_child => true");
 	if (config->on_missing != usual->on_missing)
@@ -202,7 +204,7 @@ put_child(RouteText *text, const RouterChildDef *def)
 		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
 	array = array_text(texts, def->nbounds);
 	if (get_rel_relkind(def->child) == RELKIND_RELATION &&
-		get_rel_namespace(def->child) == get_rel_namespace(def->base))
+		strcmp(get_namespace_name(get_rel_namespace(def->child)), router_child_schema_name(&route->config)) == 0)
 		put_line(text, "SELECT router.create_child(%s, %s, %s);", text->base, array,
 				 quote_literal_cstr(get_rel_name(def->child)));
 	else

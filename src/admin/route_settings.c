@@ -7,6 +7,8 @@
 #include "admin/route_settings.h"
 
 #include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/namespace.h"
 #include "storage/bufmgr.h"
 #include "storage/ipc.h"
 #include "utils/builtins.h"
@@ -42,6 +44,7 @@ router_read_settings(FunctionCallInfo fcinfo, int n, RouterSettings *settings)
 	settings->horizon = router_arg_interval(fcinfo, n + 5);
 	settings->max_new_children = PG_ARGISNULL(n + 6) ? -1 : PG_GETARG_INT32(n + 6);
 	settings->hot = router_arg_interval(fcinfo, n + 7);
+	settings->child_schema = router_arg_name(fcinfo, n + 8);
 	if (!PG_ARGISNULL(n + 6) && settings->max_new_children < 0)
 		router_bad_argument("max_new_children", "It is the number of children that one statement may create: 0 or more.");
 }
@@ -155,6 +158,19 @@ check_groups(RouterKey *key)
 	}
 }
 
+/* Where children are made from now on. What names the schema of the base, goes with that. */
+static void
+apply_child_schema(RouterConfig *config, const char *name)
+{
+	Oid			schema = get_namespace_oid(name, false);
+
+	if (get_rel_persistence(config->base) == RELPERSISTENCE_TEMP || isAnyTempNamespace(schema) ||
+		IsCatalogNamespace(schema) || IsToastNamespace(schema) || schema == get_namespace_oid("router", false))
+		router_bad_argument("child_schema", "It is a schema for tables; children of a temporary table are where that is.");
+	router_check_child_schema(config->base, schema);
+	config->child_schema = schema == get_rel_namespace(config->base) ? NULL : pstrdup(name);
+}
+
 static void
 apply_settings(RouterConfig *config, const RouterSettings *settings,
 					 bool has_default_child)
@@ -164,6 +180,8 @@ apply_settings(RouterConfig *config, const RouterSettings *settings,
 		check_template(settings->template, config->nkeys);
 		config->template = settings->template;
 	}
+	if (settings->child_schema)
+		apply_child_schema(config, settings->child_schema);
 	if (settings->time_zone)
 	{
 		if (pg_tzset(settings->time_zone) == NULL)
@@ -292,7 +310,8 @@ same_labels(const RouterConfig *a, const RouterConfig *b)
 bool
 router_same_settings(const RouterConfig *a, const RouterConfig *b)
 {
-	return same_text(a->template, b->template) && strcmp(a->time_zone, b->time_zone) == 0 &&
+	return same_text(a->template, b->template) && same_text(a->child_schema, b->child_schema) &&
+		strcmp(a->time_zone, b->time_zone) == 0 &&
 		a->on_missing == b->on_missing && a->on_reject == b->on_reject &&
 		memcmp(&a->horizon, &b->horizon, sizeof(Interval)) == 0 && a->max_new_children == b->max_new_children &&
 		(a->hot == NULL) == (b->hot == NULL) && (a->hot == NULL || memcmp(a->hot, b->hot, sizeof(Interval)) == 0);

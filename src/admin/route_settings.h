@@ -20,6 +20,7 @@ typedef struct RouterSettings
 	Interval   *horizon;
 	int			max_new_children;
 	Interval   *hot;
+	char	   *child_schema;
 } RouterSettings;
 
 extern void router_read_settings(FunctionCallInfo fcinfo, int n, RouterSettings *settings);

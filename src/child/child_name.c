@@ -7,6 +7,7 @@
 #include "compat.h"
 #include "child/child_name.h"
 
+#include "catalog/namespace.h"
 #include "executor/spi.h"
 #include "utils/lsyscache.h"
 
@@ -111,6 +112,28 @@ router_expand_template(const char *template, const char *base, char **parts, int
 	return buf.data;
 }
 
+/* The schema where new children are made; it may be gone. */
+char *
+router_child_schema_name(const RouterConfig *config)
+{
+	return config->child_schema ? config->child_schema : get_namespace_name(get_rel_namespace(config->base));
+}
+
+Oid
+router_child_schema(const RouterConfig *config)
+{
+	Oid			schema = config->child_schema ? get_namespace_oid(config->child_schema, true) :
+		get_rel_namespace(config->base);
+
+	if (!OidIsValid(schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_SCHEMA),
+				 errmsg("schema \"%s\" does not exist", config->child_schema),
+				 errdetail("New children of \"%s\" are made there.", get_rel_name(config->base)),
+				 errhint("Name another one with router.alter_route(…, child_schema => …), or create it.")));
+	return schema;
+}
+
 /*
  * The name that a child with these bounds has by template and labels, and what to hash where that is too long, had to
  * be cleaned (*odd), or is taken. Runs as the owner. The route may be another one afterwards, since the labels' queries
@@ -152,7 +175,7 @@ router_child_usual_name(RouterRoute *route, RouterBound **bounds, char **hashed,
 char *
 router_child_name(RouterRoute *route, RouterBound **bounds)
 {
-	Oid			schema = get_rel_namespace(route->config.base);
+	Oid			schema = router_child_schema(&route->config);
 	char	   *hashed;
 	bool		odd;
 	char	   *name = router_child_usual_name(route, bounds, &hashed, &odd);

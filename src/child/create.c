@@ -51,21 +51,22 @@
 /* how many names a child is tried under */
 #define MAX_NAMES 4
 
-/* Children stand in the base's schema and belong to its owner, who must be allowed to create tables there. */
-static void
-check_schema(Relation base)
+/* Children belong to the owner of the base, who needs to create tables in their schema and to find them there. */
+void
+router_check_child_schema(Oid base, Oid schema)
 {
-	Oid			schema = RelationGetNamespace(base);
+	Oid			owner = router_relation_owner(base);
+	bool		may_use = router_may_use(schema, owner);
 
-	if (isTempNamespace(schema) || router_may_create_in(schema, base->rd_rel->relowner))
+	if (isTempNamespace(schema) || (may_use && router_may_create_in(schema, owner)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for schema %s", get_namespace_name(schema)),
-			 errdetail("Routed table \"%s\" needs a new child, which its owner %s may not create there.",
-					   RelationGetRelationName(base), GetUserNameFromId(base->rd_rel->relowner, false)),
-			 errhint("GRANT CREATE ON SCHEMA %s TO %s.", quote_identifier(get_namespace_name(schema)),
-					 quote_identifier(GetUserNameFromId(base->rd_rel->relowner, false)))));
+			 errdetail("New children of routed table \"%s\" are made there, which its owner %s may not do.",
+					   get_rel_name(base), GetUserNameFromId(owner, false)),
+			 errhint("GRANT %s ON SCHEMA %s TO %s.", may_use ? "CREATE" : "CREATE, USAGE",
+					 quote_identifier(get_namespace_name(schema)), quote_identifier(GetUserNameFromId(owner, false)))));
 }
 
 /* A child in the making. */
@@ -74,6 +75,7 @@ typedef struct Making
 	RouterCacheEntry *entry;
 	uint64		generation;		/* of the route that was looked at */
 	Oid			base;
+	Oid			schema;
 	RouterBound **bounds;
 	char	   *texts[ROUTER_MAX_LEVELS];	/* of the bounds */
 	int			nkeys;
@@ -190,7 +192,7 @@ create_table(const Making *m)
 					 persistence == RELPERSISTENCE_UNLOGGED ? "UNLOGGED " :
 					 persistence == RELPERSISTENCE_TEMP ? "TEMPORARY " : "",
 					 quote_qualified_identifier(persistence == RELPERSISTENCE_TEMP ? "pg_temp" :
-												get_namespace_name(RelationGetNamespace(base)), m->name));
+												get_namespace_name(m->schema), m->name));
 	if (m->condition[0] != '\0')
 		appendStringInfo(&buf, "CONSTRAINT %s CHECK (%s)", ROUTER_CHECK_NAME, m->condition);
 	appendStringInfo(&buf, ") INHERITS (%s)", router_qualified_name(RelationGetRelid(base)));
@@ -213,20 +215,19 @@ static bool
 make_and_tell(void *arg)
 {
 	Making	   *m = arg;
-	Oid			schema = get_rel_namespace(m->base);
 	bool		observed = EventTriggerBeginCompleteQuery();
 
 	PG_TRY();
 	{
 		router_check_parts(m->base);
 		create_table(m);
-		m->child = get_relname_relid(m->name, schema);
+		m->child = get_relname_relid(m->name, m->schema);
 		if (router_original(m->base) != m->base)
 			router_step_mark(m->child, router_original(m->base));	/* not to be known yet, like its base */
 		router_child_equip(m->base, m->child);
 		register_child(m);
 		if (observed)
-			tell_event_triggers(schema, m->name);
+			tell_event_triggers(m->schema, m->name);
 	}
 	PG_FINALLY();
 	{
@@ -244,7 +245,6 @@ make_and_tell(void *arg)
 static void
 make_among_strangers(Making *m)
 {
-	Oid			schema = get_rel_namespace(m->base);
 	const char *wanted = m->name;
 	ErrorData  *error;
 	uint64		secret;
@@ -255,7 +255,7 @@ make_among_strangers(Making *m)
 			(error->sqlerrcode != ERRCODE_DUPLICATE_TABLE && error->sqlerrcode != ERRCODE_DUPLICATE_OBJECT &&
 			 error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION))
 			ReThrowError(error);
-		m->name = router_another_name(wanted, psprintf("%s " UINT64_FORMAT, wanted, secret), schema, schema);
+		m->name = router_another_name(wanted, psprintf("%s " UINT64_FORMAT, wanted, secret), m->schema, m->schema);
 	}
 }
 
@@ -271,25 +271,26 @@ router_child_create(RouterCacheEntry *entry, RouterBound **bounds, const char *n
 	MemoryContext caller = MemoryContextSwitchTo(work);
 	RouterRoute *route = router_route_locked(entry);
 	Relation	base = table_open(route->config.base, NoLock);
-	Oid			schema = RelationGetNamespace(base);
 	Making		m;
 	RouterAsOwner saved;
 
-	router_become_owner(&saved, base->rd_rel->relowner, isTempNamespace(schema), route->config.time_zone);
+	router_become_owner(&saved, base->rd_rel->relowner, router_is_own_temp(route->config.base),
+						route->config.time_zone);
 	begin_making(&m, entry, bounds);
+	m.schema = router_child_schema(&route->config);
 	m.condition = router_child_condition(route, bounds);
 	m.name = name ? name : router_child_name(route, bounds);
-	if (name && OidIsValid(get_relname_relid(name, schema)))
+	if (name && OidIsValid(get_relname_relid(name, m.schema)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),
 				 errmsg("relation \"%s\" already exists, so it cannot become a child of \"%s\"",
 						name, RelationGetRelationName(base)),
 				 errhint("Rename it, or make it the child with router.attach_child.")));
 	if (name)
-		router_check_name(name, schema);
-	check_schema(base);
+		router_check_name(name, m.schema);
+	router_check_child_schema(m.base, m.schema);
 	ROUTER_WAITPOINT("naming");
-	if (name == NULL && router_strangers_create(schema, base->rd_rel->relowner))
+	if (name == NULL && router_strangers_create(m.schema, base->rd_rel->relowner))
 		make_among_strangers(&m);
 	else
 		(void) make_and_tell(&m);

@@ -25,9 +25,10 @@
 PG_FUNCTION_INFO_V1(router_convert);
 PG_FUNCTION_INFO_V1(router_convert_key);
 
-/* arguments behind those of the route */
+/* arguments: the last but one of the route, and those behind them */
 enum
 {
+	ARG_HOT = ROUTER_ROUTE_ARGUMENTS - 1,
 	ARG_LATER = ROUTER_ROUTE_ARGUMENTS + 1,
 };
 
@@ -102,7 +103,7 @@ convert(FunctionCallInfo fcinfo)
 
 	router_require(fcinfo, 2);
 	router_reshape_begin(&r, fcinfo, PG_GETARG_OID(0), "convert", ARG_LATER);
-	if (!PG_ARGISNULL(ROUTER_ROUTE_ARGUMENTS))
+	if (!PG_ARGISNULL(ARG_HOT))
 		return convert_to_hot(&r);
 	check_table(r.job.base);
 	if (router_catalog_is_base(r.job.base))

@@ -45,12 +45,15 @@ route_arguments(FunctionCallInfo fcinfo, const RouterConfig *config, bool defaul
 		{ObjectIdGetDatum(config->base)}, fcinfo->args[ARG_KEYS], {0, config->template == NULL},
 		{CStringGetTextDatum(config->time_zone)}, {BoolGetDatum(default_child)}, {CStringGetTextDatum("create")},
 		{CStringGetTextDatum("error")}, {IntervalPGetDatum(horizon)}, {Int32GetDatum(ANY_NUMBER)}, {0, true},
+		{0, config->child_schema == NULL},
 	};
 
 	StaticAssertStmt(lengthof(values) == ROUTER_ROUTE_ARGUMENTS + 1, "arguments of create_route");
 	horizon->month = ANY_HORIZON * MONTHS_PER_YEAR;
 	if (config->template)
 		values[ARG_TEMPLATE].value = CStringGetTextDatum(config->template);
+	if (config->child_schema)
+		values[ROUTER_ROUTE_ARGUMENTS].value = DirectFunctionCall1(namein, CStringGetDatum(config->child_schema));
 	InitFunctionCallInfoData(*route, NULL, lengthof(values), InvalidOid, NULL, NULL);
 	memcpy(route->args, values, sizeof(values));
 	return route;

@@ -66,7 +66,8 @@
 static void
 call_create_route(Oid table, FunctionCallInfo fcinfo, bool move_rows, bool dry_run)
 {
-	static const Oid types[] = {0, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, INTERVALOID, INT4OID, INTERVALOID};
+	static const Oid types[] = {0, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, INTERVALOID, INT4OID, INTERVALOID,
+	NAMEOID};
 	Oid			argtypes[ROUTER_ROUTE_ARGUMENTS + 3];
 	Datum		values[ROUTER_ROUTE_ARGUMENTS + 3];
 	char		nulls[ROUTER_ROUTE_ARGUMENTS + 3];
@@ -83,7 +84,7 @@ call_create_route(Oid table, FunctionCallInfo fcinfo, bool move_rows, bool dry_r
 	argtypes[ROUTER_ROUTE_ARGUMENTS + 1] = argtypes[ROUTER_ROUTE_ARGUMENTS + 2] = BOOLOID;
 	values[ROUTER_ROUTE_ARGUMENTS + 1] = BoolGetDatum(move_rows);
 	values[ROUTER_ROUTE_ARGUMENTS + 2] = BoolGetDatum(dry_run);
-	if (SPI_execute_with_args("SELECT * FROM router.create_route($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+	if (SPI_execute_with_args("SELECT * FROM router.create_route($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 							  ROUTER_ROUTE_ARGUMENTS + 3, argtypes, values, nulls, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not call router.create_route");
 }

@@ -12,7 +12,7 @@
 #include "route/defs_reshape.h"
 
 /* The arguments of a call that create_route takes as well, from the keys on. */
-#define ROUTER_ROUTE_ARGUMENTS 9
+#define ROUTER_ROUTE_ARGUMENTS 10
 
 extern void router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo, List *bounds);
 extern void router_shadow_create_route(Oid table, FunctionCallInfo fcinfo, bool dry_run);

@@ -70,6 +70,7 @@ copy_config(RouterConfig *to, const RouterConfig *from)
 	*to = *from;
 	to->time_zone = pstrdup(from->time_zone);
 	to->template = copy_text(from->template);
+	to->child_schema = copy_text(from->child_schema);
 	to->watermark = NULL;
 	if (from->hot)
 	{

@@ -106,6 +106,7 @@ extern void router_catalog_add_child(Oid child, Oid base, char **bounds, int nbo
 extern void router_catalog_put_bounds(Oid child, char **bounds, int nbounds);
 extern void router_catalog_remove_child(Oid child);
 extern void router_catalog_rename_key(Oid base, AttrNumber attnum, const char *column);
+extern List *router_catalog_rename_schema(const char *schema, const char *to);
 
 extern List *router_catalog_global_keys(Oid base);
 extern Oid	router_catalog_global_key_base(Oid key_table);

@@ -8,6 +8,7 @@
 
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -142,6 +143,7 @@ read_route(void *arg)
 		config->base = base;
 		config->time_zone = router_get_text(tup, ROUTE_TIME_ZONE, desc);
 		config->template = router_get_text(tup, ROUTE_TEMPLATE, desc);
+		config->child_schema = router_get_name(tup, ROUTE_CHILD_SCHEMA, desc);
 		config->on_missing = router_policy_from_text("on_missing", router_get_text(tup, ROUTE_ON_MISSING, desc), true);
 		config->on_reject = router_policy_from_text("on_reject", router_get_text(tup, ROUTE_ON_REJECT, desc), false);
 		config->horizon = *router_get_interval(tup, ROUTE_HORIZON, desc);
@@ -240,6 +242,7 @@ put_settings(const RouterConfig *config)
 	values[ROUTE_BASE - 1] = ObjectIdGetDatum(config->base);
 	values[ROUTE_TIME_ZONE - 1] = CStringGetTextDatum(config->time_zone);
 	router_put_text(config->template, &values[ROUTE_TEMPLATE - 1], &nulls[ROUTE_TEMPLATE - 1]);
+	router_put_name(config->child_schema, &values[ROUTE_CHILD_SCHEMA - 1], &nulls[ROUTE_CHILD_SCHEMA - 1]);
 	values[ROUTE_ON_MISSING - 1] = CStringGetTextDatum(policy_names[config->on_missing]);
 	values[ROUTE_ON_REJECT - 1] = CStringGetTextDatum(policy_names[config->on_reject]);
 	values[ROUTE_HORIZON - 1] = PointerGetDatum(&config->horizon);
@@ -300,4 +303,29 @@ router_catalog_rename_key(Oid base, AttrNumber attnum, const char *column)
 		}
 	if (changed)
 		router_catalog_put_route(config);
+}
+
+/* Follows the rename of a schema where children are made; to NULL: it was dropped. The bases that it concerns. */
+List *
+router_catalog_rename_schema(const char *schema, const char *to)
+{
+	List	   *bases = NIL;
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_bases())
+	{
+		Oid			base = lfirst_oid(lc);
+		RouterConfig *config = router_catalog_route(base);
+
+		if (config == NULL || !same_text(config->child_schema, schema))
+			continue;
+		LockRelationOid(base, ShareUpdateExclusiveLock);
+		config = router_catalog_route(base);
+		if (config == NULL || !same_text(config->child_schema, schema) || get_rel_name(base) == NULL)
+			continue;
+		config->child_schema = to ? pstrdup(to) : NULL;
+		router_catalog_put_route(config);
+		bases = lappend_oid(bases, base);
+	}
+	return bases;
 }

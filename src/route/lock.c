@@ -18,9 +18,11 @@
 #include "route/lock.h"
 
 #include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/lsyscache.h"
 
 #include "base/owner.h"
 #include "route/owned.h"
@@ -35,6 +37,19 @@ router_children_by_oid(Oid base)
 	foreach(lc, router_catalog_children(base))
 		children = lappend_oid(children, ((RouterChildDef *) lfirst(lc))->child);
 	list_sort(children, list_oid_cmp);
+	return children;
+}
+
+/* Those that stand in another schema. Foreign ones do not count: on their server they may be found by its name. */
+List *
+router_children_elsewhere(Oid base, Oid schema)
+{
+	List	   *children = router_children_by_oid(base);
+	ListCell   *lc;
+
+	foreach(lc, children)
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_RELATION || get_rel_namespace(lfirst_oid(lc)) == schema)
+			children = foreach_delete_current(children, lc);
 	return children;
 }
 
@@ -113,11 +128,14 @@ find_for_creation(void *arg, bool locked)
 	RouterRoute *route = router_route_locked(creation->entry);
 	List	   *locks = router_lock_add_creation(NIL, creation->base);
 	bool		has_default = OidIsValid(route->default_child);
+	ListCell   *lc;
 
 	locks = router_lock_add(locks, creation->base, Max(creation->mode, ShareUpdateExclusiveLock));
 	if (has_default)
 		locks = router_lock_add(locks, route->default_child, ShareRowExclusiveLock);
 	locks = list_concat(locks, creation->others);
+	foreach(lc, OidIsValid(creation->schema) ? router_children_elsewhere(creation->base, creation->schema) : NIL)
+		locks = router_lock_add(locks, lfirst_oid(lc), AccessExclusiveLock);
 	/* a query that was planned without the new child must not get a snapshot in which the rows are there */
 	if (locked && has_default && creation->takes_rows && creation->takes_rows(creation))
 		locks = router_lock_add(locks, creation->base, AccessExclusiveLock);

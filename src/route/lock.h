@@ -10,6 +10,7 @@
 
 extern int	router_lock_portion(Relation base);
 extern List *router_children_by_oid(Oid base);
+extern List *router_children_elsewhere(Oid base, Oid schema);
 extern List *router_lock_family(Oid base, LOCKMODE mode);
 extern void router_wait_for_planners(Oid base);
 
@@ -24,6 +25,7 @@ typedef struct RouterCreation
 	Oid			base;
 	LOCKMODE	mode;			/* of the base, ShareUpdateExclusiveLock or more; 0: that */
 	List	   *others;			/* more locks */
+	Oid			schema;			/* children that stand elsewhere are locked to go there; InvalidOid: none is */
 	/* Do rows of the default child, which is locked, go to a child that is about to be made? NULL: no */
 	bool		(*takes_rows) (struct RouterCreation *creation);
 	void	   *arg;			/* for takes_rows */

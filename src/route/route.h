@@ -24,6 +24,7 @@ typedef struct RouterConfig
 	Oid			base;
 	char	   *time_zone;
 	char	   *template;		/* of children's names; NULL: the default one */
+	char	   *child_schema;	/* where new children are made; NULL: in the schema of the base */
 	RouterPolicy on_missing;
 	RouterPolicy on_reject;
 	Interval	horizon;

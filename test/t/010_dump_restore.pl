@@ -73,6 +73,7 @@ sub fresh_database
 my $setup = <<'SQL';
 CREATE EXTENSION router;
 CREATE SCHEMA "Odd schema";
+CREATE SCHEMA "the parts";
 CREATE TABLE residence (id int PRIMARY KEY, code text);
 INSERT INTO residence VALUES (1, 'a''b'), (2, 'FAISANDERIE');
 CREATE TABLE reading (id bigint GENERATED ALWAYS AS IDENTITY, gone int, residence_id int REFERENCES residence ON DELETE CASCADE, at timestamptz NOT NULL,
@@ -100,7 +101,7 @@ CREATE TABLE people_hashed (LIKE people);
 INSERT INTO plain VALUES (1), (-5), (0), (15), (29), (31), (20), (-9), (-7), (99), (555), (777), (5000);
 SELECT router.create_route('reading', ARRAY[router.by_list('residence_id', label => 'SELECT code FROM public.residence WHERE id = $1'), router.by_date('at', 'month')],
 	time_zone => 'Europe/Brussels', horizon => '50 years', max_new_children => 77);
-SELECT router.create_route('"Odd schema"."Odd ""table"', ARRAY[router.by_list('key'), router.by_date('select', 'week')], template => '{base}/{1}/{2}');
+SELECT router.create_route('"Odd schema"."Odd ""table"', ARRAY[router.by_list('key'), router.by_date('select', 'week')], template => '{base}/{1}/{2}', child_schema => 'the parts');
 SELECT router.create_route('groups', router.by_list('k', ARRAY['{1,2}', '{3,NULL}']), default_child => true, on_missing => 'default');
 SELECT router.create_route('hashed', router.by_hash('k', 3));
 SELECT router.create_route('attached', router.by_integer('k', 10, pivot => 0));
@@ -140,7 +141,7 @@ SQL
 
 # What must come back the same.
 my %same = (
-	'routes'   => q{SELECT base, keys, time_zone, template, on_missing, on_reject, horizon, max_new_children, children FROM router.routes ORDER BY base::text},
+	'routes'   => q{SELECT base, keys, time_zone, template, child_schema, on_missing, on_reject, horizon, max_new_children, children FROM router.routes ORDER BY base::text},
 	'maintenance' => q{SELECT * FROM router.maintenance ORDER BY base::text},
 	'seals'    => q{SELECT s.base, s.child, s.span, s.state, a.attname FROM router.seals s JOIN router.seal_def d USING (child, "column") JOIN pg_attribute a ON a.attrelid = s.base AND a.attnum = d.attnum ORDER BY s.child::text},
 	'keys'     => q{SELECT base, level, kind, column_name, every, modulus, groups, pivot, from_pivot, label FROM router.key_def ORDER BY base::text, level},
@@ -403,7 +404,7 @@ for my $preload (0, 1)
 	compare("$mode, jobs");
 
 	# by one who is no superuser and may read the tables; not those that only the owner reads
-	query($from, q{CREATE ROLE router_t_dumper LOGIN BYPASSRLS; GRANT USAGE ON SCHEMA public, "Odd schema" TO router_t_dumper; GRANT SELECT ON ALL TABLES IN SCHEMA public, "Odd schema" TO router_t_dumper; GRANT SELECT ON ALL SEQUENCES IN SCHEMA public, "Odd schema" TO router_t_dumper});
+	query($from, q{CREATE ROLE router_t_dumper LOGIN BYPASSRLS; GRANT USAGE ON SCHEMA public, "Odd schema", "the parts" TO router_t_dumper; GRANT SELECT ON ALL TABLES IN SCHEMA public, "Odd schema", "the parts" TO router_t_dumper; GRANT SELECT ON ALL SEQUENCES IN SCHEMA public, "Odd schema" TO router_t_dumper});
 	fresh_database($to, $preload);
 	ok(run('pg_dump', '-U', 'router_t_dumper', '-f', "$dir/dumper.sql", $from), "$mode: pg_dump by another role");
 	query($from, q{DROP OWNED BY router_t_dumper; DROP ROLE router_t_dumper});

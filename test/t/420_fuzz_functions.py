@@ -261,7 +261,7 @@ class Fuzz:
                   ("text[]", "values"): ["{5,2025-01-01}", "{2027-01-01}", "{3}", "{zz,1}"], ("text[]", "groups"): ['{"{1,2}"}'],
                   ("name[]", "columns"): ["{id}", "{id}", "{k,d}"], ("name[]", "seal"): ["{id}"], ("interval", "lock_timeout"): ["1 second"],
                   ("interval", "after"): ["10 years"], ("interval", "keep"): ["3000 years"], ("text", "every"): ["month", "10"],
-                  ("text", "retire"): ["drop", "detach", "schema"], ("name", "retire_schema"): ["app"], ("name", "access_method"): ["heap"],
+                  ("text", "retire"): ["drop", "detach", "schema"], ("name", "retire_schema"): ["app"], ("name", "child_schema"): ["app", "safe"], ("name", "access_method"): ["heap"],
                   ("name", "server"): ["router_fz"], ("name", "tablespace"): ["pg_default"], ("integer", "n"): ["1"], ("integer", "batch_rows"): ["5"],
                   ("integer", "premake"): ["2"], ("text", "on_missing"): ["create", "default", "error"], ("text", "time_zone"): ["UTC"]}.get((kind, name))
         return literal(r.choice(values), kind) if values else self.key() if kind == "router.key" else None

@@ -5,11 +5,12 @@ SELECT plan(:tests);
 SELECT test.role('router_rd_stranger') \g /dev/null
 CREATE SCHEMA "odd ""one";
 CREATE SCHEMA attic;
+CREATE SCHEMA "no ok";
 SET search_path = "odd ""one", public;
 
 -- All that there is to say of a route, by names. Where a hot base's watermark is, and what sealed children hold, comes from the rows.
 CREATE FUNCTION test.route(base text, by_name boolean) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT to_jsonb(r)::text FROM (SELECT keys, time_zone, template, on_missing, on_reject, horizon, max_new_children, hot FROM router.routes r WHERE r.base = $1::regclass) r
+    SELECT to_jsonb(r)::text FROM (SELECT keys, time_zone, template, child_schema, on_missing, on_reject, horizon, max_new_children, hot FROM router.routes r WHERE r.base = $1::regclass) r
     UNION ALL SELECT to_jsonb(k)::text FROM (SELECT level, kind, column_name, every, modulus, groups, pivot, from_pivot, label FROM router.key_def k WHERE k.base = $1::regclass) k
     UNION ALL SELECT format('child %s %s', bounds, CASE WHEN by_name THEN child::text END) FROM router.children c WHERE c.base = $1::regclass
     UNION ALL SELECT to_jsonb(m)::text FROM (SELECT premake, keep, keep_children, retire, retire_schema, seal FROM router.maintenance m WHERE m.base = $1::regclass) m
@@ -45,7 +46,7 @@ INSERT INTO residence VALUES (1, 'one''s'), (2, 'two');
 SELECT router.create_route('simple', router.by_date('d', 'month'), time_zone => 'UTC') \g /dev/null
 INSERT INTO simple (d) VALUES ('2024-01-01'), ('2024-05-05'), (NULL);
 SELECT router.create_route('"it''s"', ARRAY[router.by_list('i', label => $$SELECT code || '\' FROM "odd ""one".residence WHERE id = $1$$), router.by_suffix('t', 3)],
-                           template => 'x_{2}_{base}_{1}', time_zone => 'Europe/Luxembourg', default_child => true, on_missing => 'create', on_reject => 'default', horizon => '3 years 2 days', max_new_children => 7) \g /dev/null
+                           template => 'x_{2}_{base}_{1}', time_zone => 'Europe/Luxembourg', default_child => true, on_missing => 'create', on_reject => 'default', horizon => '3 years 2 days', max_new_children => 7, child_schema => 'no ok') \g /dev/null
 INSERT INTO "it's" VALUES (1, NULL, 'abcde'), (2, NULL, 'x''y\z'), (3, NULL, '{"a,'), (NULL, NULL, NULL);
 SELECT router.create_route('grouped', router.by_list('t', ARRAY['{a,b}', '{"c d",NULL}', '{"{x}","null"}'], 'SELECT ''of'''), time_zone => 'UTC', default_child => true, on_missing => 'default') \g /dev/null
 SELECT router.create_child('grouped', ARRAY['{y,z}'], 'by hand') \g /dev/null
