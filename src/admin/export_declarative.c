@@ -27,6 +27,7 @@
 #include "base/name.h"
 #include "base/report.h"
 #include "base/sql.h"
+#include "child/child_name.h"
 #include "route/defs_reshape.h"
 #include "route/lock.h"
 #include "route/owned.h"
@@ -306,11 +307,11 @@ take_apart(Export *e)
 	router_script_add(&e->script, "SELECT router.drop_route(%s)", quote_literal_cstr(e->rebuild.name));
 }
 
-/* A free name for a table in between. */
+/* A free name for a table in between, which is where new children would be. */
 static char *
 between_name(Export *e, const char *above, const Part *part, int level)
 {
-	Oid			schema = get_rel_namespace(e->base);
+	Oid			schema = router_child_schema(e->config);
 	char	   *full = psprintf("%s_%s", above, router_bound_part(&e->config->keys[level], part->bounds[level]));
 	char	   *name = strlen(full) < NAMEDATALEN ? full : router_cut_name(full, full);
 	bool		free = false;
@@ -359,6 +360,7 @@ attach_parts(Export *e, List *parts, int level, const char *parent, const char *
 			Part	   *part = lfirst(lc);
 			List	   *below = NIL;
 			char	   *name;
+			char	   *full;
 
 			if (part->placed || (strcmp(part->values[level], "DEFAULT") == 0) != (defaults == 1))
 				continue;
@@ -371,11 +373,10 @@ attach_parts(Export *e, List *parts, int level, const char *parent, const char *
 				if (strcmp(((Part *) lfirst(other))->values[level], part->values[level]) == 0)
 					below = lappend(below, lfirst(other));
 			name = between_name(e, above, part, level);
-			router_script_add(&e->script, "CREATE TABLE %s PARTITION OF %s %s%s",
-							  quote_qualified_identifier(get_namespace_name(get_rel_namespace(e->base)), name), parent,
-							  part->values[level], partition_by(&e->config->keys[level + 1]));
-			attach_parts(e, below, level + 1,
-						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(e->base)), name), name);
+			full = quote_qualified_identifier(router_child_schema_name(e->config), name);
+			router_script_add(&e->script, "CREATE TABLE %s PARTITION OF %s %s%s", full, parent, part->values[level],
+							  partition_by(&e->config->keys[level + 1]));
+			attach_parts(e, below, level + 1, full, name);
 		}
 }
 
@@ -411,8 +412,10 @@ static List *
 find_for_export(void *arg, bool locked)
 {
 	Export	   *e = arg;
+	List	   *locks = router_lock_add_creation(NIL, e->base);
 
-	return list_concat(router_lock_add_creation(NIL, e->base), router_lock_family(e->base, AccessExclusiveLock));
+	locks = list_concat(locks, router_lock_family(e->base, AccessExclusiveLock));
+	return locked ? router_rebuild_lock(locks, e->base) : locks;
 }
 
 /*

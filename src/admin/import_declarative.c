@@ -248,7 +248,7 @@ find_for_import(void *arg, bool locked)
 			locks = router_lock_add(locks, lfirst_oid(lc), mode);
 	if (locked)
 		plan_import(im);
-	return locks;
+	return locked && !im->adoption.dry_run ? router_rebuild_lock(locks, im->adoption.base) : locks;
 }
 
 /* The commands that make the table anew, as it is now. */

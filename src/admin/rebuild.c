@@ -22,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "base/lock_all.h"
 #include "base/name.h"
 #include "base/owner.h"
 #include "base/pin.h"
@@ -276,6 +277,15 @@ static const char *const kept_below[] = {
 	" WHERE oid = $1 AND $4 AND reloptions IS NOT NULL",
 };
 
+/* Other tables, and views, that are locked on the way. */
+static const char *const neighbours[] = {
+	"SELECT confrelid, NULL FROM pg_constraint WHERE conrelid = $1 AND contype = 'f' AND confrelid <> $1"
+	" UNION SELECT v.oid, NULL FROM pg_depend JOIN pg_rewrite r ON r.oid = objid JOIN pg_class v ON v.oid = ev_class"
+	" WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass AND refobjid = $1 AND v.oid <> $1 AND pg_has_role(relowner, 'USAGE')"
+	" UNION SELECT c.oid, NULL FROM pg_depend JOIN pg_policy p ON p.oid = objid JOIN pg_class c ON c.oid = polrelid"
+	" WHERE classid = 'pg_policy'::regclass AND refclassid = 'pg_class'::regclass AND refobjid = $1 AND c.oid <> $1 AND pg_has_role(relowner, 'USAGE') ORDER BY 1",
+};
+
 /* The rows of a query: arrays of two texts. */
 static List *
 rows_of(const RouterRebuild *rebuild, const char *question)
@@ -327,6 +337,18 @@ router_rebuild_ask(RouterRebuild *rebuild, const char *const *questions, int n, 
 }
 
 /* ------------------------------------------------------------------- rebuild */
+
+/* Adds the locks on what stands beside a table: who reads a view has it, and waits for the table. */
+List *
+router_rebuild_lock(List *locks, Oid relid)
+{
+	RouterRebuild rebuild = {.relid = relid,.name = "",.keys = "{}"};
+	ListCell   *lc;
+
+	foreach(lc, rows_of(&rebuild, neighbours[0]))
+		locks = router_lock_add(locks, atooid(((char **) lfirst(lc))[0]), AccessExclusiveLock);
+	return locks;
+}
 
 /* A name for what is about to go. */
 static char *

@@ -45,6 +45,7 @@ extern List *router_script_text(const RouterScript *script);
 extern void router_rebuild_init(RouterRebuild *rebuild, RouterScript *script, Oid relid, const char *partition_by,
 								const char *keys);
 extern void router_rebuild_ask(RouterRebuild *rebuild, const char *const *questions, int n, List **lines);
+extern List *router_rebuild_lock(List *locks, Oid relid);
 extern void router_rebuild_begin(RouterRebuild *rebuild);
 extern void router_rebuild_end(RouterRebuild *rebuild);
 
