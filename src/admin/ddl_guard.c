@@ -401,12 +401,14 @@ static void
 refuse_while_reshaped(const RangeVar *table)
 {
 	Oid			relid = table ? RangeVarGetRelid(table, NoLock, true) : InvalidOid;
+	ListCell   *lc;
 
 	if (OidIsValid(relid) && router_owns_relation(relid, GetUserId()))
-		router_refuse_followed(relid);
+		foreach(lc, router_tables_below(relid))
+			router_refuse_followed(lfirst_oid(lc));
 }
 
-/* The same for whatever ALTER TABLE or DROP TABLE it is. */
+/* The same for whatever ALTER TABLE or DROP TABLE it is; ALTER TYPE of a composite type is one of them. */
 void
 router_guard_reshape(Node *parsetree)
 {

@@ -1,11 +1,12 @@
 -- What others do to a table that is being converted: its indexes, its triggers; a run that is given up.
 \ir ../../include/helpers.sql
-\set tests 18
+\set tests 24
 SELECT plan(:tests);
 SELECT test.role('router_meanwhile_other');
 
 CREATE TYPE typed AS (id int, at timestamptz);
-CREATE TABLE parent (id int);
+CREATE TABLE above ();
+CREATE TABLE parent (id int) INHERITS (above);
 CREATE TABLE child (at timestamptz NOT NULL, PRIMARY KEY (id)) INHERITS (parent);
 CREATE TABLE of_type OF typed (PRIMARY KEY (id));
 CREATE TABLE keyed (id int NOT NULL, at timestamptz NOT NULL, n int NOT NULL GENERATED ALWAYS AS IDENTITY);
@@ -26,6 +27,14 @@ CALL router.convert('keyed', router.by_date('at', 'month'), batch_rows => 10);
 SELECT is((SELECT count(*) FROM router.reshape_def WHERE base IN ('child'::regclass, 'of_type'::regclass, 'keyed'::regclass)), 3::bigint, 'three runs stand');
 
 SELECT throws_ok('DROP INDEX keyed_id', '2BP01', NULL, 'the index that tells rows from each other stays');
+
+-- what would reach the tables from above
+SELECT throws_ok('ALTER TABLE parent ADD COLUMN x int', '55006', NULL, 'a parent is not altered');
+SELECT throws_ok('ALTER TABLE above ADD COLUMN x int', '55006', NULL, 'nor one above it');
+SELECT throws_ok('ALTER TABLE parent RENAME COLUMN id TO x', '55006', NULL, 'nor is a column renamed');
+SELECT throws_ok('ALTER TYPE typed ADD ATTRIBUTE x int CASCADE', '55006', NULL, 'nor is the type of a table altered');
+SELECT throws_ok('ALTER TYPE typed RENAME ATTRIBUTE id TO x CASCADE', '55006', NULL, 'or an attribute of it renamed');
+SELECT throws_ok('DROP TABLE parent CASCADE', '55006', NULL, 'a parent is not dropped');
 
 -- who has TRIGGER
 CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
