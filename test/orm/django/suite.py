@@ -27,13 +27,16 @@ settings.configure(INSTALLED_APPS=["energy"], DATABASES={"default": DATABASE}, U
                    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField")
 django.setup()
 
+from django.apps import apps
 from django.core import serializers
 from django.core.management import call_command
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db.migrations.state import ProjectState
 from django.db.models import Avg, Count, Exists, F, Max, OuterRef, Sum, Window
 from django.db.models.functions import RowNumber, TruncMonth
 
 from energy.models import Accommodation, Consumption, Humidity, Meter, Residence, Tariff, Temperature
+from energy.routes import CreateRoute
 
 READINGS = (Consumption, Temperature, Humidity)
 
@@ -120,10 +123,12 @@ def _():
 def _():
     forwards = command("sqlmigrate", "energy", "0002")
     backwards = command("sqlmigrate", "energy", "0002", backwards=True)
-    same("SELECT router.create_route('\"energy_temperature\"', ARRAY[router.by_list('residence_id'), "
-         "router.by_date('read_at', every => 'month')], time_zone => 'Europe/Brussels', move_rows => true);"
-         in forwards, True)
-    same("PERFORM router.drop_route('\"energy_temperature\"');" in backwards, True)
+    same("CALL router.convert('\"energy_temperature\"', ARRAY[router.by_list('residence_id'), "
+         "router.by_date('read_at', every => 'month')], time_zone => 'Europe/Brussels');" in forwards, True)
+    same("BEGIN" in forwards, False)
+    same("SELECT router.drop_route(base, rows => 'base') FROM router.routes WHERE base = to_regclass('\"energy_temperature\"');"
+         in backwards, True)
+    same("SELECT router.create_route('\"energy_meter_tariffs\"', " in command("sqlmigrate", "energy", "0005"), True)
 
 
 @case("create: a new id, and the row is at home")
@@ -546,25 +551,60 @@ def _():
     command("makemigrations", check_changes=True, dry_run=True)
 
 
-@case("CreateRoute is undone: the rows are back in the table, and routed once more")
+def readings():
+    return {model: list(model.objects.order_by("pk").values("pk", "read_at", "value")) for model in READINGS}
+
+
+@case("migrations go back and forwards: the tables have their rows, and are routed once more")
 def _():
     query("DELETE FROM energy_consumption WHERE source = 'copy'")
-    before = {model: list(model.objects.order_by("pk").values("pk", "read_at", "value")) for model in READINGS}
+    before = readings()
+    for _ in range(2):
+        command("migrate", "energy", "0001")
+        same(query("SELECT base FROM router.routes"), [])
+        for model in READINGS:
+            same(value(f"SELECT count(*) FROM ONLY {model._meta.db_table}"), len(before[model]))
+            same(value("SELECT count(*) FROM pg_inherits WHERE inhparent = %s::regclass", [model._meta.db_table]), 0)
+        same(readings(), before)
+        command("migrate", "energy")
+        same(readings(), before)
+        base_is_empty()
+
+
+@case("a migration that stopped half-way goes on, and back")
+def _():
     command("migrate", "energy", "0001")
-    same(query("SELECT base FROM router.routes"), [])
-    for model in (Consumption, Temperature):
-        same(value(f"SELECT count(*) FROM ONLY {model._meta.db_table}"), len(before[model]))
-        same(value("SELECT count(*) FROM pg_inherits WHERE inhparent = %s::regclass", [model._meta.db_table]), 0)
-    # RunSQL's drop_route leaves the children where they are.
-    same(value("SELECT count(*) FROM ONLY energy_humidity"), 0)
-    same(Humidity.objects.count(), len(before[Humidity]))
-    for child, in query("SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'energy_humidity'::regclass"):
-        query(f"ALTER TABLE {child} NO INHERIT energy_humidity")
-        query(f"INSERT INTO energy_humidity SELECT * FROM {child}")
-        query(f"DROP TABLE {child}")
+    before = readings()
+    query("INSERT INTO energy_temperature (residence_id, accommodation_id, read_at, value)"
+          " SELECT residence_id, id, '9000-01-01', 1 FROM energy_accommodation LIMIT 1")
+    with raises(DataError):  # beyond the horizon
+        command("migrate", "energy", "0002")
+    same(query("SELECT base::text FROM router.routes"), [("energy_consumption",)])
+    query("DELETE FROM energy_temperature WHERE read_at > '8000-01-01'")
+    command("migrate", "energy", "0002")
+    same(value("SELECT count(*) FROM router.routes"), 3)
+    query("SELECT router.drop_route('energy_temperature', rows => 'base')")
+    command("migrate", "energy", "0001")
+    same(readings(), before)
     command("migrate", "energy")
-    for model in READINGS:
-        same(list(model.objects.order_by("pk").values("pk", "read_at", "value")), before[model])
+    same(readings(), before)
+    base_is_empty()
+
+
+@case("CreateRoute in a transaction: with move_rows, else only without rows")
+def _():
+    before = readings()
+    state = ProjectState.from_apps(apps)
+    back = CreateRoute("Humidity", [("date", "read_at", {"every": "month"})])
+    with connection.schema_editor(atomic=True) as editor:
+        back.database_backwards("energy", editor, state, state)
+    same(value("SELECT count(*) FROM ONLY energy_humidity"), len(before[Humidity]))
+    with raises(OperationalError), connection.schema_editor(atomic=True) as editor:
+        back.database_forwards("energy", editor, state, state)
+    route = CreateRoute("Humidity", [("date", "read_at", {"every": "month"})], time_zone="Europe/Brussels", move_rows=True)
+    with connection.schema_editor(atomic=True) as editor:
+        route.database_forwards("energy", editor, state, state)
+    same(readings(), before)
     base_is_empty()
 
 

@@ -7,7 +7,12 @@ class CreateRoute(Operation):
     keys: outermost first, each (kind, field) or (kind, field, {argument: value}) with the kinds
     and arguments of router.by_list, by_date, by_integer, by_prefix, by_suffix, by_hash.
     settings: the named arguments of router.create_route.
-    Reversed, it takes the rows back into the table, by INSERT, and drops the children.
+
+    In a migration with atomic = False it calls router.convert, which commits as it goes: the table is read
+    and written meanwhile. What is interrupted goes on with the next migrate.
+    In a transaction it calls router.create_route, which takes an empty table, or with move_rows=True one
+    with rows, from which it keeps others away meanwhile.
+    Reversed, the table takes its rows back, by router.drop_route, which keeps others away as well.
     """
 
     def __init__(self, model_name, keys, **settings):
@@ -32,28 +37,26 @@ class CreateRoute(Operation):
             params += [model._meta.get_field(field).column, *named.values()]
         settings = "".join(f", {name} => %s" for name in self.settings)
         params += self.settings.values()
-        schema_editor.execute(f"SELECT router.create_route(%s, ARRAY[{', '.join(keys)}]{settings})", params)
+        call = "CALL router.convert" if self.online(schema_editor, params[0]) else "SELECT router.create_route"
+        schema_editor.execute(f"{call}(%s, ARRAY[{', '.join(keys)}]{settings})", params)
 
     def database_backwards(self, app_label, schema_editor, from_state, to_state):
         model = from_state.apps.get_model(app_label, self.model_name)
         if not self.allow_migrate_model(schema_editor.connection.alias, model):
             return
-        table = schema_editor.quote_name(model._meta.db_table)
-        columns = ", ".join(schema_editor.quote_name(field.column) for field in model._meta.local_concrete_fields)
-        base, insert = ("'" + sql.replace("'", "''") + "'" for sql in (
-            table, f"INSERT INTO {table} ({columns}) SELECT {columns} FROM "))
-        schema_editor.execute(f"""
-            DO $route$
-            DECLARE
-                child regclass;
-                children regclass[] := ARRAY(SELECT c.child FROM router.children c WHERE c.base = {base}::regclass);
-            BEGIN
-                PERFORM router.drop_route({base});
-                FOREACH child IN ARRAY children LOOP
-                    EXECUTE {insert} || child;
-                    EXECUTE 'DROP TABLE ' || child;
-                END LOOP;
-            END $route$""", params=None)
+        # without a transaction it may have been done before the migration was interrupted
+        schema_editor.execute("SELECT router.drop_route(base, rows => 'base') FROM router.routes WHERE base = to_regclass(%s)",
+                              [schema_editor.quote_name(model._meta.db_table)])
+
+    def online(self, schema_editor, table):
+        if schema_editor.connection.in_atomic_block or "move_rows" in self.settings:
+            return False
+        if schema_editor.collect_sql:
+            return True
+        # not what was done before the migration was interrupted
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute("SELECT FROM router.routes WHERE base = to_regclass(%s)", [table])
+            return cursor.rowcount == 0
 
     def describe(self):
         return f"Route model {self.model_name} by {', '.join(field for _, field, *_ in self.keys)}"

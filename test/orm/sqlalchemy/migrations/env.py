@@ -10,6 +10,6 @@ from models import metadata
 
 with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
     context.configure(connection=connection, target_metadata=metadata,
-                      include_name=without_children(connection))
+                      include_name=without_children(connection), transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()

@@ -5,14 +5,14 @@ down_revision = "0001"
 
 
 def upgrade():
-    op.execute("""
-        SELECT router.create_route('consumption',
-            router.by_list('residence_id', label => 'SELECT code FROM public.residence WHERE id = $1'),
-            move_rows => true)""")
-    op.execute("""
-        SELECT router.create_route('temperature',
-            ARRAY[router.by_list('residence_id'), router.by_date('read_at', 'month')],
-            time_zone => 'Europe/Brussels', move_rows => true)""")
+    with op.get_context().autocommit_block():  # router.convert commits as it goes
+        op.execute("""
+            CALL router.convert('consumption',
+                router.by_list('residence_id', label => 'SELECT code FROM public.residence WHERE id = $1'))""")
+        op.execute("""
+            CALL router.convert('temperature',
+                ARRAY[router.by_list('residence_id'), router.by_date('read_at', 'month')],
+                time_zone => 'Europe/Brussels')""")
     op.execute("""
         SELECT router.create_route('humidity', router.by_date('read_at', 'month'),
             time_zone => 'Europe/Brussels', move_rows => true)""")
@@ -20,4 +20,4 @@ def upgrade():
 
 def downgrade():
     for base in ("consumption", "temperature", "humidity"):
-        op.execute(f"SELECT router.drop_route('{base}')")
+        op.execute(f"SELECT router.drop_route('{base}', rows => 'base')")
