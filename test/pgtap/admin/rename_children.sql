@@ -1,6 +1,6 @@
 -- router.rename_children: children, their indexes and statistics get the names that those of a new child would get.
 \ir ../../include/helpers.sql
-\set tests 34
+\set tests 37
 SELECT plan(:tests);
 SELECT test.role('router_rc_owner'), test.role('router_rc_stranger') \g /dev/null
 CREATE SCHEMA app AUTHORIZATION router_rc_owner;
@@ -131,6 +131,17 @@ SELECT router.create_route('t', ARRAY[router.by_list('r', label => 'SELECT (1 / 
 SELECT throws_ok($$SELECT router.rename_children('t')$$, '22012', NULL, 'a label that fails');
 SELECT is(test.names('t'), :'first', 'changes nothing');
 RESET ROLE;
+-- while children are merged
+CREATE TABLE m (id int, k int NOT NULL, PRIMARY KEY (id, k));
+SELECT router.create_route('m', router.by_list('k')) \g /dev/null
+INSERT INTO m SELECT i, i % 3 FROM generate_series(1, 99) i;
+CALL router.merge_children('{m_0,m_1}', batch_rows => 10, time_budget => '0 seconds');
+SELECT router.alter_route('m', template => '{1}_{base}') \g /dev/null
+SELECT throws_ok($$SELECT router.rename_children('m')$$, '55006', NULL, 'a base that gets another shape');
+SELECT is(test.children('m'), 'm_0, m_1, m_2', 'changes nothing');
+CALL router.cancel_reshape('m');
+SELECT router.rename_children('m') \g /dev/null
+SELECT is(test.children('m'), '"0_m", "1_m", "2_m"', 'afterwards they get their names');
 -- a foreign child is found on its server by its name
 CREATE FOREIGN DATA WRAPPER nothing;
 CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
