@@ -549,6 +549,18 @@ CREATE PROCEDURE router.split_child(child regclass, bounds text[], key name DEFA
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_split_child';
 COMMENT ON PROCEDURE router.split_child(regclass, text[], name, integer, interval, interval, interval, boolean)
     IS 'parts a child at points of its range, or into groups of its values, while it is read and written';
+CREATE PROCEDURE router.add_hash_child(base regclass, child regclass DEFAULT NULL, key name DEFAULT NULL,
+        batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL, time_budget interval DEFAULT NULL,
+        lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_add_hash_child';
+COMMENT ON PROCEDURE router.add_hash_child(regclass, regclass, name, integer, interval, interval, interval, boolean)
+    IS 'parts a bucket of a hash key, the largest or that of a child, into two while it is read and written';
+CREATE PROCEDURE router.regroup(base regclass, members text[], joining text DEFAULT NULL, key name DEFAULT NULL,
+        batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL, time_budget interval DEFAULT NULL,
+        lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_regroup';
+COMMENT ON PROCEDURE router.regroup(regclass, text[], text, name, integer, interval, interval, interval, boolean)
+    IS 'makes values of a list key one group, which lives in one child, while they are read and written; joining: a value whose group they join';
 CREATE PROCEDURE router.rekey(base regclass, keys router.key[], template text DEFAULT NULL, batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL,
         time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_rekey';
@@ -570,7 +582,7 @@ COMMENT ON PROCEDURE router.unroute(regclass, integer, interval, interval, inter
 CREATE PROCEDURE router.cancel_reshape(base regclass, lock_timeout interval DEFAULT '1 second')
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_cancel_reshape';
 COMMENT ON PROCEDURE router.cancel_reshape(regclass, interval)
-    IS 'drops what an interrupted convert, merge_children or split_child has made; the table stays as it is';
+    IS 'drops what an interrupted call that gives a table another shape has made; the table stays as it is';
 
 CREATE PROCEDURE router.move_child(child regclass, tablespace name DEFAULT NULL, access_method name DEFAULT NULL,
                                    server name DEFAULT NULL, remote_schema name DEFAULT NULL, local boolean DEFAULT false,

@@ -641,6 +641,34 @@ premake_existing(Premake *pm, RouterNode *node, int level)
 		premake_bound(pm, router_bound_copy(key, node->null.node->bound), &node->null, level);
 }
 
+/* A bucket that has been parted is there as others, or those that were put together have taken its place. */
+static void
+premake_buckets(Premake *pm, RouterNode *node, int level)
+{
+	RouterKey  *key = &pm->route->config.keys[level];
+	bool		last = level + 1 == pm->route->config.nkeys;
+
+	for (int j = 0; !last && node && j < node->nbuckets; j++)
+		premake_bound(pm, router_bound_copy(key, node->buckets[j].target.node->bound), &node->buckets[j].target, level);
+	for (int i = 0; i < key->modulus; i++)
+	{
+		RouterBound *bound = palloc0(sizeof(RouterBound));
+		bool		there = false;
+
+		bound->form = ROUTER_BOUND_HASH;
+		bound->modulus = key->modulus;
+		bound->remainder = i;
+		for (int j = 0; node && j < node->nbuckets; j++)
+		{
+			int			gcd = router_gcd(key->modulus, node->buckets[j].modulus);
+
+			there |= i % gcd == node->buckets[j].remainder % gcd;
+		}
+		if (!there)
+			premake_bound(pm, bound, NULL, level);
+	}
+}
+
 static void
 premake_level(Premake *pm, RouterNode *node, int level)
 {
@@ -649,27 +677,7 @@ premake_level(Premake *pm, RouterNode *node, int level)
 	if (router_key_is_range(key))
 		premake_ranges(pm, node, level);
 	else if (key->kind == ROUTER_HASH)
-	{
-		for (int i = 0; i < key->modulus; i++)
-		{
-			RouterBound *bound = palloc0(sizeof(RouterBound));
-			RouterTarget *target = NULL;
-
-			bound->form = ROUTER_BOUND_HASH;
-			bound->modulus = key->modulus;
-			bound->remainder = i;
-			for (int j = 0; node && j < node->nbuckets; j++)
-			{
-				int			gcd = router_gcd(key->modulus, node->buckets[j].modulus);
-
-				if (i % gcd == node->buckets[j].remainder % gcd)
-					target = &node->buckets[j].target;
-			}
-			if (target && target->node)
-				bound = router_bound_copy(key, target->node->bound);
-			premake_bound(pm, bound, target, level);
-		}
-	}
+		premake_buckets(pm, node, level);
 	else
 	{
 		premake_existing(pm, node, level);

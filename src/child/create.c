@@ -106,6 +106,7 @@ register_child(Making *m)
 	uint64		version = router_growth_add(m->base, m->child);
 
 	router_catalog_add_child(m->child, m->base, m->texts, m->nkeys);
+	router_follow_new_child(m->base, m->child);
 	router_cache_add_child(m->entry, m->generation, m->child, m->bounds, version);
 }
 
@@ -128,7 +129,6 @@ router_child_equip(Oid base, Oid child)
 
 	(void) router_mirror(&everything, base, child);
 	router_globalkey_equip(base, child);
-	router_follow_new_child(base, child);
 }
 
 /* The command that event triggers are being told of; or NULL. */

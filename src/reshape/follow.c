@@ -37,6 +37,7 @@
 #include "base/guard.h"
 #include "base/owner.h"
 #include "base/sql.h"
+#include "reshape/newcomers.h"
 #include "reshape/shadow_rows.h"
 #include "route/catalog.h"
 #include "rows/keep_in_step.h"
@@ -61,14 +62,15 @@ router_follow_source(const RouterReshapeDef *def, Oid source)
 	create_trigger(source, ROUTER_TRIGGER_RESHAPE_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT", def->shadow);
 }
 
-/* A table that is about to be a child. Rows that it has already are copied, unless it is too late for that. */
+/* A table that has become a child. Rows that it has already are copied, unless it is too late for that. */
 static void
 follow_new_child(Oid base, Oid child)
 {
 	RouterReshapeDef *def = router_catalog_reshape(base);
+	RouterAsOwner saved;
 	Relation	rel;
 
-	if (def == NULL || !def->all)
+	if (def == NULL || !router_may_grow(def) || !router_is_source(def, router_catalog_child(child)))
 		return;
 	rel = relation_open(child, NoLock);
 	if (rel->rd_rel->relkind != RELKIND_RELATION || (def->in_step && RelationGetNumberOfBlocks(rel) > 0))
@@ -78,7 +80,9 @@ follow_new_child(Oid base, Oid child)
 						get_rel_name(base)),
 				 errhint("Wait until that is done (router.progress), or CALL router.cancel_reshape(…).")));
 	relation_close(rel, NoLock);
+	router_become_owner(&saved, router_relation_owner(base), false, NULL);
 	router_follow_source(def, child);
+	router_become_user(&saved);
 }
 
 /* Neither any more. */
@@ -147,7 +151,7 @@ truncate_shadow(Relation table, const RouterReshapeDef *def)
 	router_become_owner(&saved, table->rd_rel->relowner, false, NULL);
 	SPI_connect();
 	PushActiveSnapshot(GetLatestSnapshot());
-	if (def->all || def->nsources > 1)
+	if (router_may_grow(def))
 		router_shadow_rows_clear(def, table, SnapshotSelf);
 	else
 		foreach(lc, router_catalog_children(def->shadow))

@@ -1,212 +1,91 @@
 /*
  * regroup.c
- *		CALL router.merge_children and router.split_child: rows of some children of a
- *		routed table get other children, by the same keys, while it is used.
+ *		CALL router.merge_children, router.split_child and router.add_hash_child: rows of some
+ *		children of a routed table get other children, by the same keys, while it is used.
  *
  * What the sources hold the new children hold, together, at one level of the route: values of a
- * list or ends of a range are put together or parted, the bounds of all other levels are the same.
+ * list, ends of a range or buckets are put together or parted, the bounds of all other levels are the same.
  *
  * Memory: bounds live in job->cxt.
  */
 #include "compat.h"
+#include "reshape/regroup.h"
 
-#include "access/genam.h"
 #include "access/table.h"
-#include "catalog/pg_am.h"
-#include "executor/spi.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "admin/route_settings.h"
 #include "base/args.h"
-#include "base/owner.h"
 #include "base/sql.h"
 #include "child/child_bounds.h"
-#include "reshape/reshape.h"
+#include "reshape/bounds.h"
 #include "reshape/shadow.h"
 #include "route/catalog.h"
 #include "route/owned.h"
 #include "route/stored.h"
-#include "rows/row_key.h"
-#include "tier/relocate.h"
 
 PG_FUNCTION_INFO_V1(router_merge_children);
 PG_FUNCTION_INFO_V1(router_split_child);
-
-/* ------------------------------------------------------------------------- bounds */
-
-static void
-refuse_bound(const RouterKey *key, const char *child)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("child \"%s\" is a default child, or a bucket of hash key \"%s\"", child, key->column),
-			 errhint("Only ranges, and groups of values, can be put together or parted.")));
-}
-
-static bool
-holds(RouterKey *key, const RouterBound *bound, const RouterBound *other)
-{
-	if (other->form == ROUTER_BOUND_RANGE)
-		return bound->form == ROUTER_BOUND_RANGE && bound->lo <= other->lo && bound->hi >= other->hi;
-	for (int i = 0; i < other->nvalues; i++)
-		if (!router_bound_has(key, bound, other->values[i], false))
-			return false;
-	return !(other->with_null || other->form == ROUTER_BOUND_NULL) || router_bound_has(key, bound, (Datum) 0, true);
-}
-
-static RouterBound *
-empty_group(int nvalues)
-{
-	RouterBound *bound = palloc0(sizeof(RouterBound));
-
-	bound->form = ROUTER_BOUND_VALUES;
-	bound->values = palloc(nvalues * sizeof(Datum));
-	return bound;
-}
-
-static int
-by_low_end(const ListCell *a, const ListCell *b)
-{
-	int64		x = ((RouterBound *) lfirst(a))->lo;
-	int64		y = ((RouterBound *) lfirst(b))->lo;
-
-	return x < y ? -1 : x > y;
-}
-
-/* One bound for all of these, of ranges or of values. */
-static RouterBound *
-join_bounds(RouterKey *key, List *bounds)
-{
-	RouterBound *first;
-	RouterBound *all;
-	int			nvalues = 0;
-	ListCell   *lc;
-
-	if (router_key_is_range(key))
-		list_sort(bounds, by_low_end);
-	first = linitial(bounds);
-	foreach(lc, bounds)
-		nvalues += ((RouterBound *) lfirst(lc))->nvalues;
-	all = first->form == ROUTER_BOUND_RANGE ? router_bound_copy(key, first) : empty_group(nvalues);
-	foreach(lc, bounds)
-	{
-		RouterBound *next = lfirst(lc);
-
-		if (router_key_is_range(key) && lc != list_head(bounds) &&
-			(next->form != ROUTER_BOUND_RANGE || first->form != ROUTER_BOUND_RANGE || next->lo != all->hi + 1))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the children hold no ranges of \"%s\" that adjoin", key->column),
-					 errhint("See router.children for their bounds; name those in between as well.")));
-		all->hi = next->hi;
-		all->with_null |= next->with_null || next->form == ROUTER_BOUND_NULL;
-		for (int i = 0; i < next->nvalues; i++)
-			all->values[all->nvalues++] = next->values[i];
-	}
-	return all;
-}
-
-/* The ranges that a range is parted into at some points. */
-static List *
-part_range(RouterKey *key, const RouterBound *bound, char **points, int npoints)
-{
-	List	   *parts = list_make1(router_bound_copy(key, bound));
-
-	for (int i = 0; i < npoints; i++)
-	{
-		int64		point = router_key_parse(key, points[i]);
-		RouterBound *upper = NULL;
-		ListCell   *lc;
-
-		foreach(lc, parts)
-		{
-			RouterBound *part = lfirst(lc);
-
-			if (part->lo >= point || part->hi < point)
-				continue;
-			upper = router_bound_copy(key, part);
-			upper->lo = point;
-			part->hi = point - 1;
-			break;
-		}
-		if (upper == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("point %s parts nothing of the range %s", points[i], router_bound_text(key, bound)),
-					 errhint("Give points within the range, each once; a child begins at each of them.")));
-		parts = lappend(parts, upper);
-	}
-	list_sort(parts, by_low_end);
-	return parts;
-}
-
-/* The groups that a group is parted into: those given, and what they leave. */
-static List *
-part_group(RouterKey *key, const RouterBound *bound, char **groups, int ngroups)
-{
-	List	   *parts = NIL;
-	RouterBound *rest = empty_group(bound->nvalues);
-	bool		with_null = bound->with_null;
-	ListCell   *lc;
-
-	for (int i = 0; i < ngroups; i++)
-	{
-		RouterBound *part = router_bound_parse(key, groups[i]);
-		bool		fits = part->form != ROUTER_BOUND_DEFAULT && holds(key, bound, part);
-
-		foreach(lc, parts)
-			fits = fits && !router_bounds_overlap(key, lfirst(lc), part);
-		if (!fits)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("group %s is no part of %s, or shares a value with another one", groups[i],
-							router_bound_text(key, bound)),
-					 errhint("Give groups of values that the child holds; those that no group has stay together.")));
-		with_null &= !(part->with_null || part->form == ROUTER_BOUND_NULL);
-		parts = lappend(parts, part);
-	}
-	for (int i = 0; i < bound->nvalues; i++)
-	{
-		bool		taken = false;
-
-		foreach(lc, parts)
-			taken |= router_bound_has(key, lfirst(lc), bound->values[i], false);
-		if (!taken)
-			rest->values[rest->nvalues++] = bound->values[i];
-	}
-	rest->with_null = with_null && rest->nvalues > 0;
-	if (rest->nvalues == 0)
-		rest->form = ROUTER_BOUND_NULL;
-	return rest->nvalues > 0 || with_null ? lappend(parts, rest) : parts;
-}
+PG_FUNCTION_INFO_V1(router_add_hash_child);
 
 /* ------------------------------------------------------------------ what it becomes */
 
-/* A child with these bounds will be made, in which no other child than the sources may have a share. */
-static void
-add_bounds(RouterReshape *r, RouterCacheEntry *entry, RouterBound **bounds)
+/* The bounds as text, one a level. */
+char **
+router_bound_texts(RouterRoute *route, RouterBound **bounds)
 {
-	RouterRoute *route = router_cache_route(entry);
 	char	  **texts = palloc(route->config.nkeys * sizeof(char *));
 
 	for (int i = 0; i < route->config.nkeys; i++)
 		texts[i] = router_bound_text(&route->config.keys[i], bounds[i]);
-	r->bounds = lappend(r->bounds, texts);
-	router_child_check_bounds(entry, bounds, r->sources);
+	return texts;
 }
 
-/* The bounds of a source, of which none is that of a default child or a bucket at the level. */
+/* Are bounds alike, as far as that level? */
+bool
+router_same_texts(char **a, char **b, int level)
+{
+	for (int i = 0; i <= level; i++)
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	return true;
+}
+
+/*
+ * A child with these bounds will be made, in which no other child than the sources may have a share; those that came
+ * since are sources as well.
+ */
+void
+router_plan_child(RouterReshape *r, RouterCacheEntry *entry, RouterBound **bounds)
+{
+	r->bounds = lappend(r->bounds, router_bound_texts(router_cache_route(entry), bounds));
+	if (!OidIsValid(r->def.shadow))
+		router_child_check_bounds(entry, bounds, r->sources);
+}
+
+static void
+refuse_bound(const char *child, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("child \"%s\" is a default child, or a bucket of a hash key", child),
+			 errhint("%s", hint)));
+}
+
+/* The bounds of a source, which is no default child. */
 static RouterBound **
-bounds_of(RouterRoute *route, Oid child, int level)
+bounds_of(RouterRoute *route, Oid child)
 {
 	RouterBound **bounds = palloc0(ROUTER_MAX_LEVELS * sizeof(RouterBound *));
 
 	router_stored_bounds(route->config.keys, router_catalog_child(child), bounds);
-	if (bounds[0]->form == ROUTER_BOUND_DEFAULT || (level >= 0 && bounds[level]->form == ROUTER_BOUND_HASH))
-		refuse_bound(&route->config.keys[Max(level, 0)], get_rel_name(child));
+	if (bounds[0]->form == ROUTER_BOUND_DEFAULT)
+		refuse_bound(get_rel_name(child), "CALL router.redistribute takes rows out of a default child.");
 	return bounds;
 }
 
@@ -214,48 +93,53 @@ static void
 plan_merge(RouterReshape *r, RouterCacheEntry *entry)
 {
 	RouterRoute *route = router_cache_route(entry);
-	RouterBound **bounds = bounds_of(route, linitial_oid(r->sources), -1);
+	RouterBound **bounds = bounds_of(route, linitial_oid(r->sources));
 	List	   *at_level = NIL;
-	int			level = -1;
 	ListCell   *lc;
 
+	r->level = -1;
 	for (int i = 0; i < route->config.nkeys; i++)
 	{
 		RouterKey  *key = &route->config.keys[i];
 		bool		differ = false;
 
 		foreach(lc, r->sources)
-			differ |= strcmp(router_bound_text(key, bounds_of(route, lfirst_oid(lc), -1)[i]),
+			differ |= strcmp(router_bound_text(key, bounds_of(route, lfirst_oid(lc))[i]),
 							 router_bound_text(key, bounds[i])) != 0;
-		if (differ && level >= 0)
+		if (differ && r->level >= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("the children differ in more than one key of \"%s\"", get_rel_name(r->job.base)),
-					 errdetail("They differ in \"%s\" and in \"%s\".", route->config.keys[level].column, key->column),
+					 errdetail("They differ in \"%s\" and in \"%s\".", route->config.keys[r->level].column, key->column),
 					 errhint("Merge those that differ in one key only.")));
 		if (differ)
-			level = i;
+			r->level = i;
 	}
 	foreach(lc, r->sources)
-		at_level = lappend(at_level, bounds_of(route, lfirst_oid(lc), level)[level]);
-	bounds[level] = join_bounds(&route->config.keys[level], at_level);
-	add_bounds(r, entry, bounds);
+		at_level = lappend(at_level, bounds_of(route, lfirst_oid(lc))[r->level]);
+	bounds[r->level] = router_bounds_join(&route->config.keys[r->level], at_level);
+	router_plan_child(r, entry, bounds);
 }
 
-/* The level of the key that a call names; without a name the innermost. */
-static int
-level_of(RouterReshape *r, RouterRoute *route)
+/* The level of the key that argument n names; without a name the innermost of that kind, or -1. */
+int
+router_level_of(RouterReshape *r, RouterRoute *route, int n, const RouterKeyKind *kind)
 {
-	char	   *name = router_arg_name(r->fcinfo, 2);
+	char	   *name = router_arg_name(r->fcinfo, n);
 
-	if (name == NULL)
-		return route->config.nkeys - 1;
-	for (int i = 0; i < route->config.nkeys; i++)
-		if (strcmp(route->config.keys[i].column, name) == 0)
+	for (int i = route->config.nkeys - 1; i >= 0; i--)
+		if ((name == NULL || strcmp(route->config.keys[i].column, name) == 0) &&
+			(kind == NULL || route->config.keys[i].kind == *kind))
 			return i;
+	if (kind && name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("routed table \"%s\" has no %s key", get_rel_name(r->job.base), router_kind_name(*kind)),
+				 errhint("See router.routes.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("routed table \"%s\" has no key \"%s\"", get_rel_name(r->job.base), name),
+			 errmsg("routed table \"%s\" has no %skey \"%s\"", get_rel_name(r->job.base),
+					kind ? psprintf("%s ", router_kind_name(*kind)) : "", name),
 			 errhint("See router.routes.")));
 }
 
@@ -264,9 +148,9 @@ plan_split(RouterReshape *r, RouterCacheEntry *entry)
 {
 	RouterRoute *route = router_cache_route(entry);
 	FunctionCallInfo fcinfo = r->fcinfo;
-	int			level = level_of(r, route);
+	int			level = r->level = router_level_of(r, route, 2, NULL);
 	RouterKey  *key = &route->config.keys[level];
-	RouterBound **bounds = bounds_of(route, linitial_oid(r->sources), level);
+	RouterBound **bounds = bounds_of(route, linitial_oid(r->sources));
 	RouterBound *whole = bounds[level];
 	Datum	   *elements;
 	bool	   *nulls;
@@ -275,11 +159,14 @@ plan_split(RouterReshape *r, RouterCacheEntry *entry)
 	List	   *parts;
 	ListCell   *lc;
 
+	if (whole->form == ROUTER_BOUND_HASH)
+		refuse_bound(get_rel_name(linitial_oid(r->sources)), "CALL router.add_hash_child parts a bucket.");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
 	texts = palloc(n * sizeof(char *));
 	for (int i = 0; i < n; i++)
 		texts[i] = nulls[i] ? pstrdup("null") : TextDatumGetCString(elements[i]);
-	parts = whole->form == ROUTER_BOUND_RANGE ? part_range(key, whole, texts, n) : part_group(key, whole, texts, n);
+	parts = whole->form == ROUTER_BOUND_RANGE ? router_range_part(key, whole, texts, n) :
+		router_group_part(key, whole, texts, n);
 	if (list_length(parts) < 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -289,82 +176,173 @@ plan_split(RouterReshape *r, RouterCacheEntry *entry)
 	foreach(lc, parts)
 	{
 		bounds[level] = lfirst(lc);
-		add_bounds(r, entry, bounds);
+		router_plan_child(r, entry, bounds);
 	}
 }
 
-/* Is what was begun the same? */
-static void
-check_begun(RouterReshape *r, int nkeys)
+/* ------------------------------------------------------------------------ buckets */
+
+static BlockNumber
+pages_of(Oid child)
 {
-	List	   *children = router_catalog_children(r->def.shadow);
-	bool		same = r->def.nsources == list_length(r->sources) &&
-		list_length(children) == list_length(r->bounds);
+	Relation	rel = table_open(child, AccessShareLock);
+	BlockNumber pages = rel->rd_rel->relkind == RELKIND_RELATION ? RelationGetNumberOfBlocks(rel) : 0;
+
+	table_close(rel, NoLock);
+	return pages;
+}
+
+/* Those that hold the same bucket, below the same bounds, as a child does. */
+static List *
+same_bucket(List *defs, const RouterChildDef *one, int level)
+{
+	List	   *found = NIL;
 	ListCell   *lc;
 
-	for (int i = 0; i < r->def.nsources; i++)
-		same = same && list_member_oid(r->sources, r->def.sources[i]);
-	foreach(lc, children)
+	foreach(lc, defs)
+		if (router_same_texts(((RouterChildDef *) lfirst(lc))->bounds, one->bounds, level))
+			found = lappend_oid(found, ((RouterChildDef *) lfirst(lc))->child);
+	return found;
+}
+
+/* A child of the bucket that has most rows. */
+static Oid
+largest_bucket(RouterReshape *r, RouterRoute *route)
+{
+	List	   *defs = router_catalog_children(r->job.base);
+	Oid			largest = InvalidOid;
+	uint64		most = 0;
+	ListCell   *lc;
+
+	foreach(lc, defs)
+	{
+		RouterChildDef *def = lfirst(lc);
+		uint64		pages = 0;
+		ListCell   *each;
+
+		if (router_bound_read(&route->config.keys[r->level], def->bounds[r->level])->form != ROUTER_BOUND_HASH)
+			continue;
+		foreach(each, same_bucket(defs, def, r->level))
+			pages += pages_of(lfirst_oid(each));
+		if (!OidIsValid(largest) || pages > most)
+		{
+			largest = def->child;
+			most = pages;
+		}
+	}
+	if (!OidIsValid(largest))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("routed table \"%s\" has no bucket yet", get_rel_name(r->job.base)),
+				 errhint("There is nothing to part.")));
+	return largest;
+}
+
+/* All children of a bucket, those of all inner levels, are parted alike. */
+static void
+plan_hash_child(RouterReshape *r, RouterCacheEntry *entry)
+{
+	static const RouterKeyKind hash = ROUTER_HASH;
+	RouterRoute *route = router_cache_route(entry);
+	Oid			child = router_arg_oid(r->fcinfo, 1);
+	RouterKey  *key;
+	List	   *parts;
+	ListCell   *lc,
+			   *lp;
+
+	r->level = router_level_of(r, route, 2, &hash);
+	key = &route->config.keys[r->level];
+	if (!OidIsValid(child))
+		child = OidIsValid(r->def.shadow) ? r->def.sources[0] : largest_bucket(r, route);
+	router_check_source(r, child);
+	if (bounds_of(route, child)[r->level]->form != ROUTER_BOUND_HASH)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("child \"%s\" has the rows whose \"%s\" is NULL", get_rel_name(child), key->column),
+				 errhint("Name a child that holds a bucket.")));
+	r->sources = same_bucket(router_catalog_children(r->job.base), router_catalog_child(child), r->level);
+	parts = router_bucket_part(key, bounds_of(route, child)[r->level]);
+	foreach(lc, r->sources)
+	{
+		RouterBound **bounds = bounds_of(route, lfirst_oid(lc));
+
+		router_check_source(r, lfirst_oid(lc));
+		foreach(lp, parts)
+		{
+			bounds[r->level] = lfirst(lp);
+			router_plan_child(r, entry, bounds);
+		}
+	}
+}
+
+/* ------------------------------------------------------------------------- checks */
+
+/* Is what was begun the same? Children that came meanwhile are not known beforehand. */
+static bool
+is_begun(RouterReshape *r)
+{
+	bool		same = router_same_keys(router_catalog_route(r->def.shadow), r->config);
+	ListCell   *lc;
+
+	if (r->level < 0)
+		return same;
+	same = same && list_member_oid(r->sources, r->def.sources[0]);
+	foreach(lc, router_catalog_children(r->def.shadow))
 	{
 		RouterChildDef *child = lfirst(lc);
 		bool		wanted = false;
 		ListCell   *each;
 
 		foreach(each, r->bounds)
-		{
-			bool		equal = true;
-
-			for (int i = 0; i < nkeys; i++)
-				equal = equal && strcmp(((char **) lfirst(each))[i], child->bounds[i]) == 0;
-			wanted |= equal;
-		}
+			wanted |= strcmp(((char **) lfirst(each))[r->level], child->bounds[r->level]) == 0;
 		same = same && wanted;
 	}
-	if (!same)
-		router_refuse_other_reshape(r);
+	return same;
 }
 
-static void
-check(RouterReshape *r, void (*plan) (RouterReshape *, RouterCacheEntry *))
+/* What all of these have in common. */
+void
+router_check_regroup(RouterReshape *r, void (*plan) (RouterReshape *, RouterCacheEntry *))
 {
 	RouterCacheEntry *entry;
-	RouterConfig *config;
 	MemoryContext old;
 	ListCell   *lc;
 	int			guc_level;
 
 	LockRelationOid(r->job.base, AccessShareLock);
 	entry = router_owned_route(r->job.base);
-	config = router_catalog_route(r->job.base);
-	if (config->hot)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("children of \"%s\", which holds current rows itself, are neither merged nor split", get_rel_name(r->job.base)),
-				 errhint("End that first, with router.alter_route(…, hot => '0').")));
 	foreach(lc, r->sources)
 		router_check_source(r, lfirst_oid(lc));
-	if (list_length(r->sources) > 1)
-		router_check_keys(r->job.base);
-	guc_level = router_pin_settings(config->time_zone);
 	old = MemoryContextSwitchTo(r->job.cxt);
+	r->config = router_catalog_route(r->job.base);
+	guc_level = router_pin_settings(r->config->time_zone);
 	r->bounds = NIL;
 	plan(r, entry);
-	MemoryContextSwitchTo(old);
 	AtEOXact_GUC(false, guc_level);
-	if (OidIsValid(r->def.shadow))
-		check_begun(r, config->nkeys);
+	MemoryContextSwitchTo(old);
+	/* of an outer level there may come more */
+	if (list_length(r->sources) > 1 || (r->level >= 0 && r->level < r->config->nkeys - 1))
+		router_check_keys(r->job.base);
+	if (OidIsValid(r->def.shadow) && !is_begun(r))
+		router_refuse_other_reshape(r);
 }
 
 static void
 check_merge(RouterReshape *r)
 {
-	check(r, plan_merge);
+	router_check_regroup(r, plan_merge);
 }
 
 static void
 check_split(RouterReshape *r)
 {
-	check(r, plan_split);
+	router_check_regroup(r, plan_split);
+}
+
+static void
+check_hash_child(RouterReshape *r)
+{
+	router_check_regroup(r, plan_hash_child);
 }
 
 /* -------------------------------------------------------------------------- calls */
@@ -385,8 +363,8 @@ base_of(Oid child)
 }
 
 /* The bounds of the new children, for messages. */
-static char *
-display(const RouterReshape *r)
+char *
+router_regroup_display(const RouterReshape *r)
 {
 	int			nkeys = router_catalog_route(r->job.base)->nkeys;
 	StringInfoData buf;
@@ -428,11 +406,11 @@ router_merge_children(PG_FUNCTION_ARGS)
 	if (router_reshape_call(&r))
 		ereport(NOTICE,
 				(errmsg("merged %d children of %s into one for %s, " UINT64_FORMAT " rows", n, router_job_name(r.job.base),
-						display(&r), r.rows)));
+						router_regroup_display(&r), r.rows)));
 	else if (r.job.dry_run)
 		ereport(NOTICE,
 				(errmsg("would merge %d children of %s into one for %s, about " UINT64_FORMAT " rows", n,
-						router_job_name(r.job.base), display(&r), r.expected)));
+						router_job_name(r.job.base), router_regroup_display(&r), r.expected)));
 	router_job_end(&r.job);
 	PG_RETURN_VOID();
 }
@@ -453,11 +431,36 @@ router_split_child(PG_FUNCTION_ARGS)
 	if (router_reshape_call(&r))
 		ereport(NOTICE,
 				(errmsg("split a child of %s into %d, for %s, " UINT64_FORMAT " rows", router_job_name(r.job.base),
-						list_length(r.bounds), display(&r), r.rows)));
+						list_length(r.bounds), router_regroup_display(&r), r.rows)));
 	else if (r.job.dry_run)
 		ereport(NOTICE,
 				(errmsg("would split a child of %s into %d, for %s, about " UINT64_FORMAT " rows", router_job_name(r.job.base),
-						list_length(r.bounds), display(&r), r.expected)));
+						list_length(r.bounds), router_regroup_display(&r), r.expected)));
+	router_job_end(&r.job);
+	PG_RETURN_VOID();
+}
+
+/* CALL router.add_hash_child(base, child, key, batch_rows, pause, time_budget, lock_timeout, dry_run) */
+Datum
+router_add_hash_child(PG_FUNCTION_ARGS)
+{
+	static const RouterReshapeKind kind = {check_hash_child, router_shadow_give_children};
+	RouterReshape r;
+
+	router_require(fcinfo, 1);
+	router_check_exists(PG_GETARG_OID(0));
+	if (!PG_ARGISNULL(1))
+		router_check_exists(PG_GETARG_OID(1));
+	router_reshape_begin(&r, fcinfo, PG_GETARG_OID(0), "add_hash_child", 3);
+	r.kind = &kind;
+	if (router_reshape_call(&r))
+		ereport(NOTICE,
+				(errmsg("parted a bucket of %s, for %s, " UINT64_FORMAT " rows", router_job_name(r.job.base),
+						router_regroup_display(&r), r.rows)));
+	else if (r.job.dry_run)
+		ereport(NOTICE,
+				(errmsg("would part a bucket of %s, for %s, about " UINT64_FORMAT " rows", router_job_name(r.job.base),
+						router_regroup_display(&r), r.expected)));
 	router_job_end(&r.job);
 	PG_RETURN_VOID();
 }

@@ -31,10 +31,6 @@ enum
 	ARG_LATER,
 };
 
-/* Rows that are there have passed the rails for those that are new: years, and children a statement. */
-#define ANY_HORIZON 200000
-#define ANY_NUMBER PG_INT32_MAX
-
 /* The arguments with which create_route makes the shadow, from keys on. */
 static FunctionCallInfo
 route_arguments(FunctionCallInfo fcinfo, const RouterConfig *config, bool default_child)
@@ -44,12 +40,12 @@ route_arguments(FunctionCallInfo fcinfo, const RouterConfig *config, bool defaul
 	NullableDatum values[] = {
 		{ObjectIdGetDatum(config->base)}, fcinfo->args[ARG_KEYS], {0, config->template == NULL},
 		{CStringGetTextDatum(config->time_zone)}, {BoolGetDatum(default_child)}, {CStringGetTextDatum("create")},
-		{CStringGetTextDatum("error")}, {IntervalPGetDatum(horizon)}, {Int32GetDatum(ANY_NUMBER)}, {0, true},
+		{CStringGetTextDatum("error")}, {IntervalPGetDatum(horizon)}, {Int32GetDatum(ROUTER_ANY_NUMBER)}, {0, true},
 		{0, config->child_schema == NULL},
 	};
 
 	StaticAssertStmt(lengthof(values) == ROUTER_ROUTE_ARGUMENTS + 1, "arguments of create_route");
-	horizon->month = ANY_HORIZON * MONTHS_PER_YEAR;
+	horizon->month = ROUTER_ANY_HORIZON * MONTHS_PER_YEAR;
 	if (config->template)
 		values[ARG_TEMPLATE].value = CStringGetTextDatum(config->template);
 	if (config->child_schema)

@@ -63,6 +63,7 @@
 #include "base/waitpoint.h"
 #include "mirror/mirror.h"
 #include "reshape/follow.h"
+#include "reshape/newcomers.h"
 #include "reshape/shadow.h"
 #include "reshape/shadow_rows.h"
 #include "route/catalog.h"
@@ -99,7 +100,7 @@ add_new_sources(RouterReshapeDef *def)
 
 		for (int i = 0; is_new && i < known; i++)
 			is_new = def->sources[i] != child;
-		if (!is_new)
+		if (!is_new || !router_is_source(def, lfirst(lc)))
 			continue;
 		def->files[def->nsources] = InvalidOid;
 		def->sources[def->nsources++] = child;
@@ -119,7 +120,7 @@ read_state(RouterReshape *r)
 				 errmsg("table \"%s\" does not get another shape any more", get_rel_name(r->job.base)),
 				 errdetail("Somebody has called router.cancel_reshape meanwhile.")));
 	r->def = *def;
-	if (r->def.all)
+	if (router_may_grow(&r->def))
 		add_new_sources(&r->def);
 	MemoryContextSwitchTo(old);
 }
@@ -159,20 +160,20 @@ lock_if_free(RouterReshape *r, Oid relid, LOCKMODE mode)
 }
 
 /*
- * Reads how far the table is, and locks what is copied, and what it belongs to: that alone, where all children are
- * copied. With a lock that others mind only the first is waited for.
+ * Reads how far the table is, and locks what is copied, and what it belongs to. With a lock that others mind only the
+ * table is waited for.
  */
 static void
 lock_and_read(RouterReshape *r, LOCKMODE mode)
 {
 	Oid			base = r->job.base;
 
-	LockRelationOid(base, r->def.all || r->def.sources[0] == base ? mode : AccessShareLock);
+	LockRelationOid(base, mode);
 	read_state(r);
 	for (int i = 0; i < r->def.nsources; i++)
 		if (r->def.sources[i] == base)
 			continue;
-		else if (mode == AccessShareLock || (i == 0 && !r->def.all))
+		else if (mode == AccessShareLock)
 			LockRelationOid(r->def.sources[i], mode);
 		else
 			lock_if_free(r, r->def.sources[i], mode);
@@ -248,7 +249,7 @@ make_shadow(RouterJob *job)
 		def->sources[def->nsources++] = lfirst_oid(lc);
 	}
 	SPI_connect();
-	router_shadow_make(def, r->route, r->bounds);
+	router_shadow_make(def, r->route, r->config, r->bounds);
 	def->columns = MemoryContextStrdup(job->cxt, router_columns_text(job->base));
 	begin_source(r, 0);
 	router_catalog_put_reshape(def);
@@ -299,7 +300,7 @@ begin_first(RouterJob *job)
 static ErrorData *
 watch_all(RouterReshape *r)
 {
-	ErrorData  *error = r->def.all ? router_job_insist(&r->job, know_all_children, true) : NULL;
+	ErrorData  *error = router_may_grow(&r->def) ? router_job_insist(&r->job, know_all_children, true) : NULL;
 
 	for (int i = 0; error == NULL && i < r->def.nsources; i++)
 	{
@@ -344,6 +345,7 @@ begin_copying(Copier *c, RouterReshape *r)
 	router_homes_init(&c->homes, router_cache_entry(r->def.shadow), c->shadow, c->estate,
 					  router_make_root(c->estate, c->shadow));
 	router_homes_take(&c->homes, c->table);
+	c->homes.waiting = router_rows_wait(&r->def, RelationGetRelid(c->table));
 	c->snapshot = RegisterSnapshot(GetLatestSnapshot());
 	PushActiveSnapshot(c->snapshot);
 }
@@ -506,6 +508,7 @@ copy_batch(RouterJob *job)
 	r->again = !check_table(r, r->def.source, r->def.source + 1);
 	if (r->again || is_copied(&r->def, true))
 	{
+		router_catalog_put_reshape(&r->def);
 		SPI_finish();
 		return true;
 	}
@@ -939,6 +942,21 @@ check(RouterJob *job)
 	return true;
 }
 
+/* Nothing is to be copied: the route becomes another one, unless a child came just now. */
+static bool
+configure(RouterJob *job)
+{
+	RouterReshape *r = (RouterReshape *) job;
+
+	LockRelationOid(job->base, ShareUpdateExclusiveLock);
+	SPI_connect();
+	r->kind->check(r);
+	if (r->sources == NIL)
+		router_catalog_put_route(r->config);
+	SPI_finish();
+	return true;
+}
+
 /*
  * Goes on with, or begins, the reshaping of job->base; *done: it is at its end, not just its time over.
  * NULL: no error.
@@ -955,6 +973,11 @@ router_reshape_run(RouterReshape *r, bool *done)
 	if (error == NULL)
 		error = router_job_insist(job, estimate, true);
 	if (error || r->job.dry_run)
+		return error;
+	if (r->sources == NIL && !OidIsValid(r->def.shadow))
+		error = router_job_insist(job, configure, true);
+	*done = error == NULL && r->sources == NIL && !OidIsValid(r->def.shadow);
+	if (error || *done)
 		return error;
 	if (!OidIsValid(r->def.shadow))
 		error = router_job_insist(job, make_shadow, true);
@@ -976,7 +999,6 @@ let_go(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
 
-	read_state(r);
 	lock_and_read(r, AccessExclusiveLock);
 	router_follow_end(&r->def);
 	return true;
@@ -987,6 +1009,7 @@ drop_shadow(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
 
+	LockRelationOid(job->base, AccessShareLock);
 	read_state(r);
 	r->again = !router_shadow_drop(&r->def);
 	return true;

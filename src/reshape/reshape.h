@@ -11,6 +11,7 @@
 
 #include "job/job.h"
 
+#include "route/catalog.h"
 #include "route/defs_reshape.h"
 
 typedef struct RouterReshape RouterReshape;
@@ -32,8 +33,10 @@ struct RouterReshape
 	const RouterReshapeKind *kind;
 	FunctionCallInfo fcinfo;	/* of the call */
 	FunctionCallInfo route;		/* the arguments that tell the route: see shadow.h; NULL: bounds do */
-	List	   *sources;		/* oids: the tables whose rows are copied */
+	List	   *sources;		/* oids: the tables whose rows are copied; NIL: the route becomes config, that is all */
+	RouterConfig *config;		/* that the route will be, with known bounds */
 	List	   *bounds;			/* of the new children, each char ** with one a level; NIL: those that rows need */
+	int			level;			/* at which these are others than those of the sources; -1: see config */
 	int			batch_rows;
 	const Interval *pause;		/* between batches, or NULL */
 

@@ -211,11 +211,13 @@ drop_columns(const RouterReshapeDef *def)
 		router_run("ALTER TABLE %s %s", router_qualified_name(def->shadow), columns);
 }
 
-/* Gives the shadow the route that the table has, and children with these bounds: rows without one get none. */
+/*
+ * Gives the shadow the route that the table will have, and children with these bounds. Rows of children that come
+ * meanwhile make others, unless all go to one place.
+ */
 static void
-create_like_base(const RouterReshapeDef *def, List *bounds)
+create_like_base(const RouterReshapeDef *def, RouterConfig *config, List *bounds)
 {
-	RouterConfig *config = router_catalog_route(def->base);
 	int			nkeys = config->nkeys;
 	RouterMirror triggers = {0};
 	ListCell   *lc;
@@ -223,7 +225,11 @@ create_like_base(const RouterReshapeDef *def, List *bounds)
 	config->base = def->shadow;
 	config->hot = NULL;
 	config->watermark = NULL;
-	config->on_missing = ROUTER_POLICY_DEFAULT;
+	config->on_missing = is_one_place(bounds) ? ROUTER_POLICY_DEFAULT : ROUTER_POLICY_CREATE;
+	config->on_reject = ROUTER_POLICY_ERROR;
+	memset(&config->horizon, 0, sizeof(config->horizon));
+	config->horizon.month = ROUTER_ANY_HORIZON * MONTHS_PER_YEAR;
+	config->max_new_children = ROUTER_ANY_NUMBER;
 	for (int i = 0; i < nkeys; i++)
 		config->keys[i].attnum = get_attnum(def->shadow, config->keys[i].column);
 	(void) router_sync_triggers(&triggers, def->shadow);
@@ -240,9 +246,12 @@ create_like_base(const RouterReshapeDef *def, List *bounds)
 	}
 }
 
-/* Makes the shadow and the log. The route is that which the call asks for, or with known bounds that of the table. */
+/*
+ * Makes the shadow and the log. The route is that which the call asks for; or, with known bounds, groups of values are
+ * those of config, and all else is as with the table. NULL: these as well.
+ */
 void
-router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo, List *bounds)
+router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo, const RouterConfig *config, List *bounds)
 {
 	Oid			schema = get_rel_namespace(def->base);
 	bool		one_place = is_one_place(bounds);
@@ -260,7 +269,13 @@ router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo, List *bounds)
 	if (bounds == NIL)
 		call_create_route(def->shadow, fcinfo, false, false);
 	else
-		create_like_base(def, bounds);
+	{
+		RouterConfig *like = router_catalog_route(def->base);
+
+		if (config)
+			memcpy(like->keys, config->keys, sizeof(like->keys));
+		create_like_base(def, like, bounds);
+	}
 	if (one_place)
 		drop_columns(def);
 	routes[0] = router_catalog_route(def->shadow);

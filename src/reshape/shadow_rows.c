@@ -29,6 +29,7 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
+#include "reshape/newcomers.h"
 #include "route/cache.h"
 #include "rows/estate.h"
 #include "rows/row_key.h"
@@ -43,6 +44,7 @@ typedef struct Source
 	TupleConversionMap *map;	/* its layout -> the table's; NULL if they are alike */
 	TupleTableSlot *found;
 	TupleTableSlot *mapped;
+	bool		waiting;		/* its rows wait for children */
 } Source;
 
 struct RouterShadowRows
@@ -84,6 +86,7 @@ source_of(RouterShadowRows *rows, Oid relid)
 	if (source->key.index == NULL)
 		was_altered(source->rel);
 	source->map = convert_tuples_by_name(RelationGetDescr(source->rel), RelationGetDescr(rows->table));
+	source->waiting = router_rows_wait(rows->def, relid);
 	source->found = table_slot_create(source->rel, NULL);
 	source->mapped = MakeSingleTupleTableSlot(RelationGetDescr(rows->table), &TTSOpsVirtual);
 	rows->sources = lappend(rows->sources, source);
@@ -258,6 +261,7 @@ find_now(RouterShadowRows *rows, Oid written, TupleTableSlot *slot, Snapshot sna
 
 		if (router_row_key_find(source->rel, &source->key, slot, rows->key.attnums, snapshot, source->found))
 		{
+			rows->homes.waiting = source->waiting;
 			now = in_table_layout(source, source->found);
 			break;
 		}
@@ -294,9 +298,14 @@ router_shadow_rows_bring(RouterShadowRows *rows, Relation source, TupleTableSlot
 bool
 router_shadow_rows_add(RouterShadowRows *rows, Relation source, TupleTableSlot *version)
 {
-	TupleTableSlot *slot = in_table_layout(source_of(rows, RelationGetRelid(source)), version);
-	RouterTwin *twin = twin_of(rows, find_home(rows, slot, true));
-	bool		add = !router_twin_has(twin, slot);
+	Source	   *of = source_of(rows, RelationGetRelid(source));
+	TupleTableSlot *slot = in_table_layout(of, version);
+	RouterTwin *twin;
+	bool		add;
+
+	rows->homes.waiting = of->waiting;
+	twin = twin_of(rows, find_home(rows, slot, true));
+	add = !router_twin_has(twin, slot);
 
 	if (add)
 		router_twin_bring(twin, slot);

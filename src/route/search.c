@@ -412,7 +412,16 @@ router_route_leave_out(RouterKey *key, const RouterNode *node, RouterBound *boun
 	}
 }
 
-/* Splits the bucket of a hash that no bucket of the node holds, until it overlaps none. */
+static int
+smallest_factor(int n)
+{
+	for (int factor = 2; factor * factor <= n; factor++)
+		if (n % factor == 0)
+			return factor;
+	return n;
+}
+
+/* Splits the bucket of a hash that no bucket of the node holds, until it overlaps none, and no further. */
 void
 router_route_split(const RouterNode *node, uint64 hash, RouterBound *bound)
 {
@@ -421,9 +430,11 @@ router_route_split(const RouterNode *node, uint64 hash, RouterBound *bound)
 		const RouterBucket *other = &node->buckets[i];
 		int			gcd = router_gcd(bound->modulus, other->modulus);
 
-		if (bound->remainder % gcd != other->remainder % gcd)
-			continue;
-		bound->modulus = bound->modulus / gcd * other->modulus;
-		bound->remainder = hash % bound->modulus;
+		while (bound->remainder % gcd == other->remainder % gcd)
+		{
+			bound->modulus *= smallest_factor(other->modulus / gcd);
+			bound->remainder = hash % bound->modulus;
+			gcd = router_gcd(bound->modulus, other->modulus);
+		}
 	}
 }

@@ -170,4 +170,5 @@ router_swap_enter(Oid base, Oid copy, const RouterChildDef *def)
 {
 	router_catalog_add_child(copy, base, def->bounds, def->nbounds);
 	router_child_equip(base, copy);
+	router_follow_new_child(base, copy);
 }

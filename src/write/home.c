@@ -168,9 +168,9 @@ missing_home(RouterHomes *homes, RouterRoute *route, const Datum *values, const 
 	Refusal		why;
 	Oid			child;
 
-	if (route->config.on_missing != ROUTER_POLICY_CREATE)
+	if (route->config.on_missing != ROUTER_POLICY_CREATE || homes->waiting)
 	{
-		if (route->config.on_missing == ROUTER_POLICY_DEFAULT && OidIsValid(route->default_child))
+		if ((route->config.on_missing == ROUTER_POLICY_DEFAULT || homes->waiting) && OidIsValid(route->default_child))
 			return route->default_child;
 		refuse(homes, route, REFUSED_BOUNDS, values, isnull);
 	}

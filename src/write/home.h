@@ -32,6 +32,7 @@ typedef struct RouterHomes
 	HTAB	   *dests;			/* child oid -> RouterDest, once they are many */
 	bool		archiving;		/* the base is no home, and age is no reason to refuse a row */
 	bool		create_none;	/* router_home returns NULL where a child is missing */
+	bool		waiting;		/* rows wait in a default child: none is made for them */
 	bool		home_locked;	/* this statement has taken the home lock */
 	Oid			last_child;
 	RouterDest *last_dest;

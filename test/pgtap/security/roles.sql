@@ -364,7 +364,7 @@ INSERT INTO test.public_may VALUES ('router', 'USAGE', 'all: names in this schem
 INSERT INTO test.public_may
 SELECT 'router.' || f, 'EXECUTE', needed_by
   FROM (VALUES ('{by_list,by_date,by_integer,by_prefix,by_suffix,by_hash,from_oracle}'::text[], 'owners; makes a value'),
-               ('{create_route,adopt,export_declarative,import_declarative,convert,cancel_reshape,merge_children,split_child,rekey,unroute,alter_route,drop_route,create_child,attach_child,detach_child,rename_children,premake,redistribute,archive,archive_now,add_tier,drop_tier,tier,move_child,maintain,set_maintenance,clear_maintenance,seal,rotate,restore,end_hot,add_global_key,drop_global_key,rebuild_global_key,check_global_key,sync,check}', 'owners; checks'),
+               ('{create_route,adopt,export_declarative,import_declarative,convert,cancel_reshape,merge_children,split_child,regroup,add_hash_child,rekey,unroute,alter_route,drop_route,create_child,attach_child,detach_child,rename_children,premake,redistribute,archive,archive_now,add_tier,drop_tier,tier,move_child,maintain,set_maintenance,clear_maintenance,seal,rotate,restore,end_hot,add_global_key,drop_global_key,rebuild_global_key,check_global_key,sync,check}', 'owners; checks'),
                ('{is_at_work}', 'router.progress'),
                ('{unseal}', 'writers: CHECK router_seal'),
                ('{readable_seals}', 'router.seals; pg_dump by an owner'),

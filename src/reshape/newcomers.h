@@ -1,0 +1,15 @@
+/*
+ * newcomers.h
+ *		Children that a table gets while it gets another shape. See newcomers.c.
+ */
+#ifndef ROUTER_NEWCOMERS_H
+#define ROUTER_NEWCOMERS_H
+
+#include "route/catalog.h"
+#include "route/defs_reshape.h"
+
+extern bool router_rows_wait(const RouterReshapeDef *def, Oid source);
+extern bool router_may_grow(const RouterReshapeDef *def);
+extern bool router_is_source(const RouterReshapeDef *def, const RouterChildDef *child);
+
+#endif
