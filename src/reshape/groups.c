@@ -20,7 +20,6 @@
 #include "admin/route_settings.h"
 #include "base/args.h"
 #include "base/sql.h"
-#include "child/child_bounds.h"
 #include "reshape/bounds.h"
 #include "reshape/regroup.h"
 #include "reshape/shadow.h"
@@ -158,38 +157,6 @@ put_group(Grouping *g)
 
 /* ------------------------------------------------------------------- the children */
 
-/* Plans a child, once. Two that hold parts of each other's rows cannot be. */
-static void
-plan_child(Grouping *g, RouterBound **bounds)
-{
-	int			nkeys = g->route->config.nkeys;
-	char	  **texts = router_bound_texts(g->route, bounds);
-	RouterBound **copy;
-	ListCell   *lc,
-			   *lt;
-
-	forboth(lc, g->planned, lt, g->r->bounds)
-	{
-		RouterBound **other = lfirst(lc);
-		bool		overlap = true;
-
-		if (router_same_texts(texts, lfirst(lt), nkeys - 1))
-			return;
-		for (int i = 0; overlap && i < nkeys; i++)
-			overlap = router_bounds_overlap(&g->route->config.keys[i], bounds[i], other[i]);
-		if (overlap)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-					 errmsg("children of the group %s would overlap: %s and %s", router_bound_text(g->key, g->group),
-							router_bounds_display(g->route, bounds), router_bounds_display(g->route, other)),
-					 errhint("Give the children of its values the same bounds in the other keys, with router.merge_children or router.split_child.")));
-	}
-	copy = palloc(nkeys * sizeof(RouterBound *));
-	memcpy(copy, bounds, nkeys * sizeof(RouterBound *));
-	g->planned = lappend(g->planned, copy);
-	router_plan_child(g->r, g->entry, copy);
-}
-
 /* What a source has of the group, and what it has beside it, go to two children. */
 static void
 plan_parts(Grouping *g, const Child *child)
@@ -199,11 +166,11 @@ plan_parts(Grouping *g, const Child *child)
 
 	memcpy(bounds, child->bounds, sizeof(bounds));
 	bounds[g->level] = g->group;
-	plan_child(g, bounds);
+	router_plan_child(g->r, g->entry, &g->planned, bounds);
 	if (rest == NULL)
 		return;
 	bounds[g->level] = rest;
-	plan_child(g, bounds);
+	router_plan_child(g->r, g->entry, &g->planned, bounds);
 }
 
 /* Under one outer bound a child that holds just the group is the only one that has a share in it. */

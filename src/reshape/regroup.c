@@ -57,13 +57,38 @@ router_same_texts(char **a, char **b, int level)
 }
 
 /*
- * A child with these bounds will be made, in which no other child than the sources may have a share; those that came
- * since are sources as well.
+ * A child with these bounds will be made, once; planned are those before. No other child than the sources may have a
+ * share in it; those that came since are sources as well.
  */
 void
-router_plan_child(RouterReshape *r, RouterCacheEntry *entry, RouterBound **bounds)
+router_plan_child(RouterReshape *r, RouterCacheEntry *entry, List **planned, RouterBound **bounds)
 {
-	r->bounds = lappend(r->bounds, router_bound_texts(router_cache_route(entry), bounds));
+	RouterRoute *route = router_cache_route(entry);
+	int			nkeys = route->config.nkeys;
+	char	  **texts = router_bound_texts(route, bounds);
+	ListCell   *lc;
+	RouterBound **copy;
+
+	foreach(lc, *planned)
+	{
+		RouterBound **other = lfirst(lc);
+		bool		overlap = true;
+
+		if (router_same_texts(texts, list_nth(r->bounds, foreach_current_index(lc)), nkeys - 1))
+			return;
+		for (int i = 0; overlap && i < nkeys; i++)
+			overlap = router_bounds_overlap(&route->config.keys[i], bounds[i], other[i]);
+		if (overlap)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("new children of \"%s\" would overlap: %s and %s", get_rel_name(r->job.base),
+							router_bounds_display(route, bounds), router_bounds_display(route, other)),
+					 errhint("Give the children that are put together the same bounds in the other keys first, with router.merge_children or router.split_child.")));
+	}
+	copy = palloc(nkeys * sizeof(RouterBound *));
+	memcpy(copy, bounds, nkeys * sizeof(RouterBound *));
+	*planned = lappend(*planned, copy);
+	r->bounds = lappend(r->bounds, texts);
 	if (!OidIsValid(r->def.shadow))
 		router_child_check_bounds(entry, bounds, r->sources);
 }
@@ -89,15 +114,14 @@ bounds_of(RouterRoute *route, Oid child)
 	return bounds;
 }
 
-static void
-plan_merge(RouterReshape *r, RouterCacheEntry *entry)
+/* The level at which the sources differ. Buckets may have several children each, by inner keys. */
+static int
+merge_level(RouterReshape *r, RouterRoute *route)
 {
-	RouterRoute *route = router_cache_route(entry);
 	RouterBound **bounds = bounds_of(route, linitial_oid(r->sources));
-	List	   *at_level = NIL;
+	int			level = -1;
 	ListCell   *lc;
 
-	r->level = -1;
 	for (int i = 0; i < route->config.nkeys; i++)
 	{
 		RouterKey  *key = &route->config.keys[i];
@@ -106,19 +130,49 @@ plan_merge(RouterReshape *r, RouterCacheEntry *entry)
 		foreach(lc, r->sources)
 			differ |= strcmp(router_bound_text(key, bounds_of(route, lfirst_oid(lc))[i]),
 							 router_bound_text(key, bounds[i])) != 0;
-		if (differ && r->level >= 0)
+		if (differ && level >= 0 && route->config.keys[level].kind != ROUTER_HASH)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("the children differ in more than one key of \"%s\"", get_rel_name(r->job.base)),
-					 errdetail("They differ in \"%s\" and in \"%s\".", route->config.keys[r->level].column, key->column),
+					 errdetail("They differ in \"%s\" and in \"%s\".", route->config.keys[level].column, key->column),
 					 errhint("Merge those that differ in one key only.")));
-		if (differ)
-			r->level = i;
+		if (differ && level < 0)
+			level = i;
 	}
+	return level;
+}
+
+static void
+plan_merge(RouterReshape *r, RouterCacheEntry *entry)
+{
+	RouterRoute *route = router_cache_route(entry);
+	List	   *at_level = NIL;
+	List	   *planned = NIL;
+	RouterBound *all;
+	RouterKey  *key;
+	ListCell   *lc,
+			   *lb;
+
+	r->level = merge_level(r, route);
+	key = &route->config.keys[r->level];
 	foreach(lc, r->sources)
-		at_level = lappend(at_level, bounds_of(route, lfirst_oid(lc))[r->level]);
-	bounds[r->level] = router_bounds_join(&route->config.keys[r->level], at_level);
-	router_plan_child(r, entry, bounds);
+	{
+		RouterBound *bound = bounds_of(route, lfirst_oid(lc))[r->level];
+		bool		known = false;
+
+		foreach(lb, at_level)
+			known |= strcmp(router_bound_text(key, lfirst(lb)), router_bound_text(key, bound)) == 0;
+		if (!known)
+			at_level = lappend(at_level, bound);
+	}
+	all = router_bounds_join(key, at_level);
+	foreach(lc, r->sources)
+	{
+		RouterBound **bounds = bounds_of(route, lfirst_oid(lc));
+
+		bounds[r->level] = all;
+		router_plan_child(r, entry, &planned, bounds);
+	}
 }
 
 /* The level of the key that argument n names; without a name the innermost of that kind, or -1. */
@@ -157,6 +211,7 @@ plan_split(RouterReshape *r, RouterCacheEntry *entry)
 	char	  **texts;
 	int			n;
 	List	   *parts;
+	List	   *planned = NIL;
 	ListCell   *lc;
 
 	if (whole->form == ROUTER_BOUND_HASH)
@@ -176,7 +231,7 @@ plan_split(RouterReshape *r, RouterCacheEntry *entry)
 	foreach(lc, parts)
 	{
 		bounds[level] = lfirst(lc);
-		router_plan_child(r, entry, bounds);
+		router_plan_child(r, entry, &planned, bounds);
 	}
 }
 
@@ -247,6 +302,7 @@ plan_hash_child(RouterReshape *r, RouterCacheEntry *entry)
 	Oid			child = router_arg_oid(r->fcinfo, 1);
 	RouterKey  *key;
 	List	   *parts;
+	List	   *planned = NIL;
 	ListCell   *lc,
 			   *lp;
 
@@ -270,7 +326,7 @@ plan_hash_child(RouterReshape *r, RouterCacheEntry *entry)
 		foreach(lp, parts)
 		{
 			bounds[r->level] = lfirst(lp);
-			router_plan_child(r, entry, bounds);
+			router_plan_child(r, entry, &planned, bounds);
 		}
 	}
 }
@@ -405,12 +461,12 @@ router_merge_children(PG_FUNCTION_ARGS)
 	r.sources = sources;
 	if (router_reshape_call(&r))
 		ereport(NOTICE,
-				(errmsg("merged %d children of %s into one for %s, " UINT64_FORMAT " rows", n, router_job_name(r.job.base),
-						router_regroup_display(&r), r.rows)));
+				(errmsg("merged %d children of %s into %d, for %s, " UINT64_FORMAT " rows", n, router_job_name(r.job.base),
+						list_length(r.bounds), router_regroup_display(&r), r.rows)));
 	else if (r.job.dry_run)
 		ereport(NOTICE,
-				(errmsg("would merge %d children of %s into one for %s, about " UINT64_FORMAT " rows", n,
-						router_job_name(r.job.base), router_regroup_display(&r), r.expected)));
+				(errmsg("would merge %d children of %s into %d, for %s, about " UINT64_FORMAT " rows", n,
+						router_job_name(r.job.base), list_length(r.bounds), router_regroup_display(&r), r.expected)));
 	router_job_end(&r.job);
 	PG_RETURN_VOID();
 }

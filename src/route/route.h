@@ -63,6 +63,7 @@ typedef struct RouterBucket
 {
 	int			modulus;
 	int			remainder;
+	int			next;			/* the first one of another modulus */
 	RouterTarget target;
 } RouterBucket;
 
@@ -77,7 +78,7 @@ struct RouterNode
 	RouterValue *values;		/* list, prefix, suffix: open addressing */
 	uint32		nvalues;
 	uint32		maxvalues;		/* a power of two, or 0 */
-	RouterBucket *buckets;		/* hash */
+	RouterBucket *buckets;		/* hash: by modulus, then remainder */
 	int			nbuckets;
 	RouterTarget null;
 };

@@ -45,12 +45,28 @@ compare_ranges(const void *a, const void *b)
 	return left < right ? -1 : left > right ? 1 : 0;
 }
 
+static int
+compare_buckets(const void *a, const void *b)
+{
+	const RouterBucket *left = a;
+	const RouterBucket *right = b;
+
+	return left->modulus != right->modulus ? left->modulus - right->modulus : left->remainder - right->remainder;
+}
+
+/* Ranges and buckets in order; of each bucket it is known where the next modulus begins. */
 static void
-sort_ranges(RouterNode *node)
+sort_bounds(RouterNode *node)
 {
 	if (!node->sorted)
+	{
 		qsort(node->ranges, node->nranges, sizeof(RouterRange), compare_ranges);
+		qsort(node->buckets, node->nbuckets, sizeof(RouterBucket), compare_buckets);
+	}
 	node->sorted = true;
+	for (int i = node->nbuckets - 1; i >= 0; i--)
+		node->buckets[i].next = i + 1 < node->nbuckets && node->buckets[i].modulus == node->buckets[i + 1].modulus ?
+			node->buckets[i + 1].next : i + 1;
 }
 
 static uint32
@@ -130,6 +146,7 @@ add_bucket(RouterNode *node, const RouterBound *bound, RouterTarget target)
 		repalloc(node->buckets, (node->nbuckets + 1) * sizeof(RouterBucket)) :
 		palloc(sizeof(RouterBucket));
 	bucket = &node->buckets[node->nbuckets++];
+	node->sorted = false;
 	bucket->modulus = bound->modulus;
 	bucket->remainder = bound->remainder;
 	bucket->target = target;
@@ -248,7 +265,7 @@ router_route_add(RouterRoute *route, Oid child, RouterBound **bounds)
 static void
 sort_node(RouterNode *node)
 {
-	sort_ranges(node);
+	sort_bounds(node);
 	for (int i = 0; i < node->nranges; i++)
 		if (node->ranges[i].target.node)
 			sort_node(node->ranges[i].target.node);
@@ -310,17 +327,27 @@ search_buckets(RouterKey *key, const RouterNode *node, Datum value)
 {
 	uint64		hash = router_key_hash(key, value);
 
-	/* almost always all buckets have one modulus and stand in order */
-	if (node->nbuckets > 0)
+	/* almost always there are all buckets of one modulus */
+	for (int i = 0; i < node->nbuckets; i = node->buckets[i].next)
 	{
-		RouterBucket *guess = &node->buckets[hash % node->buckets[0].modulus % node->nbuckets];
+		int			lo = i;
+		int			hi = node->buckets[i].next - 1;
+		int			remainder = hash % node->buckets[i].modulus;
 
-		if (hash % guess->modulus == guess->remainder)
-			return &guess->target;
+		if (hi - lo + 1 == node->buckets[i].modulus)
+			return &node->buckets[i + remainder].target;
+		while (lo < hi)
+		{
+			int			mid = (lo + hi) / 2;
+
+			if (node->buckets[mid].remainder < remainder)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		if (node->buckets[lo].remainder == remainder)
+			return &node->buckets[lo].target;
 	}
-	for (int i = 0; i < node->nbuckets; i++)
-		if (hash % node->buckets[i].modulus == node->buckets[i].remainder)
-			return &node->buckets[i].target;
 	return NULL;
 }
 

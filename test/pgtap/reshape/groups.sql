@@ -1,6 +1,6 @@
 -- Values of a list become a group (regroup), buckets are parted and put together again (add_hash_child). Checklist: which children come of it, what rows to come do, what comes meanwhile, hot bases, what is refused.
 \ir ../../include/helpers.sql
-\set tests 84
+\set tests 91
 SELECT plan(:tests);
 
 CREATE FUNCTION test.shape(base regclass) RETURNS text LANGUAGE sql AS $$
@@ -208,6 +208,33 @@ CALL router.add_hash_child('bb', router.child_of('bb', 1, '2023-05-05'));
 SELECT is((SELECT string_agg(DISTINCT bounds[1], ' ') || count(*) FROM router.children WHERE base = 'bb'::regclass AND right(bounds[1], 1) = '4'), (SELECT string_agg(DISTINCT bounds[1], ' ') || '6' FROM router.children WHERE base = 'bb'::regclass AND right(bounds[1], 1) = '4'), 'of all years, also those that come meanwhile');
 SELECT is((SELECT count(*) FROM bb) || test.strays('bb'), '620none', 'no row is lost');
 SELECT is((SELECT count(DISTINCT bounds[1]) FROM router.children WHERE base = 'bb'::regclass), 3::bigint, 'three buckets');
+SELECT array_agg(child) AS both FROM router.children WHERE base = 'bb'::regclass AND right(bounds[1], 2) = '/4' \gset
+CALL router.merge_children(:'both');
+SELECT is((SELECT count(*) || ' ' || count(DISTINCT bounds[1]) FROM router.children WHERE base = 'bb'::regclass), '6 2', 'and all of them are put together again');
+SELECT is((SELECT count(*) FROM bb) || test.strays('bb'), '620none', 'with their rows');
+
+-- what has no ends, and what has one
+CREATE TABLE r (id int PRIMARY KEY);
+SELECT router.create_route('r', router.by_integer('id'));
+SELECT router.create_child('r', '(,)');
+INSERT INTO r SELECT generate_series(-100, 100);
+CALL router.split_child('r_all', '{0}');
+SELECT is(test.homes('r'), 'r_below_0: 100, r_from_0: 101', 'all is parted at a point');
+CALL router.split_child('r_below_0', '{-2147483648,-50}');
+CALL router.split_child('r_from_0', '{50,60}');
+SELECT is((SELECT array_agg(bounds[1] ORDER BY (SELECT min(id) FROM r WHERE tableoid = child) NULLS FIRST) FROM router.children WHERE base = 'r'::regclass),
+          '{"(,-2147483649]","[-2147483648,-51]","[-50,-1]","[0,49]","[50,59]","[60,)"}', 'at both ends');
+SELECT '{' || string_agg(child::text, ',') || '}' AS children FROM router.children WHERE base = 'r'::regclass \gset
+CALL router.merge_children(:'children');
+SELECT is(test.shape('r') || ' ' || test.homes('r'), 'r_all (,) r_all: 201', 'and put together');
+CREATE TABLE rd (id int, at timestamptz, PRIMARY KEY (id, at));
+SELECT router.create_route('rd', router.by_date('at', 'month', pivot => '2024-01-01'), time_zone => 'UTC');
+INSERT INTO rd SELECT i, timestamptz '2023-01-01' + i * interval '1 day' FROM generate_series(0, 400) i;
+INSERT INTO rd VALUES (1000, '-infinity');
+CALL router.split_child('rd_before_2024_01_01', '{2023-07-01}');
+SELECT is((SELECT array_agg(left(bounds[1], 11) ORDER BY bounds[1]) FROM router.children WHERE base = 'rd'::regclass), '{"(,2023-07-0",[2023-07-01,[2024-01-01,[2024-02-01}', 'what lies below a pivot');
+INSERT INTO rd VALUES (1001, '1999-01-01');
+SELECT is((SELECT count(*) FROM router.check('rd')) || ' ' || test.homes('rd'), '0 rd_2023_07_01_to_2024_01_01: 184, rd_before_2023_07_01: 183, rd_y2024m01: 31, rd_y2024m02: 5', 'and rows to come know it');
 
 -- what is refused
 CALL router.regroup('m', '{}');
