@@ -193,7 +193,7 @@ check_bounds(RouterCacheEntry *entry, RouterBound **bounds)
 	RouterRoute *route = router_route_locked(entry);
 	int			guc_level = router_pin_settings(route->config.time_zone);
 
-	router_child_check_bounds(entry, bounds, NIL);
+	router_child_check_bounds(entry, bounds);
 	AtEOXact_GUC(false, guc_level);
 }
 

@@ -105,9 +105,9 @@ router_child_bounds(RouterRoute *route, const Datum *values, const bool *isnull,
 	return found;
 }
 
-/* Refuses bounds that overlap those of a child there is, or share an outer bound only in part; but not of these. */
+/* Refuses bounds that overlap those of a child there is, or share an outer bound only in part. */
 void
-router_child_check_bounds(RouterCacheEntry *entry, RouterBound **bounds, List *ignore)
+router_child_check_bounds(RouterCacheEntry *entry, RouterBound **bounds)
 {
 	RouterRoute *route = router_route_locked(entry);
 	ListCell   *lc;
@@ -116,10 +116,9 @@ router_child_check_bounds(RouterCacheEntry *entry, RouterBound **bounds, List *i
 	{
 		RouterChildDef *def = lfirst(lc);
 		RouterBound *others[ROUTER_MAX_LEVELS];
-		bool		overlap = !list_member_oid(ignore, def->child);
+		bool		overlap = true;
 
-		if (overlap)
-			router_stored_bounds(route->config.keys, def, others);
+		router_stored_bounds(route->config.keys, def, others);
 		for (int i = 0; overlap && i < route->config.nkeys; i++)
 		{
 			overlap = router_bounds_overlap(&route->config.keys[i], others[i], bounds[i]);

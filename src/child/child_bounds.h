@@ -9,7 +9,7 @@
 
 extern bool router_child_bounds(RouterRoute *route, const Datum *values, const bool *isnull,
 								const RouterMiss *miss, RouterBound **bounds);
-extern void router_child_check_bounds(RouterCacheEntry *entry, RouterBound **bounds, List *ignore);
+extern void router_child_check_bounds(RouterCacheEntry *entry, RouterBound **bounds);
 extern char *router_child_condition(RouterRoute *route, RouterBound **bounds);
 extern char *router_bounds_display(RouterRoute *route, RouterBound **bounds);
 extern char *router_row_display(RouterRoute *route, const Datum *values, const bool *isnull);

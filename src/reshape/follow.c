@@ -70,7 +70,8 @@ follow_new_child(Oid base, Oid child)
 	RouterAsOwner saved;
 	Relation	rel;
 
-	if (def == NULL || !router_may_grow(def) || !router_is_source(def, router_catalog_child(child)))
+	if (def == NULL || !router_may_grow(def) ||
+		!router_is_source(router_newcomers_open(def), router_catalog_child(child)))
 		return;
 	rel = relation_open(child, NoLock);
 	if (rel->rd_rel->relkind != RELKIND_RELATION || (def->in_step && RelationGetNumberOfBlocks(rel) > 0))

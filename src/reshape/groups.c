@@ -40,12 +40,10 @@ enum
 typedef struct Grouping
 {
 	RouterReshape *r;
-	RouterCacheEntry *entry;
 	RouterRoute *route;
 	int			level;
 	RouterKey  *key;
 	RouterBound *group;
-	List	   *planned;		/* of RouterBound *[nkeys] */
 } Grouping;
 
 /* A child of the route, with its bounds. */
@@ -166,11 +164,11 @@ plan_parts(Grouping *g, const Child *child)
 
 	memcpy(bounds, child->bounds, sizeof(bounds));
 	bounds[g->level] = g->group;
-	router_plan_child(g->r, g->entry, &g->planned, bounds);
+	router_plan_child(g->r, g->route, bounds);
 	if (rest == NULL)
 		return;
 	bounds[g->level] = rest;
-	router_plan_child(g->r, g->entry, &g->planned, bounds);
+	router_plan_child(g->r, g->route, bounds);
 }
 
 /* Under one outer bound a child that holds just the group is the only one that has a share in it. */
@@ -202,7 +200,7 @@ static void
 plan(RouterReshape *r, RouterCacheEntry *entry)
 {
 	static const RouterKeyKind list = ROUTER_LIST;
-	Grouping	g = {.r = r,.entry = entry,.route = router_cache_route(entry)};
+	Grouping	g = {.r = r,.route = router_cache_route(entry)};
 	List	   *children;
 	ListCell   *lc;
 

@@ -13,6 +13,14 @@
 #include "route/cache.h"
 #include "route/stored.h"
 
+struct RouterNewcomers
+{
+	bool		all;
+	RouterRoute *route;			/* of the table */
+	RouterConfig *wanted;		/* of the shadow; NULL: no child is a source, or all are */
+	List	   *bounds;			/* of its children, each RouterBound ** */
+};
+
 /* Is a source a default child whose rows wait there on, but those that belong to children of the shadow? */
 bool
 router_rows_wait(const RouterReshapeDef *def, Oid source)
@@ -30,8 +38,8 @@ router_may_grow(const RouterReshapeDef *def)
 }
 
 /* Would a child that has these bounds and one that has the others share rows, or an outer bound only in part? */
-static bool
-is_in_the_way(RouterRoute *route, RouterBound **bounds, RouterBound **other)
+bool
+router_in_the_way(RouterRoute *route, RouterBound **bounds, RouterBound **other)
 {
 	for (int i = 0; i < route->config.nkeys; i++)
 	{
@@ -63,35 +71,49 @@ is_to_be_grouped(RouterKey *key, const RouterKey *wanted, const RouterBound *bou
 	return false;
 }
 
-/*
- * Is a child that the table got meanwhile a source? One that would be in the way of those of the shadow, or hold a
- * part of a new group. The table is locked.
- */
-bool
-router_is_source(const RouterReshapeDef *def, const RouterChildDef *child)
+/* What children have to do with those of the shadow is looked up once. The table is locked, and stays so. */
+RouterNewcomers *
+router_newcomers_open(const RouterReshapeDef *def)
 {
-	RouterRoute *route = def->all ? NULL : router_cache_route(router_cache_entry(def->base));
-	RouterConfig *wanted = route ? router_catalog_route(def->shadow) : NULL;
+	RouterNewcomers *news = palloc0(sizeof(RouterNewcomers));
+	ListCell   *lc;
+	int			guc_level;
+
+	news->all = def->all;
+	news->route = def->all ? NULL : router_cache_route(router_cache_entry(def->base));
+	news->wanted = news->route ? router_catalog_route(def->shadow) : NULL;
+	if (news->wanted == NULL)
+		return news;
+	guc_level = router_pin_settings(news->route->config.time_zone);
+	foreach(lc, router_catalog_children(def->shadow))
+	{
+		RouterBound **bounds = palloc0(ROUTER_MAX_LEVELS * sizeof(RouterBound *));
+
+		router_stored_bounds(news->route->config.keys, lfirst(lc), bounds);
+		news->bounds = lappend(news->bounds, bounds);
+	}
+	AtEOXact_GUC(false, guc_level);
+	return news;
+}
+
+/* Is a child a source? One that would be in the way of those of the shadow, or hold a part of a new group. */
+bool
+router_is_source(const RouterNewcomers *news, const RouterChildDef *child)
+{
 	RouterBound *bounds[ROUTER_MAX_LEVELS];
-	RouterBound *others[ROUTER_MAX_LEVELS];
-	bool		found = def->all;
+	bool		found = news->all;
 	int			guc_level;
 	ListCell   *lc;
 
-	if (wanted == NULL)
+	if (news->wanted == NULL)
 		return found;
-	guc_level = router_pin_settings(route->config.time_zone);
-	router_stored_bounds(route->config.keys, child, bounds);
-	for (int i = 0; !found && i < route->config.nkeys; i++)
+	guc_level = router_pin_settings(news->route->config.time_zone);
+	router_stored_bounds(news->route->config.keys, child, bounds);
+	for (int i = 0; !found && i < news->route->config.nkeys; i++)
 		found = bounds[i]->form != ROUTER_BOUND_DEFAULT &&
-			is_to_be_grouped(&route->config.keys[i], &wanted->keys[i], bounds[i]);
-	foreach(lc, router_catalog_children(def->shadow))
-	{
-		if (found)
-			break;
-		router_stored_bounds(route->config.keys, lfirst(lc), others);
-		found = is_in_the_way(route, bounds, others);
-	}
+			is_to_be_grouped(&news->route->config.keys[i], &news->wanted->keys[i], bounds[i]);
+	foreach(lc, news->bounds)
+		found = found || router_in_the_way(news->route, bounds, lfirst(lc));
 	AtEOXact_GUC(false, guc_level);
 	return found;
 }

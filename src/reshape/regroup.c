@@ -24,6 +24,7 @@
 #include "base/sql.h"
 #include "child/child_bounds.h"
 #include "reshape/bounds.h"
+#include "reshape/newcomers.h"
 #include "reshape/shadow.h"
 #include "route/catalog.h"
 #include "route/owned.h"
@@ -56,29 +57,22 @@ router_same_texts(char **a, char **b, int level)
 	return true;
 }
 
-/*
- * A child with these bounds will be made, once; planned are those before. No other child than the sources may have a
- * share in it; those that came since are sources as well.
- */
+/* A child with these bounds will be made, once. */
 void
-router_plan_child(RouterReshape *r, RouterCacheEntry *entry, List **planned, RouterBound **bounds)
+router_plan_child(RouterReshape *r, RouterRoute *route, RouterBound **bounds)
 {
-	RouterRoute *route = router_cache_route(entry);
 	int			nkeys = route->config.nkeys;
 	char	  **texts = router_bound_texts(route, bounds);
 	ListCell   *lc;
 	RouterBound **copy;
 
-	foreach(lc, *planned)
+	foreach(lc, r->planned)
 	{
 		RouterBound **other = lfirst(lc);
-		bool		overlap = true;
 
 		if (router_same_texts(texts, list_nth(r->bounds, foreach_current_index(lc)), nkeys - 1))
 			return;
-		for (int i = 0; overlap && i < nkeys; i++)
-			overlap = router_bounds_overlap(&route->config.keys[i], bounds[i], other[i]);
-		if (overlap)
+		if (router_in_the_way(route, bounds, other))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 					 errmsg("new children of \"%s\" would overlap: %s and %s", get_rel_name(r->job.base),
@@ -87,10 +81,33 @@ router_plan_child(RouterReshape *r, RouterCacheEntry *entry, List **planned, Rou
 	}
 	copy = palloc(nkeys * sizeof(RouterBound *));
 	memcpy(copy, bounds, nkeys * sizeof(RouterBound *));
-	*planned = lappend(*planned, copy);
+	r->planned = lappend(r->planned, copy);
 	r->bounds = lappend(r->bounds, texts);
-	if (!OidIsValid(r->def.shadow))
-		router_child_check_bounds(entry, bounds, r->sources);
+}
+
+/* Has another child than the sources a share in one that will be made? Those that came since it began are sources. */
+static void
+check_planned(RouterReshape *r, RouterRoute *route)
+{
+	ListCell   *lc,
+			   *lp;
+
+	foreach(lc, OidIsValid(r->def.shadow) ? NIL : router_catalog_children(r->job.base))
+	{
+		RouterChildDef *def = lfirst(lc);
+		RouterBound *others[ROUTER_MAX_LEVELS];
+
+		if (list_member_oid(r->sources, def->child))
+			continue;
+		router_stored_bounds(route->config.keys, def, others);
+		foreach(lp, r->planned)
+			if (router_in_the_way(route, lfirst(lp), others))
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+						 errmsg("bounds %s overlap those of child \"%s\"", router_bounds_display(route, lfirst(lp)),
+								get_rel_name(def->child)),
+						 errhint("See router.children for the bounds there are.")));
+	}
 }
 
 static void
@@ -147,7 +164,6 @@ plan_merge(RouterReshape *r, RouterCacheEntry *entry)
 {
 	RouterRoute *route = router_cache_route(entry);
 	List	   *at_level = NIL;
-	List	   *planned = NIL;
 	RouterBound *all;
 	RouterKey  *key;
 	ListCell   *lc,
@@ -171,7 +187,7 @@ plan_merge(RouterReshape *r, RouterCacheEntry *entry)
 		RouterBound **bounds = bounds_of(route, lfirst_oid(lc));
 
 		bounds[r->level] = all;
-		router_plan_child(r, entry, &planned, bounds);
+		router_plan_child(r, route, bounds);
 	}
 }
 
@@ -211,7 +227,6 @@ plan_split(RouterReshape *r, RouterCacheEntry *entry)
 	char	  **texts;
 	int			n;
 	List	   *parts;
-	List	   *planned = NIL;
 	ListCell   *lc;
 
 	if (whole->form == ROUTER_BOUND_HASH)
@@ -231,7 +246,7 @@ plan_split(RouterReshape *r, RouterCacheEntry *entry)
 	foreach(lc, parts)
 	{
 		bounds[level] = lfirst(lc);
-		router_plan_child(r, entry, &planned, bounds);
+		router_plan_child(r, route, bounds);
 	}
 }
 
@@ -302,7 +317,6 @@ plan_hash_child(RouterReshape *r, RouterCacheEntry *entry)
 	Oid			child = router_arg_oid(r->fcinfo, 1);
 	RouterKey  *key;
 	List	   *parts;
-	List	   *planned = NIL;
 	ListCell   *lc,
 			   *lp;
 
@@ -326,7 +340,7 @@ plan_hash_child(RouterReshape *r, RouterCacheEntry *entry)
 		foreach(lp, parts)
 		{
 			bounds[r->level] = lfirst(lp);
-			router_plan_child(r, entry, &planned, bounds);
+			router_plan_child(r, route, bounds);
 		}
 	}
 }
@@ -373,7 +387,9 @@ router_check_regroup(RouterReshape *r, void (*plan) (RouterReshape *, RouterCach
 	r->config = router_catalog_route(r->job.base);
 	guc_level = router_pin_settings(r->config->time_zone);
 	r->bounds = NIL;
+	r->planned = NIL;
 	plan(r, entry);
+	check_planned(r, router_cache_route(entry));
 	AtEOXact_GUC(false, guc_level);
 	MemoryContextSwitchTo(old);
 	/* of an outer level there may come more */

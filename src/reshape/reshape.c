@@ -87,7 +87,10 @@
 static void
 add_new_sources(RouterReshapeDef *def)
 {
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router newcomers", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(work);
 	List	   *children = router_catalog_children(def->base);
+	RouterNewcomers *news = NULL;
 	ListCell   *lc;
 	int			known = def->nsources;
 
@@ -100,11 +103,15 @@ add_new_sources(RouterReshapeDef *def)
 
 		for (int i = 0; is_new && i < known; i++)
 			is_new = def->sources[i] != child;
-		if (!is_new || !router_is_source(def, lfirst(lc)))
+		if (is_new && news == NULL)
+			news = router_newcomers_open(def);
+		if (!is_new || !router_is_source(news, lfirst(lc)))
 			continue;
 		def->files[def->nsources] = InvalidOid;
 		def->sources[def->nsources++] = child;
 	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
 }
 
 /* Reads how far the table is. Its name and columns have to be those that were copied. */

@@ -36,6 +36,7 @@ struct RouterReshape
 	List	   *sources;		/* oids: the tables whose rows are copied; NIL: the route becomes config, that is all */
 	RouterConfig *config;		/* that the route will be, with known bounds */
 	List	   *bounds;			/* of the new children, each char ** with one a level; NIL: those that rows need */
+	List	   *planned;		/* the same, each RouterBound ** */
 	int			level;			/* at which these are others than those of the sources; -1: see config */
 	int			batch_rows;
 	const Interval *pause;		/* between batches, or NULL */
