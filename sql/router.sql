@@ -485,10 +485,12 @@ CREATE FUNCTION router.premake(base regclass, n integer DEFAULT 1, dry_run boole
 COMMENT ON FUNCTION router.premake(regclass, integer, boolean)
     IS 'creates the children of now and of the n steps to come (date), the next n (integer), all groups (list) or buckets (hash), under every outer child there is';
 
-CREATE PROCEDURE router.redistribute(base regclass, dry_run boolean DEFAULT false)
+CREATE PROCEDURE router.redistribute(base regclass, dry_run boolean DEFAULT false, online boolean DEFAULT false,
+        batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL, time_budget interval DEFAULT NULL,
+        lock_timeout interval DEFAULT '1 second')
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_redistribute';
-COMMENT ON PROCEDURE router.redistribute(regclass, boolean)
-    IS 'empties the default child into children of their own, one transaction a child';
+COMMENT ON PROCEDURE router.redistribute(regclass, boolean, boolean, integer, interval, interval, interval)
+    IS 'empties the default child into children of their own, one transaction a child; online: while it is read and written';
 
 CREATE PROCEDURE router.archive(base regclass DEFAULT NULL, batch_rows integer DEFAULT 10000, time_budget interval DEFAULT NULL,
                                 lock_timeout interval DEFAULT '1 second', cutoff text DEFAULT NULL, dry_run boolean DEFAULT false,

@@ -1,6 +1,6 @@
 /*
  * child_admin.c
- *		create_child, attach_child, detach_child, premake, redistribute: the
+ *		create_child, attach_child, detach_child, premake: the
  *		functions by which children come and go other than by an INSERT.
  *
  * Locking: the creation locks and the default child, in the order of create.c.
@@ -54,7 +54,6 @@ PG_FUNCTION_INFO_V1(router_create_child);
 PG_FUNCTION_INFO_V1(router_attach_child);
 PG_FUNCTION_INFO_V1(router_detach_child);
 PG_FUNCTION_INFO_V1(router_premake);
-PG_FUNCTION_INFO_V1(router_redistribute);
 
 /* ----------------------------------------------------------------- helpers */
 
@@ -751,135 +750,4 @@ router_premake(PG_FUNCTION_ARGS)
 	foreach(lc, router_premake_bounds(route, n, false))
 		router_create_reported(&report, entry, lfirst(lc), NULL);
 	return (Datum) 0;
-}
-
-/* ------------------------------------------------------------ redistribute */
-
-/* The bounds of a child, as the catalog has them. Settings are pinned. */
-static void
-read_bounds(RouterRoute *route, Oid child, RouterBound **bounds)
-{
-	router_stored_bounds(route->config.keys, router_catalog_child(child), bounds);
-}
-
-/*
- * The bounds of the child that some row in the default child has (*child) or
- * could have; false if there is no such row.
- */
-static bool
-next_waiting(RouterCacheEntry *entry, RouterBound **bounds, Oid *child)
-{
-	RouterRoute *route = router_route_locked(entry);
-	Relation	from = table_open(route->default_child, NoLock);
-	Relation	base = table_open(route->config.base, NoLock);
-	AttrMap    *map = router_attrmap_by_name(RelationGetDescr(from), RelationGetDescr(base));
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(from, snapshot, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(from, NULL);
-	bool		found = false;
-
-	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		Datum		values[ROUTER_MAX_LEVELS];
-		bool		isnull[ROUTER_MAX_LEVELS];
-		RouterMiss	miss;
-
-		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < route->config.nkeys; i++)
-			values[i] = slot_getattr(slot, map->attnums[route->config.keys[i].attnum - 1], &isnull[i]);
-		if (router_route_zone(route, values, isnull) != ROUTER_COLD)
-			continue;			/* a stray of a hot base: no child is its home */
-		*child = router_route_find(route, values, isnull, &miss);
-		if (OidIsValid(*child))
-		{
-			/* a stray: written into the default child by name */
-			int			guc_level = router_pin_settings(route->config.time_zone);
-
-			read_bounds(route, *child, bounds);
-			AtEOXact_GUC(false, guc_level);
-			found = true;
-			continue;
-		}
-		found = !router_home_is_beyond_horizon(route, values, isnull, &miss) &&
-			!router_home_is_too_long(route, values, isnull, miss.level) &&
-			router_child_bounds(route, values, isnull, &miss, bounds);
-		/* values of this row outlive it in the bounds */
-		if (found)
-			for (int i = 0; i < route->config.nkeys; i++)
-				bounds[i] = router_bound_copy(&route->config.keys[i], bounds[i]);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	table_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(base, NoLock);
-	table_close(from, NoLock);
-	return found;
-}
-
-static bool
-takes_waiting(RouterCreation *creation)
-{
-	RouterBound *bounds[ROUTER_MAX_LEVELS];
-	Oid			child;
-
-	return get_rel_relkind(router_route_locked(creation->entry)->default_child) == RELKIND_RELATION &&
-		next_waiting(creation->entry, bounds, &child);
-}
-
-/* Makes one child for rows that wait in the default child; false: none can be made. */
-static bool
-redistribute_once(Oid base, bool dry_run)
-{
-	RouterCacheEntry *entry = router_owned_route(base);
-	RouterCreation creation = {.entry = entry,.base = base,.takes_rows = dry_run ? NULL : takes_waiting};
-	RouterRoute *route = router_lock_children(&creation);
-	RouterBound *bounds[ROUTER_MAX_LEVELS];
-	char	   *display;
-	Oid			child;
-
-	if (!OidIsValid(route->default_child))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("routed table \"%s\" has no default child", get_rel_name(base)),
-				 errhint("There is nothing to redistribute.")));
-	if (get_rel_relkind(route->default_child) != RELKIND_RELATION || !next_waiting(entry, bounds, &child))
-		return false;
-	display = router_bounds_display(router_route_locked(entry), bounds);
-	if (dry_run)
-	{
-		ereport(NOTICE, (errmsg("rows wait in the default child, the first for a child of %s", display)));
-		return false;
-	}
-	if (OidIsValid(child))
-		router_child_fill(entry, child, bounds);
-	else
-		child = router_child_create(entry, bounds, NULL);
-	ereport(NOTICE, (errmsg("moved rows of %s to child %s", display, router_qualified_name(child))));
-	return true;
-}
-
-/*
- * CALL router.redistribute(base, dry_run): one transaction a child, or all in
- * the caller's when there is one. Rows beyond the horizon stay, and those with
- * keys that are too long.
- */
-Datum
-router_redistribute(PG_FUNCTION_ARGS)
-{
-	bool		atomic = router_is_atomic(fcinfo);
-	bool		dry_run = router_arg_bool(fcinfo, 1);
-	Oid			base;
-
-	router_require(fcinfo, 1);
-	router_will_write(fcinfo, dry_run);
-	base = PG_GETARG_OID(0);
-	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
-	while (redistribute_once(base, dry_run))
-		if (!atomic)
-		{
-			SPI_commit();
-			EnsurePortalSnapshotExists();
-		}
-	SPI_finish();
-	PG_RETURN_VOID();
 }

@@ -181,21 +181,6 @@ is_source(Grouping *g, const Child *child)
 		!(router_bound_holds(g->key, there, g->group) && router_bound_holds(g->key, g->group, there));
 }
 
-/* Rows of the default child may belong to the new children. */
-static void
-add_default_child(Grouping *g)
-{
-	Oid			child = g->route->default_child;
-	char	  **texts = palloc(g->route->config.nkeys * sizeof(char *));
-
-	if (!OidIsValid(child))
-		return;
-	for (int i = 0; i < g->route->config.nkeys; i++)
-		texts[i] = "default";
-	g->r->sources = lappend_oid(g->r->sources, child);
-	g->r->bounds = lappend(g->r->bounds, texts);
-}
-
 static void
 plan(RouterReshape *r, RouterCacheEntry *entry)
 {
@@ -217,8 +202,11 @@ plan(RouterReshape *r, RouterCacheEntry *entry)
 	foreach(lc, children)
 		if (is_source(&g, lfirst(lc)))
 			plan_parts(&g, lfirst(lc));
-	if (r->sources)
-		add_default_child(&g);
+	if (r->sources && OidIsValid(g.route->default_child))
+	{
+		r->sources = lappend_oid(r->sources, g.route->default_child);
+		router_plan_default(r, g.route);
+	}
 	foreach(lc, r->sources)
 		router_check_source(r, lfirst_oid(lc));
 	if (r->sources == NIL && router_same_keys(router_catalog_route(r->job.base), r->config))

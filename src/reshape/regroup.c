@@ -85,6 +85,17 @@ router_plan_child(RouterReshape *r, RouterRoute *route, RouterBound **bounds)
 	r->bounds = lappend(r->bounds, texts);
 }
 
+/* Rows of the default child may belong to the new children: it is a source, and another one takes its place. */
+void
+router_plan_default(RouterReshape *r, RouterRoute *route)
+{
+	char	  **texts = palloc(route->config.nkeys * sizeof(char *));
+
+	for (int i = 0; i < route->config.nkeys; i++)
+		texts[i] = "default";
+	r->bounds = lappend(r->bounds, texts);
+}
+
 /* Has another child than the sources a share in one that will be made? Those that came since it began are sources. */
 static void
 check_planned(RouterReshape *r, RouterRoute *route)
@@ -392,8 +403,8 @@ router_check_regroup(RouterReshape *r, void (*plan) (RouterReshape *, RouterCach
 	check_planned(r, router_cache_route(entry));
 	AtEOXact_GUC(false, guc_level);
 	MemoryContextSwitchTo(old);
-	/* of an outer level there may come more */
-	if (list_length(r->sources) > 1 || (r->level >= 0 && r->level < r->config->nkeys - 1))
+	/* of an outer level, or of a group, there may come more */
+	if (list_length(r->sources) > 1 || (r->sources && r->level < r->config->nkeys - 1))
 		router_check_keys(r->job.base);
 	if (OidIsValid(r->def.shadow) && !is_begun(r))
 		router_refuse_other_reshape(r);

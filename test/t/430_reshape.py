@@ -261,6 +261,13 @@ def default_child():
     same(children("true"), ["m_default", "m_0", "m_1_2", "m_3_4_5"])
 
 
+@case("a default child is redistributed")
+def redistribute():
+    live(SEED + 8, "res, id", [lambda: "CALL router.convert('m', router.by_list('res'), default_child => true, on_missing => 'default')",
+                               lambda: "CALL router.redistribute('m', online => true)"], "SELECT router.create_child('m', '2')")
+    same(len(children("bounds[1] ~ '[0-7]'")), 8)
+
+
 @case("buckets are parted and put together")
 def buckets():
     live(SEED + 6, "id", [lambda: "CALL router.convert('m', router.by_hash('id', 3))", lambda: "CALL router.add_hash_child('m', 'm_2')",

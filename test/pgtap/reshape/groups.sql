@@ -1,6 +1,6 @@
 -- Values of a list become a group (regroup), buckets are parted and put together again (add_hash_child). Checklist: which children come of it, what rows to come do, what comes meanwhile, hot bases, what is refused.
 \ir ../../include/helpers.sql
-\set tests 91
+\set tests 97
 SELECT plan(:tests);
 
 CREATE FUNCTION test.shape(base regclass) RETURNS text LANGUAGE sql AS $$
@@ -106,6 +106,30 @@ CALL router.regroup('f', '{0}', '1');
 SELECT is(test.homes('f'), 'f_1_2_0: 302, f_default: 101', 'with what was written meanwhile');
 CALL router.redistribute('f');
 SELECT is(test.homes('f'), 'f_1_2_0: 302, f_3: 101', 'and the rest is distributed as before');
+
+-- redistribute, online
+CREATE TABLE o (id int, r int, at date, PRIMARY KEY (id, r, at));
+SELECT router.create_route('o', ARRAY[router.by_list('r', groups => '{"{1,2}"}'), router.by_date('at', 'year')], default_child => true, on_missing => 'default', horizon => '30 years');
+INSERT INTO o SELECT i, i % 5, date '2023-01-01' + i % 500 FROM generate_series(1, 1000) i;
+INSERT INTO o VALUES (2000, 1, '2999-01-01'), (2001, NULLIF(3, 4), '2024-01-01');
+CALL router.redistribute('o', dry_run => true, online => true);
+SELECT is(test.homes('o') || test.half_done(), 'o_default: 1002nothing', 'a dry run redistributes nothing');
+CALL router.redistribute('o', online => true, batch_rows => 100, pause => '1 second', time_budget => '1 second');
+SELECT router.create_child('o', ARRAY['3', '2023-05-05']);
+SELECT router.alter_route('o', on_missing => 'create');
+INSERT INTO o VALUES (3000, 3, '2023-02-02'), (3001, 4, '2023-03-03'), (3002, 9, '2023-03-03'), (3003, 4, '2025-01-01');
+INSERT INTO o_default VALUES (3004, 1, '2023-04-04'), (3005, 8, '2023-04-04');
+UPDATE o SET r = 4 WHERE id IN (1, 2, 3000);
+DELETE FROM o WHERE id = 5;
+CALL router.redistribute('o', online => true);
+SELECT is(test.homes('o'), 'o_0_y2023: 145, o_0_y2024: 54, o_1_2_y2023: 291, o_1_2_y2024: 108, o_3_y2023: 146, o_3_y2024: 55, o_4_y2023: 150, o_4_y2024: 54, o_4_y2025: 1, o_9_y2023: 1, o_default: 2', 'rows have children');
+SELECT is(test.strays('o') || test.half_done() || (SELECT count(*) FROM o), 'nonenothing1007', 'all are at home');
+CALL router.redistribute('o', online => true);
+SELECT is(test.homes('o') ~ 'o_8_y2023: 1, o_9_y2023: 1, o_default: 1', true, 'that is left which could have none');
+CALL router.redistribute('o', online => true);
+SELECT is(:'SQLSTATE'::text, '00000', 'then there is nothing to do');
+CALL router.redistribute('m', online => true);
+SELECT is(:'SQLSTATE'::text, '55000', 'no default child');
 
 -- what comes meanwhile: values, years, tables, by rows and by hand
 CREATE TABLE w (id int, r int, at date, PRIMARY KEY (id, r, at));
