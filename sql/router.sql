@@ -214,6 +214,7 @@ CREATE TABLE router.reshape_def (
     log      regclass NOT NULL,      -- the table that notes what was written meanwhile
     in_step  boolean  NOT NULL,      -- who writes to the sources writes to shadow
     all_children boolean NOT NULL,   -- those that come meanwhile are sources, too
+    whole    boolean  NOT NULL,      -- rows have no key: the log has all their columns
     sources  oidvector NOT NULL,     -- the tables whose rows are copied: base, children of it, or both
     files    oidvector NOT NULL,     -- of the sources, when copying began; 0: it has not yet
     source   integer  NOT NULL,      -- which of them is being copied, from 0 on
@@ -747,6 +748,10 @@ COMMENT ON FUNCTION router.base_constraint(regclass, name)
 CREATE FUNCTION router.keep_global_keys() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_keep_global_keys';
 COMMENT ON FUNCTION router.keep_global_keys() IS 'internal: trigger by which entries of global keys follow rows';
+
+CREATE FUNCTION router.row_hash(of_row record) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'router_row_hash';
+COMMENT ON FUNCTION router.row_hash(record) IS 'internal: rows without a key, for indexes of copies while a table gets another shape';
 
 CREATE FUNCTION router.follow_reshape() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_follow_reshape';

@@ -45,6 +45,7 @@
 #include "maintain/archive.h"
 #include "rows/key_scan.h"
 #include "rows/estate.h"
+#include "rows/keep_in_step.h"
 #include "route/owned.h"
 #include "maintain/seal.h"
 #include "admin/rehome.h"
@@ -428,7 +429,10 @@ take_row(Drain *drain)
 												&failure, true);
 
 		if (result == TM_Ok)
+		{
+			router_step_deleted(drain->base, &tid);
 			return true;
+		}
 		/* writers of aged rows hold the home lock: what went on was an update of other columns, or to a fresh date */
 		if (result == TM_Updated)
 		{

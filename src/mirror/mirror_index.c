@@ -67,7 +67,9 @@ read_indexes(const Mirror *m, Oid relid)
 		HeapTuple	row = SearchSysCacheCopy1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
 		HeapTuple	relation = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
 
-		if (HeapTupleIsValid(row) && HeapTupleIsValid(relation))
+		/* not one that router made for a while: rows/row_hash.c */
+		if (HeapTupleIsValid(row) && HeapTupleIsValid(relation) &&
+			!OidIsValid(((Form_pg_class) GETSTRUCT(relation))->relrewrite))
 		{
 			Form_pg_class class = (Form_pg_class) GETSTRUCT(relation);
 			TableIndex	   *index = read_index(row);

@@ -5,7 +5,6 @@
  */
 #include "compat.h"
 
-#include "access/genam.h"
 #include "access/table.h"
 #include "catalog/pg_am.h"
 #include "executor/spi.h"
@@ -20,7 +19,6 @@
 #include "reshape/shadow.h"
 #include "route/catalog.h"
 #include "route/owned.h"
-#include "rows/row_key.h"
 
 PG_FUNCTION_INFO_V1(router_convert);
 PG_FUNCTION_INFO_V1(router_convert_key);
@@ -32,23 +30,12 @@ enum
 	ARG_LATER = ROUTER_ROUTE_ARGUMENTS + 1,
 };
 
-/* Rows have to be told from each other, and be known by their places. */
+/* Rows have to be known by their places. */
 static void
 check_table(Oid relid)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
-	RouterRowKey key = {0};
 
-	if (rel->rd_rel->relkind == RELKIND_RELATION)
-		router_row_key_open(rel, &key, NULL, NULL);
-	if (key.index)
-		index_close(key.index, AccessShareLock);
-	else if (rel->rd_rel->relkind == RELKIND_RELATION)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("rows of table \"%s\" cannot be told from each other", RelationGetRelationName(rel)),
-				 errdetail("It has no primary key, and no unique index of columns that are NOT NULL."),
-				 errhint("Add one, or move the rows at once with router.create_route(…, move_rows => true), which keeps others away meanwhile.")));
 	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP ||
 		(rel->rd_rel->relkind == RELKIND_RELATION && rel->rd_rel->relam != HEAP_TABLE_AM_OID))
 		ereport(ERROR,

@@ -30,7 +30,6 @@
 #include "executor/spi.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -39,8 +38,10 @@
 #include "base/sql.h"
 #include "reshape/newcomers.h"
 #include "reshape/shadow_rows.h"
+#include "reshape/whole_rows.h"
 #include "route/catalog.h"
 #include "rows/keep_in_step.h"
+#include "rows/row_hash.h"
 
 PG_FUNCTION_INFO_V1(router_follow_reshape);
 
@@ -62,15 +63,21 @@ router_follow_source(const RouterReshapeDef *def, Oid source)
 	create_trigger(source, ROUTER_TRIGGER_RESHAPE_TRUNCATE, "BEFORE TRUNCATE", "STATEMENT", def->shadow);
 }
 
-/* A table that has become a child. Rows that it has already are copied, unless it is too late for that. */
+/*
+ * A table that has become a child. Rows that it has already are copied, unless it is too late for that. One of the
+ * shadow, to which single rows come from now on, gets the index by which those are found that have no key.
+ */
 static void
 follow_new_child(Oid base, Oid child)
 {
-	RouterReshapeDef *def = router_catalog_reshape(base);
+	Oid			original = router_original(base);
+	RouterReshapeDef *def = router_catalog_reshape(original);
 	RouterAsOwner saved;
 	Relation	rel;
 
-	if (def == NULL || !router_may_grow(def) ||
+	if (def && base != original && def->whole && router_reshape_is_copied(def, true))
+		router_whole_index_make(child, original);
+	if (def == NULL || base != original || !router_may_grow(def) ||
 		!router_is_source(router_newcomers_open(def), router_catalog_child(child)))
 		return;
 	rel = relation_open(child, NoLock);
@@ -172,13 +179,13 @@ note(Relation log, TupleTableSlot *row)
 
 /* Notes the old and the new version of a row, or one of them if the columns are the same. */
 static void
-write_log(Relation log, Relation table, TupleTableSlot *old, TupleTableSlot *new)
+write_log(Relation log, const RouterReshapeDef *def, Relation table, TupleTableSlot *old, TupleTableSlot *new)
 {
 	TupleDesc	desc = RelationGetDescr(log);
-	AttrNumber *attnums = router_log_map(log, table);
+	AttrNumber *attnums = router_log_map(def, log, table);
 	TupleTableSlot *rows[2] = {NULL, NULL};
 	TupleTableSlot *versions[2] = {old, new};
-	bool		same = old && new;
+	bool		same = false;
 
 	for (int v = 0; v < 2; v++)
 	{
@@ -189,14 +196,8 @@ write_log(Relation log, Relation table, TupleTableSlot *old, TupleTableSlot *new
 			rows[v]->tts_values[i] = slot_getattr(versions[v], attnums[i], &rows[v]->tts_isnull[i]);
 		ExecStoreVirtualTuple(rows[v]);
 	}
-	for (int i = 0; same && i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		same = rows[0]->tts_isnull[i] == rows[1]->tts_isnull[i] &&
-			(rows[0]->tts_isnull[i] ||
-			 datum_image_eq(rows[0]->tts_values[i], rows[1]->tts_values[i], att->attbyval, att->attlen));
-	}
+	if (old && new)
+		same = router_same_values(desc, rows[0], rows[1], NULL, desc->natts);
 	if (old && !same)
 		note(log, rows[0]);
 	if (new)
@@ -224,9 +225,11 @@ follow(Relation table, const RouterReshapeDef *def, TupleTableSlot *old, TupleTa
 	SPI_connect();
 	PushActiveSnapshot(GetLatestSnapshot());
 	rows = router_shadow_rows_open(def);
-	if (old)
+	if (def->whole)
+		router_whole_follow(rows, def, table, old, new);
+	else if (old)
 		router_shadow_rows_bring(rows, table, old, SnapshotSelf);
-	if (new)
+	if (new && !def->whole)
 		router_shadow_rows_bring(rows, table, new, SnapshotSelf);
 	router_shadow_rows_close(rows);
 	PopActiveSnapshot();
@@ -251,7 +254,12 @@ act(const Trigger *trigger, Relation table, TupleTableSlot *old, TupleTableSlot 
 	{
 		Relation	log = table_open(def->log, RowExclusiveLock);
 
-		write_log(log, table, old, new);
+		if (!def->whole)
+			write_log(log, def, table, old, new);
+		if (def->whole && old)
+			router_whole_note(log, def, table, old, -1);
+		if (def->whole && new)
+			router_whole_note(log, def, table, new, 1);
 		table_close(log, NoLock);
 	}
 	else if (def->in_step && (old || new))
@@ -295,4 +303,5 @@ router_follow_init(void)
 {
 	router_follow_deleted = follow_deleted;
 	router_follow_new_child = follow_new_child;
+	router_whole_init();
 }

@@ -33,7 +33,7 @@
  * Memory: a batch's and a step's end with it; a RouterReshape is its caller's.
  */
 #include "compat.h"
-#include "reshape/reshape.h"
+#include "reshape/reshape_part.h"
 
 #include "access/table.h"
 #include "access/tableam.h"
@@ -66,6 +66,7 @@
 #include "reshape/newcomers.h"
 #include "reshape/shadow.h"
 #include "reshape/shadow_rows.h"
+#include "reshape/whole_rows.h"
 #include "route/catalog.h"
 #include "route/lock.h"
 #include "route/owned.h"
@@ -81,160 +82,7 @@
 #define FEW_NOTED 500
 #define MAX_ROUNDS 20
 
-/* -------------------------------------------------------------------- the state */
-
-/* Children that the table got since. No row came to them that was not noted. */
-static void
-add_new_sources(RouterReshapeDef *def)
-{
-	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router newcomers", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(work);
-	List	   *children = router_catalog_children(def->base);
-	RouterNewcomers *news = NULL;
-	ListCell   *lc;
-	int			known = def->nsources;
-
-	def->sources = repalloc(def->sources, (known + list_length(children)) * sizeof(Oid));
-	def->files = repalloc(def->files, (known + list_length(children)) * sizeof(Oid));
-	foreach(lc, children)
-	{
-		Oid			child = ((RouterChildDef *) lfirst(lc))->child;
-		bool		is_new = true;
-
-		for (int i = 0; is_new && i < known; i++)
-			is_new = def->sources[i] != child;
-		if (is_new && news == NULL)
-			news = router_newcomers_open(def);
-		if (!is_new || !router_is_source(news, lfirst(lc)))
-			continue;
-		def->files[def->nsources] = InvalidOid;
-		def->sources[def->nsources++] = child;
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(work);
-}
-
-/* Reads how far the table is. Its name and columns have to be those that were copied. */
-static void
-read_state(RouterReshape *r)
-{
-	MemoryContext old = MemoryContextSwitchTo(r->job.cxt);
-	RouterReshapeDef *def = router_catalog_reshape(r->job.base);
-
-	if (def == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" does not get another shape any more", get_rel_name(r->job.base)),
-				 errdetail("Somebody has called router.cancel_reshape meanwhile.")));
-	r->def = *def;
-	if (router_may_grow(&r->def))
-		add_new_sources(&r->def);
-	MemoryContextSwitchTo(old);
-}
-
-static Oid
-current_file(Oid relid)
-{
-	Relation	rel = table_open(relid, NoLock);
-	Oid			file = rel->rd_rel->relfilenode;
-
-	table_close(rel, NoLock);
-	return file;
-}
-
-/* Copying a source begins. What comes to lie further on meanwhile is noted, since a trigger stands on it. */
-static void
-begin_source(RouterReshape *r, int source)
-{
-	Oid			relid = r->def.sources[source];
-	Relation	rel = table_open(relid, AccessShareLock);
-
-	r->def.source = source;
-	r->def.files[source] = current_file(relid);
-	r->def.blocks = RelationGetNumberOfBlocks(rel);
-	ItemPointerSet(&r->def.position, 0, FirstOffsetNumber);
-	table_close(rel, NoLock);
-}
-
-/* With a table in hand nothing is waited for. */
-static void
-lock_if_free(RouterReshape *r, Oid relid, LOCKMODE mode)
-{
-	if (!ConditionalLockRelationOid(relid, mode))
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(relid ? relid : r->job.base))));
-}
-
-/*
- * Reads how far the table is, and locks what is copied, and what it belongs to. With a lock that others mind only the
- * table is waited for.
- */
-static void
-lock_and_read(RouterReshape *r, LOCKMODE mode)
-{
-	Oid			base = r->job.base;
-
-	LockRelationOid(base, mode);
-	read_state(r);
-	for (int i = 0; i < r->def.nsources; i++)
-		if (r->def.sources[i] == base)
-			continue;
-		else if (mode == AccessShareLock)
-			LockRelationOid(r->def.sources[i], mode);
-		else
-			lock_if_free(r, r->def.sources[i], mode);
-}
-
-static void
-check_source(RouterReshape *r, Oid source)
-{
-	RouterChildDef *def = source == r->job.base ? NULL : router_catalog_child(source);
-	Relation	rel;
-
-	if (source != r->job.base && (def == NULL || def->base != r->job.base))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("a child of \"%s\" was moved, detached or dropped while it gets another shape",
-						get_rel_name(r->job.base)),
-				 errhint("CALL router.cancel_reshape(%s) and begin again.",
-						 quote_literal_cstr(router_qualified_name(r->job.base)))));
-	rel = table_open(source, NoLock);
-	if (router_is_referenced(rel))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("a foreign key refers to table \"%s\" now", get_rel_name(source)),
-				 errdetail("It would not find the rows that live in children."),
-				 errhint("Drop it, and go on.")));
-	table_close(rel, NoLock);
-}
-
-/*
- * The sources from one on to another are locked, and are they still what is copied? False: by other storage, as far
- * as it is copied.
- */
-static bool
-check_table(RouterReshape *r, int from, int to)
-{
-	bool		followed = true;
-	bool		same_files = true;
-
-	for (int i = from; i < to; i++)
-	{
-		check_source(r, r->def.sources[i]);
-		same_files &= i > r->def.source || r->def.files[i] == current_file(r->def.sources[i]);
-		followed &= router_follow_is_on(r->def.sources[i]);
-	}
-	if (strcmp(router_columns_text(r->job.base), r->def.columns) != 0 || !followed ||
-		get_rel_name(r->def.shadow) == NULL || get_rel_name(r->def.log) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" was altered while it gets another shape", get_rel_name(r->job.base)),
-				 errdetail("It has other columns or CHECKs, another owner, or no trigger that tells what is written."),
-				 errhint("CALL router.cancel_reshape(%s) and begin again. The table is as it was.",
-						 quote_literal_cstr(router_qualified_name(r->job.base)))));
-	return same_files;
-}
+/* ------------------------------------------------------------------------ beginning */
 
 /* Step 1, its first half: as the owner. */
 static bool
@@ -248,6 +96,7 @@ make_shadow(RouterJob *job)
 	def->base = job->base;
 	def->action = MemoryContextStrdup(job->cxt, job->action);
 	def->all = r->kind->all;
+	def->whole = r->whole;
 	def->sources = MemoryContextAllocZero(job->cxt, list_length(r->sources) * sizeof(Oid));
 	def->files = MemoryContextAllocZero(job->cxt, list_length(r->sources) * sizeof(Oid));
 	foreach(lc, r->sources)
@@ -258,7 +107,7 @@ make_shadow(RouterJob *job)
 	SPI_connect();
 	router_shadow_make(def, r->route, r->config, r->bounds);
 	def->columns = MemoryContextStrdup(job->cxt, router_columns_text(job->base));
-	begin_source(r, 0);
+	router_reshape_begin_source(r, 0);
 	router_catalog_put_reshape(def);
 	SPI_finish();
 	return true;
@@ -274,7 +123,7 @@ know_all_children(RouterJob *job)
 	RouterReshape *r = (RouterReshape *) job;
 
 	LockRelationOid(job->base, ShareUpdateExclusiveLock);
-	read_state(r);
+	router_reshape_read(r);
 	router_catalog_put_reshape(&r->def);
 	return true;
 }
@@ -288,7 +137,7 @@ watch(RouterJob *job)
 	if (r->child != job->base)
 		LockRelationOid(job->base, AccessShareLock);
 	LockRelationOid(r->child, ShareRowExclusiveLock);
-	check_source(r, r->child);
+	router_reshape_check_source(r, r->child);
 	router_follow_source(&r->def, r->child);
 	return true;
 }
@@ -298,8 +147,8 @@ begin_first(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
 
-	lock_and_read(r, AccessShareLock);
-	begin_source(r, 0);
+	router_reshape_lock(r, AccessShareLock);
+	router_reshape_begin_source(r, 0);
 	router_catalog_put_reshape(&r->def);
 	return true;
 }
@@ -317,289 +166,6 @@ watch_all(RouterReshape *r)
 	return error ? error : router_job_insist(&r->job, begin_first, true);
 }
 
-/* ---------------------------------------------------------------------- copying */
-
-/* What one batch copies from and to. */
-typedef struct Copier
-{
-	RouterReshape *r;
-	Relation	table;
-	Relation	shadow;
-	EState	   *estate;
-	RouterHomes homes;
-	RouterBatch batch;
-	TupleConversionMap *map;	/* the table's layout -> the shadow's; NULL if they are alike */
-	TupleTableSlot *slot;		/* a row as it is */
-	TupleTableSlot *mapped;
-	Snapshot	snapshot;
-	int64		rows;
-} Copier;
-
-static void
-begin_copying(Copier *c, RouterReshape *r)
-{
-	memset(c, 0, sizeof(*c));
-	c->r = r;
-	c->table = table_open(r->def.sources[r->def.source], AccessShareLock);
-	c->shadow = table_open(r->def.shadow, RowExclusiveLock);
-	c->estate = router_make_estate(c->shadow);
-	c->map = convert_tuples_by_name(RelationGetDescr(c->table), RelationGetDescr(c->shadow));
-	c->slot = table_slot_create(c->table, NULL);
-	c->mapped = MakeSingleTupleTableSlot(RelationGetDescr(c->shadow), &TTSOpsVirtual);
-	c->batch.estate = c->estate;
-	c->batch.cid = InvalidCommandId;
-	c->batch.bulk_kb = maintenance_work_mem;
-	router_homes_init(&c->homes, router_cache_entry(r->def.shadow), c->shadow, c->estate,
-					  router_make_root(c->estate, c->shadow));
-	router_homes_take(&c->homes, c->table);
-	c->homes.waiting = router_rows_wait(&r->def, RelationGetRelid(c->table));
-	c->snapshot = RegisterSnapshot(GetLatestSnapshot());
-	PushActiveSnapshot(c->snapshot);
-}
-
-static void
-end_copying(Copier *c)
-{
-	PopActiveSnapshot();
-	UnregisterSnapshot(c->snapshot);
-	router_homes_close(&c->homes);
-	ExecDropSingleTupleTableSlot(c->slot);
-	ExecDropSingleTupleTableSlot(c->mapped);
-	router_free_estate(c->estate);
-	table_close(c->shadow, NoLock);
-	table_close(c->table, NoLock);
-}
-
-static TableScanDesc
-begin_scan(Copier *c)
-{
-	ItemPointerData last;
-
-	ItemPointerSet(&last, c->r->def.blocks - 1, MaxOffsetNumber);
-	return table_beginscan_tidrange(c->table, c->snapshot, &c->r->def.position, &last);
-}
-
-/*
- * How many children are open in one batch: rows of all of them may come in any order, so that it takes a quarter of the
- * lock table, and not what is left for one transaction among many.
- */
-static int
-copy_portion(Relation shadow)
-{
-	int			locks = max_locks_per_xact * (MaxBackends + max_prepared_xacts);
-
-	return Max(1, locks / 4 / (2 + list_length(RelationGetIndexList(shadow))));
-}
-
-/* The swap locks all children, with their indexes and TOAST tables. It is told as soon as they do not fit. */
-static void
-check_locks(const RouterReshapeDef *def, Relation table, Relation shadow)
-{
-	int			slots = MaxBackends + max_prepared_xacts;
-	int			children = list_length(router_catalog_children(RelationGetRelid(shadow))) + def->nsources;
-	int			each = 3 + list_length(RelationGetIndexList(shadow));
-
-	/* for others there is what core adds to that */
-	if (children > max_locks_per_xact * slots / each)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("table \"%s\" gets more children than can be locked at once", RelationGetRelationName(table)),
-				 errdetail("There are %d tables already, old and new, of %d locks each.", children, each),
-				 errhint("Raise max_locks_per_transaction (%d) and call it again; or CALL router.cancel_reshape(%s) and take larger groups or steps.",
-						 max_locks_per_xact,
-						 quote_literal_cstr(router_qualified_name(def->base)))));
-}
-
-static TupleTableSlot *
-in_shadow_layout(Copier *c)
-{
-	return c->map ? execute_attr_map_slot(c->map->attrMap, c->slot, c->mapped) : c->slot;
-}
-
-/* The children that the rows of the next batch need are made, some of them at least. */
-static bool
-create_children(RouterJob *job)
-{
-	RouterReshape *r = (RouterReshape *) job;
-	Copier		c;
-	TableScanDesc scan;
-	int			limit,
-				portion;
-
-	LockRelationOid(job->base, AccessShareLock);
-	SPI_connect();
-	read_state(r);
-	begin_copying(&c, r);
-	limit = router_lock_portion(c.shadow);
-	portion = copy_portion(c.shadow);
-	scan = begin_scan(&c);
-	while (c.rows < r->batch_rows && c.homes.created < limit && c.homes.nopened < portion &&
-		   table_scan_getnextslot_tidrange(scan, ForwardScanDirection, c.slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		ResetPerTupleExprContext(c.estate);
-		(void) router_home(&c.homes, in_shadow_layout(&c));
-		c.rows++;
-	}
-	table_endscan(scan);
-	check_locks(&r->def, c.table, c.shadow);
-	end_copying(&c);
-	SPI_finish();
-	return true;
-}
-
-/* Copies a row; false: its child is missing, or others have to be closed first. */
-static bool
-copy_row(Copier *c, int portion)
-{
-	TupleTableSlot *row = in_shadow_layout(c);
-	RouterDest *dest;
-
-	if (c->homes.nopened > portion)
-		return false;
-	dest = router_home(&c->homes, row);
-	c->r->missing = dest == NULL;
-	if (dest)
-		(void) router_batch_add(&c->batch, dest, row);
-	return dest != NULL;
-}
-
-/* Copies rows until the batch is full; the place of the next one is r->def.position. */
-static void
-copy_rows(Copier *c)
-{
-	TableScanDesc scan = begin_scan(c);
-	int			portion = copy_portion(c->shadow);
-	RouterShadowRows *careful = c->r->careful ? router_shadow_rows_open(&c->r->def) : NULL;
-
-	while (table_scan_getnextslot_tidrange(scan, ForwardScanDirection, c->slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		ResetPerTupleExprContext(c->estate);
-		c->r->def.position = c->slot->tts_tid;
-		if (c->rows >= c->r->batch_rows || (careful == NULL && !copy_row(c, portion)))
-			goto full;
-		if (careful)
-			(void) router_shadow_rows_add(careful, c->table, c->slot);
-		c->rows++;
-	}
-	ItemPointerSet(&c->r->def.position, c->r->def.blocks, FirstOffsetNumber);
-full:
-	table_endscan(scan);
-	if (careful)
-		router_shadow_rows_close(careful);
-}
-
-/* Are the rows copied of a source, the last one? */
-static bool
-is_copied(const RouterReshapeDef *def, bool last)
-{
-	return ItemPointerGetBlockNumber(&def->position) >= def->blocks && (!last || def->source == def->nsources - 1);
-}
-
-/* Step 2: one batch. */
-static bool
-copy_batch(RouterJob *job)
-{
-	RouterReshape *r = (RouterReshape *) job;
-	RouterMoving moving;
-	Copier		c;
-
-	r->missing = false;
-	LockRelationOid(job->base, AccessShareLock);
-	SPI_connect();
-	read_state(r);
-	while (is_copied(&r->def, false) && !is_copied(&r->def, true))
-		begin_source(r, r->def.source + 1);
-	LockRelationOid(r->def.sources[r->def.source], AccessShareLock);
-	r->again = !check_table(r, r->def.source, r->def.source + 1);
-	if (r->again || is_copied(&r->def, true))
-	{
-		router_catalog_put_reshape(&r->def);
-		SPI_finish();
-		return true;
-	}
-	begin_copying(&c, r);
-	c.homes.create_none = true;
-	router_moving_begin(&moving, c.shadow, c.table);
-	copy_rows(&c);
-	router_batch_flush(&c.batch);
-	for (RouterDest *dest = c.homes.first; dest; dest = dest->next_opened)
-		router_dest_enter(dest);
-	router_moving_end(&moving, c.estate);
-	r->def.done += c.rows;
-	end_copying(&c);
-	CommandCounterIncrement();
-	router_catalog_put_reshape(&r->def);
-	router_job_progress(job, "copy rows", InvalidOid, r->def.done, Max(r->expected, r->def.done));
-	SPI_finish();
-	return true;
-}
-
-/* The rows of the table have other places: all copies are of no use. */
-static bool
-begin_again(RouterJob *job)
-{
-	RouterReshape *r = (RouterReshape *) job;
-	RouterAsOwner saved;
-
-	lock_and_read(r, AccessShareLock);
-	router_become_owner(&saved, router_relation_owner(job->base), false, NULL);
-	router_run("TRUNCATE %s", router_qualified_name(r->def.log));
-	router_run("TRUNCATE %s", router_qualified_name(r->def.shadow));
-	router_become_user(&saved);
-	begin_source(r, 0);
-	r->def.done = 0;
-	router_catalog_put_reshape(&r->def);
-	return true;
-}
-
-static void
-pause_between(const RouterReshape *r)
-{
-	long		ms = r->pause ? (r->pause->time + (r->pause->day + r->pause->month * 30.0) * USECS_PER_DAY) / 1000 : 0;
-
-	if (ms <= 0)
-		return;
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
-/* Step 2. NULL: all is copied, or the time is over. */
-static ErrorData *
-copy_all(RouterReshape *r)
-{
-	RouterJob  *job = &r->job;
-
-	while (!router_job_is_late(job))
-	{
-		ErrorData  *error;
-
-		job->lazy = true;
-		error = router_job_insist(job, copy_batch, true);
-		job->lazy = false;
-
-		if (error && !r->careful &&
-			(error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION || error->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION))
-		{
-			r->careful = true;
-			continue;
-		}
-		r->careful = false;
-		if (error == NULL && r->again)
-			error = router_job_insist(job, begin_again, true);
-		else if (error == NULL && r->missing)
-			error = router_job_insist(job, create_children, true);
-		else if (error == NULL && is_copied(&r->def, true))
-			return NULL;
-		if (error)
-			return error;
-		pause_between(r);
-	}
-	return NULL;
-}
-
 /* --------------------------------------------------------------------- catching up */
 
 /* Brings the shadow to what the sources have, as far as it was noted. They are locked. */
@@ -612,7 +178,8 @@ apply_log(RouterReshape *r)
 
 	PushActiveSnapshot(snapshot);
 	rows = router_shadow_rows_open(&r->def);
-	r->noted = router_shadow_rows_apply(rows, log, snapshot);
+	r->noted = r->def.whole ? router_whole_apply(rows, &r->def, log, snapshot) :
+		router_shadow_rows_apply(rows, log, snapshot);
 	router_shadow_rows_close(rows);
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
@@ -623,10 +190,10 @@ apply_log(RouterReshape *r)
 static void
 bring_up(RouterReshape *r, LOCKMODE mode)
 {
-	lock_and_read(r, mode);
-	r->again = !check_table(r, 0, r->def.nsources);
+	router_reshape_lock(r, mode);
+	r->again = !router_reshape_check(r, 0, r->def.nsources);
 	r->noted = 0;
-	if (!r->again && is_copied(&r->def, true))
+	if (!r->again && router_reshape_is_copied(&r->def, true))
 		apply_log(r);
 }
 
@@ -652,7 +219,7 @@ keep_in_step(RouterJob *job)
 
 	SPI_connect();
 	bring_up(r, ShareRowExclusiveLock);
-	if (!r->again && is_copied(&r->def, true))
+	if (!r->again && router_reshape_is_copied(&r->def, true))
 	{
 		r->def.in_step = true;
 		r->def.since = GetTopTransactionId();
@@ -666,13 +233,16 @@ keep_in_step(RouterJob *job)
 static ErrorData *
 copy_and_catch_up(RouterReshape *r)
 {
+	static const RouterStep index_steps[] = {router_reshape_index_child};
 	ErrorData  *error;
 
 	do
 	{
-		error = copy_all(r);
+		error = router_reshape_copy(r);
 		if (error || router_job_is_late(&r->job))
 			return error;
+		if (r->def.whole)
+			error = router_reshape_each_child(r, index_steps, lengthof(index_steps));
 		r->noted = FEW_NOTED;
 		for (int round = 0; error == NULL && !r->again && r->noted >= FEW_NOTED && round < MAX_ROUNDS; round++)
 			error = router_job_insist(&r->job, catch_up, true);
@@ -680,220 +250,8 @@ copy_and_catch_up(RouterReshape *r)
 		if (error == NULL && !r->again)
 			error = router_job_insist(&r->job, keep_in_step, true);
 		if (error == NULL && r->again)
-			error = router_job_insist(&r->job, begin_again, true);
+			error = router_job_insist(&r->job, router_reshape_begin_again, true);
 	} while (error == NULL && !r->def.in_step);
-	return error;
-}
-
-/* ------------------------------------------------------------------- before the swap */
-
-/* No lock and no snapshot is held. */
-static void
-wait_for_snapshots(RouterReshape *r)
-{
-	PushActiveSnapshot(GetTransactionSnapshot());
-	router_job_progress(&r->job, "wait for older snapshots", InvalidOid, 0, 0);
-	PopActiveSnapshot();
-	SPI_commit();
-	MemoryContextSwitchTo(r->job.cxt);
-	router_job_wait(r->def.since);
-	SPI_commit();
-	MemoryContextSwitchTo(r->job.cxt);
-}
-
-/* Step 5: are table and shadow alike? */
-static bool
-verify(RouterJob *job)
-{
-	RouterReshape *r = (RouterReshape *) job;
-	Snapshot	snapshot;
-	Relation	rel;
-	uint64		rows[2] = {0, 0};
-	uint64		sums[2] = {0, 0};
-	ListCell   *lc;
-
-	SPI_connect();
-	lock_and_read(r, AccessShareLock);
-	(void) check_table(r, 0, r->def.nsources);
-	router_job_progress(job, "compare", InvalidOid, 0, 0);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	rel = table_open(job->base, NoLock);
-	for (int i = 0; i < r->def.nsources; i++)
-		router_sum_rows(r->def.sources[i], rel, snapshot, &rows[0], &sums[0]);
-	foreach(lc, router_catalog_children(r->def.shadow))
-		router_sum_rows(((RouterChildDef *) lfirst(lc))->child, rel, snapshot, &rows[1], &sums[1]);
-	table_close(rel, NoLock);
-	UnregisterSnapshot(snapshot);
-	SPI_finish();
-	if (rows[0] != rows[1] || sums[0] != sums[1])
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the copies of the rows of \"%s\" are not like them", get_rel_name(job->base)),
-				 errdetail("The table has " UINT64_FORMAT " rows, checksum %016llx; the copies are " UINT64_FORMAT ", checksum %016llx.",
-						   rows[0], (unsigned long long) sums[0], rows[1], (unsigned long long) sums[1]),
-				 errhint("The table is as it was. CALL router.cancel_reshape(%s), and tell those who make router.",
-						 quote_literal_cstr(router_qualified_name(job->base)))));
-	r->rows = rows[0];
-	return true;
-}
-
-/*
- * Foreign keys of the table hold for its child as well: first for rows to come, under locks on it and on the table that
- * it refers to, then, without, for those there.
- */
-static bool
-add_foreign_keys(RouterJob *job)
-{
-	RouterReshape *r = (RouterReshape *) job;
-	int			guc_level = router_spi_begin();
-	List	   *commands = NIL;
-	ListCell   *lc;
-
-	if (SPI_execute_with_args("SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s NOT VALID',"
-							  "              $2::regclass, f.conname, pg_get_constraintdef(f.oid))"
-							  "  FROM pg_constraint f WHERE conrelid = $1 AND contype = 'f' AND conparentid = 0 AND convalidated"
-							  "   AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = $2 AND c.conname = f.conname)"
-							  " ORDER BY confrelid, conname",
-							  2, (Oid[]) {OIDOID, OIDOID},
-							  (Datum[]) {ObjectIdGetDatum(job->base), ObjectIdGetDatum(r->child)}, NULL, true, 0) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not read foreign keys");
-	for (uint64 i = 0; i < SPI_processed; i++)
-		commands = lappend(commands, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
-	foreach(lc, commands)
-		router_run("%s", (char *) lfirst(lc));
-	router_spi_end(guc_level);
-	return true;
-}
-
-/* What was added is checked, what came to the table since is made, and indexes get their names. One child a call. */
-static bool
-finish_child(RouterJob *job)
-{
-	RouterReshape *r = (RouterReshape *) job;
-	RouterMirror request = {.aspects = ROUTER_INDEXES | ROUTER_FOREIGN_KEYS};
-
-	LockRelationOid(job->base, AccessShareLock);
-	if (get_rel_name(r->child) == NULL)
-		return true;
-	(void) router_mirror(&request, job->base, r->child);
-	if (!router_shadow_name_indexes(&r->def, r->child))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" was altered while it gets another shape", get_rel_name(job->base)),
-				 errdetail("It has other indexes."),
-				 errhint("CALL router.cancel_reshape(%s) and begin again. The table is as it was.",
-						 quote_literal_cstr(router_qualified_name(job->base)))));
-	return true;
-}
-
-/* Statistics: the plans that come after the swap need them at once. */
-static bool
-analyze_child(RouterJob *job)
-{
-	router_run("ANALYZE %s", router_qualified_name(((RouterReshape *) job)->child));
-	return true;
-}
-
-static ErrorData *
-finish_children(RouterReshape *r)
-{
-	ErrorData  *error = NULL;
-	MemoryContext old = MemoryContextSwitchTo(r->job.cxt);
-	List	   *children = router_catalog_children(r->def.shadow);
-	ListCell   *lc;
-
-	MemoryContextSwitchTo(old);
-	foreach(lc, children)
-	{
-		r->child = ((RouterChildDef *) lfirst(lc))->child;
-		if (error == NULL)
-			error = router_job_insist(&r->job, add_foreign_keys, true);
-		if (error == NULL)
-			error = router_job_insist(&r->job, finish_child, true);
-		if (error == NULL)
-			error = router_job_insist(&r->job, analyze_child, true);
-	}
-	return error;
-}
-
-/* ----------------------------------------------------------------------- the swap */
-
-static void
-lock_for_swap(RouterReshape *r)
-{
-	ListCell   *lc;
-
-	LockRelationOid(r->job.base, AccessExclusiveLock);
-	read_state(r);
-	for (int i = 0; i < r->def.nsources; i++)
-		lock_if_free(r, r->def.sources[i], AccessExclusiveLock);
-	foreach(lc, router_catalog_children(r->def.shadow))
-		lock_if_free(r, ((RouterChildDef *) lfirst(lc))->child, AccessExclusiveLock);
-	lock_if_free(r, r->def.shadow, AccessExclusiveLock);
-	lock_if_free(r, r->def.log, AccessExclusiveLock);
-}
-
-/*
- * pg_dump looks which tables there are, and then locks them: one that did so before the swap and locks the table
- * afterwards would find it empty, and not the children. From one that has just come we step back.
- */
-static void
-give_way_to_dump(Oid base)
-{
-	pgstat_clear_backend_activity_snapshot();
-	for (int i = 1; i <= pgstat_fetch_stat_numbackends(); i++)
-	{
-		PgBackendStatus *status = &router_backend_status(i)->backendStatus;
-
-		if (status->st_procpid != 0 && status->st_databaseid == MyDatabaseId && status->st_appname &&
-			strcmp(status->st_appname, "pg_dump") == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-					 errmsg("\"%s\" is not given its new shape while pg_dump runs", get_rel_name(base)),
-					 errdetail("It has pid %d.", status->st_procpid),
-					 errhint("Call it again to go on.")));
-	}
-}
-
-/* Step 6. */
-static bool
-swap(RouterJob *job)
-{
-	RouterReshape *r = (RouterReshape *) job;
-
-	lock_for_swap(r);
-	SPI_connect();
-	(void) check_table(r, 0, r->def.nsources);
-	router_tell_standbys(job->base, r->def.since);
-	r->kind->take_over(&r->def);
-	SPI_finish();
-	give_way_to_dump(job->base);
-	return true;
-}
-
-static bool
-analyze_base(RouterJob *job)
-{
-	router_run("ANALYZE %s", router_qualified_name(job->base));
-	return true;
-}
-
-/* Steps 5 and 6; the shadow is in step. */
-static ErrorData *
-finish(RouterReshape *r)
-{
-	ErrorData  *error;
-
-	wait_for_snapshots(r);
-	error = finish_children(r);
-	if (error == NULL)
-		error = router_job_insist(&r->job, verify, true);
-	ROUTER_WAITPOINT("reshape_swap");
-	if (error == NULL)
-		error = router_job_insist(&r->job, swap, true);
-	if (error == NULL && r->def.sources[0] == r->job.base)
-		error = router_job_insist(&r->job, analyze_base, true);
 	return error;
 }
 
@@ -945,6 +303,7 @@ check(RouterJob *job)
 		router_refuse_other_reshape(r);
 	SPI_connect();
 	r->kind->check(r);
+	r->whole = OidIsValid(r->def.shadow) ? r->def.whole : router_is_without_key(job->base, r->sources);
 	SPI_finish();
 	return true;
 }
@@ -979,6 +338,11 @@ router_reshape_run(RouterReshape *r, bool *done)
 		error = router_job_insist(job, check, true);
 	if (error == NULL)
 		error = router_job_insist(job, estimate, true);
+	if (error == NULL && r->whole)
+		ereport(NOTICE,
+				(errmsg("rows of %s are followed as wholes", router_job_name(job->base)),
+				 errdetail("It has no primary key, and no unique index of columns that are NOT NULL."),
+				 errhint("With one, what is written meanwhile costs less.")));
 	if (error || r->job.dry_run)
 		return error;
 	if (r->sources == NIL && !OidIsValid(r->def.shadow))
@@ -994,7 +358,7 @@ router_reshape_run(RouterReshape *r, bool *done)
 		error = copy_and_catch_up(r);
 	if (error == NULL && r->def.in_step)
 	{
-		error = finish(r);
+		error = router_reshape_finish(r);
 		*done = error == NULL;
 	}
 	return error;
@@ -1006,7 +370,7 @@ let_go(RouterJob *job)
 {
 	RouterReshape *r = (RouterReshape *) job;
 
-	lock_and_read(r, AccessExclusiveLock);
+	router_reshape_lock(r, AccessExclusiveLock);
 	router_follow_end(&r->def);
 	return true;
 }
@@ -1017,7 +381,7 @@ drop_shadow(RouterJob *job)
 	RouterReshape *r = (RouterReshape *) job;
 
 	LockRelationOid(job->base, AccessShareLock);
-	read_state(r);
+	router_reshape_read(r);
 	r->again = !router_shadow_drop(&r->def);
 	return true;
 }

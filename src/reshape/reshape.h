@@ -44,6 +44,7 @@ struct RouterReshape
 	RouterReshapeDef def;
 	uint64		expected;		/* rows in all */
 	bool		careful;		/* look for each row whether it is there */
+	bool		whole;			/* rows have no key */
 	bool		missing;		/* the batch ended at a row whose child is missing */
 	bool		again;			/* the table has other storage: copy all again */
 	int64		noted;			/* in the last round of catching up */

@@ -284,10 +284,11 @@ router_shadow_make(RouterReshapeDef *def, FunctionCallInfo fcinfo, const RouterC
 		for (int level = 0; routes[i] && level < routes[i]->nkeys; level++)
 			keys = lappend(keys, routes[i]->keys[level].column);
 	rel = table_open(def->base, AccessShareLock);
-	name = make_table(def->base, "router_log", router_log_columns(rel, keys));
+	name = make_table(def->base, "router_log", router_log_columns(def, rel, keys));
 	def->log = get_relname_relid(name, schema);
 	hide(def->log, def->base);
-	need_key(rel, def->shadow);
+	if (!def->whole)
+		need_key(rel, def->shadow);
 	table_close(rel, NoLock);
 }
 

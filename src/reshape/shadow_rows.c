@@ -82,9 +82,12 @@ source_of(RouterShadowRows *rows, Oid relid)
 			return lfirst(lc);
 	source = palloc0(sizeof(Source));
 	source->rel = table_open(relid, AccessShareLock);
-	router_row_key_open(source->rel, &source->key, &rows->key, rows->table);
-	if (source->key.index == NULL)
-		was_altered(source->rel);
+	if (!rows->def->whole)
+	{
+		router_row_key_open(source->rel, &source->key, &rows->key, rows->table);
+		if (source->key.index == NULL)
+			was_altered(source->rel);
+	}
 	source->map = convert_tuples_by_name(RelationGetDescr(source->rel), RelationGetDescr(rows->table));
 	source->waiting = router_rows_wait(rows->def, relid);
 	source->found = table_slot_create(source->rel, NULL);
@@ -103,8 +106,9 @@ router_shadow_rows_open(const RouterReshapeDef *def)
 	rows->table = table_open(def->base, AccessShareLock);
 	rows->shadow = table_open(def->shadow, RowExclusiveLock);
 	rows->entry = router_cache_entry(def->shadow);
-	router_row_key_open(rows->table, &rows->key, NULL, NULL);
-	if (rows->key.index == NULL)
+	if (!def->whole)
+		router_row_key_open(rows->table, &rows->key, NULL, NULL);
+	if (!def->whole && rows->key.index == NULL)
 		elog(ERROR, "table \"%s\" has no key", RelationGetRelationName(rows->table));
 	rows->estate = router_make_estate(rows->shadow);
 	router_homes_init(&rows->homes, rows->entry, rows->shadow, rows->estate,
@@ -127,14 +131,16 @@ router_shadow_rows_close(RouterShadowRows *rows)
 
 		ExecDropSingleTupleTableSlot(source->found);
 		ExecDropSingleTupleTableSlot(source->mapped);
-		index_close(source->key.index, NoLock);
+		if (source->key.index)
+			index_close(source->key.index, NoLock);
 		table_close(source->rel, NoLock);
 	}
 	ExecDropSingleTupleTableSlot(rows->like);
 	ExecDropSingleTupleTableSlot(rows->keys);
 	router_homes_close(&rows->homes);
 	router_free_estate(rows->estate);
-	index_close(rows->key.index, NoLock);
+	if (rows->key.index)
+		index_close(rows->key.index, NoLock);
 	table_close(rows->shadow, NoLock);
 	table_close(rows->table, NoLock);
 }
@@ -200,13 +206,45 @@ clear(RouterShadowRows *rows, TupleTableSlot *slot, Oid except, bool moved)
 	Oid			child = find_home(rows, slot, false);
 
 	if (OidIsValid(child) && child != except)
-		router_twin_clear(twin_of(rows, child), slot, moved);
+		(void) router_twin_change(twin_of(rows, child), slot, NULL, moved);
 }
 
 static TupleTableSlot *
 in_table_layout(Source *source, TupleTableSlot *slot)
 {
 	return source->map ? execute_attr_map_slot(source->map->attrMap, slot, source->mapped) : slot;
+}
+
+/* A row of a source in the table's layout: one that went, and one that came, may be had at a time. */
+TupleTableSlot *
+router_shadow_rows_went(RouterShadowRows *rows, Relation source, TupleTableSlot *slot)
+{
+	TupleConversionMap *map = source_of(rows, RelationGetRelid(source))->map;
+
+	return map ? execute_attr_map_slot(map->attrMap, slot, rows->like) : slot;
+}
+
+/* Rows that come next are of this source: whether a child is made for them depends on it. */
+void
+router_shadow_rows_from(RouterShadowRows *rows, Oid source)
+{
+	rows->homes.waiting = source_of(rows, source)->waiting;
+}
+
+TupleTableSlot *
+router_shadow_rows_came(RouterShadowRows *rows, Relation source, TupleTableSlot *slot)
+{
+	router_shadow_rows_from(rows, RelationGetRelid(source));
+	return in_table_layout(source_of(rows, RelationGetRelid(source)), slot);
+}
+
+/* The child that a row of the table belongs to; NULL: there is none, and none shall be made. */
+RouterTwin *
+router_shadow_rows_twin(RouterShadowRows *rows, TupleTableSlot *slot, bool create)
+{
+	Oid			child = find_home(rows, slot, create);
+
+	return OidIsValid(child) ? twin_of(rows, child) : NULL;
 }
 
 /*
@@ -261,7 +299,7 @@ find_now(RouterShadowRows *rows, Oid written, TupleTableSlot *slot, Snapshot sna
 
 		if (router_row_key_find(source->rel, &source->key, slot, rows->key.attnums, snapshot, source->found))
 		{
-			rows->homes.waiting = source->waiting;
+			router_shadow_rows_from(rows, lfirst_oid(lc));
 			now = in_table_layout(source, source->found);
 			break;
 		}
@@ -283,8 +321,7 @@ forget_found(RouterShadowRows *rows)
 void
 router_shadow_rows_bring(RouterShadowRows *rows, Relation source, TupleTableSlot *version, Snapshot snapshot)
 {
-	TupleConversionMap *map = source_of(rows, RelationGetRelid(source))->map;
-	TupleTableSlot *slot = map ? execute_attr_map_slot(map->attrMap, version, rows->like) : version;
+	TupleTableSlot *slot = router_shadow_rows_went(rows, source, version);
 	TupleTableSlot *now = find_now(rows, RelationGetRelid(source), slot, snapshot);
 	Oid			home = now ? find_home(rows, now, true) : InvalidOid;
 
@@ -294,20 +331,17 @@ router_shadow_rows_bring(RouterShadowRows *rows, Relation source, TupleTableSlot
 	forget_found(rows);
 }
 
-/* Puts a row of a source where it belongs, if there is none of its key. True: it did. */
+/* Puts a row of a source where it belongs, if there is none of its key, or rows have none. True: it did. */
 bool
 router_shadow_rows_add(RouterShadowRows *rows, Relation source, TupleTableSlot *version)
 {
-	Source	   *of = source_of(rows, RelationGetRelid(source));
-	TupleTableSlot *slot = in_table_layout(of, version);
-	RouterTwin *twin;
-	bool		add;
+	TupleTableSlot *slot = router_shadow_rows_came(rows, source, version);
+	RouterTwin *twin = router_shadow_rows_twin(rows, slot, true);
+	bool		add = rows->def->whole || !router_twin_has(twin, slot);
 
-	rows->homes.waiting = of->waiting;
-	twin = twin_of(rows, find_home(rows, slot, true));
-	add = !router_twin_has(twin, slot);
-
-	if (add)
+	if (add && rows->def->whole)
+		router_twin_insert(twin, slot);
+	else if (add)
 		router_twin_bring(twin, slot);
 	return add;
 }
@@ -332,43 +366,52 @@ router_shadow_rows_clear(const RouterReshapeDef *def, Relation source, Snapshot 
 
 /* ---------------------------------------------------------------------- the log */
 
-/* The columns of a log, as in CREATE TABLE: those that tell a row, and its homes. */
+/* The columns of a log, as in CREATE TABLE: those that tell a row, and its homes; all, if nothing else does. */
 char *
-router_log_columns(Relation table, List *keys)
+router_log_columns(const RouterReshapeDef *def, Relation table, List *keys)
 {
+	TupleDesc	desc = RelationGetDescr(table);
 	RouterRowKey key = {0};
 	StringInfoData buf;
 	Bitmapset  *attnums = NULL;
 	int			attnum = -1;
 	ListCell   *lc;
 
-	router_row_key_open(table, &key, NULL, NULL);
+	if (def->whole)
+		attnums = bms_add_range(NULL, 1, desc->natts);
+	else
+	{
+		router_row_key_open(table, &key, NULL, NULL);
+		index_close(key.index, NoLock);
+	}
 	for (int i = 0; i < key.n; i++)
 		attnums = bms_add_member(attnums, key.attnums[i]);
 	foreach(lc, keys)
-		attnums = bms_add_member(attnums, SPI_fnumber(RelationGetDescr(table), lfirst(lc)));
-	index_close(key.index, NoLock);
+		attnums = bms_add_member(attnums, SPI_fnumber(desc, lfirst(lc)));
 	initStringInfo(&buf);
+	if (def->whole)
+		appendStringInfoString(&buf, ROUTER_WHOLE_COLUMNS);
 	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
 	{
-		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(table), attnum - 1);
+		Form_pg_attribute att = TupleDescAttr(desc, attnum - 1);
 
-		appendStringInfo(&buf, "%s%s %s", buf.len > 0 ? ", " : "", quote_identifier(NameStr(att->attname)),
-						 format_type_extended(att->atttypid, att->atttypmod,
-											  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+		if (!att->attisdropped)
+			appendStringInfo(&buf, "%s%s %s", buf.len > 0 ? ", " : "", quote_identifier(NameStr(att->attname)),
+							 format_type_extended(att->atttypid, att->atttypmod,
+												  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
 	}
 	return buf.data;
 }
 
-/* Of each column of a log the number that it has in the table. */
+/* Of each column of a log the number that it has in the table; of those that tell what happened to a whole row, 0. */
 AttrNumber *
-router_log_map(Relation log, Relation table)
+router_log_map(const RouterReshapeDef *def, Relation log, Relation table)
 {
 	TupleDesc	desc = RelationGetDescr(log);
 	TupleDesc	of = RelationGetDescr(table);
-	AttrNumber *attnums = palloc(desc->natts * sizeof(AttrNumber));
+	AttrNumber *attnums = palloc0(desc->natts * sizeof(AttrNumber));
 
-	for (int i = 0; i < desc->natts; i++)
+	for (int i = def->whole ? ROUTER_WHOLE_NCOLUMNS : 0; i < desc->natts; i++)
 	{
 		int			attnum = SPI_fnumber(of, NameStr(TupleDescAttr(desc, i)->attname));
 
@@ -394,18 +437,21 @@ check_key(RouterShadowRows *rows, const AttrNumber *attnums, int n)
 	}
 }
 
-static void
-load_noted(RouterShadowRows *rows, const AttrNumber *attnums, TupleTableSlot *noted)
+/* A row that was noted, in the table's layout. */
+TupleTableSlot *
+router_shadow_rows_noted(RouterShadowRows *rows, const AttrNumber *attnums, TupleTableSlot *noted)
 {
 	ExecClearTuple(rows->like);
 	slot_getallattrs(noted);
 	memset(rows->like->tts_isnull, true, rows->like->tts_tupleDescriptor->natts * sizeof(bool));
 	for (int i = 0; i < noted->tts_tupleDescriptor->natts; i++)
 	{
+		if (attnums[i] == 0)
+			continue;
 		rows->like->tts_values[attnums[i] - 1] = noted->tts_values[i];
 		rows->like->tts_isnull[attnums[i] - 1] = noted->tts_isnull[i];
 	}
-	ExecStoreVirtualTuple(rows->like);
+	return ExecStoreVirtualTuple(rows->like);
 }
 
 /*
@@ -417,7 +463,7 @@ load_noted(RouterShadowRows *rows, const AttrNumber *attnums, TupleTableSlot *no
 int64
 router_shadow_rows_apply(RouterShadowRows *rows, Relation log, Snapshot snapshot)
 {
-	AttrNumber *attnums = router_log_map(log, rows->table);
+	AttrNumber *attnums = router_log_map(rows->def, log, rows->table);
 	Tuplestorestate *noted = tuplestore_begin_heap(false, false, work_mem);
 	TupleTableSlot *slot = table_slot_create(log, NULL);
 	TupleTableSlot *stored = MakeSingleTupleTableSlot(RelationGetDescr(log), &TTSOpsMinimalTuple);
@@ -429,8 +475,7 @@ router_shadow_rows_apply(RouterShadowRows *rows, Relation log, Snapshot snapshot
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
-		load_noted(rows, attnums, slot);
-		clear(rows, rows->like, InvalidOid, true);
+		clear(rows, router_shadow_rows_noted(rows, attnums, slot), InvalidOid, true);
 		tuplestore_puttupleslot(noted, slot);
 		simple_table_tuple_delete(log, &slot->tts_tid, snapshot);
 		n++;
@@ -439,8 +484,7 @@ router_shadow_rows_apply(RouterShadowRows *rows, Relation log, Snapshot snapshot
 	while (tuplestore_gettupleslot(noted, true, false, stored))
 	{
 		CHECK_FOR_INTERRUPTS();
-		load_noted(rows, attnums, stored);
-		now = find_now(rows, InvalidOid, rows->like, snapshot);
+		now = find_now(rows, InvalidOid, router_shadow_rows_noted(rows, attnums, stored), snapshot);
 		if (now)
 			router_twin_bring(twin_of(rows, find_home(rows, now, true)), now);
 		forget_found(rows);

@@ -4,7 +4,6 @@
  */
 #include "compat.h"
 
-#include "access/genam.h"
 #include "access/table.h"
 #include "catalog/pg_am.h"
 #include "executor/spi.h"
@@ -14,7 +13,6 @@
 #include "base/sql.h"
 #include "reshape/reshape.h"
 #include "route/catalog.h"
-#include "rows/row_key.h"
 #include "tier/relocate.h"
 
 /* A child whose rows are to be copied to others. An error says why they cannot be. */
@@ -23,7 +21,6 @@ router_check_source(RouterReshape *r, Oid child)
 {
 	RouterChildDef *def = router_catalog_child(child);
 	Oid			owner = router_relation_owner(r->job.base);
-	RouterRowKey key = {0};
 	Relation	rel;
 
 	if (def == NULL || def->base != r->job.base)
@@ -46,14 +43,6 @@ router_check_source(RouterReshape *r, Oid child)
 				 errmsg("child \"%s\" is foreign or temporary, or has another access method than heap",
 						RelationGetRelationName(rel)),
 				 errhint("Bring it back first, with router.move_child.")));
-	router_row_key_open(rel, &key, NULL, NULL);
-	if (key.index == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("rows of table \"%s\" cannot be told from each other", RelationGetRelationName(rel)),
-				 errdetail("It has no primary key, and no unique index of columns that are NOT NULL."),
-				 errhint("Add one to \"%s\".", get_rel_name(r->job.base))));
-	index_close(key.index, NoLock);
 	table_close(rel, NoLock);
 	router_check_replaceable(child, r->job.base, "follow_reshape");
 }

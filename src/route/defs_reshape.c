@@ -20,6 +20,7 @@ enum
 	RESHAPE_LOG,
 	RESHAPE_IN_STEP,
 	RESHAPE_ALL,
+	RESHAPE_WHOLE,
 	RESHAPE_SOURCES,
 	RESHAPE_FILES,
 	RESHAPE_SOURCE,
@@ -60,6 +61,7 @@ router_catalog_reshape(Oid base)
 		def->log = router_get_oid(tup, RESHAPE_LOG, desc);
 		def->in_step = DatumGetBool(heap_getattr(tup, RESHAPE_IN_STEP, desc, &isnull));
 		def->all = DatumGetBool(heap_getattr(tup, RESHAPE_ALL, desc, &isnull));
+		def->whole = DatumGetBool(heap_getattr(tup, RESHAPE_WHOLE, desc, &isnull));
 		def->sources = get_oids(tup, RESHAPE_SOURCES, desc, &def->nsources);
 		def->files = get_oids(tup, RESHAPE_FILES, desc, &def->nsources);
 		def->source = router_get_int4(tup, RESHAPE_SOURCE, desc, 0);
@@ -92,6 +94,7 @@ router_catalog_put_reshape(const RouterReshapeDef *def)
 	values[RESHAPE_LOG - 1] = ObjectIdGetDatum(def->log);
 	values[RESHAPE_IN_STEP - 1] = BoolGetDatum(def->in_step);
 	values[RESHAPE_ALL - 1] = BoolGetDatum(def->all);
+	values[RESHAPE_WHOLE - 1] = BoolGetDatum(def->whole);
 	values[RESHAPE_SOURCES - 1] = PointerGetDatum(buildoidvector(def->sources, def->nsources));
 	values[RESHAPE_FILES - 1] = PointerGetDatum(buildoidvector(def->files, def->nsources));
 	values[RESHAPE_SOURCE - 1] = Int32GetDatum(def->source);
@@ -102,4 +105,11 @@ router_catalog_put_reshape(const RouterReshapeDef *def)
 	values[RESHAPE_COLUMNS - 1] = CStringGetTextDatum(def->columns);
 	router_catalog_remove_reshape(def->base);
 	router_catalog_insert("reshape_def", values, nulls);
+}
+
+/* Are the rows copied of the source that is at work; last: of all? */
+bool
+router_reshape_is_copied(const RouterReshapeDef *def, bool last)
+{
+	return ItemPointerGetBlockNumber(&def->position) >= def->blocks && (!last || def->source == def->nsources - 1);
 }

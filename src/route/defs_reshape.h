@@ -18,6 +18,7 @@ typedef struct RouterReshapeDef
 	Oid			log;			/* the table that notes what was written meanwhile */
 	bool		in_step;		/* whoever writes to the sources writes to shadow */
 	bool		all;			/* children that base gets meanwhile are sources, too */
+	bool		whole;			/* rows have no key, and are followed as wholes */
 	int			nsources;
 	Oid		   *sources;		/* whose rows are copied: base, children of it, or both */
 	Oid		   *files;			/* of those where copying began; rows have other places in another one */
@@ -32,5 +33,6 @@ typedef struct RouterReshapeDef
 extern RouterReshapeDef *router_catalog_reshape(Oid base);
 extern void router_catalog_put_reshape(const RouterReshapeDef *def);
 extern void router_catalog_remove_reshape(Oid base);
+extern bool router_reshape_is_copied(const RouterReshapeDef *def, bool last);
 
 #endif

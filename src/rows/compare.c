@@ -10,16 +10,15 @@
 
 #include "access/table.h"
 #include "access/tableam.h"
-#include "common/hashfn.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "base/sql.h"
+#include "rows/row_hash.h"
 
 /* An expression for a row of a table as text, all columns, by which it is compared. */
 char *
@@ -45,7 +44,6 @@ router_count_rows(const char *table)
 	return strtou64(router_ask("SELECT count(*) FROM ONLY %s", table), NULL, 10);
 }
 
-/* What can be told from the columns of a row, whatever way it is stored. */
 static uint64
 hash_row(TupleTableSlot *slot, const AttrNumber *attnums, int n)
 {
@@ -53,12 +51,10 @@ hash_row(TupleTableSlot *slot, const AttrNumber *attnums, int n)
 
 	for (int i = 0; i < n; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(slot->tts_tupleDescriptor, attnums[i] - 1);
 		bool		isnull;
 		Datum		value = slot_getattr(slot, attnums[i], &isnull);
-		uint32		image = isnull ? 0 : datum_image_hash(value, att->attbyval, att->attlen);
 
-		hash = hash_bytes_uint32_extended(image, hash + isnull);
+		hash = router_hash_value(hash, TupleDescAttr(slot->tts_tupleDescriptor, attnums[i] - 1), value, isnull);
 	}
 	return hash;
 }

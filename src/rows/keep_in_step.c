@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "rows/keep_in_step.h"
 
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_inherits.h"
@@ -93,15 +94,15 @@ set_rewrite(Relation classes, Oid relid, Oid of)
 	heap_freetuple(tup);
 }
 
-/* Makes a table known as the copy of another one; InvalidOid: it is a table of its own. */
+/* Makes a table, or an index of it, known as the copy of another one; InvalidOid: it is a table of its own. */
 void
 router_step_mark(Oid copy, Oid table)
 {
 	Relation	classes = table_open(RelationRelationId, RowExclusiveLock);
-	Relation	rel = table_open(copy, NoLock);
+	Relation	rel = relation_open(copy, NoLock);
 	Oid			toast = rel->rd_rel->reltoastrelid;
 
-	table_close(rel, NoLock);
+	relation_close(rel, NoLock);
 	set_rewrite(classes, copy, table);
 	if (OidIsValid(toast))
 		set_rewrite(classes, toast, table);

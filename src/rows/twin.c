@@ -24,10 +24,11 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
 #include "rows/estate.h"
+#include "rows/row_hash.h"
 #include "rows/row_key.h"
 #include "base/sql.h"
 
@@ -39,7 +40,9 @@ struct RouterTwin
 	AttrMap    *map;			/* of each column of the copy: that of the table, or 0 */
 	EState	   *estate;
 	ResultRelInfo *rri;			/* of the copy; indexes are open */
-	RouterRowKey key;			/* of the table */
+	Relation	row_index;		/* of the copy, that finds rows which have no key: rows/row_hash.c; NULL: none */
+	IndexInfo  *row_info;
+	RouterRowKey key;			/* of the table; none if there is such an index */
 	RouterRowKey copy_key;
 	TupleTableSlot *old;		/* in the copy's layout */
 	TupleTableSlot *new;
@@ -139,7 +142,15 @@ router_twin_open(Relation rel, Oid copy)
 	InitResultRelInfo(twin->rri, twin->copy, 0, NULL, 0);
 	if (!twin->foreign)
 		ExecOpenIndices(twin->rri, false);
-	if (rel->rd_rel->relkind == RELKIND_RELATION)
+	for (int i = 0; i < twin->rri->ri_NumIndices; i++)
+		if (router_is_row_index(twin->rri->ri_IndexRelationDescs[i]))
+		{
+			twin->row_index = twin->rri->ri_IndexRelationDescs[i];
+			twin->row_info = twin->rri->ri_IndexRelationInfo[i];
+		}
+	if (twin->row_index)
+		;						/* by that alone */
+	else if (rel->rd_rel->relkind == RELKIND_RELATION)
 	{
 		router_row_key_open(rel, &twin->key, NULL, NULL);
 		if (twin->key.index && !twin->foreign)
@@ -174,55 +185,147 @@ router_twin_close(RouterTwin *twin)
 	relation_close(twin->copy, NoLock);
 }
 
-static bool
-same_values(TupleDesc desc, TupleTableSlot *a, TupleTableSlot *b, const AttrNumber *attnums, int n)
-{
-	for (int i = 0; i < n; i++)
-	{
-		int			attnum = attnums ? attnums[i] : i + 1;
-		Form_pg_attribute att = TupleDescAttr(desc, attnum - 1);
-		bool		a_null,
-					b_null;
-		Datum		x = slot_getattr(a, attnum, &a_null);
-		Datum		y = slot_getattr(b, attnum, &b_null);
+/* ------------------------------------------------------------ rows without a key */
 
-		if (!att->attisdropped && (a_null != b_null || (!a_null && !datum_image_eq(x, y, att->attbyval, att->attlen))))
-			return false;
+/* The rows of a copy that may be like one, for a scan of its index or of all. */
+typedef struct Likes
+{
+	IndexScanDesc by_index;
+	TableScanDesc by_table;
+} Likes;
+
+static Likes
+begin_likes(RouterTwin *twin, TupleTableSlot *row, Snapshot snapshot)
+{
+	Likes		likes = {NULL, NULL};
+	Datum		hash[INDEX_MAX_KEYS];
+	bool		isnull[INDEX_MAX_KEYS];
+	ScanKeyData key;
+
+	if (twin->row_index == NULL)
+	{
+		likes.by_table = table_beginscan(twin->copy, snapshot, 0, NULL);
+		return likes;
 	}
-	return true;
+	ResetPerTupleExprContext(twin->estate);
+	GetPerTupleExprContext(twin->estate)->ecxt_scantuple = row;
+	FormIndexDatum(twin->row_info, row, twin->estate, hash, isnull);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(DatumGetInt64(hash[0])));
+	likes.by_index = router_index_beginscan(twin->copy, twin->row_index, snapshot, 1);
+	index_rescan(likes.by_index, &key, 1, NULL, 0);
+	return likes;
 }
 
-/* Finds a row like this one in the copy, and locks it: others who look for one like it take another. */
+/* The next row that is like this one; those that came last first, since they are most likely our own. */
 static bool
-find_by_image(RouterTwin *twin, TupleTableSlot *row)
+next_like(RouterTwin *twin, Likes *likes, TupleTableSlot *row)
 {
 	TupleDesc	desc = RelationGetDescr(twin->copy);
-	TableScanDesc scan = table_beginscan(twin->copy, SnapshotSelf, 0, NULL);
-	TupleTableSlot *locked = MakeSingleTupleTableSlot(desc, table_slot_callbacks(twin->copy));
-	bool		found = false;
 
-	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, twin->found))
+	for (;;)
 	{
-		TM_FailureData failure;
+		MemoryContext old;
+		bool		like;
 
 		CHECK_FOR_INTERRUPTS();
-		found = same_values(desc, twin->found, row, NULL, desc->natts) &&
-			table_tuple_lock(twin->copy, &twin->found->tts_tid, GetActiveSnapshot(), locked, GetCurrentCommandId(true),
-							 LockTupleExclusive, LockWaitSkip, 0, &failure) == TM_Ok;
+		if (likes->by_index ? !index_getnext_slot(likes->by_index, BackwardScanDirection, twin->found) :
+			!table_scan_getnextslot(likes->by_table, ForwardScanDirection, twin->found))
+			return false;
+		ResetPerTupleExprContext(twin->estate);
+		old = MemoryContextSwitchTo(GetPerTupleMemoryContext(twin->estate));
+		like = router_same_values(desc, twin->found, row, NULL, desc->natts);
+		MemoryContextSwitchTo(old);
+		if (like)
+			return true;
 	}
+}
+
+static void
+end_likes(RouterTwin *twin, Likes *likes)
+{
+	if (likes->by_index)
+		index_endscan(likes->by_index);
+	else
+		table_endscan(likes->by_table);
+	ExecClearTuple(twin->found);
+}
+
+static TM_Result
+lock_row(RouterTwin *twin, ItemPointer tid, LockWaitPolicy wait)
+{
+	TupleTableSlot *locked = MakeSingleTupleTableSlot(RelationGetDescr(twin->copy), table_slot_callbacks(twin->copy));
+	TM_FailureData failure;
+	TM_Result	result = table_tuple_lock(twin->copy, tid, GetActiveSnapshot(), locked, GetCurrentCommandId(true),
+										  LockTupleExclusive, wait, 0, &failure);
+
 	ExecDropSingleTupleTableSlot(locked);
-	table_endscan(scan);
+	return result;
+}
+
+/*
+ * A look from row to row may miss one that another transaction puts where we have been, and takes from where we come:
+ * is there none at one instant? Old versions are looked at as well, which SERIALIZABLE does not mind.
+ */
+static bool
+is_there_any(RouterTwin *twin, TupleTableSlot *row)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Likes		likes = begin_likes(twin, row, SnapshotAny);
+	bool		found = false;
+
+	while (!found && next_like(twin, &likes, row))
+		found = table_tuple_satisfies_snapshot(twin->copy, twin->found, snapshot);
+	end_likes(twin, &likes);
+	UnregisterSnapshot(snapshot);
 	return found;
+}
+
+/*
+ * Finds a row like this one in the copy, and locks it: others who look for one like it take another. Where all are in
+ * the hands of others, who may give one back, they are waited for.
+ */
+static bool
+find_by_image(RouterTwin *twin, TupleTableSlot *row, ItemPointer tid)
+{
+	for (;;)
+	{
+		Likes		likes = begin_likes(twin, row, SnapshotSelf);
+		ItemPointerData held;
+		bool		found = false;
+
+		ItemPointerSetInvalid(&held);
+		while (!found && next_like(twin, &likes, row))
+		{
+			TM_Result	result;
+
+			*tid = twin->found->tts_tid;
+			result = lock_row(twin, tid, LockWaitSkip);
+			found = result == TM_Ok;
+			if (result == TM_WouldBlock && !ItemPointerIsValid(&held))
+				held = *tid;
+		}
+		end_likes(twin, &likes);
+		if (!found && ItemPointerIsValid(&held))
+		{
+			*tid = held;
+			found = lock_row(twin, tid, LockWaitBlock) == TM_Ok;
+		}
+		else if (!found && !is_there_any(twin, row))
+			return false;
+		if (found)
+			return true;
+	}
 }
 
 /* Finds a row of a copy on this server: *tid. */
 static bool
 find(RouterTwin *twin, TupleTableSlot *row, ItemPointer tid)
 {
-	bool		found = twin->copy_key.index ?
-		router_row_key_find(twin->copy, &twin->copy_key, row, twin->copy_key.attnums, SnapshotSelf, twin->found) :
-		find_by_image(twin, row);
+	bool		found;
 
+	if (twin->copy_key.index == NULL)
+		return find_by_image(twin, row, tid);
+	found = router_row_key_find(twin->copy, &twin->copy_key, row, twin->copy_key.attnums, SnapshotSelf, twin->found);
 	if (found)
 		*tid = twin->found->tts_tid;
 	ExecClearTuple(twin->found);
@@ -303,14 +406,8 @@ bool
 router_twin_remove(RouterTwin *twin, TupleTableSlot *slot)
 {
 	TupleTableSlot *row = execute_attr_map_slot(twin->map, slot, twin->old);
-	ItemPointerData tid;
 
-	if (twin->foreign)
-		return delete_there(twin, row);
-	if (!find(twin, row, &tid))
-		return false;
-	delete_here(twin, &tid, false);
-	return true;
+	return twin->foreign ? delete_there(twin, row) : router_twin_change(twin, slot, NULL, false);
 }
 
 /* Puts a row of the table into the copy. */
@@ -325,6 +422,24 @@ router_twin_insert(RouterTwin *twin, TupleTableSlot *slot)
 		insert_here(twin, twin->new);
 }
 
+/*
+ * Makes a row of the copy that is like one of the table another one; NULL: takes it out. moved: the row that is
+ * taken out lives on. False: there is none.
+ */
+bool
+router_twin_change(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new, bool moved)
+{
+	ItemPointerData tid;
+
+	if (!find(twin, execute_attr_map_slot(twin->map, old, twin->old), &tid))
+		return false;
+	if (new)
+		update_here(twin, &tid, execute_attr_map_slot(twin->map, new, twin->new));
+	else
+		delete_here(twin, &tid, moved);
+	return true;
+}
+
 /* Does the copy have a row with the key of one of the table? */
 bool
 router_twin_has(RouterTwin *twin, TupleTableSlot *like)
@@ -332,16 +447,6 @@ router_twin_has(RouterTwin *twin, TupleTableSlot *like)
 	ItemPointerData tid;
 
 	return find(twin, execute_attr_map_slot(twin->map, like, twin->old), &tid);
-}
-
-/* Takes it out, if it is there. moved: it is somewhere else now. */
-void
-router_twin_clear(RouterTwin *twin, TupleTableSlot *like, bool moved)
-{
-	ItemPointerData tid;
-
-	if (find(twin, execute_attr_map_slot(twin->map, like, twin->old), &tid))
-		delete_here(twin, &tid, moved);
 }
 
 /* Makes it what the table has, or puts it there. */
@@ -356,7 +461,7 @@ router_twin_bring(RouterTwin *twin, TupleTableSlot *slot)
 	if (!find(twin, row, &tid))
 		insert_here(twin, row);
 	else if (!table_tuple_fetch_row_version(twin->copy, &tid, SnapshotSelf, twin->found) ||
-			 !same_values(desc, twin->found, row, NULL, desc->natts))
+			 !router_same_values(desc, twin->found, row, NULL, desc->natts))
 		update_here(twin, &tid, row);
 	ExecClearTuple(twin->found);
 }
@@ -444,7 +549,7 @@ count_like(RouterTwin *twin, Relation rel, Snapshot snapshot, TupleTableSlot *ro
 		if (row != slot)
 			execute_attr_map_slot(twin->map, slot, row);
 		for (int i = 0; i < 2; i++)
-			if (rows[i] && same_values(desc, row, rows[i], NULL, desc->natts))
+			if (rows[i] && router_same_values(desc, row, rows[i], NULL, desc->natts))
 				counts[i]++;
 	}
 	table_endscan(scan);
@@ -464,7 +569,7 @@ follow_by_image(RouterTwin *twin, TupleTableSlot *was, TupleTableSlot *is, bool 
 	int64		table[2] = {0, 0};
 	int64		copy[2] = {0, 0};
 	int			natts = RelationGetDescr(twin->copy)->natts;
-	bool		alike = was && is && same_values(RelationGetDescr(twin->copy), was, is, NULL, natts);
+	bool		alike = was && is && router_same_values(RelationGetDescr(twin->copy), was, is, NULL, natts);
 	ItemPointerData tid;
 	Snapshot	snapshot;
 	bool		less;
@@ -504,7 +609,7 @@ router_twin_follow(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new)
 	if (new != NULL && is_live(twin, new))
 		is = execute_attr_map_slot(twin->map, new, twin->new);
 	same_key = was && is &&
-		(key->n == 0 || same_values(RelationGetDescr(twin->copy), was, is, twin->copy_key.attnums, key->n));
+		(key->n == 0 || router_same_values(RelationGetDescr(twin->copy), was, is, twin->copy_key.attnums, key->n));
 	/* another row may have got the key meanwhile, and come here before */
 	if (was && !same_key && table_has_key(twin, old))
 		was = NULL;

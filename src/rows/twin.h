@@ -15,7 +15,7 @@ extern RouterTwin *router_twin_open(Relation rel, Oid copy);
 extern bool router_twin_remove(RouterTwin *twin, TupleTableSlot *slot);
 extern void router_twin_insert(RouterTwin *twin, TupleTableSlot *slot);
 extern bool router_twin_has(RouterTwin *twin, TupleTableSlot *like);
-extern void router_twin_clear(RouterTwin *twin, TupleTableSlot *like, bool moved);
+extern bool router_twin_change(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new, bool moved);
 extern void router_twin_bring(RouterTwin *twin, TupleTableSlot *slot);
 extern Oid	router_twin_copy(const RouterTwin *twin);
 extern void router_twin_follow(RouterTwin *twin, TupleTableSlot *old, TupleTableSlot *new);

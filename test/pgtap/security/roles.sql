@@ -368,6 +368,7 @@ SELECT 'router.' || f, 'EXECUTE', needed_by
                ('{is_at_work}', 'router.progress'),
                ('{unseal}', 'writers: CHECK router_seal'),
                ('{readable_seals}', 'router.seals; pg_dump by an owner'),
+               ('{row_hash}', 'owners: an index of copies'),
                ('{maintain_next}', 'monitoring'),
                ('{base_constraint}', 'applications: names of constraints'),
                ('{child_of,route_ddl}', 'all: what the catalog shows'),
@@ -407,7 +408,7 @@ RESET SESSION AUTHORIZATION;
 CREATE VIEW test.functions AS
     SELECT p.* FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'router';
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE proleakproof$$, 'no function is leakproof');
-SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 'i'$$, '{by_list,by_date,by_integer,by_prefix,by_suffix,by_hash,from_oracle}'::text[], 'immutable: what only makes a value');
+SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 'i'$$, '{by_list,by_date,by_integer,by_prefix,by_suffix,by_hash,from_oracle,row_hash}'::text[], 'immutable: what only makes a value');
 SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 's'$$, '{maintain_next,base_constraint,readable_seals,child_of,route_ddl}'::text[], 'stable: what only reads');
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE proparallel = 's' AND provolatile = 'v'$$, 'nothing that changes anything is parallel safe');
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE prolang = (SELECT oid FROM pg_language WHERE lanname = 'c') AND proretset AND proparallel <> 'u'$$, 'what does things runs in no worker');
