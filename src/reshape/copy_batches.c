@@ -268,11 +268,9 @@ router_reshape_begin_again(RouterJob *job)
 static void
 pause_between(const RouterReshape *r)
 {
-	long		ms = r->pause ? (r->pause->time + (r->pause->day + r->pause->month * 30.0) * USECS_PER_DAY) / 1000 : 0;
-
-	if (ms <= 0)
+	if (r->pause_ms == 0)
 		return;
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, r->pause_ms, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }

@@ -39,7 +39,7 @@ struct RouterReshape
 	List	   *planned;		/* the same, each RouterBound ** */
 	int			level;			/* at which these are others than those of the sources; -1: see config */
 	int			batch_rows;
-	const Interval *pause;		/* between batches, or NULL */
+	long		pause_ms;		/* between batches */
 
 	RouterReshapeDef def;
 	uint64		expected;		/* rows in all */

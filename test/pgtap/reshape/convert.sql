@@ -1,6 +1,6 @@
 -- A table with rows becomes a routed table: convert, cancel_reshape. Checklist: nothing of it is lost, nobody else sees the copies.
 \ir ../../include/helpers.sql
-\set tests 61
+\set tests 63
 SELECT plan(:tests);
 
 SELECT test.role('router_convert_other');
@@ -89,6 +89,10 @@ CALL router.convert('plain', router.by_list('nothing'));
 SELECT is(:'SQLSTATE'::text, '42703', 'no key that is not there');
 CALL router.convert('plain', router.by_list('r'), batch_rows => 0);
 SELECT is(:'SQLSTATE'::text, '22023', 'no batch of nothing');
+CALL router.convert('plain', router.by_list('r'), pause => '178000000 years');
+SELECT is(:'SQLSTATE'::text, '22023', 'no pause of ages');
+CALL router.convert('plain', router.by_list('r'), pause => '-1 second');
+SELECT is(:'SQLSTATE'::text, '22023', 'nor one that is over');
 CALL router.convert('plain', NULL::router.key[]);
 SELECT is(:'SQLSTATE'::text, '22004', 'no key at all');
 CALL router.convert(NULL, router.by_list('r'));
