@@ -329,6 +329,7 @@ swap(RouterJob *job)
 	bool		done;
 
 	LockRelationOid(rotate->child, AccessExclusiveLock);
+	router_refuse_followed(job->base);	/* the copies would not hear of it */
 	if (is_current(rotate))
 	{
 		router_drop_seal(rotate->child);	/* by ALTER TABLE, which minds if we have it open */

@@ -1,6 +1,6 @@
 -- Values of a list become a group (regroup), buckets are parted and put together again (add_hash_child). Checklist: which children come of it, what rows to come do, what comes meanwhile, hot bases, what is refused.
 \ir ../../include/helpers.sql
-\set tests 97
+\set tests 99
 SELECT plan(:tests);
 
 CREATE FUNCTION test.shape(base regclass) RETURNS text LANGUAGE sql AS $$
@@ -195,6 +195,15 @@ CALL router.split_child(router.child_of('h', 2, now() - interval '99 days'), ARR
 SELECT is(:'SQLSTATE'::text, '00000', 'a child of a hot base is split');
 CALL router.archive('h');
 SELECT is((SELECT count(*) FROM router.check('h')) || ' ' || (SELECT count(*) FROM h), '0 1804', 'and archive goes on');
+CREATE TABLE turned (id int, at timestamptz, PRIMARY KEY (id, at));
+SELECT router.create_route('turned', router.by_date('at', 'year'), hot => '30 days', time_zone => 'UTC');
+INSERT INTO turned SELECT i, timestamptz '2022-05-05' + i * interval '1 day' FROM generate_series(0, 600) i;
+INSERT INTO turned SELECT 1000 + i, now() - i * interval '1 second' FROM generate_series(0, 2000) i;
+CALL router.merge_children('{turned_y2022,turned_y2023}', time_budget => '0');
+CALL router.rotate('turned', cutoff => (now() - interval '1 second')::text);
+SELECT is(:'SQLSTATE'::text, '55006', 'rotate would change rows behind the back of the copies');
+CALL router.merge_children('{turned_y2022,turned_y2023}');
+SELECT is((SELECT count(*) FROM ONLY turned) || ' ' || (SELECT count(*) FROM turned WHERE id < 1000), '2001 601', 'afterwards all are there');
 
 -- buckets
 CREATE TABLE b (id int PRIMARY KEY, v text);
