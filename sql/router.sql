@@ -202,7 +202,11 @@ CREATE TABLE router.progress_def (
     total         bigint,                -- NULL: unknown
     started       timestamptz NOT NULL,
     phase_started timestamptz NOT NULL,
+    phase_done    bigint      NOT NULL,  -- what was done when the phase began
     updated       timestamptz NOT NULL,
+    errors        bigint      NOT NULL,  -- of done: rows that were rejected
+    duplicates    bigint      NOT NULL,
+    constraints   bigint      NOT NULL,
     PRIMARY KEY (base, pid)
 );
 COMMENT ON TABLE router.progress_def IS 'what maintenance is at, written with each step; read router.progress';
@@ -226,8 +230,75 @@ CREATE TABLE router.reshape_def (
 );
 COMMENT ON TABLE router.reshape_def IS 'tables that get another shape: how far their rows are copied';
 
+CREATE TABLE router.clone_def (
+    id       bigint   GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    base     regclass NOT NULL,
+    source   regclass NOT NULL,
+    role     oid      NOT NULL,      -- whose these expressions are: they run as nobody else
+    filter   text,
+    columns  text,
+    key      text[],                 -- columns in whose order rows are copied; NULL: not so
+    files    text,                   -- by places: the tables that are read, and their files
+    position text[],                 -- the key of the last row, or the block that is next
+    handled  bigint   NOT NULL,      -- rows that went in or were rejected
+    rejected bigint   NOT NULL,      -- numbers that were given to rejects
+    finished boolean  NOT NULL,
+    updated  timestamptz NOT NULL
+);
+CREATE INDEX clone_def_base_idx ON router.clone_def (base);
+COMMENT ON SEQUENCE router.clone_def_id_seq IS 'numbers of clones';
+COMMENT ON INDEX router.clone_def_base_idx IS 'the clones into a base';
+COMMENT ON TABLE router.clone_def IS 'how far router.clone is with each pair of tables; not dumped, read router.clones';
+
+CREATE TABLE router.reject_def (
+    clone    bigint      NOT NULL,
+    number   bigint      NOT NULL,
+    base     regclass    NOT NULL,
+    at       timestamptz NOT NULL,
+    kind     text        NOT NULL,   -- error, duplicate or constraint
+    sqlstate text        NOT NULL,
+    message  text        NOT NULL,
+    "row"    jsonb       NOT NULL,   -- of the source, each value as text
+    tries    integer     NOT NULL,
+    PRIMARY KEY (clone, number)
+);
+CREATE INDEX reject_def_base_idx ON router.reject_def (base, clone, number);
+COMMENT ON INDEX router.reject_def_base_idx IS 'the rows rejected by a base';
+COMMENT ON TABLE router.reject_def IS 'rows that router.clone could not put into a base; not dumped, read router.rejects';
+
 GRANT SELECT ON router.maintain_def TO PUBLIC;
-REVOKE ALL ON router.progress_def, router.reshape_def FROM PUBLIC;
+REVOKE ALL ON router.progress_def, router.reshape_def, router.clone_def, router.reject_def FROM PUBLIC;
+
+-- Rows of the source are told to who has the rights of the role that read them; the base's owner learns how many there are, and why.
+CREATE VIEW router.clones AS
+    SELECT c.id AS clone, c.source, c.base, pg_catalog.pg_get_userbyid(c.role) AS role,
+           CASE WHEN c.mine THEN c.filter END AS filter, CASE WHEN c.mine THEN c.columns::jsonb END AS columns, c.key,
+           c.handled OPERATOR(pg_catalog.-) r.errors OPERATOR(pg_catalog.-) r.duplicates OPERATOR(pg_catalog.-) r.constraints AS migrated,
+           r.errors, r.duplicates, r.constraints, c.finished, c.updated
+      FROM (SELECT d.*, pg_catalog.pg_has_role(d.role, 'USAGE') AS mine,
+                   pg_catalog.pg_has_role((SELECT b.relowner FROM pg_catalog.pg_class b WHERE b.oid OPERATOR(pg_catalog.=) d.base), 'USAGE') AS owned
+              FROM router.clone_def d) c
+     CROSS JOIN LATERAL (
+           SELECT pg_catalog.count(CASE WHEN f.kind OPERATOR(pg_catalog.=) 'error' THEN 1 END) AS errors,
+                  pg_catalog.count(CASE WHEN f.kind OPERATOR(pg_catalog.=) 'duplicate' THEN 1 END) AS duplicates,
+                  pg_catalog.count(CASE WHEN f.kind OPERATOR(pg_catalog.=) 'constraint' THEN 1 END) AS constraints
+             FROM router.reject_def f WHERE f.clone OPERATOR(pg_catalog.=) c.id) r
+     WHERE c.mine OR c.owned;
+COMMENT ON VIEW router.clones IS 'what router.clone has copied from where to where, and how far: rows that went in, and those that were rejected; of one''s own, and into one''s own tables';
+
+CREATE VIEW router.rejects AS
+    SELECT r.clone, r.number, c.source, r.base, pg_catalog.pg_get_userbyid(c.role) AS role, r.at, r.kind, r.sqlstate,
+           CASE WHEN c.mine THEN r.message ELSE '<insufficient privilege>' END AS message, CASE WHEN c.mine THEN r."row" END AS "row", r.tries
+      FROM (SELECT d.*, pg_catalog.pg_has_role(d.role, 'USAGE') AS mine,
+                   pg_catalog.pg_has_role((SELECT b.relowner FROM pg_catalog.pg_class b WHERE b.oid OPERATOR(pg_catalog.=) d.base), 'USAGE') AS owned
+              FROM router.clone_def d) c
+      JOIN router.reject_def r ON r.clone OPERATOR(pg_catalog.=) c.id
+     WHERE c.mine OR c.owned;
+COMMENT ON VIEW router.rejects IS 'rows that router.clone could not put into their base, and why; row and message are told to who has the rights of the role that read them';
+-- a function in a query's condition sees what is told
+ALTER VIEW router.clones SET (security_barrier);
+ALTER VIEW router.rejects SET (security_barrier);
+GRANT SELECT ON router.clones, router.rejects TO PUBLIC;
 
 -- not what belongs to a table that is being reshaped: see reshape_def
 SELECT pg_catalog.pg_extension_config_dump('router.route_def', 'WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = base AND relrewrite <> 0)');
@@ -587,6 +658,24 @@ CREATE PROCEDURE router.cancel_reshape(base regclass, lock_timeout interval DEFA
 COMMENT ON PROCEDURE router.cancel_reshape(regclass, interval)
     IS 'drops what an interrupted call that gives a table another shape has made; the table stays as it is';
 
+CREATE PROCEDURE router.clone(source regclass, base regclass, filter text DEFAULT NULL, columns jsonb DEFAULT NULL,
+        key name[] DEFAULT NULL, on_error text DEFAULT 'stop', batch_rows integer DEFAULT 20000, pause interval DEFAULT NULL,
+        time_budget interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second', restart boolean DEFAULT false,
+        dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_clone';
+COMMENT ON PROCEDURE router.clone(regclass, regclass, text, jsonb, name[], text, integer, interval, interval, interval, boolean, boolean)
+    IS 'copies rows of another table, view or foreign table into a routed table, in batches, as whoever calls it; on_error reject: keeps those that do not go in';
+CREATE PROCEDURE router.retry_rejects(base regclass, source regclass DEFAULT NULL, columns jsonb DEFAULT NULL,
+        batch_rows integer DEFAULT 1000, pause interval DEFAULT NULL, time_budget interval DEFAULT NULL,
+        lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_retry_rejects';
+COMMENT ON PROCEDURE router.retry_rejects(regclass, regclass, jsonb, integer, interval, interval, interval, boolean)
+    IS 'tries again to put rows that clones of the caller''s have rejected into their base; those that go in are rejects no longer';
+CREATE FUNCTION router.drop_rejects(base regclass, source regclass DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS bigint VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_drop_rejects';
+COMMENT ON FUNCTION router.drop_rejects(regclass, regclass, boolean)
+    IS 'forgets the rows that clones have rejected, one''s own, and all into a table that one owns; returns how many';
+
 CREATE PROCEDURE router.move_child(child regclass, tablespace name DEFAULT NULL, access_method name DEFAULT NULL,
                                    server name DEFAULT NULL, remote_schema name DEFAULT NULL, local boolean DEFAULT false,
                                    lock_timeout interval DEFAULT '1 second', dry_run boolean DEFAULT false)
@@ -635,6 +724,7 @@ COMMENT ON VIEW router.maintenance IS 'how router.maintain looks after each rout
 
 CREATE VIEW router.progress AS
     SELECT p.base, p.action, p.phase, p.child, p.done, greatest(p.total, p.done) AS total,
+           greatest(p.total, p.done) OPERATOR(pg_catalog.-) p.done AS remaining, p.errors, p.duplicates, p.constraints,
            pg_catalog.round(p.rate::numeric, 1) AS rate,
            CASE WHEN p.at_work AND p.total OPERATOR(pg_catalog.>) p.done AND p.rate OPERATOR(pg_catalog.>) 0::float8
                 THEN p.updated OPERATOR(pg_catalog.+)
@@ -642,11 +732,11 @@ CREATE VIEW router.progress AS
            p.started, p.updated, p.pid, CASE WHEN p.at_work THEN 'under way' ELSE 'interrupted' END AS state
       FROM (SELECT d.*, router.is_at_work(d.pid, d.backend_start, d.query_start) AS at_work,
                    CASE WHEN d.updated OPERATOR(pg_catalog.<>) d.phase_started
-                        THEN d.done::float8 OPERATOR(pg_catalog./) extract(epoch FROM d.updated OPERATOR(pg_catalog.-) d.phase_started)::float8 END AS rate
+                        THEN pg_catalog.int8mi(d.done, d.phase_done)::float8 OPERATOR(pg_catalog./) extract(epoch FROM d.updated OPERATOR(pg_catalog.-) d.phase_started)::float8 END AS rate
               FROM router.progress_def d
              OFFSET 0) p;
 COMMENT ON VIEW router.progress
-    IS 'what maintenance is at: rows or children done and expected, a second, and when it may be over; interrupted: the statement ended before its time';
+    IS 'what maintenance is at: rows or children done, expected and remaining, rejected by clone, a second, and when it may be over; interrupted: the statement ended before its time';
 
 GRANT SELECT ON router.maintenance, router.progress TO PUBLIC;
 

@@ -36,6 +36,7 @@
 
 #include "admin/ddl_object.h"
 #include "admin/globalkey_admin.h"
+#include "route/defs_clone.h"
 #include "write/fence.h"
 #include "admin/sync.h"
 #include "admin/type_ddl.h"
@@ -173,7 +174,10 @@ forget_dropped(Oid relid, AttrNumber attnum, const char *name)
 
 	router_global_dropped(relid, attnum);
 	if (attnum == 0)
+	{
 		router_catalog_remove_child(relid);
+		router_catalog_remove_clones(relid);
+	}
 	if (route == NULL)
 		return;
 	if (attnum != 0)

@@ -71,6 +71,18 @@ router_arg_interval(FunctionCallInfo fcinfo, int n)
 	return PG_ARGISNULL(n) ? NULL : PG_GETARG_INTERVAL_P(n);
 }
 
+/* How long to wait between two batches, in milliseconds; NULL: not at all. */
+long
+router_arg_pause(FunctionCallInfo fcinfo, int n)
+{
+	const Interval *pause = router_arg_interval(fcinfo, n);
+	double		ms = pause ? (pause->time + (pause->day + pause->month * 30.0) * USECS_PER_DAY) / 1000 : 0;
+
+	if (ms < 0 || ms > USECS_PER_DAY / 1000)
+		router_bad_argument("pause", "It is how long to wait between two batches: an interval up to a day.");
+	return (long) ms;
+}
+
 void
 router_bad_argument(const char *name, const char *hint)
 {

@@ -19,6 +19,7 @@ extern Oid	router_arg_oid(FunctionCallInfo fcinfo, int n);
 extern char *router_arg_text(FunctionCallInfo fcinfo, int n);
 extern char *router_arg_name(FunctionCallInfo fcinfo, int n);
 extern Interval *router_arg_interval(FunctionCallInfo fcinfo, int n);
+extern long router_arg_pause(FunctionCallInfo fcinfo, int n);
 
 extern void router_bad_argument(const char *name, const char *hint);
 extern bool router_is_longer(const Interval *a, const Interval *b);

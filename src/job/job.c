@@ -115,6 +115,7 @@ router_job_begin(RouterJob *job, FunctionCallInfo fcinfo, const char *action, in
 		router_require_argument(fcinfo, lock_timeout);
 	job->lock_timeout = lock_timeout >= 0 ? lock_timeout_of(PG_GETARG_INTERVAL_P(lock_timeout)) : LockTimeout;
 	job->deadline = DT_NOEND;
+	memset(&job->rejected, 0, sizeof(job->rejected));
 	max_tries = MAX_TRIES;
 	job->atomic = router_is_atomic(fcinfo);
 	job->cxt = AllocSetContextCreate(PortalContext, "router job", ALLOCSET_DEFAULT_SIZES);
@@ -204,8 +205,8 @@ try_step(RouterJob *job, RouterStep step, bool as_owner)
 }
 
 /* What a function of a procedural language raises has another domain than what core and router do. */
-static bool
-worth_a_retry(const ErrorData *error)
+bool
+router_job_is_worth_a_retry(const ErrorData *error)
 {
 	if (error->domain == NULL || strcmp(error->domain, PG_TEXTDOMAIN("postgres")) != 0)
 		return false;
@@ -240,6 +241,17 @@ router_job_pause(int tries)
 	CHECK_FOR_INTERRUPTS();
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(MAX_PAUSE_MS, 50L << Min(tries, 6)),
 					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Leaves the server to others for some milliseconds. */
+void
+router_job_sleep(long ms)
+{
+	if (ms == 0)
+		return;
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }
@@ -279,7 +291,7 @@ router_job_insist(RouterJob *job, RouterStep step, bool as_owner)
 			return NULL;
 		}
 		abandon(job);
-		if (job->atomic || !worth_a_retry(error))
+		if (job->atomic || !router_job_is_worth_a_retry(error))
 			return error;
 		if (tries >= max_tries)
 		{
@@ -327,6 +339,7 @@ router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, u
 
 	progress.done = done;
 	progress.total = total;
+	progress.rejected = job->rejected;
 	/* in a transaction block nobody else could see it before it is over */
 	if (!job->atomic)
 		router_catalog_put_progress(&progress);

@@ -13,6 +13,8 @@
 #include "utils/elog.h"
 #include "utils/timestamp.h"
 
+#include "route/catalog.h"
+
 /* A struct of the job's own begins with this one. */
 typedef struct RouterJob
 {
@@ -25,6 +27,7 @@ typedef struct RouterJob
 	bool		failed;			/* something of this base, and it was said: router_job_warn */
 	int			lock_timeout;	/* of each step, milliseconds */
 	TimestampTz deadline;		/* no step begins after it */
+	RouterRejected rejected;	/* for router.progress */
 } RouterJob;
 
 /* All that is done for job->base. NULL: it went well. */
@@ -47,8 +50,10 @@ typedef bool (*RouterStep) (RouterJob *job);
 extern void router_job_begin(RouterJob *job, FunctionCallInfo fcinfo, const char *action, int lock_timeout,
 							 int dry_run);
 extern void router_job_end(RouterJob *job);
+extern bool router_job_is_worth_a_retry(const ErrorData *error);
 extern ErrorData *router_job_insist(RouterJob *job, RouterStep step, bool as_owner);
 extern void router_job_pause(int tries);
+extern void router_job_sleep(long ms);
 extern void router_job_wait(TransactionId xid);
 extern char *router_job_name(Oid relid);
 extern void router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, uint64 total);

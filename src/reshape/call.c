@@ -18,8 +18,6 @@
 
 PG_FUNCTION_INFO_V1(router_cancel_reshape);
 
-#define MSECS_PER_DAY (USECS_PER_DAY / 1000)
-
 /* arguments from "later" on */
 enum
 {
@@ -41,17 +39,6 @@ begin(RouterReshape *r, FunctionCallInfo fcinfo, Oid base, const char *action, i
 	router_job_begin(&r->job, fcinfo, action, lock_timeout, dry_run);
 }
 
-/* How long to wait between two batches, in milliseconds. */
-static long
-pause_of(const Interval *pause)
-{
-	double		ms = pause ? (pause->time + (pause->day + pause->month * 30.0) * USECS_PER_DAY) / 1000 : 0;
-
-	if (ms < 0 || ms > MSECS_PER_DAY)
-		router_bad_argument("pause", "It is how long to wait between two batches: an interval up to a day.");
-	return (long) ms;
-}
-
 /* Begins a call. later: number of its argument batch_rows, which the others follow. */
 void
 router_reshape_begin(RouterReshape *r, FunctionCallInfo fcinfo, Oid base, const char *action, int later)
@@ -61,7 +48,7 @@ router_reshape_begin(RouterReshape *r, FunctionCallInfo fcinfo, Oid base, const 
 	r->batch_rows = PG_GETARG_INT32(later + BATCH_ROWS);
 	if (r->batch_rows < 1)
 		router_bad_argument("batch_rows", "It is how many rows are copied between two commits: 1 or more.");
-	r->pause_ms = pause_of(router_arg_interval(fcinfo, later + PAUSE));
+	r->pause_ms = router_arg_pause(fcinfo, later + PAUSE);
 	router_job_set_budget(&r->job, router_arg_interval(fcinfo, later + TIME_BUDGET));
 	if (r->job.atomic && !r->job.dry_run)
 		ereport(ERROR,

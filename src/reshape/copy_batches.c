@@ -265,16 +265,6 @@ router_reshape_begin_again(RouterJob *job)
 	return true;
 }
 
-static void
-pause_between(const RouterReshape *r)
-{
-	if (r->pause_ms == 0)
-		return;
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, r->pause_ms, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* Step 2. NULL: all is copied, or the time is over. */
 ErrorData *
 router_reshape_copy(RouterReshape *r)
@@ -304,7 +294,7 @@ router_reshape_copy(RouterReshape *r)
 			return NULL;
 		if (error)
 			return error;
-		pause_between(r);
+		router_job_sleep(r->pause_ms);
 	}
 	return NULL;
 }

@@ -78,6 +78,14 @@ typedef struct RouterSeal
 	bool		broken;			/* rows came that lie beyond it */
 } RouterSeal;
 
+/* Rows that a clone could not put into its base. */
+typedef struct RouterRejected
+{
+	int64		errors;
+	int64		duplicates;
+	int64		constraints;
+} RouterRejected;
+
 /* What a session does to a base just now: one row of progress_def. */
 typedef struct RouterProgress
 {
@@ -87,6 +95,7 @@ typedef struct RouterProgress
 	Oid			child;			/* or InvalidOid */
 	uint64		done;
 	uint64		total;			/* 0: unknown */
+	RouterRejected rejected;	/* of done */
 } RouterProgress;
 
 extern const char *router_policy_name(RouterPolicy policy);

@@ -38,8 +38,12 @@ enum
 	PROGRESS_TOTAL,
 	PROGRESS_STARTED,
 	PROGRESS_PHASE_STARTED,
+	PROGRESS_PHASE_DONE,
 	PROGRESS_UPDATED,
-	PROGRESS_NATTS = PROGRESS_UPDATED,
+	PROGRESS_ERRORS,
+	PROGRESS_DUPLICATES,
+	PROGRESS_CONSTRAINTS,
+	PROGRESS_NATTS = PROGRESS_CONSTRAINTS,
 };
 
 PG_FUNCTION_INFO_V1(router_is_at_work);
@@ -99,6 +103,14 @@ get_time(HeapTuple tup, int attno, TupleDesc desc)
 	return DatumGetTimestampTz(heap_getattr(tup, attno, desc, &isnull));
 }
 
+static int64
+get_number(HeapTuple tup, int attno, TupleDesc desc)
+{
+	bool		isnull;
+
+	return DatumGetInt64(heap_getattr(tup, attno, desc, &isnull));
+}
+
 static bool
 is_mine(HeapTuple tup, TupleDesc desc)
 {
@@ -138,6 +150,7 @@ router_catalog_put_progress(const RouterProgress *progress)
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz started = now;
 	TimestampTz phase_started = now;
+	uint64		phase_done = progress->done;
 	bool		found;
 	Datum		values[PROGRESS_NATTS] = {0};
 	bool		nulls[PROGRESS_NATTS] = {0};
@@ -154,6 +167,9 @@ router_catalog_put_progress(const RouterProgress *progress)
 	values[PROGRESS_TOTAL - 1] = Int64GetDatum(progress->total);
 	nulls[PROGRESS_TOTAL - 1] = progress->total == 0;
 	values[PROGRESS_UPDATED - 1] = TimestampTzGetDatum(now);
+	values[PROGRESS_ERRORS - 1] = Int64GetDatum(progress->rejected.errors);
+	values[PROGRESS_DUPLICATES - 1] = Int64GetDatum(progress->rejected.duplicates);
+	values[PROGRESS_CONSTRAINTS - 1] = Int64GetDatum(progress->rejected.constraints);
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)) && !is_mine(tup, desc))
 		;
@@ -162,10 +178,14 @@ router_catalog_put_progress(const RouterProgress *progress)
 	{
 		started = get_time(tup, PROGRESS_STARTED, desc);
 		if (strcmp(router_get_text(tup, PROGRESS_PHASE, desc), progress->phase) == 0)
+		{
 			phase_started = get_time(tup, PROGRESS_PHASE_STARTED, desc);
+			phase_done = get_number(tup, PROGRESS_PHASE_DONE, desc);
+		}
 	}
 	values[PROGRESS_STARTED - 1] = TimestampTzGetDatum(started);
 	values[PROGRESS_PHASE_STARTED - 1] = TimestampTzGetDatum(phase_started);
+	values[PROGRESS_PHASE_DONE - 1] = Int64GetDatum(phase_done);
 	if (found)
 		CatalogTupleUpdate(scan->heap_rel, &tup->t_self, heap_form_tuple(desc, values, nulls));
 	router_catalog_end_write(scan);

@@ -13,11 +13,14 @@
 #include "write/home.h"
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_trigger.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #include "child/child_bounds.h"
 #include "child/create.h"
@@ -161,6 +164,73 @@ refuse(RouterHomes *homes, RouterRoute *route, Refusal why, const Datum *values,
 			 err_generic_string(PG_DIAG_TABLE_NAME, base)));
 }
 
+/* The key values of a row for which a child was made. */
+typedef struct Made
+{
+	Datum		values[ROUTER_MAX_LEVELS];
+	bool		isnull[ROUTER_MAX_LEVELS];
+} Made;
+
+/* See router_homes_note. */
+static struct
+{
+	Oid			base;
+	MemoryContext cxt;
+	List	   *made;
+}			notes;
+
+/*
+ * From now on children that statements make for the rows of a base are noted, for who undoes such statements and tries
+ * a part of them again: router_homes_make_again. Until it is called with InvalidOid.
+ */
+void
+router_homes_note(Oid base)
+{
+	notes.base = base;
+	notes.cxt = CurrentMemoryContext;
+	notes.made = NIL;
+}
+
+static void
+note_child(RouterHomes *homes, const Datum *values, const bool *isnull)
+{
+	MemoryContext old = MemoryContextSwitchTo(notes.cxt);
+	RouterConfig *config = &router_cache_route(homes->entry)->config;
+	Made	   *made = palloc0(sizeof(Made));
+
+	for (int i = 0; i < config->nkeys; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(homes->source, config->keys[i].attnum - 1);
+
+		made->isnull[i] = isnull[i];
+		if (!isnull[i])
+			made->values[i] = datumCopy(values[i], att->attbyval, att->attlen);
+	}
+	notes.made = lappend(notes.made, made);
+	MemoryContextSwitchTo(old);
+}
+
+/* Makes the children that were noted, as far as they are not there. */
+void
+router_homes_make_again(void)
+{
+	RouterCacheEntry *entry = router_cache_entry(notes.base);
+	ListCell   *lc;
+
+	foreach(lc, notes.made)
+	{
+		Made	   *made = lfirst(lc);
+		RouterRoute *route = router_cache_route(entry);
+		RouterMiss	miss;
+
+		if (route && !OidIsValid(router_route_find(route, made->values, made->isnull, &miss)))
+			(void) router_child_create_home(entry, made->values, made->isnull);
+	}
+	if (notes.made)
+		CommandCounterIncrement();
+	notes.made = NIL;
+}
+
 /* The child of a row that no child holds: a new one or the default one, or an error. InvalidOid: see create_none. */
 static Oid
 missing_home(RouterHomes *homes, RouterRoute *route, const Datum *values, const bool *isnull, const RouterMiss *miss)
@@ -189,6 +259,8 @@ missing_home(RouterHomes *homes, RouterRoute *route, const Datum *values, const 
 	if (OidIsValid(child))
 	{
 		homes->created++;
+		if (notes.base == homes->base)
+			note_child(homes, values, isnull);
 		return child;
 	}
 	return router_cache_route(homes->entry)->default_child;

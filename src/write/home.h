@@ -49,6 +49,8 @@ extern RouterDest *router_home(RouterHomes *homes, TupleTableSlot *slot);
 extern bool router_home_is_too_long(RouterRoute *route, const Datum *values, const bool *isnull, int level);
 extern bool router_home_is_beyond_horizon(RouterRoute *route, const Datum *values, const bool *isnull,
 										  const RouterMiss *miss);
+extern void router_homes_note(Oid base);
+extern void router_homes_make_again(void);
 extern void router_homes_close(RouterHomes *homes);
 
 #endif

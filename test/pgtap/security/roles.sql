@@ -359,7 +359,7 @@ SELECT 'router.' || o, 'SELECT', needed_by
                ('global_key_def', 'router.global_keys; pg_dump by an owner'),
                ('maintain_def', 'router.maintenance; pg_dump by an owner'),
                ('tier_def', 'pg_dump by an owner'),
-               ('events', 'all'), ('routes', 'all'), ('children', 'all'), ('maintenance', 'all'), ('progress', 'all'), ('seals', 'owners'), ('global_keys', 'all'), ('tables', 'all')) v (o, needed_by);
+               ('events', 'all'), ('routes', 'all'), ('children', 'all'), ('maintenance', 'all'), ('progress', 'all'), ('seals', 'owners'), ('global_keys', 'all'), ('tables', 'all'), ('clones', 'all: one''s own'), ('rejects', 'all: one''s own')) v (o, needed_by);
 INSERT INTO test.public_may VALUES ('router', 'USAGE', 'all: names in this schema'), ('router.key', 'USAGE', 'owners: create_route'), ('router.key[]', 'USAGE', 'owners: create_route');
 INSERT INTO test.public_may
 SELECT 'router.' || f, 'EXECUTE', needed_by
@@ -368,6 +368,7 @@ SELECT 'router.' || f, 'EXECUTE', needed_by
                ('{is_at_work}', 'router.progress'),
                ('{unseal}', 'writers: CHECK router_seal'),
                ('{readable_seals}', 'router.seals; pg_dump by an owner'),
+               ('{clone,retry_rejects,drop_rejects}', 'writers'),
                ('{row_hash}', 'owners: an index of copies'),
                ('{maintain_next}', 'monitoring'),
                ('{base_constraint}', 'applications: names of constraints'),
