@@ -101,7 +101,9 @@ class Load:
             return rnd.choice([
                 ("INSERT INTO {0} (id, res, at, val, note) SELECT %s, %s, '2024-03-03', 1, %s FROM generate_series(1, %s)",
                  (fresh, rnd.randint(0, 7), rnd.choice(["new", "again"]), rnd.randint(1, 4))),
-                ("DELETE FROM {0} WHERE (tableoid, ctid) = (SELECT tableoid, ctid FROM {0} WHERE id = %s LIMIT 1 FOR UPDATE)", (one,)),
+                # locked by a statement of their own: the next one sees the versions that it has waited for
+                ("SELECT FROM {0} WHERE id = %s FOR UPDATE;"
+                 " DELETE FROM {0} WHERE (tableoid, ctid) = (SELECT tableoid, ctid FROM {0} WHERE id = %s LIMIT 1)", (one, one)),
                 ("UPDATE {0} SET doc = '{{\"x\": 1}}', shape = '(3,4)' WHERE id BETWEEN %s AND %s", (one, one + 4)),
                 ("UPDATE {0} SET val = val WHERE id = %s", (one,))])
 
