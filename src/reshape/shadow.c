@@ -38,6 +38,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "admin/route_settings.h"
 #include "admin/route_triggers.h"
 #include "base/name.h"
 #include "base/owner.h"
@@ -93,8 +94,15 @@ call_create_route(Oid table, FunctionCallInfo fcinfo, bool move_rows, bool dry_r
 void
 router_shadow_check_route(Oid table, Oid shadow, FunctionCallInfo fcinfo)
 {
-	call_create_route(OidIsValid(shadow) ? shadow : table, fcinfo, true, true);
-	if (OidIsValid(shadow) && SPI_processed > 0)
+	RouterSettings none = {.default_child = -1,.max_new_children = -1};
+	bool		same = true;
+
+	if (OidIsValid(shadow))
+		same = router_same_keys(router_catalog_route(shadow),
+								router_wanted_config(shadow, NULL, PG_GETARG_ARRAYTYPE_P(1), &none, false));
+	if (same)
+		call_create_route(OidIsValid(shadow) ? shadow : table, fcinfo, true, true);
+	if (OidIsValid(shadow) && (!same || SPI_processed > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" gets another shape, by other keys or settings", get_rel_name(table)),
