@@ -113,8 +113,11 @@ give_bounds(Adoption *adoption, bool tell)
 		for (int i = 0; i < config->nkeys && problem == NULL; i++)
 		{
 			RouterKey  *key = &config->keys[i];
+			const AdoptFact *fact = fact_of(child, key->attnum, cut_of(key));
 
-			child->bounds[i] = bound_of(key, fact_of(child, key->attnum, cut_of(key)));
+			if (fact == NULL && adoption->keys)
+				fact = router_adopt_fact_of_name(adoption, child);
+			child->bounds[i] = bound_of(key, fact);
 			if (child->bounds[i])
 				child->texts[i] = router_bound_text(key, child->bounds[i]);
 			else

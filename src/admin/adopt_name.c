@@ -9,11 +9,14 @@
 #include "compat.h"
 #include "admin/adopt_part.h"
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "base/owner.h"
+#include "base/sql.h"
 #include "child/child_name.h"
 
 /* one in so many children may have another name */
@@ -26,6 +29,98 @@ static const char *const formats[] = {
 	"YYYY\"m\"MM", "YYYY_mon", "mon_YYYY", "monYYYY", "YYYY_MM", "YYYY-MM", "MM_YYYY", "YYYYMM", "MMYYYY", "IYYY\"w\"IW", "IYYY_IW",
 	"IYYYIW", "YYYY\"_q\"Q", "YYYY\"q\"Q", "YYYY\"Q\"Q", "YYYY", "YYMMDD", "YY_MM", "YYMM",
 };
+
+/* What stands in names for a part of a format. */
+static const struct
+{
+	const char *word;
+	int			digits;
+	int			most;			/* 0: any */
+}			words[] = {
+	{"YYYY", 4, 0},
+	{"IYYY", 4, 0},
+	{"HH24", 2, 23},
+	{"MM", 2, 12},
+	{"DD", 2, 31},
+	{"MI", 2, 59},
+	{"SS", 2, 59},
+	{"IW", 2, 53},
+};
+
+/* Is a text written by a format that has a year? */
+static bool
+is_written_by(const char *text, const char *format)
+{
+	while (*format)
+	{
+		int			i = 0;
+		int			number = 0;
+
+		while (i < lengthof(words) && strncmp(format, words[i].word, strlen(words[i].word)) != 0)
+			i++;
+		if (i == lengthof(words))
+		{
+			if (*format == '"')
+				format++;
+			else if (isalpha((unsigned char) *format) && format[1] != '"')
+				return false;	/* of which nothing is known */
+			else if (*text++ != *format++)
+				return false;
+			continue;
+		}
+		for (int d = 0; d < words[i].digits; d++, text++)
+			if (!isdigit((unsigned char) *text))
+				return false;
+			else
+				number = number * 10 + *text - '0';
+		if (words[i].most > 0 && (number > words[i].most || (number == 0 && words[i].most > 23 && words[i].most < 59)))
+			return false;
+		format += strlen(words[i].word);
+	}
+	return *text == '\0';
+}
+
+/* The date that a name ends with, as in a literal; NULL: it ends with none. */
+static char *
+date_of_name(const char *name)
+{
+	for (; *name; name++)
+		for (int f = 0; f < lengthof(formats); f++)
+			if (is_written_by(name, formats[f]))
+				return router_ask("SELECT to_char(to_timestamp(%1$s, %2$s), 'YYYY-MM-DD HH24:MI:SS')"
+								  " WHERE to_char(to_timestamp(%1$s, %2$s), %2$s) = %1$s",
+								  quote_literal_cstr(name), quote_literal_cstr(formats[f]));
+	return NULL;
+}
+
+/*
+ * What the name of a child says of the one key of the route, for children of which no CHECK says anything; NULL:
+ * nothing. Their rows are looked at before that is believed.
+ */
+AdoptFact *
+router_adopt_fact_of_name(Adoption *adoption, const AdoptChild *child)
+{
+	RouterKey  *key = &adoption->config->keys[0];
+	const char *base = get_rel_name(adoption->base);
+	const char *name = get_rel_name(child->relid);
+	AdoptFact  *fact;
+	char	   *text;
+
+	if (adoption->config->nkeys != 1 || strncmp(name, base, strlen(base)) != 0 || name[strlen(base)] == '\0')
+		return NULL;
+	name += strlen(base);
+	fact = palloc0(sizeof(AdoptFact));
+	fact->attnum = key->attnum;
+	if (key->kind == ROUTER_LIST && name[0] == '_' && name[1] != '\0' &&
+		(strspn(name + 1, "0123456789") == strlen(name + 1) || TypeCategory(key->typid) == TYPCATEGORY_STRING))
+	{
+		fact->values = list_make1(pstrdup(name + 1));
+		return fact;
+	}
+	text = key->kind == ROUTER_DATE && key->every ? date_of_name(name) : NULL;
+	fact->ranged = text && router_key_bucket(key, router_key_parse(key, text), &fact->lo, &fact->hi);
+	return fact->ranged ? fact : NULL;
+}
 
 /* Looking for the template of an adoption. */
 typedef struct Naming

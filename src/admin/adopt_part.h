@@ -63,6 +63,7 @@ extern void router_adopt_find_steps(Adoption *adoption, Relation base);
 extern void router_adopt_find_bounds(Adoption *adoption);
 
 /* adopt_name.c */
+extern AdoptFact *router_adopt_fact_of_name(Adoption *adoption, const AdoptChild *child);
 extern void router_adopt_find_template(Adoption *adoption);
 extern void router_adopt_find_schema(Adoption *adoption);
 

@@ -1,6 +1,6 @@
 -- router.adopt: inheritance sets as Architect, pg_partman 4, tab_tier and people make them; what it does not understand; rights.
 \ir ../../include/helpers.sql
-\set tests 87
+\set tests 94
 SELECT plan(:tests);
 SET timezone = 'UTC';
 
@@ -316,4 +316,30 @@ SET constraint_exclusion = off; -- the planner would
 SELECT is(adopted('ri'), 'ok', 'a CHECK that calls a function of users is not folded');
 DROP TABLE ri CASCADE;
 DROP OWNED BY router_ad_owner, router_ad_other;
+-- children of which no CHECK says anything: by their names, and what their rows say of that
+SET timezone = 'UTC';
+CREATE TABLE named (id int, at timestamptz NOT NULL);
+CREATE TABLE named_2024_01 () INHERITS (named);
+CREATE TABLE named_y2024m02 () INHERITS (named);
+CREATE TABLE named_p202403 () INHERITS (named);
+INSERT INTO named_2024_01 VALUES (1, '2024-01-05');
+INSERT INTO named_p202403 VALUES (3, '2024-04-05');
+SELECT throws_ok($$SELECT router.adopt('named')$$, '55000', NULL, 'without keys names say nothing');
+SELECT throws_ok($$SELECT router.adopt('named', router.by_date('at', 'month'))$$, '23514', NULL, 'a row that its name denies');
+SELECT is(test.children('named'), '!named_2024_01, !named_p202403, !named_y2024m02', 'then nothing is changed');
+DELETE FROM named_p202403;
+SELECT router.adopt('named', router.by_date('at', 'month')) \g /dev/null
+SELECT is((SELECT string_agg(child || ' ' || bounds[1], ', ' ORDER BY bounds) FROM router.children WHERE base = 'named'::regclass),
+          'named_2024_01 [2024-01-01 00:00:00+00,2024-02-01 00:00:00+00), named_y2024m02 [2024-02-01 00:00:00+00,2024-03-01 00:00:00+00), named_p202403 [2024-03-01 00:00:00+00,2024-04-01 00:00:00+00)', 'months by names');
+CREATE TABLE by_value (id int, res int NOT NULL);
+CREATE TABLE by_value_1 () INHERITS (by_value);
+CREATE TABLE by_value_59 () INHERITS (by_value);
+CREATE TABLE by_value_other () INHERITS (by_value);
+INSERT INTO by_value_59 VALUES (1, 59);
+SELECT throws_ok($$SELECT router.adopt('by_value', router.by_list('res'))$$, '55000', NULL, 'a name that is no value');
+DROP TABLE by_value_other;
+SELECT router.adopt('by_value', router.by_list('res')) \g /dev/null
+SELECT is((SELECT string_agg(child || ' ' || bounds[1], ', ' ORDER BY bounds) FROM router.children WHERE base = 'by_value'::regclass), 'by_value_1 {1}, by_value_59 {59}', 'values by names');
+SELECT is((SELECT count(*) FROM router.check('named')) + (SELECT count(*) FROM router.check('by_value')), 0::bigint, 'check finds nothing');
+RESET timezone;
 SELECT * FROM finish();
