@@ -506,7 +506,6 @@ router_shadow_give_storage(const RouterReshapeDef *def)
 	router_swap_storage(base, child, "router.unroute");
 	table_close(child, NoLock);
 	table_close(base, NoLock);
-	RemoveStatistics(def->base, InvalidAttrNumber);
 	router_inherit_statistics(all->child, def->base);
 	for (int i = 0; i < def->nsources; i++)
 		if (def->sources[i] != def->base)

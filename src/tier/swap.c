@@ -121,7 +121,11 @@ router_inherit_statistics(Oid child, Oid copy)
 		CatalogTupleUpdate(classes, &to->t_self, to);
 	}
 	if (old->relnatts == new->relnatts)
+	{
+		RemoveStatistics(copy, InvalidAttrNumber);	/* autovacuum may have analyzed it */
+		CommandCounterIncrement();
 		CopyStatistics(child, copy);
+	}
 	ReleaseSysCache(from);
 	heap_freetuple(to);
 	table_close(classes, NoLock);
