@@ -12,8 +12,11 @@
 #include "reshape/clone.h"
 
 #include "access/relation.h"
+#include "access/transam.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -96,6 +99,23 @@ rows_of(Retry *r)
 	return rows;
 }
 
+/* A cast from text that the owner of a type has made would run as the caller. */
+static void
+refuse_cast(Relation source, Form_pg_attribute column)
+{
+	Oid			function;
+
+	if (find_coercion_pathway(column->atttypid, TEXTOID, COERCION_EXPLICIT, &function) != COERCION_PATH_FUNC ||
+		function < FirstNormalObjectId)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("rejected rows of \"%s\" cannot be tried again", RelationGetRelationName(source)),
+			 errdetail("A cast of text to %s, the type of column \"%s\", would run a function of its owner's.",
+					   format_type_be(column->atttypid), NameStr(column->attname)),
+			 errhint("Drop the cast, or call router.clone with a filter that takes these rows.")));
+}
+
 /* What the INSERT reads: the rows that were kept, as rows of the source. Each value is read as its type reads text. */
 static char *
 rows_as_source(Oid source)
@@ -112,6 +132,7 @@ rows_as_source(Oid source)
 
 		if (column->attisdropped)
 			continue;
+		refuse_cast(rel, column);
 		appendStringInfo(&from, "%s(\"%s\" OPERATOR(pg_catalog.->>) %s)::%s AS %s", comma, ROW_COLUMN,
 						 quote_literal_cstr(NameStr(column->attname)),
 						 format_type_extended(column->atttypid, column->atttypmod,

@@ -1,6 +1,6 @@
 -- Rows of other tables go into a routed table: clone, retry_rejects, drop_rejects. Kinds of sources by kinds of errors; who may do and see what.
 \ir ../../include/helpers.sql
-\set tests 176
+\set tests 178
 SELECT plan(:tests);
 
 SELECT test.role('router_clone_owner'), test.role('router_clone_app'), test.role('router_clone_stranger') \g /dev/null
@@ -342,4 +342,19 @@ SELECT is((SELECT count(*) FROM app.base WHERE id > 200), 4::bigint, 'a superuse
 DROP TABLE app.base;
 SELECT is((SELECT count(*) FROM router.clone_def WHERE base::text ~ '^[0-9]') + (SELECT count(*) FROM router.reject_def WHERE base::text ~ '^[0-9]'), 0::bigint, 'with a base all goes that is noted of it');
 
+-- a cast of text that the owner of a type makes afterwards
+CREATE TYPE cast_pair AS (a int, b int);
+CREATE TABLE cast_source (id int PRIMARY KEY, p cast_pair);
+INSERT INTO cast_source VALUES (1, '(1,2)');
+CREATE TABLE cast_base (id int CHECK (id > 1));
+SELECT router.create_route('cast_base', router.by_list('id')) \g /dev/null
+CALL router.clone('cast_source', 'cast_base', on_error => 'reject');
+CREATE FUNCTION test.own(text) RETURNS cast_pair LANGUAGE sql AS $$ SELECT ROW(1, 2)::cast_pair $$;
+CREATE CAST (text AS cast_pair) WITH FUNCTION test.own(text);
+CALL router.retry_rejects('cast_base');
+SELECT is(:'SQLSTATE'::text, '42501', 'is not called by whoever tries rejected rows again');
+DROP CAST (text AS cast_pair);
+ALTER TABLE cast_base DROP CONSTRAINT cast_base_id_check;
+CALL router.retry_rejects('cast_base');
+SELECT is((SELECT count(*) FROM cast_base), 1::bigint, 'without it they go in');
 SELECT * FROM finish();
