@@ -549,35 +549,44 @@ premake_bound(Premake *pm, RouterBound *bound, const RouterTarget *target, int l
 				 errhint("Ask for fewer.")));
 }
 
-static RouterTarget *
+static RouterRange *
 range_at(RouterNode *node, int64 value)
 {
 	for (int i = 0; node && i < node->nranges; i++)
 		if (node->ranges[i].lo <= value && value <= node->ranges[i].hi)
-			return &node->ranges[i].target;
+			return &node->ranges[i];
 	return NULL;
 }
 
-/* The steps of a range key from value on: the first and n more. */
+/* So many steps of a range key from value on; what others leave of a step, if they were made by another one. */
 static void
 premake_steps(Premake *pm, RouterNode *node, int level, int64 value, int steps)
 {
 	RouterKey  *key = &pm->route->config.keys[level];
 
-	for (int i = 0; i < steps; i++)
+	while (steps > 0)
 	{
 		RouterBound *bound = palloc0(sizeof(RouterBound));
-		RouterTarget *target = range_at(node, value);
+		RouterRange *range = range_at(node, value);
+		int64		end;
 
 		bound->form = ROUTER_BOUND_RANGE;
 		if (!router_key_bucket(key, value, &bound->lo, &bound->hi))
 			return;
-		value = bound->hi;
-		if (target == NULL && node)
-			router_route_clip(node, bound->lo, &bound->lo, &bound->hi);
-		if (target && level + 1 < pm->route->config.nkeys)
-			bound = router_bound_copy(key, target->node->bound);
-		premake_bound(pm, bound, target, level);
+		end = bound->hi;
+		if (range)
+			value = Min(end, range->hi);
+		else
+		{
+			if (node)
+				router_route_clip(node, value, &bound->lo, &bound->hi);
+			value = bound->hi;
+		}
+		if (range && level + 1 < pm->route->config.nkeys)
+			bound = router_bound_copy(key, range->target.node->bound);
+		premake_bound(pm, bound, range ? &range->target : NULL, level);
+		if (value == end)
+			steps--;
 		if (value == PG_INT64_MAX)
 			return;
 		value++;

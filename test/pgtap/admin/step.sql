@@ -1,6 +1,6 @@
 -- alter_route(every): another step for children to come. Checklist: rows find a child whatever the steps were.
 \ir ../../include/helpers.sql
-\set tests 16
+\set tests 23
 SELECT plan(:tests);
 CREATE FUNCTION test.shape(base regclass) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(array_to_string(bounds, ' '), ', ' ORDER BY bounds COLLATE "C") FROM router.children c WHERE c.base = $1
@@ -48,4 +48,30 @@ CALL router.archive('h');
 SELECT is((SELECT count(*) FROM ONLY h), 10::bigint, 'a hot base archives into the new steps');
 SELECT is((SELECT count(*) FROM router.check('h')), 0::bigint, 'check finds nothing');
 SELECT is((SELECT count(*) FROM h), 301::bigint, 'no row is lost');
+
+-- premake, wherever a step of before ends within one of now: what is left of it is made
+CREATE TABLE p (id int, at date NOT NULL);
+SELECT router.create_route('p', router.by_date('at', 'month'));
+SELECT router.create_child('p', ARRAY[format('[%s,%s)', current_date - 40, current_date)]);
+SELECT router.create_child('p', ARRAY[format('[%s,%s)', current_date + 30, current_date + 33)]);
+SELECT router.alter_route('p', every => '4 months');
+SELECT router.premake('p', 6);
+SELECT is((SELECT count(*) FROM router.premake('p', 6)), 0::bigint, 'all is made at once');
+SELECT is((SELECT count(*) FROM router.child_def WHERE base = 'p'::regclass), (SELECT count(*) FROM router.children WHERE base = 'p'::regclass AND condition IS NOT NULL), 'each has a condition');
+INSERT INTO p SELECT n, current_date + n FROM generate_series(-40, 700) n;
+SELECT is((SELECT count(*) FROM router.premake('p', 6)), 0::bigint, 'and no row needed more');
+SELECT is(test.strays('p'), 'none', 'rows are at home');
+CREATE TABLE pi (n int NOT NULL);
+SELECT router.create_route('pi', router.by_integer('n', 100));
+INSERT INTO pi VALUES (1), (150);
+SELECT router.alter_route('pi', every => '1000');
+SELECT router.premake('pi', 2);
+SELECT is(test.shape('pi'), '[1,100], [1001,2000], [101,200], [201,1000]', 'numbers');
+CREATE TABLE pl (r int, n int NOT NULL);
+SELECT router.create_route('pl', ARRAY[router.by_integer('n', 100), router.by_list('r', ARRAY['{1,2}'])]);
+INSERT INTO pl VALUES (1, 1), (3, 150);
+SELECT router.alter_route('pl', every => '1000');
+SELECT router.premake('pl', 1);
+SELECT is(test.shape('pl'), '[1,100] {1,2}, [101,200] {3}, [201,1000] {1,2}', 'an outer key');
+SELECT is((SELECT count(*) FROM router.check('pl')), 0::bigint, 'check finds nothing there');
 SELECT * FROM finish();
