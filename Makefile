@@ -36,8 +36,8 @@ clean:
 endif
 endif
 
-router--1.0.sql: sql/router.sql
-	cp $< $@
+router--1.0.sql: sql/router.sql sql/sight.sql sql/grants.sql
+	cat $^ >$@
 
 $(OBJS): $(wildcard src/*.h src/*/*.h)
 

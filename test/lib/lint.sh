@@ -40,11 +40,11 @@ perl -0ne '
 		my $text = $1 // $2;
 		my ($what) = $text =~ /^\s*(.{1,40})/;
 		(my $rest = $text) =~ s/OPERATOR\(pg_catalog\.\S+?\)|::|=>|\w+\.\*|\(\*\)|\b(?:ERRCODE|MESSAGE|DETAIL|HINT) =//g;
-		print "sql/router.sql: $what: operator $1\n" while $rest =~ /([-+*\/<>=~!@#%^&|]+)/g;
-		print "sql/router.sql: $what: $1 without a schema\n"
+		print "$ARGV: $what: operator $1\n" while $rest =~ /([-+*\/<>=~!@#%^&|]+)/g;
+		print "$ARGV: $what: $1 without a schema\n"
 			while $text =~ /(?<![\w."])(?!(?:AND|AS|CASE|EXISTS|NOT|ANY|SELECT|FROM|WHEN|ROW|LATERAL|OPERATOR|coalesce|greatest|extract)\b)([a-z_]\w*)\s*\(/gi;
-		print "sql/router.sql: $what: $1 looks for an operator\n" while $text =~ /\b(NULLIF|USING \(|CASE (?!WHEN)|IN \(|LIKE|SIMILAR|BETWEEN|IS DISTINCT)/gi;
-	}' sql/router.sql | grep . && complain "sql/router.sql: unqualified, see above"
+		print "$ARGV: $what: $1 looks for an operator\n" while $text =~ /\b(NULLIF|USING \(|CASE (?!WHEN)|IN \(|LIKE|SIMILAR|BETWEEN|IS DISTINCT)/gi;
+	}' sql/*.sql | grep . && complain "sql/: unqualified, see above"
 perl test/lib/layers.pl || fail=1
 perl test/lib/names.pl || fail=1
 for file in test/run test/demo/run test/lib/*.sh .ci/run; do

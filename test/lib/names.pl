@@ -18,7 +18,7 @@ for my $path (glob 'src/*.[ch] src/*/*.[ch]')
 	$code =~ s{/\*(.*?)\*/}{ $comments{$path} .= "$1\n"; ' ' }gse;
 	$word{$_} = 1 for $code =~ /\w+/g;
 }
-$word{$_} = 1 for slurp('sql/router.sql') =~ /\w+/g;
+$word{$_} = 1 for map { slurp($_) =~ /\w+/g } glob 'sql/*.sql';
 
 for my $readme (glob 'src/*/README.md')
 {

@@ -1,0 +1,3 @@
+
+-- ---------------------------------------------------------------- sight
+-- Sizes, growth, what if, balance and findings: see src/sight/.
