@@ -265,6 +265,17 @@ router_reshape_begin_again(RouterJob *job)
 	return true;
 }
 
+/*
+ * Has a batch met a row that is there, as one that moved meanwhile may be? A deferred check of that cannot be put off
+ * while we are the owner (42501).
+ */
+static bool
+is_double(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION || error->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION ||
+		error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE;
+}
+
 /* Step 2. NULL: all is copied, or the time is over. */
 ErrorData *
 router_reshape_copy(RouterReshape *r)
@@ -279,8 +290,7 @@ router_reshape_copy(RouterReshape *r)
 		error = router_job_insist(job, copy_batch, true);
 		job->lazy = false;
 
-		if (error && !r->careful &&
-			(error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION || error->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION))
+		if (error && !r->careful && is_double(error))
 		{
 			r->careful = true;
 			continue;

@@ -162,6 +162,8 @@ verify(RouterJob *job)
 	foreach(lc, router_catalog_children(r->def.shadow))
 		router_sum_rows(((RouterChildDef *) lfirst(lc))->child, rel, snapshot, &rows[1], &sums[1]);
 	table_close(rel, NoLock);
+	if (r->def.whole)
+		router_whole_check_unique(&r->def, snapshot);
 	UnregisterSnapshot(snapshot);
 	SPI_finish();
 	if (rows[0] != rows[1] || sums[0] != sums[1])
@@ -255,7 +257,7 @@ swap(RouterJob *job)
 	RouterReshape *r = (RouterReshape *) job;
 
 	lock_for_swap(r);
-	r->again = has_late_index(r);
+	r->again = has_late_index(r) || (r->def.whole && router_whole_has_doubles(&r->def));
 	if (r->again)
 		return true;
 	SPI_connect();

@@ -405,7 +405,7 @@ router_check_regroup(RouterReshape *r, void (*plan) (RouterReshape *, RouterCach
 	MemoryContextSwitchTo(old);
 	/* of an outer level, or of a group, there may come more */
 	if (list_length(r->sources) > 1 || (r->sources && r->level < r->config->nkeys - 1))
-		router_check_keys(r->job.base);
+		router_check_keys(r);
 	if (OidIsValid(r->def.shadow) && !is_begun(r))
 		router_refuse_other_reshape(r);
 }

@@ -104,7 +104,7 @@ check(RouterReshape *r)
 	foreach(lc, r->sources)
 		router_check_source(r, lfirst_oid(lc));
 	if (list_length(r->sources) > 1)
-		router_check_keys(r->job.base);
+		router_check_keys(r);
 	if (OidIsValid(r->def.shadow))
 		router_shadow_check_route(r->job.base, r->def.shadow, r->route);
 }

@@ -303,7 +303,13 @@ check(RouterJob *job)
 		router_refuse_other_reshape(r);
 	SPI_connect();
 	r->kind->check(r);
-	r->whole = OidIsValid(r->def.shadow) ? r->def.whole : router_is_without_key(job->base, r->sources);
+	if (OidIsValid(r->def.shadow) && r->whole && !r->def.whole)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" was altered while it gets another shape", get_rel_name(job->base)),
+				 errdetail("Its key does not tell rows of different children from each other any more."),
+				 errhint("CALL router.cancel_reshape(…) and begin again.")));
+	r->whole = OidIsValid(r->def.shadow) ? r->def.whole : r->whole || router_is_without_key(job->base, r->sources);
 	SPI_finish();
 	return true;
 }
@@ -341,8 +347,8 @@ router_reshape_run(RouterReshape *r, bool *done)
 	if (error == NULL && r->whole)
 		ereport(NOTICE,
 				(errmsg("rows of %s are followed as wholes", router_job_name(job->base)),
-				 errdetail("It has no primary key, and no unique index of columns that are NOT NULL."),
-				 errhint("With one, what is written meanwhile costs less.")));
+				 errdetail("No primary key, and no unique index of columns that are NOT NULL, tells each row from all others."),
+				 errhint("With one, or a global key over all children, what is written meanwhile costs less.")));
 	if (error || r->job.dry_run)
 		return error;
 	if (r->sources == NIL && !OidIsValid(r->def.shadow))

@@ -44,7 +44,7 @@ struct RouterReshape
 	RouterReshapeDef def;
 	uint64		expected;		/* rows in all */
 	bool		careful;		/* look for each row whether it is there */
-	bool		whole;			/* rows have no key */
+	bool		whole;			/* rows have no key, or one that another row may have */
 	bool		missing;		/* the batch ended at a row whose child is missing */
 	bool		again;			/* the table has other storage: copy all again */
 	int64		noted;			/* in the last round of catching up */
@@ -61,6 +61,6 @@ extern ErrorData *router_reshape_cancel(RouterReshape *r);
 
 /* sources.c */
 extern void router_check_source(RouterReshape *r, Oid child);
-extern void router_check_keys(Oid base);
+extern void router_check_keys(RouterReshape *r);
 
 #endif

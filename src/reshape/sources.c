@@ -48,25 +48,27 @@ router_check_source(RouterReshape *r, Oid child)
 }
 
 /*
- * What is unique in each child has to be so in one for all of them, and each key to be that of one row: the index has
- * all keys of the route, so that equal rows have one home, or a global key sees to it.
+ * Is the key of a row that of no row in another child? It is if it has all keys of the route, so that equal rows have
+ * one home, or a global key sees to it. Else rows are followed as wholes, and what is unique in each child may not be
+ * so in one for all: that is found out in the end.
  */
 void
-router_check_keys(Oid base)
+router_check_keys(RouterReshape *r)
 {
-	char	   *what = router_ask(
-		"SELECT string_agg(format('%%I', c.relname), ', ' ORDER BY c.relname)"
-		"  FROM pg_index i JOIN pg_class c ON c.oid = indexrelid,"
-		"       LATERAL (SELECT array_agg(k::int2) AS columns FROM unnest(indkey) WITH ORDINALITY u (k, n) WHERE n <= indnkeyatts) own"
-		" WHERE indrelid = %1$u AND (indisexclusion OR indisunique"
-		"   AND NOT own.columns @> (SELECT array_agg(attnum) FROM router.key_def WHERE base = %1$u)"
-		"   AND NOT EXISTS (SELECT FROM router.global_key_def WHERE base = %1$u AND attnums <@ own.columns))",
-		base);
+	Oid			base = r->job.base;
+	char	   *exclusion = router_ask(
+		"SELECT format('%%I', c.relname) FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
+		" WHERE indrelid = %u AND indisexclusion ORDER BY 1 LIMIT 1", base);
 
-	if (what)
+	if (exclusion)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("children of \"%s\" cannot be put together", get_rel_name(base)),
-				 errdetail("Rows of two children may have the same values in what is unique in each of them: %s.", what),
-				 errhint("Make it unique over all children with router.add_global_key, or give the index the keys of the route as well.")));
+				 errdetail("Rows of two children may exclude each other by %s.", exclusion),
+				 errhint("Drop the constraint, and add it again afterwards.")));
+	r->whole |= router_ask(
+		"SELECT 1 FROM pg_index,"
+		"       LATERAL (SELECT array_agg(k::int2) AS columns FROM unnest(indkey) WITH ORDINALITY u (k, n) WHERE n <= indnkeyatts) own"
+		" WHERE indrelid = %1$u AND indisunique AND NOT own.columns @> (SELECT array_agg(attnum) FROM router.key_def WHERE base = %1$u)"
+		"   AND NOT EXISTS (SELECT FROM router.global_key_def WHERE base = %1$u AND attnums <@ own.columns) LIMIT 1", base) != NULL;
 }

@@ -69,7 +69,7 @@ check(RouterReshape *r)
 		if (lfirst_oid(lc) != r->job.base)
 			router_check_source(r, lfirst_oid(lc));
 	if (list_length(r->sources) > 2)
-		router_check_keys(r->job.base);
+		router_check_keys(r);
 }
 
 /* CALL router.unroute(base, batch_rows, pause, time_budget, lock_timeout, dry_run) */

@@ -1,6 +1,7 @@
 /*
  * whole_rows.c
- *		A table without a key gets another shape: its rows are followed as wholes.
+ *		A table gets another shape whose rows are told from each other by no key: they are
+ *		followed as wholes.
  *
  * What such a table has is told by how many rows there are of each kind, alike bit by bit. So not states are
  * applied but changes, each once: the log has each version of a row that came (1) or went (-1), with its place in the
@@ -15,6 +16,11 @@
  * (row_hash.c). Is there none, it was written by the same transaction, and a trigger that came before ours took it
  * again: that it went is noted in the log, and ends when it is told that it came. At the end of the transaction
  * nothing may be left of that.
+ *
+ * A key may be that of one row in each child only: rows are followed as wholes then as well, as keys go from child to
+ * child. Copies that are put together may have equal rows in their unique indexes for a while, since these check
+ * nothing; that there are none in the end is found out before the swap. A writer in step whose row meets an equal one
+ * notes that, so that it is looked at once more.
  *
  * Referential actions on foreign keys of the copies would change rows of theirs, and the same action changes those of
  * the table, which the copies follow: so triggers of parents are off for copies until the swap.
@@ -43,6 +49,7 @@
 #include "base/name.h"
 #include "base/owner.h"
 #include "base/sql.h"
+#include "route/catalog.h"
 #include "rows/keep_in_step.h"
 #include "rows/row_hash.h"
 #include "rows/row_key.h"
@@ -54,9 +61,12 @@ enum
 	LOG_TID,					/* of the version, or the first of a range */
 	LOG_UNTIL,					/* the first one behind the range */
 	LOG_XID,
-	LOG_COUNT,					/* 1: it came, -1: it went; 0: a range */
+	LOG_COUNT,					/* 1: it came, -1: it went; 0: a range; or COUNT_DOUBLE */
 	LOG_SNAPSHOT,				/* of a range */
 };
+
+/* in LOG_COUNT: a row that may be equal to another one in what is unique */
+#define COUNT_DOUBLE 2
 
 /* logs in which this transaction has noted rows that went before they came */
 static List *owing = NIL;
@@ -394,6 +404,16 @@ owe(const RouterReshapeDef *def, Relation source, TupleTableSlot *row)
 	MemoryContextSwitchTo(old);
 }
 
+/* Notes that a row may be equal to another one in what is unique in its copy. */
+static void
+note_double(const RouterReshapeDef *def, Relation source, TupleTableSlot *row)
+{
+	Relation	log = table_open(def->log, RowExclusiveLock);
+
+	router_whole_note(log, def, source, row, COUNT_DOUBLE);
+	table_close(log, NoLock);
+}
+
 /* A row came. True: one like it, in the table's layout, went before, and neither is in the copy. */
 static bool
 pay(RouterShadowRows *rows, const RouterReshapeDef *def, TupleTableSlot *row)
@@ -451,6 +471,55 @@ router_whole_follow(RouterShadowRows *rows, const RouterReshapeDef *def, Relatio
 		owe(def, source, old);
 	if (is && !(changed && from == to))
 		router_twin_insert(to, is);
+	if (is && router_twin_is_double(to))
+		note_double(def, source, new);
+}
+
+/*
+ * Were there rows in step that may be equal to others in what is unique in their copies? That is for
+ * router_whole_check_unique to say, under a later snapshot: they are forgotten. Nobody writes.
+ */
+bool
+router_whole_has_doubles(const RouterReshapeDef *def)
+{
+	Relation	log = table_open(def->log, RowExclusiveLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TupleTableSlot *slot = table_slot_create(log, NULL);
+	TableScanDesc scan = table_beginscan(log, snapshot, 0, NULL);
+	bool		any = false;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		slot_getsomeattrs(slot, ROUTER_WHOLE_NCOLUMNS);
+		if (DatumGetInt32(slot->tts_values[LOG_COUNT]) != COUNT_DOUBLE)
+			continue;
+		simple_table_tuple_delete(log, &slot->tts_tid, snapshot);
+		any = true;
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	UnregisterSnapshot(snapshot);
+	table_close(log, NoLock);
+	return any;
+}
+
+/* Rows of several children may have the same values where a key tells them apart in each child only. */
+void
+router_whole_check_unique(const RouterReshapeDef *def, Snapshot snapshot)
+{
+	Relation	base = table_open(def->base, NoLock);
+	ListCell   *lc;
+
+	foreach(lc, router_catalog_children(def->shadow))
+	{
+		RouterTwin *twin = router_twin_open(base, ((RouterChildDef *) lfirst(lc))->child);
+
+		if (twin == NULL)
+			continue;			/* gone, or altered: the swap will find it */
+		router_twin_check_unique(twin, snapshot);
+		router_twin_close(twin);
+	}
+	table_close(base, NoLock);
 }
 
 /* Does a log still say that this transaction owes a row? */

@@ -17,6 +17,8 @@ extern void router_whole_note_range(const RouterReshapeDef *def, Oid source, Ite
 extern int64 router_whole_apply(RouterShadowRows *rows, const RouterReshapeDef *def, Relation log, Snapshot snapshot);
 extern void router_whole_follow(RouterShadowRows *rows, const RouterReshapeDef *def, Relation source,
 								TupleTableSlot *old, TupleTableSlot *new);
+extern bool router_whole_has_doubles(const RouterReshapeDef *def);
+extern void router_whole_check_unique(const RouterReshapeDef *def, Snapshot snapshot);
 extern void router_whole_set_actions(Oid child, bool on);
 
 #endif

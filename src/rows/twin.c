@@ -30,6 +30,7 @@
 #include "rows/estate.h"
 #include "rows/row_hash.h"
 #include "rows/row_key.h"
+#include "rows/unique.h"
 #include "base/sql.h"
 
 struct RouterTwin
@@ -464,6 +465,20 @@ router_twin_bring(RouterTwin *twin, TupleTableSlot *slot)
 			 !router_same_values(desc, twin->found, row, NULL, desc->natts))
 		update_here(twin, &tid, row);
 	ExecClearTuple(twin->found);
+}
+
+/* Is the row that was written last equal to another one in what is unique in the copy? */
+bool
+router_twin_is_double(RouterTwin *twin)
+{
+	return router_has_equal(twin->rri, twin->estate, twin->new, twin->found);
+}
+
+/* Rows of the copy that a snapshot sees, and that are equal in what is unique, are an error. */
+void
+router_twin_check_unique(RouterTwin *twin, Snapshot snapshot)
+{
+	router_check_unique(twin->rri, twin->estate, snapshot, RelationGetRelationName(twin->rel));
 }
 
 Oid

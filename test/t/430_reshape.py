@@ -248,6 +248,11 @@ def global_key():
     live(SEED + 1, "id", [lambda: CONVERT_LIST] + REGROUP, "SELECT router.add_global_key('m', '{id}')")
 
 
+@case("with an id as the only key, which tells rows of a child from each other")
+def id_key():
+    live(SEED + 9, "id", [lambda: CONVERT_LIST] + REGROUP + [rekey("router.by_date('at', 'month')"), lambda: UNROUTE, lambda: CONVERT_LIST])
+
+
 @case("by month")
 def by_month():
     live(SEED + 2, "id, at", [lambda: CONVERT_MONTH,
