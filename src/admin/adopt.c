@@ -209,7 +209,55 @@ look_at_children(Adoption *adoption, Relation base)
 	}
 }
 
-/* pg_partman goes on making children for what stands in its table. Nothing of it is run: its owner may be anybody. */
+/* A column of pg_partman's table as text; NULL: it is NULL, or there is none such. */
+static char *
+partman_value(Relation rel, HeapTuple tup, const char *column)
+{
+	AttrNumber	attnum = get_attnum(RelationGetRelid(rel), column);
+	bool		isnull = true;
+	Datum		value = (Datum) 0;
+	Oid			output;
+	bool		is_varlena;
+
+	if (attnum != InvalidAttrNumber)
+		value = heap_getattr(tup, attnum, RelationGetDescr(rel), &isnull);
+	if (isnull)
+		return NULL;
+	getTypeOutputInfo(get_atttype(RelationGetRelid(rel), attnum), &output, &is_varlena);
+	return output >= FirstNormalObjectId ? NULL : OidOutputFunctionCall(output, value);
+}
+
+/* What becomes of a row of pg_partman's table: it goes on making children, and its settings are not taken over. */
+static void
+note_partman(Adoption *adoption, Relation rel, HeapTuple tup)
+{
+	char	   *premake = partman_value(rel, tup, "premake");
+	char	   *keep = partman_value(rel, tup, "retention");
+	char	   *keep_table = partman_value(rel, tup, "retention_keep_table");
+	char	   *schema = partman_value(rel, tup, "retention_schema");
+	StringInfoData call;
+
+	adoption->notes = lappend(adoption->notes,
+							  psprintf("leave its row in %s: delete it, or pg_partman goes on making children",
+									   router_qualified_name(RelationGetRelid(rel))));
+	/* of ids it is a number, which is no age */
+	if (keep && strspn(keep, "0123456789") == strlen(keep))
+		keep = NULL;
+	if (premake == NULL && keep == NULL)
+		return;
+	initStringInfo(&call);
+	appendStringInfo(&call, "SELECT router.set_maintenance(%s", quote_literal_cstr(router_qualified_name(adoption->base)));
+	if (premake)
+		appendStringInfo(&call, ", premake => %d", atoi(premake));
+	if (keep)
+		appendStringInfo(&call, ", keep => %s, retire => '%s'", quote_literal_cstr(keep),
+						 schema ? "schema" : keep_table && keep_table[0] == 't' ? "detach" : "drop");
+	if (keep && schema)
+		appendStringInfo(&call, ", retire_schema => %s", quote_literal_cstr(schema));
+	adoption->notes = lappend(adoption->notes, psprintf("not take its settings over, which would be: %s)", call.data));
+}
+
+/* Nothing that pg_partman has defined is run: its owner may be anybody. */
 static void
 look_at_partman(Adoption *adoption)
 {
@@ -219,27 +267,21 @@ look_at_partman(Adoption *adoption)
 								  "   AND e.extname = 'pg_partman' AND c.relname = 'part_config' AND c.relkind = 'r'");
 	char	   *name = psprintf("%s.%s", get_namespace_name(get_rel_namespace(adoption->base)), get_rel_name(adoption->base));
 	Relation	rel = found ? try_table_open(atooid(found), AccessShareLock) : NULL;
-	AttrNumber	attnum = rel ? get_attnum(RelationGetRelid(rel), "parent_table") : InvalidAttrNumber;
 	TableScanDesc scan;
 	HeapTuple	tup;
 
-	if (attnum != InvalidAttrNumber && get_atttype(RelationGetRelid(rel), attnum) == TEXTOID)
+	if (rel == NULL)
+		return;
+	scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+	while ((tup = heap_getnext(scan, ForwardScanDirection)) != NULL)
 	{
-		scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
-		while ((tup = heap_getnext(scan, ForwardScanDirection)) != NULL)
-		{
-			bool		isnull;
-			Datum		value = heap_getattr(tup, attnum, RelationGetDescr(rel), &isnull);
+		char	   *table = partman_value(rel, tup, "parent_table");
 
-			if (!isnull && strcmp(TextDatumGetCString(value), name) == 0)
-				adoption->notes = lappend(adoption->notes,
-										  psprintf("leave its row in %s: delete it, or pg_partman goes on making children",
-												   router_qualified_name(RelationGetRelid(rel))));
-		}
-		table_endscan(scan);
+		if (table && strcmp(table, name) == 0)
+			note_partman(adoption, rel, tup);
 	}
-	if (rel)
-		table_close(rel, NoLock);
+	table_endscan(scan);
+	table_close(rel, NoLock);
 }
 
 /* Finds out what there is to do. All is locked. */

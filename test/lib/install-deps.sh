@@ -75,6 +75,10 @@ find_drivers() {
 	if [[ $share =~ ^/usr/share/postgresql/([0-9]+)$ ]] && [ ! -e "$share/extension/pg_cron.control" ]; then
 		drivers+=("postgresql-${BASH_REMATCH[1]}-cron")
 	fi
+	# version 4, which routes by triggers, is that of 15
+	if [ "$share" = /usr/share/postgresql/15 ] && [ ! -e "$share/extension/pg_partman.control" ]; then
+		drivers+=(postgresql-15-partman)
+	fi
 }
 
 as_root() { if [ "$(id -u)" = 0 ]; then env "$@"; else sudo env "$@"; fi; }

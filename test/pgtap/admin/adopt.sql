@@ -1,6 +1,6 @@
 -- router.adopt: inheritance sets as Architect, pg_partman 4, tab_tier and people make them; what it does not understand; rights.
 \ir ../../include/helpers.sql
-\set tests 94
+\set tests 95
 SELECT plan(:tests);
 SET timezone = 'UTC';
 
@@ -187,8 +187,13 @@ SELECT partman.create_parent('public.real_id', 'id', 'partman', '10', p_premake 
 INSERT INTO real_id SELECT generate_series(0, 35);
 SELECT matches(would('real_id'), 'would leave its row in partman.part_config', 'pg_partman itself: its configuration is told of');
 SELECT is(adopted('real_id'), 'ok', 'pg_partman itself: by id');
+CREATE TABLE real_kept (at timestamptz NOT NULL);
+SELECT partman.create_parent('public.real_kept', 'at', 'partman', 'monthly', p_premake => 3) \g /dev/null
+UPDATE partman.part_config SET retention = '5 years', retention_keep_table = false WHERE parent_table = 'public.real_kept';
+SELECT matches(would('real_kept'), 'would not take its settings over, which would be: SELECT router.set_maintenance\(''public.real_kept'', premake => 3, keep => ''5 years'', retire => ''drop''\)',
+               'pg_partman itself: its settings are told as a call');
 \else
-SELECT skip('pg_partman 4 is not installed', 5);
+SELECT skip('pg_partman 4 is not installed', 6);
 \endif
 
 -- ---------------------------------------------------------------- tab_tier: no trigger, new rows in the base
