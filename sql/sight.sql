@@ -1,3 +1,153 @@
 
 -- ---------------------------------------------------------------- sight
 -- Sizes, growth, what if, balance and findings: see src/sight/.
+
+-- Written by src/route/defs_size.c. A snapshot has a row for each table that has changed since its last one, and one for all.
+CREATE TABLE router.size_def (
+    base     regclass    NOT NULL,
+    relation regclass    NOT NULL,       -- base or child; 0: all of them
+    at       timestamptz NOT NULL,
+    rows     bigint,                     -- estimated; NULL: unknown
+    bytes    bigint      NOT NULL,
+    inserted bigint      NOT NULL,       -- these three as PostgreSQL counts; of all tables together, since the first snapshot
+    updated  bigint      NOT NULL,
+    deleted  bigint      NOT NULL,
+    written  timestamptz,                -- the snapshot that first saw the last write; NULL: none did
+    PRIMARY KEY (base, relation, at)
+);
+COMMENT ON TABLE router.size_def IS 'snapshots of sizes that router.maintain takes, once a day; not dumped, read router.growth';
+GRANT SELECT ON router.size_def TO PUBLIC;
+
+CREATE FUNCTION router.estimated_rows(relation regclass)
+    RETURNS bigint STABLE STRICT PARALLEL RESTRICTED LANGUAGE sql
+    BEGIN ATOMIC
+        SELECT CASE WHEN c.reltuples OPERATOR(pg_catalog.<) 0::real THEN
+                         CASE WHEN s.bytes OPERATOR(pg_catalog.=) 0::bigint THEN 0::bigint
+                              WHEN s.live OPERATOR(pg_catalog.>) 0::bigint THEN s.live END
+                    WHEN c.relpages OPERATOR(pg_catalog.=) 0 OR s.bytes IS NULL THEN greatest(c.reltuples::bigint, s.live)
+                    ELSE (c.reltuples::float8 OPERATOR(pg_catalog./) c.relpages::float8
+                          OPERATOR(pg_catalog.*) s.bytes::float8 OPERATOR(pg_catalog./) pg_catalog.current_setting('block_size')::float8)::bigint END
+          FROM pg_catalog.pg_class c
+         CROSS JOIN LATERAL (
+               SELECT CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'f' THEN pg_catalog.pg_relation_size(c.oid::regclass) END AS bytes,
+                      pg_catalog.pg_stat_get_live_tuples(c.oid) AS live) s
+         WHERE c.oid OPERATOR(pg_catalog.=) estimated_rows.relation;
+    END;
+COMMENT ON FUNCTION router.estimated_rows(regclass)
+    IS 'how many rows a table may have: as last analyzed, for its present size; NULL: nothing is known';
+
+CREATE FUNCTION router.table_rows(base regclass, exact boolean DEFAULT false, by_value boolean DEFAULT false, key name DEFAULT NULL,
+        OUT relation regclass, OUT value text, OUT rows bigint)
+    RETURNS SETOF record STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_table_rows';
+COMMENT ON FUNCTION router.table_rows(regclass, boolean, boolean, name)
+    IS 'internal: rows of base and children, or of each value of a list key in them; exact: they are read';
+
+CREATE VIEW router.growth AS
+    SELECT g.at, g.base, CASE WHEN g.relation OPERATOR(pg_catalog.<>) 0::oid THEN g.relation END AS child, g.rows, g.bytes,
+           CASE WHEN g.inserted OPERATOR(pg_catalog.>=) g.inserted_before THEN g.inserted OPERATOR(pg_catalog.-) g.inserted_before
+                WHEN g.inserted_before IS NOT NULL THEN g.inserted END AS inserted,
+           CASE WHEN g.updated OPERATOR(pg_catalog.>=) g.updated_before THEN g.updated OPERATOR(pg_catalog.-) g.updated_before
+                WHEN g.updated_before IS NOT NULL THEN g.updated END AS updated,
+           CASE WHEN g.deleted OPERATOR(pg_catalog.>=) g.deleted_before THEN g.deleted OPERATOR(pg_catalog.-) g.deleted_before
+                WHEN g.deleted_before IS NOT NULL THEN g.deleted END AS deleted,
+           g.written AS last_write
+      FROM (SELECT s.*, pg_catalog.lag(s.inserted) OVER w AS inserted_before, pg_catalog.lag(s.updated) OVER w AS updated_before,
+                   pg_catalog.lag(s.deleted) OVER w AS deleted_before
+              FROM router.size_def s
+            WINDOW w AS (PARTITION BY s.base, s.relation ORDER BY s.at)) g;
+COMMENT ON VIEW router.growth
+    IS 'snapshots of sizes: rows and bytes of each child that had changed, and of all (child NULL); rows inserted, updated, deleted since the snapshot before';
+GRANT SELECT ON router.growth TO PUBLIC;
+
+CREATE FUNCTION router.statistics(base regclass, exact boolean DEFAULT false)
+    RETURNS TABLE (child regclass, state text, rows bigint, estimated boolean, bytes bigint, table_bytes bigint, index_bytes bigint, toast_bytes bigint,
+                   lower text, upper text, members text[], last_write timestamptz, rows_a_day numeric, bytes_a_day numeric)
+    STABLE LANGUAGE sql
+    BEGIN ATOMIC
+        SELECT t.relation, t.state, m.rows, m.rows IS NOT NULL AND statistics.exact IS NOT TRUE, t.bytes,
+               t.bytes OPERATOR(pg_catalog.-) t.index_bytes OPERATOR(pg_catalog.-) t.toast_bytes, t.index_bytes, t.toast_bytes, t.lower, t.upper, t.members,
+               CASE WHEN l.relation IS NULL THEN NULL
+                    WHEN ROW(l.inserted, l.updated, l.deleted) OPERATOR(pg_catalog.<>) ROW(t.inserted, t.updated, t.deleted)
+                         AND ROW(t.inserted, t.updated, t.deleted) OPERATOR(pg_catalog.<>) ROW(0::bigint, 0::bigint, 0::bigint)
+                    THEN pg_catalog.now() ELSE l.written END,
+               pg_catalog.round((t.estimate OPERATOR(pg_catalog.-) f.rows)::numeric OPERATOR(pg_catalog./) f.days, 1),
+               pg_catalog.round((t.bytes OPERATOR(pg_catalog.-) f.bytes)::numeric OPERATOR(pg_catalog./) f.days, 1)
+          FROM router.table_rows(statistics.base, statistics.exact) m
+          LEFT JOIN LATERAL (
+               SELECT c.oid::regclass AS relation, coalesce(k.state, 'hot') AS state, CASE WHEN k.child IS NULL THEN r.watermark ELSE k.lower END AS lower, k.upper, k.members,
+                      coalesce(pg_catalog.pg_total_relation_size(c.oid::regclass), 0::bigint) AS bytes, coalesce(pg_catalog.pg_indexes_size(c.oid::regclass), 0::bigint) AS index_bytes,
+                      CASE WHEN c.reltoastrelid OPERATOR(pg_catalog.<>) 0::oid THEN pg_catalog.pg_total_relation_size(c.reltoastrelid::regclass) ELSE 0::bigint END AS toast_bytes,
+                      pg_catalog.pg_stat_get_tuples_inserted(c.oid) AS inserted, pg_catalog.pg_stat_get_tuples_updated(c.oid) AS updated,
+                      pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS deleted, router.estimated_rows(c.oid::regclass) AS estimate
+                 FROM pg_catalog.pg_class c
+                 LEFT JOIN router.children k ON k.child OPERATOR(pg_catalog.=) c.oid
+                 LEFT JOIN router.route_def r ON r.base OPERATOR(pg_catalog.=) c.oid
+                WHERE c.oid OPERATOR(pg_catalog.=) m.relation) t ON true
+          LEFT JOIN LATERAL (
+               SELECT s.* FROM router.size_def s WHERE s.base OPERATOR(pg_catalog.=) statistics.base AND s.relation OPERATOR(pg_catalog.=) t.relation
+                ORDER BY s.at DESC LIMIT 1) l ON true
+          -- where it stood 30 days ago, or when it was first seen since
+          LEFT JOIN LATERAL (
+               SELECT s.rows, s.bytes, d.days
+                 FROM router.size_def s
+                CROSS JOIN LATERAL (
+                      SELECT greatest(s.at, pg_catalog.now() OPERATOR(pg_catalog.-) '30 days'::interval) AS since) a
+                CROSS JOIN LATERAL (
+                      SELECT extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) a.since) OPERATOR(pg_catalog./) 86400::numeric AS days) d
+                WHERE s.base OPERATOR(pg_catalog.=) statistics.base AND s.relation OPERATOR(pg_catalog.=) t.relation
+                ORDER BY a.since, s.at DESC LIMIT 1) f ON f.days OPERATOR(pg_catalog.>) 0.04
+         ORDER BY t.state OPERATOR(pg_catalog.=) 'hot', t.lower IS NULL AND t.upper IS NULL AND t.members IS NULL,
+                  CASE WHEN t.members[1] OPERATOR(pg_catalog.~) '^-?\d+$' THEN t.members[1]::numeric END, t.members COLLATE "C",
+                  CASE WHEN t.lower OPERATOR(pg_catalog.~) '^-?\d+$' THEN t.lower::numeric END NULLS FIRST,
+                  CASE WHEN t.lower OPERATOR(pg_catalog.~) '^\d+-' THEN pg_catalog.regexp_replace(t.lower, ' .*?( BC)?$', '\1')::date END NULLS FIRST,
+                  t.lower COLLATE "C", t.relation::oid;
+    END;
+COMMENT ON FUNCTION router.statistics(regclass, boolean)
+    IS 'a row for each child, and for the base if it is hot: rows (exact: counted, with the rights of the caller), bytes of table, indexes and TOAST, bounds, last write, and growth a day from snapshots';
+
+CREATE FUNCTION router.statistics_by_value(base regclass, key name DEFAULT NULL, exact boolean DEFAULT false)
+    RETURNS TABLE (value text, children bigint, rows bigint, estimated boolean, bytes bigint, share numeric)
+    STABLE LANGUAGE sql
+    BEGIN ATOMIC
+        SELECT v.value, pg_catalog.count(*) FILTER (WHERE v.relation OPERATOR(pg_catalog.<>) statistics_by_value.base), pg_catalog.sum(v.rows)::bigint,
+               pg_catalog.sum(v.rows) IS NOT NULL AND statistics_by_value.exact IS NOT TRUE, pg_catalog.sum(v.bytes)::bigint,
+               pg_catalog.round(pg_catalog.sum(v.rows) OPERATOR(pg_catalog./) CASE WHEN v.total OPERATOR(pg_catalog.>) 0::numeric THEN v.total END, 4)
+          FROM (SELECT m.relation, m.value, m.rows, pg_catalog.sum(m.rows) OVER () AS total,
+                       coalesce(CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'f' THEN pg_catalog.pg_total_relation_size(m.relation) END, 0::bigint)::numeric
+                       OPERATOR(pg_catalog.*) CASE WHEN pg_catalog.count(*) OVER w OPERATOR(pg_catalog.=) 1::bigint THEN 1::numeric
+                                                   WHEN pg_catalog.sum(m.rows) OVER w OPERATOR(pg_catalog.>) 0::numeric
+                                                   THEN m.rows::numeric OPERATOR(pg_catalog./) pg_catalog.sum(m.rows) OVER w END AS bytes
+                  FROM router.table_rows(statistics_by_value.base, statistics_by_value.exact, true, statistics_by_value.key) m
+                  JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) m.relation
+                WINDOW w AS (PARTITION BY m.relation)) v
+         GROUP BY v.value, v.total
+         ORDER BY 3 DESC NULLS LAST, v.value COLLATE "C";
+    END;
+COMMENT ON FUNCTION router.statistics_by_value(regclass, name, boolean)
+    IS 'rows and bytes of each value of a list, prefix or suffix key, also of those that share a child; exact: counted, with the rights of the caller';
+
+CREATE FUNCTION router.skew(base regclass)
+    RETURNS TABLE (of text, children bigint, total numeric, mean numeric, median numeric, largest bigint, largest_child regclass, over_mean numeric,
+                   variation numeric, gini numeric)
+    STABLE LANGUAGE sql
+    BEGIN ATOMIC
+        SELECT s.of, s.n, s.total, pg_catalog.round(s.mean, 1), pg_catalog.round(s.median::numeric, 1), s.largest, s.largest_child,
+               pg_catalog.round(s.largest::numeric OPERATOR(pg_catalog./) s.mean, 3), pg_catalog.round(s.deviation OPERATOR(pg_catalog./) s.mean, 3),
+               -- of sizes x in ascending order: (2 * sum(i * x) / sum(x) - n - 1) / n
+               pg_catalog.round((2::numeric OPERATOR(pg_catalog.*) s.weighted OPERATOR(pg_catalog./) CASE WHEN s.total OPERATOR(pg_catalog.>) 0::numeric THEN s.total END
+                                 OPERATOR(pg_catalog.-) s.n::numeric OPERATOR(pg_catalog.-) 1::numeric) OPERATOR(pg_catalog./) s.n::numeric, 3)
+          FROM (SELECT x.of, pg_catalog.count(*) AS n, pg_catalog.sum(x.size) AS total,
+                       CASE WHEN pg_catalog.sum(x.size) OPERATOR(pg_catalog.>) 0::numeric
+                            THEN pg_catalog.sum(x.size) OPERATOR(pg_catalog./) pg_catalog.count(*)::numeric END AS mean,
+                       pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY x.size::float8) AS median, pg_catalog.max(x.size) AS largest,
+                       (pg_catalog.array_agg(x.child ORDER BY x.size DESC, x.child::oid))[1] AS largest_child,
+                       pg_catalog.stddev_pop(x.size) AS deviation, pg_catalog.sum(x.place::numeric OPERATOR(pg_catalog.*) x.size::numeric) AS weighted
+                  FROM (SELECT u.of, t.child, u.size, pg_catalog.row_number() OVER (PARTITION BY u.of ORDER BY u.size) AS place
+                          FROM router.statistics(skew.base) t
+                         CROSS JOIN LATERAL (SELECT 'bytes' AS of, t.bytes AS size UNION ALL SELECT 'rows', t.rows) u
+                         WHERE t.state OPERATOR(pg_catalog.<>) 'hot' AND u.size IS NOT NULL) x
+                 GROUP BY x.of) s
+         ORDER BY s.of;
+    END;
+COMMENT ON FUNCTION router.skew(regclass)
+    IS 'how even the children are, by bytes and by rows: largest over mean, coefficient of variation (deviation over mean), Gini coefficient (0: all alike, near 1: one has all)';

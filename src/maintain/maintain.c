@@ -2,8 +2,8 @@
  * maintain.c
  *		router.maintain: the nightly work on every route, and its settings.
  *
- * For one base after the other: premake, archive, retention, tiers, seals, and
- * statistics of the parent. What fails is told by a WARNING and in router.events, and the next
+ * For one base after the other: premake, archive, retention, tiers, seals,
+ * statistics of the parent, and a snapshot of sizes. What fails is told by a WARNING and in router.events, and the next
  * thing follows; an error at the end says that something failed.
  *
  * Locking: that of each step, see child_admin.c, archive.c, retention.c; ANALYZE
@@ -410,6 +410,27 @@ analyze(Maintain *maintain)
 	return error;
 }
 
+/* --------------------------------------------------------------------- sizes */
+
+static bool
+measure_base(RouterJob *job)
+{
+	router_catalog_measure(job->base);
+	return true;
+}
+
+/* The snapshot of the day; only what fails is noted. */
+static ErrorData *
+measure(Maintain *maintain)
+{
+	RouterJob  *job = &maintain->job;
+	ErrorData  *error = job->dry_run ? NULL : router_job_insist(job, measure_base, true);
+
+	if (error)
+		router_job_note(job, 0, error);
+	return error;
+}
+
 /* ------------------------------------------------------------------ the procedure */
 
 static bool
@@ -454,7 +475,8 @@ static const struct
 	{"retention", retention},
 	{"tier", tier},				/* not before: what goes need not move */
 	{"seal", seal},				/* where children stay */
-	{"analyze", analyze},		/* last, for what the others changed */
+	{"analyze", analyze},		/* after the others, for what they changed */
+	{"measure", measure},
 };
 
 /* All the work on one base. What fails says so itself, and is noted. */

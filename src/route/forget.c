@@ -23,6 +23,7 @@ static const char *const of_base[][2] = {
 	{"tier_def", "tier_def_pkey"},
 	{"maintain_def", "maintain_def_pkey"},
 	{"reshape_def", "reshape_def_pkey"},
+	{"size_def", "size_def_pkey"},
 };
 
 /* Forgets a route with its children and global keys. The base may be gone already. */
@@ -48,6 +49,7 @@ router_catalog_remove_child(Oid child)
 	router_catalog_delete("child_def", "child_def_pkey", "child", child);
 	router_catalog_remove_seal(child);
 	router_loose_remove(def->base, child);
+	router_catalog_remove_sizes(def->base, child);
 	router_catalog_invalidate(child);
 	router_catalog_invalidate(def->base);
 }
