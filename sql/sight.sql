@@ -96,7 +96,7 @@ CREATE FUNCTION router.statistics(base regclass, exact boolean DEFAULT false)
                       SELECT extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) a.since) OPERATOR(pg_catalog./) 86400::numeric AS days) d
                 WHERE s.base OPERATOR(pg_catalog.=) statistics.base AND s.relation OPERATOR(pg_catalog.=) t.relation
                 ORDER BY a.since, s.at DESC LIMIT 1) f ON f.days OPERATOR(pg_catalog.>) 0.04
-         ORDER BY t.state OPERATOR(pg_catalog.=) 'hot', t.lower IS NULL AND t.upper IS NULL AND t.members IS NULL,
+         ORDER BY t.state OPERATOR(pg_catalog.=) 'hot', t.state OPERATOR(pg_catalog.=) 'default', t.lower IS NULL AND t.upper IS NULL AND t.members IS NULL,
                   CASE WHEN t.members[1] OPERATOR(pg_catalog.~) '^-?\d+$' THEN t.members[1]::numeric END, t.members COLLATE "C",
                   CASE WHEN t.lower OPERATOR(pg_catalog.~) '^-?\d+$' THEN t.lower::numeric END NULLS FIRST,
                   CASE WHEN t.lower OPERATOR(pg_catalog.~) '^\d+-' THEN pg_catalog.regexp_replace(t.lower, ' .*?( BC)?$', '\1')::date END NULLS FIRST,
@@ -151,3 +151,8 @@ CREATE FUNCTION router.skew(base regclass)
     END;
 COMMENT ON FUNCTION router.skew(regclass)
     IS 'how even the children are, by bytes and by rows: largest over mean, coefficient of variation (deviation over mean), Gini coefficient (0: all alike, near 1: one has all)';
+
+CREATE FUNCTION router.chart(base regclass, of text DEFAULT 'bytes', width integer DEFAULT 80)
+    RETURNS SETOF text STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_chart';
+COMMENT ON FUNCTION router.chart(regclass, text, integer)
+    IS 'a picture of the children in lines of text: bytes or rows over time where their ranges are dates, else a bar each';
