@@ -177,7 +177,8 @@ template_of(Naming *n, const AdoptChild *child)
 	parts_of(n, child, parts);
 	for (int i = 0; i < n->adoption->config->nkeys && template; i++)
 		template = put_word(template, parts[i], psprintf("{%d}", i + 1));
-	return template;
+	/* a dot is refused in settings */
+	return template && strchr(template, '.') ? NULL : template;
 }
 
 /* Does a template give the names there are, but for a few? */

@@ -225,7 +225,7 @@ plan_route(NewRoute *plan)
 	if (plan->there && !router_same_keys(plan->there, config) && router_catalog_children(plan->relid) != NIL)
 		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 						"It is routed by other keys and has children.",
-						"Drop the route with router.drop_route, and its children, or keep the keys.");
+						"Keep the keys, or change them with CALL router.rekey, which keeps the rows.");
 	/* a label that is asked for a name, say */
 	if (plan->there && !router_same_keys(plan->there, config))
 		CheckTableNotInUse(base, "router.create_route");

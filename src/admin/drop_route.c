@@ -66,7 +66,7 @@ read_rows(const char *rows)
 	if (rows == NULL || strcmp(rows, "keep") == 0)
 		return false;
 	if (strcmp(rows, "base") != 0)
-		router_bad_argument("rows", "'keep' leaves the rows in the children, 'base' moves them into the base and drops the children.");
+		router_bad_value("rows", rows, "'keep' leaves the rows in the children, 'base' moves them into the base and drops the children.");
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include "utils/timestamp.h"
 
 #include "admin/route_settings.h"
+#include "base/args.h"
 #include "base/report.h"
 #include "base/sql.h"
 #include "child/child_bounds.h"
@@ -51,12 +52,6 @@ append_argument(StringInfo buf, const char *name, const char *value)
 {
 	if (value)
 		appendStringInfo(buf, ", %s => %s", name, quote_literal_cstr(value));
-}
-
-static char *
-interval_text(const Interval *interval)
-{
-	return interval ? DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval))) : NULL;
 }
 
 /* "ARRAY['a', 'b']" of C strings */
@@ -128,10 +123,10 @@ put_route(RouteText *text)
 	if (config->on_reject != usual->on_reject)
 		append_argument(&buf, "on_reject", router_policy_name(config->on_reject));
 	if (memcmp(&config->horizon, &usual->horizon, sizeof(Interval)) != 0)
-		append_argument(&buf, "horizon", interval_text(&config->horizon));
+		append_argument(&buf, "horizon", router_interval_text(&config->horizon));
 	if (config->max_new_children != usual->max_new_children)
 		appendStringInfo(&buf, ", max_new_children => %d", config->max_new_children);
-	append_argument(&buf, "hot", interval_text(config->hot));
+	append_argument(&buf, "hot", router_interval_text(config->hot));
 	put_line(text, "SELECT router.create_route(%s, %s);", text->base, buf.data);
 }
 
@@ -299,7 +294,7 @@ put_tiers(RouteText *text)
 		append_argument(&buf, "server", tier->location.server);
 		append_argument(&buf, "remote_schema", tier->location.remote_schema);
 		put_line(text, "SELECT router.add_tier(%s, %s%s);", text->base,
-				 quote_literal_cstr(interval_text(tier->after)), buf.data);
+				 quote_literal_cstr(router_interval_text(tier->after)), buf.data);
 	}
 }
 
@@ -312,7 +307,7 @@ put_upkeep(RouteText *text)
 	initStringInfo(&buf);
 	if (upkeep->premake >= 0)
 		appendStringInfo(&buf, ", premake => %d", upkeep->premake);
-	append_argument(&buf, "keep", interval_text(upkeep->keep));
+	append_argument(&buf, "keep", router_interval_text(upkeep->keep));
 	if (upkeep->keep_children > 0)
 		appendStringInfo(&buf, ", keep_children => %d", upkeep->keep_children);
 	if (upkeep->retire != ROUTER_RETIRE_DROP)

@@ -46,7 +46,8 @@ router_read_settings(FunctionCallInfo fcinfo, int n, RouterSettings *settings)
 	settings->hot = router_arg_interval(fcinfo, n + 7);
 	settings->child_schema = router_arg_name(fcinfo, n + 8);
 	if (!PG_ARGISNULL(n + 6) && settings->max_new_children < 0)
-		router_bad_argument("max_new_children", "It is the number of children that one statement may create: 0 or more.");
+		router_bad_value("max_new_children", psprintf("%d", settings->max_new_children),
+						 "It is the number of children that one statement may create: 0 or more.");
 }
 
 static char *
@@ -132,10 +133,13 @@ check_template(const char *template, int nkeys)
 {
 	for (int i = 0; i < nkeys; i++)
 		if (strstr(template, psprintf("{%d}", i + 1)) == NULL)
-			router_bad_argument("template",
-						psprintf("The template must hold {1} to {%d}, one for each key, and may hold {base}.", nkeys));
+			router_bad_value("template", template,
+							 psprintf("The template must hold {1} to {%d}, one for each key, and may hold {base}.", nkeys));
 	if (strstr(template, psprintf("{%d}", nkeys + 1)))
-		router_bad_argument("template", psprintf("It holds {%d}, and there are %d keys.", nkeys + 1, nkeys));
+		router_bad_value("template", template, psprintf("It holds {%d}, and there are %d keys.", nkeys + 1, nkeys));
+	if (strchr(template, '.'))
+		router_bad_value("template", template,
+						 "A dot would be part of each child's name. For children in a schema of their own use child_schema.");
 }
 
 /* Groups must be disjoint; a pivot must be readable. RouterSettings are pinned. */
@@ -147,7 +151,7 @@ check_groups(RouterKey *key)
 	for (int i = 0; i < key->ngroups; i++)
 	{
 		if (key->groups[i][0] != '{')
-			router_bad_argument("groups", "Each group is an array literal, such as {1,2,3}.");
+			router_bad_value("groups", key->groups[i], "Each group is an array literal, such as {1,2,3}.");
 		groups[i] = router_bound_parse(key, key->groups[i]);
 		for (int j = 0; j < i; j++)
 			if (router_bounds_overlap(key, groups[i], groups[j]))
@@ -166,7 +170,7 @@ apply_child_schema(RouterConfig *config, const char *name)
 
 	if (get_rel_persistence(config->base) == RELPERSISTENCE_TEMP || isAnyTempNamespace(schema) ||
 		IsCatalogNamespace(schema) || IsToastNamespace(schema) || schema == get_namespace_oid("router", false))
-		router_bad_argument("child_schema", "It is a schema for tables; children of a temporary table are where that is.");
+		router_bad_value("child_schema", name, "It is a schema for tables; children of a temporary table are where that is.");
 	router_check_child_schema(config->base, schema);
 	config->child_schema = schema == get_rel_namespace(config->base) ? NULL : pstrdup(name);
 }
@@ -185,7 +189,7 @@ apply_settings(RouterConfig *config, const RouterSettings *settings,
 	if (settings->time_zone)
 	{
 		if (pg_tzset(settings->time_zone) == NULL)
-			router_bad_argument("time_zone", "See pg_timezone_names for the names there are.");
+			router_bad_value("time_zone", settings->time_zone, "See pg_timezone_names for the names there are.");
 		config->time_zone = settings->time_zone;
 	}
 	if (settings->on_missing)
@@ -195,13 +199,15 @@ apply_settings(RouterConfig *config, const RouterSettings *settings,
 	if (settings->horizon)
 	{
 		if (!router_is_above_zero(settings->horizon))
-			router_bad_argument("horizon", "It is how far from now a date may be for a child to be made: an interval above zero.");
+			router_bad_value("horizon", router_interval_text(settings->horizon),
+							 "It is how far from now a date may be for a child to be made: an interval above zero.");
 		config->horizon = *settings->horizon;
 	}
 	if (settings->hot)
 	{
 		if (!router_is_above_zero(settings->hot))
-			router_bad_argument("hot", "It is how long a row stays in the base: an interval above zero, such as '7 days'.");
+			router_bad_value("hot", router_interval_text(settings->hot),
+							 "It is how long a row stays in the base: an interval above zero, such as '7 days'.");
 		if (router_hot_level(config) < 0)
 			router_bad_argument("hot", "The age of rows needs a date key: add router.by_date to the keys.");
 		config->hot = settings->hot;

@@ -79,8 +79,24 @@ router_arg_pause(FunctionCallInfo fcinfo, int n)
 	double		ms = pause ? (pause->time + (pause->day + pause->month * 30.0) * USECS_PER_DAY) / 1000 : 0;
 
 	if (ms < 0 || ms > USECS_PER_DAY / 1000)
-		router_bad_argument("pause", "It is how long to wait between two batches: an interval up to a day.");
+		router_bad_value("pause", router_interval_text(pause), "It is how long to wait between two batches: an interval up to a day.");
 	return (long) ms;
+}
+
+/* Refuses a value of an argument; of router_bad_argument, one that cannot be told in a word. */
+void
+router_bad_value(const char *name, const char *value, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value \"%s\" for %s", value, name),
+			 errhint("%s", hint)));
+}
+
+char *
+router_interval_text(const Interval *interval)
+{
+	return interval ? DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval))) : NULL;
 }
 
 void

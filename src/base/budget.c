@@ -66,7 +66,7 @@ router_table_budget(FunctionCallInfo fcinfo, int arg)
 		return PG_ARGISNULL(0) ? &usual : NULL;
 	budget = PG_GETARG_INTERVAL_P(arg);
 	if (!router_is_above_zero(budget))
-		router_bad_argument("table_budget", "Give an interval above zero.");
+		router_bad_value("table_budget", router_interval_text(budget), "Give an interval above zero.");
 	return budget;
 }
 

@@ -15,11 +15,23 @@
 #include "base/name.h"
 #include "base/owner.h"
 
+static void
+tell_label(void *arg)
+{
+	errcontext("label of key \"%s\"", ((RouterKey *) arg)->column);
+	if (geterrcode() == ERRCODE_UNDEFINED_TABLE)
+		errhint("Write each table in a label with its schema, such as public.residence: it is run with a search_path of pg_catalog alone.");
+}
+
 static SPIPlanPtr
 prepare_label(RouterKey *key)
 {
-	SPIPlanPtr	plan = SPI_prepare(key->label, 1, &key->typid);
+	ErrorContextCallback context = {.previous = error_context_stack, .callback = tell_label, .arg = key};
+	SPIPlanPtr	plan;
 
+	error_context_stack = &context;
+	plan = SPI_prepare(key->label, 1, &key->typid);
+	error_context_stack = context.previous;
 	if (plan == NULL || !SPI_is_cursor_plan(plan))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

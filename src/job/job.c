@@ -80,7 +80,7 @@ lock_timeout_of(const Interval *interval)
 	double		ms = interval->time / 1000.0 + (interval->day + interval->month * 30.0) * 86400000.0;
 
 	if (ms < 1 || ms > PG_INT32_MAX)
-		router_bad_argument("lock_timeout", "Give an interval from 1 millisecond to 24 days.");
+		router_bad_value("lock_timeout", router_interval_text(interval), "Give an interval from 1 millisecond to 24 days.");
 	return (int) ms;
 }
 

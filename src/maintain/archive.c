@@ -750,7 +750,7 @@ router_archive(PG_FUNCTION_ARGS)
 	router_require_argument(fcinfo, 1);
 	call.batch_rows = PG_GETARG_INT32(1);
 	if (call.batch_rows <= 0)
-		router_bad_argument("batch_rows", "It is a number above zero.");
+		router_bad_value("batch_rows", psprintf("%d", call.batch_rows), "It is a number above zero.");
 	if (!PG_ARGISNULL(6))
 		router_check_exists(call.child);
 	if (OidIsValid(call.child) && PG_ARGISNULL(0))

@@ -69,9 +69,9 @@ static void
 check_keep(const RouterConfig *config, const Interval *keep)
 {
 	if (!router_is_above_zero(keep))
-		router_bad_argument("keep", "Give an interval above zero.");
+		router_bad_value("keep", router_interval_text(keep), "Give an interval above zero.");
 	if (config->hot && !router_is_longer(keep, config->hot))
-		router_bad_argument("keep", "Give an interval longer than hot: younger rows are in the base.");
+		router_bad_value("keep", router_interval_text(keep), "Give an interval longer than hot: younger rows are in the base.");
 }
 
 static void
@@ -103,7 +103,7 @@ check_upkeep(const RouterConfig *config, const RouterUpkeep *upkeep)
 	if (upkeep->keep)
 		check_keep(config, upkeep->keep);
 	if (upkeep->keep_children < 0)
-		router_bad_argument("keep_children", "Give a number above zero.");
+		router_bad_value("keep_children", psprintf("%d", upkeep->keep_children), "Give a number above zero.");
 	if (upkeep->seal && key == NULL)
 		router_bad_argument("seal", "It is for routes with a date key, which tells when a child is aged; seal others with router.seal.");
 	router_check_seal_columns(upkeep->base, upkeep->seal);
@@ -153,7 +153,7 @@ apply_arguments(RouterUpkeep *upkeep, FunctionCallInfo fcinfo, RouterReport *rep
 		router_report(report, "set keep_children of %s to %d", table, upkeep->keep_children);
 	}
 	if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) == 0)
-		router_bad_argument("keep_children", "Give a number above zero.");
+		router_bad_value("keep_children", psprintf("%d", upkeep->keep_children), "Give a number above zero.");
 	if (!PG_ARGISNULL(4))
 	{
 		RouterRetire retire = router_retire_from_text(text_to_cstring(PG_GETARG_TEXT_PP(4)));
@@ -528,7 +528,7 @@ router_maintain(PG_FUNCTION_ARGS)
 	router_require_argument(fcinfo, 3);
 	maintain.batch_rows = PG_GETARG_INT32(3);
 	if (maintain.batch_rows <= 0)
-		router_bad_argument("batch_rows", "It is a number above zero.");
+		router_bad_value("batch_rows", psprintf("%d", maintain.batch_rows), "It is a number above zero.");
 	if (!PG_ARGISNULL(0))
 		(void) router_owned_route(PG_GETARG_OID(0));
 	router_job_begin(&maintain.job, fcinfo, "maintain", 2, 4);

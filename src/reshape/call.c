@@ -47,7 +47,7 @@ router_reshape_begin(RouterReshape *r, FunctionCallInfo fcinfo, Oid base, const 
 	begin(r, fcinfo, base, action, later + LOCK_TIMEOUT, later + DRY_RUN);
 	r->batch_rows = PG_GETARG_INT32(later + BATCH_ROWS);
 	if (r->batch_rows < 1)
-		router_bad_argument("batch_rows", "It is how many rows are copied between two commits: 1 or more.");
+		router_bad_value("batch_rows", psprintf("%d", r->batch_rows), "It is how many rows are copied between two commits: 1 or more.");
 	r->pause_ms = router_arg_pause(fcinfo, later + PAUSE);
 	router_job_set_budget(&r->job, router_arg_interval(fcinfo, later + TIME_BUDGET));
 	if (r->job.atomic && !r->job.dry_run)

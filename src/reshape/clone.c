@@ -93,7 +93,7 @@ router_clone_begin(RouterJob *job, FunctionCallInfo fcinfo, Oid base, const char
 	router_job_begin(job, fcinfo, action, lock_timeout, dry_run);
 	args->batch_rows = PG_GETARG_INT32(batch_rows);
 	if (args->batch_rows < 1)
-		router_bad_argument("batch_rows", "It is how many rows are copied between two commits: 1 or more.");
+		router_bad_value("batch_rows", psprintf("%d", args->batch_rows), "It is how many rows are copied between two commits: 1 or more.");
 	args->pause_ms = router_arg_pause(fcinfo, batch_rows + 1);
 	router_job_set_budget(job, router_arg_interval(fcinfo, batch_rows + 2));
 	check_right(base, ACL_INSERT);
@@ -112,7 +112,7 @@ read_on_error(FunctionCallInfo fcinfo)
 	router_require_argument(fcinfo, ARG_ON_ERROR);
 	text = router_arg_text(fcinfo, ARG_ON_ERROR);
 	if (strcmp(text, "stop") != 0 && strcmp(text, "reject") != 0)
-		router_bad_argument("on_error", "Use stop or reject.");
+		router_bad_value("on_error", text, "Use stop or reject.");
 	return strcmp(text, "reject") == 0;
 }
 

@@ -43,18 +43,21 @@
 /* ------------------------------------------------------- checking settings */
 
 static void
-bad_step(const char *every)
+bad_step(const RouterKey *key)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid step \"%s\" for a date key", every),
+			 errmsg("invalid step \"%s\" for a date key", key->every),
+			 key->typid == DATEOID ?
+			 errhint("Allowed for a column of type date are 'day', 'week', 'month', 'year', or an interval that divides cleanly: months that divide a year or years, 1 or 7 days.") :
 			 errhint("Allowed are 'hour', 'day', 'week', 'month', 'year', or an interval that divides cleanly: months that divide a year or years, 1 or 7 days, hours that divide a day, minutes that divide an hour.")));
 }
 
-/* Reads the interval without date input's own errors, so that ours can tell the way out. */
+/* Reads the interval without date input's own errors, so that ours can say what is allowed. */
 static Interval
-parse_step(const char *every)
+parse_step(const RouterKey *key)
 {
+	const char *every = key->every;
 	char		buf[MAXDATELEN + MAXDATEFIELDS + 1];
 	char	   *field[MAXDATEFIELDS];
 	int			ftype[MAXDATEFIELDS];
@@ -68,7 +71,7 @@ parse_step(const char *every)
 		ParseDateTime(every, buf, sizeof(buf), field, ftype, MAXDATEFIELDS, &nf) != 0 ||
 		DecodeInterval(field, ftype, nf, INTERVAL_FULL_RANGE, &dtype, &itm) != 0 ||
 		dtype != DTK_DELTA || itmin2interval(&itm, &step) != 0)
-		bad_step(every);
+		bad_step(key);
 	return step;
 }
 
@@ -95,11 +98,11 @@ resolve_step(RouterKey *key)
 			key->days = words[i].days;
 			key->width = words[i].width;
 			if (key->width > 0 && key->typid == DATEOID)
-				bad_step(key->every);
+				bad_step(key);
 			return;
 		}
 
-	step = parse_step(key->every);
+	step = parse_step(key);
 	if (step.month > 0 && step.day == 0 && step.time == 0)
 		ok = step.month % 12 == 0 || 12 % step.month == 0;
 	else if (step.month == 0 && step.day > 0 && step.time == 0)
@@ -111,7 +114,7 @@ resolve_step(RouterKey *key)
 	else
 		ok = false;
 	if (!ok)
-		bad_step(key->every);
+		bad_step(key);
 	key->months = step.month;
 	key->days = step.day;
 	key->width = step.time;

@@ -652,9 +652,9 @@ router_chart(PG_FUNCTION_ARGS)
 	chart.width = PG_ARGISNULL(2) ? DEFAULT_WIDTH : PG_GETARG_INT32(2);
 	chart.rows = of && strcmp(of, "rows") == 0;
 	if (of && !chart.rows && strcmp(of, "bytes") != 0)
-		router_bad_argument("of", "Allowed are 'bytes' and 'rows'.");
+		router_bad_value("of", of, "Allowed are 'bytes' and 'rows'.");
 	if (chart.width < MIN_WIDTH || chart.width > MAX_WIDTH)
-		router_bad_argument("width", "Give a number of characters from 30 to 1000.");
+		router_bad_value("width", psprintf("%d", chart.width), "Give a number of characters from 30 to 1000.");
 	chart.glyphs = GetDatabaseEncoding() == PG_UTF8 && pg_get_client_encoding() == PG_UTF8 ? &in_utf8 : &in_ascii;
 	read_items(&chart);
 	draw(&chart);

@@ -38,8 +38,7 @@ level_of_values(const RouterConfig *config, const char *column)
 			(key->kind == ROUTER_LIST || key->kind == ROUTER_PREFIX || key->kind == ROUTER_SUFFIX))
 			return i;
 	}
-	router_bad_argument("key", "It is for list, prefix and suffix keys of the route: see router.routes.");
-	return -1;
+	router_bad_value("key", column ? column : "null", "It is for list, prefix and suffix keys of the route: see router.routes.");
 }
 
 /* The tables of a route that have a row of their own in its statistics. */

@@ -19,6 +19,7 @@
 #include "route/owned.h"
 #include "base/owner.h"
 #include "tier/relocate.h"
+#include "base/args.h"
 #include "base/report.h"
 #include "base/sql.h"
 
@@ -28,12 +29,6 @@ PG_FUNCTION_INFO_V1(router_tier);
 PG_FUNCTION_INFO_V1(router_move_child);
 
 /* ----------------------------------------------------------------- settings */
-
-static char *
-interval_text(const Interval *interval)
-{
-	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
-}
 
 /* The arguments tablespace, access_method, server and remote_schema, from number n on. */
 static RouterLocation
@@ -73,12 +68,12 @@ check_after(RouterRoute *route, const Interval *after)
 				 errmsg("routed table \"%s\" has no date among its keys", get_rel_name(route->config.base)),
 				 errhint("Tiers go by the age of children. Move single ones with router.move_child.")));
 	if (!router_is_above_zero(after))
-		router_bad_argument("after", "Give an interval above zero.");
+		router_bad_value("after", router_interval_text(after), "Give an interval above zero.");
 	if (route->config.hot && !router_is_longer(after, route->config.hot))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for after"),
-				 errdetail("Rows stay in the base for %s.", interval_text(route->config.hot)),
+				 errdetail("Rows stay in the base for %s.", router_interval_text(route->config.hot)),
 				 errhint("Give a longer interval than that.")));
 }
 
@@ -103,7 +98,7 @@ router_add_tier(PG_FUNCTION_ARGS)
 	router_check_location(&tier.location, router_relation_owner(base));
 	there = find_tier(base, tier.after) != NULL;
 	router_report(&report, "%s tier of %s after %s:%s", there ? "replace" : "add", router_qualified_name(base),
-				  interval_text(tier.after), router_location_text(&tier.location));
+				  router_interval_text(tier.after), router_location_text(&tier.location));
 	if (report.dry_run)
 		return (Datum) 0;
 	if (there)
@@ -127,9 +122,9 @@ router_drop_tier(PG_FUNCTION_ARGS)
 	if (find_tier(base, after) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("routed table \"%s\" has no tier after %s", get_rel_name(base), interval_text(after)),
+				 errmsg("routed table \"%s\" has no tier after %s", get_rel_name(base), router_interval_text(after)),
 				 errhint("See router.tier_def.")));
-	router_report(&report, "drop tier of %s after %s", router_qualified_name(base), interval_text(after));
+	router_report(&report, "drop tier of %s after %s", router_qualified_name(base), router_interval_text(after));
 	if (!report.dry_run)
 		router_catalog_remove_tier(base, after);
 	return (Datum) 0;

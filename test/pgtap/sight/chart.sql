@@ -147,8 +147,8 @@ SELECT results_eq($$SELECT router.chart('none')$$, ARRAY['none: bytes of childre
 -- ------------------------------------------------------------------ arguments and rights
 CREATE TABLE plain (id int);
 SELECT throws_ok($$SELECT router.chart('plain')$$, '55000', NULL, 'no routed table');
-SELECT throws_ok($$SELECT router.chart('none', 'pages')$$, '22023', 'invalid value for of', 'of what?');
-SELECT throws_ok(format($$SELECT router.chart('none', 'rows', %s)$$, w), '22023', 'invalid value for width', 'a width of ' || w) FROM unnest('{29,1001,-1}'::int[]) w;
+SELECT throws_ok($$SELECT router.chart('none', 'pages')$$, '22023', 'invalid value "pages" for of', 'of what?');
+SELECT throws_ok(format($$SELECT router.chart('none', 'rows', %s)$$, w), '22023', format('invalid value "%s" for width', w), 'a width of ' || w) FROM unnest('{29,1001,-1}'::int[]) w;
 SELECT results_eq($$SELECT router.chart('many', NULL, NULL)$$, $$SELECT router.chart('many')$$, 'NULL is the default');
 SET ROLE router_chart_monitor;
 SELECT is((SELECT count(*) FROM router.chart('sensor_log', 'rows')), 12::bigint, 'a monitoring role draws what it cannot read');
