@@ -19,7 +19,7 @@ PGXS      := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 # These run scripts, which find or install a PostgreSQL by themselves. PGXS is
 # left out for them: it may not be there yet, and it has a `check` of its own.
 SCRIPTED        = check check-all check-core check-asan check-valgrind installcheck demo fuzz fuzz-functions lint bench bench-insert bench-global_key bench-archive \
-	bench-read bench-reshape bench-instructions
+	bench-read bench-reshape bench-instructions report
 NO_INSTALLCHECK = 1
 
 all:
@@ -55,6 +55,7 @@ check:
 endif
 
 # check with every other PostgreSQL that Debian's layout or PG_CONFIGS names.
+check-all: export CHECK_BROWSER = 1
 check-all:
 	@for pg in $(or $(PG_CONFIGS),$(wildcard /usr/lib/postgresql/*/bin/pg_config)); do \
 		echo "== $$pg" && PG_CONFIG=$$pg test/run || exit 1; done
@@ -100,3 +101,7 @@ bench bench-insert bench-global_key bench-archive bench-read bench-reshape:
 # The instructions of the hot paths in two trees, each a revision or a directory: BEFORE (HEAD) and AFTER (this tree).
 bench-instructions:
 	@bench/instructions "$(or $(BEFORE),HEAD)" "$(or $(AFTER),.)"
+
+# A page with plots of the routed tables of a running server's database DB, in OUT (report.html), by libpq's settings.
+report:
+	@bench/sight/report "$(DB)" "$(OUT)"

@@ -131,7 +131,7 @@ CREATE FUNCTION router.skew(base regclass)
                    variation numeric, gini numeric)
     STABLE LANGUAGE sql
     BEGIN ATOMIC
-        SELECT s.of, s.n, s.total, pg_catalog.round(s.mean, 1), pg_catalog.round(s.median::numeric, 1), s.largest, s.largest_child,
+        SELECT s.of, s.n, s.total, pg_catalog.round(coalesce(s.mean, 0::numeric), 1), pg_catalog.round(s.median::numeric, 1), s.largest, s.largest_child,
                pg_catalog.round(s.largest::numeric OPERATOR(pg_catalog./) s.mean, 3), pg_catalog.round(s.deviation OPERATOR(pg_catalog./) s.mean, 3),
                -- of sizes x in ascending order: (2 * sum(i * x) / sum(x) - n - 1) / n
                pg_catalog.round((2::numeric OPERATOR(pg_catalog.*) s.weighted OPERATOR(pg_catalog./) CASE WHEN s.total OPERATOR(pg_catalog.>) 0::numeric THEN s.total END

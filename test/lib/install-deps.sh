@@ -69,6 +69,9 @@ find_drivers() {
 	compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" >/dev/null || drivers+=(faketime)
 	command -v node >/dev/null || drivers+=(nodejs)
 	command -v npm >/dev/null || drivers+=(npm)
+	command -v gnuplot >/dev/null || drivers+=(gnuplot-nox)
+	# as large as all else: for make check-all
+	[ -z "${CHECK_BROWSER:-}" ] || command -v chromium >/dev/null || drivers+=(chromium)
 	# for Debian's own servers
 	local share
 	share=$("$pg_config" --sharedir)

@@ -47,7 +47,7 @@ perl -0ne '
 	}' sql/*.sql | grep . && complain "sql/: unqualified, see above"
 perl test/lib/layers.pl || fail=1
 perl test/lib/names.pl || fail=1
-for file in test/run test/demo/run test/lib/*.sh .ci/run; do
+for file in test/run test/demo/run test/lib/*.sh bench/sight/report .ci/run; do
 	bash -n "$file" || complain "$file: syntax"
 done
 
