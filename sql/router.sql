@@ -918,13 +918,14 @@ CREATE VIEW router.children AS
            CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'f' THEN 'foreign'
                 WHEN 'default' OPERATOR(pg_catalog.=) ANY (d.bounds) THEN 'default'
                 ELSE 'online' END AS state,
-           pg_catalog.substring(k.range, '^\[(.+),') AS lower, pg_catalog.substring(k.range, ',(.+)[])]$') AS upper,
-           CASE WHEN k.list OPERATOR(pg_catalog.=) 'null' THEN '{NULL}'::text[] WHEN k.list OPERATOR(pg_catalog.^@) '{' THEN k.list::text[] END AS members
+           (SELECT pg_catalog.substring(d.bounds[q.level], '^\[(.+),') FROM router.key_def q
+             WHERE q.base OPERATOR(pg_catalog.=) d.base AND q.kind OPERATOR(pg_catalog.=) ANY ('{date,integer}'::text[]) ORDER BY q.level LIMIT 1) AS lower,
+           (SELECT pg_catalog.substring(d.bounds[q.level], ',(.+)[])]$') FROM router.key_def q
+             WHERE q.base OPERATOR(pg_catalog.=) d.base AND q.kind OPERATOR(pg_catalog.=) ANY ('{date,integer}'::text[]) ORDER BY q.level LIMIT 1) AS upper,
+           (SELECT CASE WHEN d.bounds[q.level] OPERATOR(pg_catalog.=) 'null' THEN '{NULL}'::text[]
+                        WHEN d.bounds[q.level] OPERATOR(pg_catalog.^@) '{' THEN d.bounds[q.level]::text[] END FROM router.key_def q
+             WHERE q.base OPERATOR(pg_catalog.=) d.base AND q.kind OPERATOR(pg_catalog.=) ANY ('{list,prefix,suffix}'::text[]) ORDER BY q.level LIMIT 1) AS members
       FROM router.child_def d
-     CROSS JOIN LATERAL (
-           SELECT (pg_catalog.array_agg(d.bounds[q.level] ORDER BY q.level) FILTER (WHERE q.kind OPERATOR(pg_catalog.=) ANY ('{date,integer}'::text[])))[1] AS range,
-                  (pg_catalog.array_agg(d.bounds[q.level] ORDER BY q.level) FILTER (WHERE q.kind OPERATOR(pg_catalog.=) ANY ('{list,prefix,suffix}'::text[])))[1] AS list
-             FROM router.key_def q WHERE q.base OPERATOR(pg_catalog.=) d.base) k
       JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.child
       LEFT JOIN pg_catalog.pg_tablespace t ON t.oid OPERATOR(pg_catalog.=) c.reltablespace
      WHERE c.relrewrite OPERATOR(pg_catalog.=) 0::pg_catalog.oid;

@@ -15,6 +15,8 @@ CREATE TABLE router.size_def (
     written  timestamptz,                -- the snapshot that first saw the last write; NULL: none did
     PRIMARY KEY (base, relation, at)
 );
+CREATE INDEX size_def_relation_idx ON router.size_def (relation);
+COMMENT ON INDEX router.size_def_relation_idx IS 'the snapshots of a table';
 COMMENT ON TABLE router.size_def IS 'snapshots of sizes that router.maintain takes, once a day; not dumped, read router.growth';
 GRANT SELECT ON router.size_def TO PUBLIC;
 

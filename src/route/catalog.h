@@ -144,7 +144,6 @@ extern void router_catalog_put_upkeep(const RouterUpkeep *upkeep);
 extern void router_catalog_remove_upkeep(Oid base);
 extern void router_catalog_follow_upkeep(Oid base, const char *column, const char *to);
 extern void router_catalog_measure(Oid base);
-extern void router_catalog_remove_sizes(Oid base, Oid child);
 extern void router_catalog_put_progress(const RouterProgress *progress);
 extern void router_catalog_end_progress(Oid base);
 extern void router_catalog_remove_progress(Oid base);

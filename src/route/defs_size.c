@@ -162,16 +162,3 @@ router_catalog_measure(Oid base)
 	thin_out(base, now, list_length(router_catalog_children(base)) > MAX_CHILDREN);
 	router_spi_end(guc_level);
 }
-
-/* Forgets the snapshots of a child. */
-void
-router_catalog_remove_sizes(Oid base, Oid child)
-{
-	SysScanDesc scan = router_catalog_scan_to_write("size_def", "size_def_pkey", SIZE_BASE, base);
-	HeapTuple	tup;
-
-	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
-		if (router_get_oid(tup, SIZE_RELATION, RelationGetDescr(scan->heap_rel)) == child)
-			CatalogTupleDelete(scan->heap_rel, &tup->t_self);
-	router_catalog_end_write(scan);
-}

@@ -49,7 +49,7 @@ router_catalog_remove_child(Oid child)
 	router_catalog_delete("child_def", "child_def_pkey", "child", child);
 	router_catalog_remove_seal(child);
 	router_loose_remove(def->base, child);
-	router_catalog_remove_sizes(def->base, child);
+	router_catalog_delete("size_def", "size_def_relation_idx", "relation", child);
 	router_catalog_invalidate(child);
 	router_catalog_invalidate(def->base);
 }
