@@ -144,25 +144,55 @@ COMMENT ON INDEX router.global_key_def_base_idx IS 'the global keys of a base';
 COMMENT ON TABLE router.global_key_def IS 'the global keys of each routed table and the tables that keep them';
 
 CREATE TABLE router.event_def (
-    at         timestamptz NOT NULL,
-    base       oid         NOT NULL,
-    base_name  text,                     -- at that time; NULL: it was gone
-    action     text        NOT NULL,
-    rows       bigint      NOT NULL,
-    error      text                      -- NULL: it went well
+    at            timestamptz NOT NULL, -- when it ended; open: when it began
+    base          oid         NOT NULL,
+    base_name     text,                 -- at that time; NULL: it was gone
+    action        text        NOT NULL,
+    rows          bigint      NOT NULL,
+    error         text,                 -- NULL: it went well
+    sqlstate      text,
+    detail        text,
+    started       timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    role          oid,                  -- who called it
+    told_to       oid,                  -- whose rights reading error and detail takes; NULL: those of the owner of base
+    open          boolean     NOT NULL DEFAULT false,   -- it has not ended
+    pid           integer,
+    backend_start timestamptz,
+    query_start   timestamptz           -- these three tell the statement
 );
-COMMENT ON TABLE router.event_def IS 'what maintenance did; not dumped, read router.events';
+CREATE INDEX event_def_base_idx ON router.event_def (base);
+COMMENT ON INDEX router.event_def_base_idx IS 'the events of a base';
+COMMENT ON TABLE router.event_def IS 'what was done to routed tables; not dumped, read router.events';
 REVOKE ALL ON router.event_def FROM PUBLIC;
 
--- Messages of what owners define may hold values of rows. Nobody owns a table that is gone.
+CREATE FUNCTION router.is_at_work(pid integer, backend_start timestamptz, query_start timestamptz)
+    RETURNS boolean VOLATILE STRICT PARALLEL RESTRICTED LANGUAGE c AS 'MODULE_PATHNAME', 'router_is_at_work';
+COMMENT ON FUNCTION router.is_at_work(integer, timestamptz, timestamptz)
+    IS 'internal: is this session still at the statement that began then?';
+
+CREATE FUNCTION router.may_read_event(base oid, told_to oid)
+    RETURNS boolean STABLE LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT pg_catalog.pg_has_role(coalesce(told_to, (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) base),
+                                           (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) 'router')), 'USAGE');
+END;
+COMMENT ON FUNCTION router.may_read_event(oid, oid)
+    IS 'internal: may the caller read what an error says of rows? Whoever has the rights of told_to may, or else those of the owner of base, or, where that is gone, of router';
+
 CREATE VIEW router.events AS
     SELECT e.at, e.base, e.base_name, e.action, e.rows,
-           CASE WHEN e.error IS NULL THEN NULL
-                WHEN pg_catalog.pg_has_role(coalesce((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) e.base),
-                                                     (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) e.tableoid)), 'USAGE') THEN e.error
-                ELSE '<insufficient privilege>' END AS error
+           CASE WHEN e.error IS NULL OR router.may_read_event(e.base, e.told_to) THEN e.error ELSE '<insufficient privilege>' END AS error,
+           CASE WHEN NOT e.open THEN CASE WHEN e.error IS NULL THEN 'done' ELSE 'failed' END
+                WHEN router.is_at_work(e.pid, e.backend_start, e.query_start) THEN 'running'
+                ELSE 'interrupted' END AS state,
+           e.sqlstate,
+           CASE WHEN e.detail IS NULL OR router.may_read_event(e.base, e.told_to) THEN e.detail ELSE '<insufficient privilege>' END AS detail,
+           e.started, pg_catalog.pg_get_userbyid(e.role) AS role, e.pid
       FROM router.event_def e;
-COMMENT ON VIEW router.events IS 'what maintenance did: a row for each table and run; error is told to who has the rights of the table''s owner; delete from it as you like';
+-- a function in a query's condition sees what is told
+ALTER VIEW router.events SET (security_barrier);
+COMMENT ON VIEW router.events
+    IS 'what was done to routed tables, and is being done: a row for each table, action and run; interrupted: a cancel, a timeout or a crash ended it; error and detail are told to who has the rights of the table''s owner, or of who cloned; delete from it as you like';
 GRANT SELECT ON router.events TO PUBLIC;
 
 CREATE TABLE router.tier_def (
@@ -709,11 +739,6 @@ CREATE FUNCTION router.clear_maintenance(base regclass, dry_run boolean DEFAULT 
     RETURNS SETOF text VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_clear_maintenance';
 COMMENT ON FUNCTION router.clear_maintenance(regclass, boolean)
     IS 'takes the settings of set_maintenance away: children are premade by default, and none is retired';
-
-CREATE FUNCTION router.is_at_work(pid integer, backend_start timestamptz, query_start timestamptz)
-    RETURNS boolean VOLATILE STRICT PARALLEL RESTRICTED LANGUAGE c AS 'MODULE_PATHNAME', 'router_is_at_work';
-COMMENT ON FUNCTION router.is_at_work(integer, timestamptz, timestamptz)
-    IS 'internal: is this session still at the statement that began then?';
 
 CREATE VIEW router.maintenance AS
     SELECT r.base, m.premake, m.keep, m.keep_children, m.retire, m.retire_schema, m.seal

@@ -372,16 +372,48 @@ typedef struct Note
 	const ErrorData *error;
 } Note;
 
+/* What somebody tried who may not is no event of the table. */
+static void
+put_event(const Note *note, bool open)
+{
+	RouterJob  *job = note->job;
+	RouterEvent event = {.base = job->base,.action = job->action,.rows = note->rows,.error = note->error};
+
+	if (!OidIsValid(job->told_to) && get_rel_name(job->base) && !router_owns_relation(job->base, GetUserId()))
+		return;
+	event.name = get_rel_name(job->base) ? router_qualified_name(job->base) : NULL;
+	event.told_to = job->told_to;
+	event.open = open;
+	event.heartbeat = !open && note->rows == 0 && note->error == NULL;
+	router_catalog_note_event(&event);
+}
+
+/*
+ * Notes that the job has begun with its base, and commits: so that it is known of if it does not come to its end,
+ * whatever ends it. router_job_note completes it. In a transaction block it is noted in the end only.
+ */
+void
+router_job_open(RouterJob *job)
+{
+	Note		note = {.job = job};
+
+	if (job->atomic || job->dry_run)
+		return;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	put_event(&note, true);
+	PopActiveSnapshot();
+	commit(job);
+}
+
 static bool
 write_note(void *arg)
 {
 	Note	   *note = arg;
 	RouterJob  *job = note->job;
-	char	   *name = get_rel_name(job->base) ? router_qualified_name(job->base) : NULL;
 
 	/* a long message is toasted, which takes a snapshot */
 	PushActiveSnapshot(GetTransactionSnapshot());
-	router_catalog_add_event(job->base, name, job->action, note->rows, note->error ? note->error->message : NULL);
+	put_event(note, false);
 	router_catalog_end_progress(job->base);
 	PopActiveSnapshot();
 	report_activity(NULL);
@@ -537,8 +569,38 @@ take_turn(void *arg)
 {
 	Turn	   *turn = arg;
 
+	router_job_open(turn->job);
 	turn->error = turn->work(turn->job);
 	return true;
+}
+
+/* A turn is over, and its event has not been completed: there was nothing to do, or its parts have noted what they did. */
+static bool
+close_turn(void *arg)
+{
+	Note	   *note = arg;
+	RouterJob  *job = note->job;
+
+	if (job->atomic || job->dry_run || !router_catalog_event_is_open(job->base, job->action))
+		return true;
+	if (note->error == NULL && job->failed)
+		note->error = router_job_error(job, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "a part of it failed", NULL, NULL);
+	return write_note(note);
+}
+
+/* Notes how a turn ended; that this fails is a WARNING. */
+static void
+note_turn(RouterJob *job, RouterAttempt attempt, bool (*write) (void *arg), const ErrorData *error)
+{
+	Note		note = {job, 0, error};
+	ErrorData  *wrong = attempt(write, &note);
+
+	if (wrong && router_is_cancel(wrong))
+		ReThrowError(wrong);
+	if (wrong)
+		ereport(WARNING,
+				(errcode(wrong->sqlerrcode),
+				 errmsg("could not note a failure in router.events: %s", wrong->message)));
 }
 
 /*
@@ -551,6 +613,7 @@ static ErrorData *
 work_on(RouterJob *job, const Interval *budget, RouterWork work)
 {
 	TimestampTz deadline = job->deadline;
+	const char *action = job->action;
 	Turn		turn = {.job = job,.work = work};
 	RouterAttempt attempt = job->atomic ? router_attempt : router_attempt_transactions;
 	ErrorData  *thrown;
@@ -561,17 +624,9 @@ work_on(RouterJob *job, const Interval *budget, RouterWork work)
 	thrown = router_attempt_within(budget, attempt, take_turn, &turn);
 	job->deadline = deadline;
 	if (thrown)
-	{
-		Note		note = {job, 0, thrown};
-		ErrorData  *error = attempt(write_note, &note);
-
-		if (error && router_is_cancel(error))
-			ReThrowError(error);
-		if (error)
-			ereport(WARNING,
-					(errcode(error->sqlerrcode),
-					 errmsg("could not note a failure in router.events: %s", error->message)));
-	}
+		note_turn(job, attempt, write_note, thrown);
+	job->action = action;
+	note_turn(job, attempt, close_turn, thrown ? thrown : turn.error);
 	return thrown ? thrown : turn.error;
 }
 

@@ -34,6 +34,9 @@
 /* steps premade for a route by date that has no setting */
 #define DEFAULT_PREMAKE 1
 
+/* how long events are kept */
+#define EVENT_DAYS 90
+
 PG_FUNCTION_INFO_V1(router_maintain);
 PG_FUNCTION_INFO_V1(router_set_maintenance);
 PG_FUNCTION_INFO_V1(router_clear_maintenance);
@@ -462,6 +465,7 @@ static bool
 end_turn(RouterJob *job)
 {
 	router_catalog_end_progress(job->base);
+	router_catalog_forget_events(job->base, EVENT_DAYS);
 	return true;
 }
 

@@ -268,6 +268,16 @@ rows_as_analyzed(Oid relid)
 	return rows > 0 ? (uint64) rows : 0;
 }
 
+static void
+note_retired(const Retention *retention, const char *name, uint64 rows)
+{
+	RouterEvent event = {.base = retention->job.base,.rows = rows};
+
+	event.name = router_qualified_name(event.base);
+	event.action = describe(retention, name);
+	router_catalog_note_event(&event);
+}
+
 /* Retires one child, as the owner of the base. */
 static bool
 retire(RouterJob *job)
@@ -291,7 +301,7 @@ retire(RouterJob *job)
 		router_drop_table(child);
 	else if (retention->upkeep->retire == ROUTER_RETIRE_SCHEMA)
 		router_move_to_schema(child, get_namespace_oid(retention->upkeep->retire_schema, false));
-	router_catalog_add_event(job->base, router_qualified_name(job->base), describe(retention, name), rows, NULL);
+	note_retired(retention, name, rows);
 	report_progress(retention, retention->at + 1, retention->retired + 1);
 	retention->name = MemoryContextStrdup(job->cxt, name);
 	return true;

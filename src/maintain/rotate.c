@@ -454,6 +454,7 @@ router_rotate(PG_FUNCTION_ARGS)
 	router_job_begin(&rotate.job, fcinfo, "rotate", 1, 3);
 	rotate.job.base = PG_GETARG_OID(0);
 	rotate.cutoff_text = router_arg_text(fcinfo, 2);
+	router_job_open(&rotate.job);
 	error = run(&rotate);
 	if (error == NULL)
 		tell(&rotate);

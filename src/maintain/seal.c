@@ -516,10 +516,11 @@ router_seal(PG_FUNCTION_ARGS)
 	sealing.job.base = def->base;
 	foreach(lc, columns)
 		sealing.columns = lappend(sealing.columns, pstrdup(lfirst(lc)));
+	router_job_open(&sealing.job);
 	error = seal_child(&sealing);
+	router_job_note(&sealing.job, error ? 0 : 1, error);
 	if (error)
 		ReThrowError(error);
-	router_job_note(&sealing.job, 1, NULL);
 	router_job_end(&sealing.job);
 	PG_RETURN_VOID();
 }

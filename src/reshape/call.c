@@ -104,6 +104,7 @@ router_reshape_call(RouterReshape *r)
 	bool		done = false;
 
 	begin_run(r->job.base);
+	router_job_open(&r->job);
 	PG_TRY();
 	{
 		error = router_reshape_run(r, &done);
@@ -139,6 +140,7 @@ router_cancel_reshape(PG_FUNCTION_ARGS)
 				 errmsg("table \"%s\" does not get another shape", get_rel_name(r.job.base)),
 				 errhint("There is nothing to cancel.")));
 	begin_run(r.job.base);
+	router_job_open(&r.job);
 	PG_TRY();
 	{
 		error = router_reshape_cancel(&r);

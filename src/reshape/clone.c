@@ -91,6 +91,7 @@ router_clone_begin(RouterJob *job, FunctionCallInfo fcinfo, Oid base, const char
 	router_require_argument(fcinfo, batch_rows);
 	job->base = base;
 	router_job_begin(job, fcinfo, action, lock_timeout, dry_run);
+	job->told_to = GetUserId(); /* errors are of a source that is not the owner's to read */
 	args->batch_rows = PG_GETARG_INT32(batch_rows);
 	if (args->batch_rows < 1)
 		router_bad_value("batch_rows", psprintf("%d", args->batch_rows), "It is how many rows are copied between two commits: 1 or more.");
@@ -525,6 +526,8 @@ router_clone(PG_FUNCTION_ARGS)
 	{
 		error = router_job_insist(&c.job, prepare, false);
 		was_finished = c.def.finished;
+		if (error == NULL)
+			router_job_open(&c.job);
 		if (error == NULL && !c.job.dry_run)
 			error = copy_all(&c);
 	}

@@ -290,6 +290,7 @@ router_retry_rejects(PG_FUNCTION_ARGS)
 				(errmsg("would try " INT64_FORMAT " rejected rows of %s again", n, router_job_name(r.job.base))));
 	else
 	{
+		router_job_open(&r.job);
 		foreach(lc, clones)
 			if (error == NULL)
 				error = retry_clone(&r, lfirst(lc));

@@ -86,6 +86,19 @@ typedef struct RouterRejected
 	int64		constraints;
 } RouterRejected;
 
+/* What was done to a base, or is being done: one row of event_def. */
+typedef struct RouterEvent
+{
+	Oid			base;
+	const char *name;			/* of it; NULL: it is gone */
+	const char *action;
+	uint64		rows;
+	const ErrorData *error;		/* NULL: it went well */
+	Oid			told_to;		/* whose rights reading the error takes; InvalidOid: those of the owner */
+	bool		open;			/* it has just begun */
+	bool		heartbeat;		/* there was nothing to do */
+} RouterEvent;
+
 /* What a session does to a base just now: one row of progress_def. */
 typedef struct RouterProgress
 {
@@ -109,7 +122,10 @@ extern List *router_catalog_children(Oid base);
 extern RouterChildDef *router_catalog_child(Oid child);
 
 extern void router_catalog_put_route(const RouterConfig *config);
-extern void router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error);
+extern void router_catalog_note_event(const RouterEvent *event);
+extern bool router_catalog_event_is_open(Oid base, const char *action);
+extern void router_catalog_interrupt_event(Oid base, int pid, TimestampTz query_start, uint64 rows, const char *detail);
+extern void router_catalog_forget_events(Oid base, int days);
 extern void router_catalog_remove_all(Oid base);
 extern void router_catalog_add_child(Oid child, Oid base, char **bounds, int nbounds);
 extern void router_catalog_put_bounds(Oid child, char **bounds, int nbounds);

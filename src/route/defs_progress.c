@@ -1,7 +1,6 @@
 /*
  * defs_progress.c
- *		Sole reader and writer of router.event_def and progress_def: what maintenance
- *		did, and what it is at.
+ *		Sole reader and writer of router.progress_def: what maintenance is at.
  */
 #include "compat.h"
 #include "route/defs.h"
@@ -13,17 +12,6 @@
 #include "utils/timestamp.h"
 
 #include "route/catalog.h"
-
-enum
-{
-	EVENT_AT = 1,
-	EVENT_BASE,
-	EVENT_NAME,
-	EVENT_ACTION,
-	EVENT_ROWS,
-	EVENT_ERROR,
-	EVENT_NATTS = EVENT_ERROR,
-};
 
 enum
 {
@@ -47,26 +35,6 @@ enum
 };
 
 PG_FUNCTION_INFO_V1(router_is_at_work);
-
-/* ------------------------------------------------------------------- events */
-
-/* Notes what maintenance did to a table; name, error: or NULL. */
-void
-router_catalog_add_event(Oid base, const char *name, const char *action, uint64 rows, const char *error)
-{
-	Datum		values[EVENT_NATTS];
-	bool		nulls[EVENT_NATTS] = {0};
-
-	values[EVENT_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	values[EVENT_BASE - 1] = ObjectIdGetDatum(base);
-	router_put_text(name, &values[EVENT_NAME - 1], &nulls[EVENT_NAME - 1]);
-	values[EVENT_ACTION - 1] = CStringGetTextDatum(action);
-	values[EVENT_ROWS - 1] = Int64GetDatum(rows);
-	router_put_text(error, &values[EVENT_ERROR - 1], &nulls[EVENT_ERROR - 1]);
-	router_catalog_insert("event_def", values, nulls);
-}
-
-/* ------------------------------------------------------------------ progress */
 
 /*
  * Is the session that wrote a row of progress_def still at the statement that
@@ -119,12 +87,29 @@ is_mine(HeapTuple tup, TupleDesc desc)
 		get_time(tup, PROGRESS_QUERY_START, desc) == GetCurrentStatementStartTimestamp();
 }
 
+/* What an interrupted statement was at, and how far, stays with its event. */
+static void
+keep_what_was_done(HeapTuple tup, TupleDesc desc)
+{
+	int64		done = get_number(tup, PROGRESS_DONE, desc);
+	bool		isnull;
+	Datum		total = heap_getattr(tup, PROGRESS_TOTAL, desc, &isnull);
+	char	   *detail = psprintf("It was at: %s, %s, " INT64_FORMAT "%s.", router_get_text(tup, PROGRESS_ACTION, desc),
+								  router_get_text(tup, PROGRESS_PHASE, desc), done,
+								  isnull ? "" : psprintf(" of " INT64_FORMAT, DatumGetInt64(total)));
+
+	router_catalog_interrupt_event(router_get_oid(tup, PROGRESS_BASE, desc), router_get_int4(tup, PROGRESS_PID, desc, 0),
+								   get_time(tup, PROGRESS_QUERY_START, desc), done, detail);
+}
+
 /* Removes what interrupted statements left about a base, or all rows. Who else does so just now is not waited for. */
 static void
 sweep_progress(Oid base, bool all)
 {
 	SysScanDesc scan = router_catalog_scan_to_write("progress_def", "progress_def_pkey", PROGRESS_BASE, base);
 	TupleDesc	desc = RelationGetDescr(scan->heap_rel);
+	List	   *interrupted = NIL;
+	ListCell   *lc;
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
@@ -132,11 +117,14 @@ sweep_progress(Oid base, bool all)
 		TM_FailureData failure;
 		int			pid = router_get_int4(tup, PROGRESS_PID, desc, 0);
 
-		if (all || pid == MyProcPid || !is_at_work(pid, get_time(tup, PROGRESS_BACKEND_START, desc),
-												   get_time(tup, PROGRESS_QUERY_START, desc)))
-			(void) table_tuple_delete(scan->heap_rel, &tup->t_self, GetCurrentCommandId(true), InvalidSnapshot,
-									  InvalidSnapshot, false, &failure, false);
+		if ((all || pid == MyProcPid || !is_at_work(pid, get_time(tup, PROGRESS_BACKEND_START, desc),
+													get_time(tup, PROGRESS_QUERY_START, desc))) &&
+			table_tuple_delete(scan->heap_rel, &tup->t_self, GetCurrentCommandId(true), InvalidSnapshot,
+							   InvalidSnapshot, false, &failure, false) == TM_Ok)
+			interrupted = lappend(interrupted, heap_copytuple(tup));
 	}
+	foreach(lc, interrupted)
+		keep_what_was_done(lfirst(lc), desc);
 	router_catalog_end_write(scan);
 }
 

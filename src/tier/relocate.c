@@ -783,6 +783,7 @@ router_relocate(const RouterJob *job, List *moves)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("another session is moving children of \"%s\"", get_rel_name(job->base)),
 				 errhint("Wait for it.")));
+	router_job_open(&run);
 	PG_TRY();
 	{
 		ErrorData  *wrong = relocate_all(&run, relocations, &rows);

@@ -135,7 +135,7 @@ run_in(2, 'router.maintain_databases' => q{'bad, one, missing, "Two"'});
 is(becomes($node, 'Two', $aged, '0'), '0', 'the worker archives at its time, in the last of the databases');
 is(sql('one', $aged), '0', 'and in the others');
 is(sql('bad', $aged), '1', 'one fails');
-is(sql('one', "SELECT string_agg(concat_ws(' ', action, rows, error), ', ' ORDER BY at) FROM router.events"), 'premake 2, archive 1, analyze 0', 'router.events has the run');
+is(sql('one', "SELECT string_agg(concat_ws(' ', action, rows, error), ', ' ORDER BY at) FROM router.events WHERE action <> 'maintain'"), 'premake 2, archive 1, analyze 0', 'router.events has the run');
 my $log = logged($node, $mark, qr/maintenance of database "Two" took/);
 like($log, qr/division by zero.*maintenance of database "bad" failed: /s, 'the log has the failure');
 like($log, qr/database "missing" does not exist or cannot be connected to/, 'the log has the name that is wrong');
@@ -267,7 +267,7 @@ ALTER DATABASE canary SET canary.call = 'worker';
 SQL
 my $ran = "SELECT string_agg(DISTINCT place, ', ' ORDER BY place), string_agg(DISTINCT who || ' ' || restricted, ', ') FROM seen";
 run_in(2, 'router.maintain_databases' => 'canary');
-is(becomes($node, 'canary', "SELECT string_agg(concat_ws(' ', action, rows, error), ', ' ORDER BY at) FROM router.events", 'premake 2, archive 5, seal 5, analyze 0'),
+is(becomes($node, 'canary', "SELECT string_agg(concat_ws(' ', action, rows, error), ', ' ORDER BY at) FROM router.events WHERE action <> 'maintain'", 'premake 2, archive 5, seal 5, analyze 0'),
 	'premake 2, archive 5, seal 5, analyze 0', 'the worker maintains a table full of its owner\'s code');
 is(sql('canary', $ran), 'exclusion, index, index const, label, predicate, predicate const, statistics, unique index|router_oc_owner true',
 	'which runs as the owner, restricted, not as the superuser that the worker is');

@@ -66,7 +66,7 @@ sub job_ok
 	isnt($status, 0, "$name: fails if one table does");
 	like($printed, qr/WARNING.*broken.*division by zero.*ERROR:  1 of 2 /s, "$name: says which and why");
 	is(sql('SELECT count(*) FROM ONLY sensor_log'), 0, "$name: the other table has its turn");
-	is(sql("SELECT string_agg(DISTINCT base_name || ' ' || error, '') FROM router.events WHERE error IS NOT NULL"), 'public.broken division by zero', "$name: router.events has it");
+	is(sql("SELECT string_agg(DISTINCT base_name || ' ' || error, '') FROM router.events WHERE error IS NOT NULL AND action <> 'maintain'"), 'public.broken division by zero', "$name: router.events has it");
 	sql('DROP TABLE broken CASCADE');
 
 	local $server{PGPORT} = 1;

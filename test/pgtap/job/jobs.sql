@@ -81,7 +81,7 @@ BEGIN
     UPDATE mal.mode SET mode = prepare.mode;
 END $$;
 CREATE FUNCTION test.event(base regclass) RETURNS text LANGUAGE sql AS $$
-    SELECT coalesce(string_agg(action || ': ' || error, '; ' ORDER BY at), 'none') FROM router.events e WHERE e.base = $1 AND error IS NOT NULL
+    SELECT coalesce(string_agg(action || ': ' || error, '; ' ORDER BY at), 'none') FROM router.events e WHERE e.base = $1 AND error IS NOT NULL AND action <> 'maintain'
 $$;
 \set run 'SELECT clock_timestamp() AS since \\gset \\\\ CALL router.maintain(table_budget => \'500 milliseconds\'); \\set state :SQLSTATE \\\\ SELECT extract(epoch FROM clock_timestamp() - :\'since\')::numeric AS took \\gset'
 
@@ -233,7 +233,7 @@ SELECT format('SET ROLE router_j_mal; CREATE TABLE mal.hot%s (LIKE mal.hot INCLU
   FROM generate_series(1, 2) i \gexec
 CALL test.prepare('sleep', 'mal.hot');
 CALL router.maintain(table_budget => '500 milliseconds');
-SELECT is((SELECT count(*) FROM router.events WHERE error IS NOT NULL AND at < (SELECT min(at) FROM router.events WHERE base = 'good.hot'::regclass AND action = 'archive')), 1::bigint,
+SELECT is((SELECT count(*) FROM router.events WHERE error IS NOT NULL AND action <> 'maintain' AND at < (SELECT min(at) FROM router.events WHERE base = 'good.hot'::regclass AND action = 'archive')), 1::bigint,
           'who has many tables that take long keeps others waiting for one of them');
 DROP TABLE mal.hot1, mal.hot2 CASCADE;
 

@@ -5,7 +5,7 @@ SELECT plan(:tests);
 
 -- Runs a CALL as a top-level statement of another session would, and collects what it says.
 CREATE FUNCTION test.steps(base regclass) RETURNS text LANGUAGE sql AS $$
-    SELECT coalesce(string_agg(action || ' ' || rows || CASE WHEN error IS NULL THEN '' ELSE ' failed' END, ', ' ORDER BY at), 'nothing') FROM router.events e WHERE e.base = $1
+    SELECT coalesce(string_agg(action || ' ' || rows || CASE WHEN error IS NULL THEN '' ELSE ' failed' END, ', ' ORDER BY at), 'nothing') FROM router.events e WHERE e.base = $1 AND action <> 'maintain'
 $$;
 -- The names of the children of the month n steps from now.
 
@@ -107,7 +107,7 @@ ANALYZE log;
 SELECT c.child FROM router.children c WHERE base = 'log'::regclass ORDER BY child LIMIT 1 \gset
 ANALYZE :child;
 CALL router.maintain('log');
-SELECT is(test.steps('log'), 'archive 0, archive 0, analyze 0', 'F15: a child analyzed after its base makes the parent''s statistics stale');
+SELECT is(test.steps('log'), 'archive 0, analyze 0', 'F15: a child analyzed after its base makes the parent''s statistics stale');
 
 -- settings: premake
 SELECT router.set_maintenance('log', premake => 4) \g /dev/null
@@ -153,7 +153,7 @@ SELECT is(:'SQLSTATE'::text, '55000', 'the call ends with an error, which psql a
 SELECT matches(:'LAST_ERROR_MESSAGE'::text, '^1 of \d+ tables could not be maintained$', 'it says how many');
 SELECT is(test.steps('bad'), 'archive 0 failed, retention 0', 'the other actions on the bad one were done');
 SELECT matches(test.steps('good'), '^premake 2, archive 10, analyze 0$', 'and the good one');
-SELECT is((SELECT error ~ 'no child' FROM router.events WHERE base = 'bad'::regclass AND error IS NOT NULL), true, 'the reason is in router.events');
+SELECT is((SELECT error ~ 'no child' FROM router.events WHERE base = 'bad'::regclass AND error IS NOT NULL AND action <> 'maintain'), true, 'the reason is in router.events');
 SELECT is((SELECT count(*) FROM ONLY bad), 10::bigint, 'its rows are where they were');
 
 -- ------------------------------------------------------- what becomes of the settings

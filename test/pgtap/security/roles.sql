@@ -366,6 +366,7 @@ SELECT 'router.' || f, 'EXECUTE', needed_by
   FROM (VALUES ('{by_list,by_date,by_integer,by_prefix,by_suffix,by_hash,from_oracle}'::text[], 'owners; makes a value'),
                ('{create_route,adopt,export_declarative,import_declarative,convert,cancel_reshape,merge_children,split_child,regroup,add_hash_child,rekey,unroute,alter_route,drop_route,create_child,attach_child,detach_child,rename_children,premake,redistribute,archive,archive_now,add_tier,drop_tier,tier,move_child,maintain,set_maintenance,clear_maintenance,seal,rotate,restore,end_hot,add_global_key,drop_global_key,rebuild_global_key,check_global_key,sync,check}', 'owners; checks'),
                ('{is_at_work}', 'router.progress'),
+               ('{may_read_event}', 'router.events'),
                ('{unseal}', 'writers: CHECK router_seal'),
                ('{readable_seals}', 'router.seals; pg_dump by an owner'),
                ('{clone,retry_rejects,drop_rejects}', 'writers'),
@@ -411,7 +412,7 @@ CREATE VIEW test.functions AS
     SELECT p.* FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'router';
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE proleakproof$$, 'no function is leakproof');
 SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 'i'$$, '{by_list,by_date,by_integer,by_prefix,by_suffix,by_hash,from_oracle,row_hash}'::text[], 'immutable: what only makes a value');
-SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 's'$$, '{maintain_next,base_constraint,readable_seals,child_of,route_ddl,statistics,statistics_by_value,table_rows,estimated_rows,skew,chart}'::text[], 'stable: what only reads');
+SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 's'$$, '{maintain_next,base_constraint,readable_seals,may_read_event,child_of,route_ddl,statistics,statistics_by_value,table_rows,estimated_rows,skew,chart}'::text[], 'stable: what only reads');
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE proparallel = 's' AND provolatile = 'v'$$, 'nothing that changes anything is parallel safe');
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE prolang = (SELECT oid FROM pg_language WHERE lanname = 'c') AND proretset AND proparallel <> 'u'$$, 'what does things runs in no worker');
 SELECT is_empty($$SELECT object FROM (

@@ -33,7 +33,7 @@ RESET ROLE;
 SELECT results_eq($$SELECT child::text, rows, bytes = coalesce(pg_total_relation_size(child), (SELECT sum(bytes) FROM router.children)), inserted, last_write FROM router.growth ORDER BY child$$,
     $$VALUES ('app.consumption', 0::bigint, true, NULL::bigint, NULL::timestamptz), ('app.consumption_0', 1000, true, NULL, NULL), ('app.consumption_1', 1000, true, NULL, NULL), ('app.consumption_2', 1000, true, NULL, NULL),
       (NULL, 3000, true, NULL, NULL)$$, 'the first: a row for the base, for each child, and for all');
-SELECT is((SELECT string_agg(action, ' ') FROM router.events), 'analyze', 'a snapshot is no event');
+SELECT is((SELECT string_agg(action, ' ') FROM router.events), 'analyze maintain', 'a snapshot is no event');
 CALL router.maintain('app.consumption');
 SELECT is(test.kept('app.consumption'), 5::bigint, 'a second one on the same day: none');
 
