@@ -574,7 +574,9 @@ take_turn(void *arg)
 	return true;
 }
 
-/* A turn is over, and its event has not been completed: there was nothing to do, or its parts have noted what they did. */
+/*
+ * A turn is over, and its event has not been completed: there was nothing to do, or its parts have noted what they did.
+ */
 static bool
 close_turn(void *arg)
 {

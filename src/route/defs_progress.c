@@ -98,7 +98,8 @@ keep_what_was_done(HeapTuple tup, TupleDesc desc)
 								  router_get_text(tup, PROGRESS_PHASE, desc), done,
 								  isnull ? "" : psprintf(" of " INT64_FORMAT, DatumGetInt64(total)));
 
-	router_catalog_interrupt_event(router_get_oid(tup, PROGRESS_BASE, desc), router_get_int4(tup, PROGRESS_PID, desc, 0),
+	router_catalog_interrupt_event(router_get_oid(tup, PROGRESS_BASE, desc),
+								   router_get_int4(tup, PROGRESS_PID, desc, 0),
 								   get_time(tup, PROGRESS_QUERY_START, desc), done, detail);
 }
 
