@@ -24,6 +24,11 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
+/* before the declaration of a function that does not return, as in 18 */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_namespace.h"
 #define router_owns_relation(relid, role) object_ownercheck(RelationRelationId, (relid), (role))

@@ -21,8 +21,8 @@ extern char *router_arg_name(FunctionCallInfo fcinfo, int n);
 extern Interval *router_arg_interval(FunctionCallInfo fcinfo, int n);
 extern long router_arg_pause(FunctionCallInfo fcinfo, int n);
 
-extern void router_bad_argument(const char *name, const char *hint) pg_attribute_noreturn();
-extern void router_bad_value(const char *name, const char *value, const char *hint) pg_attribute_noreturn();
+pg_noreturn extern void router_bad_argument(const char *name, const char *hint);
+pg_noreturn extern void router_bad_value(const char *name, const char *value, const char *hint);
 extern char *router_interval_text(const Interval *interval);
 extern bool router_is_longer(const Interval *a, const Interval *b);
 extern bool router_is_above_zero(const Interval *interval);

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "base/owner.h"
@@ -38,7 +39,12 @@ level_of_values(const RouterConfig *config, const char *column)
 			(key->kind == ROUTER_LIST || key->kind == ROUTER_PREFIX || key->kind == ROUTER_SUFFIX))
 			return i;
 	}
-	router_bad_value("key", column ? column : "null", "It is for list, prefix and suffix keys of the route: see router.routes.");
+	if (column)
+		router_bad_value("key", column, "It is a column of a list, prefix or suffix key of the route: see router.routes.");
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("routed table \"%s\" has no list, prefix or suffix key", get_rel_name(config->base)),
+			 errhint("What its children have is told by router.statistics.")));
 }
 
 /* The tables of a route that have a row of their own in its statistics. */

@@ -60,7 +60,7 @@ SELECT is((SELECT abs(sum(bytes) - (SELECT sum(bytes) FROM router.statistics('ap
 SELECT results_eq($$SELECT value, rows FROM router.statistics_by_value('app.by_prefix', exact => true)$$, $$VALUES ('a', 400::bigint), ('b', 400), ('c', 400)$$, 'prefixes are folded');
 SELECT results_eq($$SELECT value, children, rows FROM router.statistics_by_value('app.by_both', 'residence_id', true) LIMIT 1$$, $$VALUES ('0', 1::bigint, 100::bigint)$$, 'the list key of two');
 SELECT throws_ok($$SELECT router.statistics_by_value('app.by_both', 'read_at')$$, '22023', 'invalid value "read_at" for key', 'a key of ranges has no values');
-SELECT throws_ok($$SELECT router.statistics_by_value('app.by_hash')$$, '22023', NULL, 'nor has a hash');
+SELECT throws_ok($$SELECT router.statistics_by_value('app.by_hash')$$, '55000', 'routed table "by_hash" has no list, prefix or suffix key', 'nor has a hash');
 SELECT throws_ok($$SELECT router.statistics_by_value('app.by_list', 'no such')$$, '22023', NULL, 'no such key');
 SELECT throws_ok($$SELECT router.statistics('app.rows')$$, '55000', 'table "rows" is not a routed table', 'no routed table');
 SELECT throws_ok($$SELECT router.statistics(NULL)$$, '22004', NULL, 'base null');
