@@ -16,8 +16,8 @@ SELECT format('<dl class="cards"><div><dt>Routed tables</dt><dd>%s</dd></div><di
               count(*), coalesce(sum(children), 0), coalesce(to_char(sum(rows), 'FM999,999,999,999,999'), '–'), pg_size_pretty(coalesce(sum(bytes), 0)),
               coalesce((SELECT pg_size_pretty(sum(d)) FROM (SELECT (max(bytes) - min(bytes)) / nullif(extract(epoch FROM max(at) - min(at)) / 86400, 0) AS d
                           FROM router.growth WHERE child IS NULL AND at > now() - interval '30 days' GROUP BY base) g), '–'),
-              CASE WHEN (SELECT count(*) FROM router.events WHERE error IS NOT NULL AND at > now() - interval '7 days') > 0 THEN 'bad' ELSE 'good' END,
-              (SELECT count(*) FROM router.events WHERE error IS NOT NULL AND at > now() - interval '7 days'))
+              CASE WHEN (SELECT count(*) FROM router.events WHERE state IN ('failed', 'interrupted') AND at > now() - interval '7 days') > 0 THEN 'bad' ELSE 'good' END,
+              (SELECT count(*) FROM router.events WHERE state IN ('failed', 'interrupted') AND at > now() - interval '7 days'))
   FROM router.tables;
 SELECT '<section><h2>Tables</h2>';
 \pset tuples_only off
@@ -40,7 +40,7 @@ SELECT r.base AS "table", e.at::timestamp(0) AS "last run", e.failed::timestamp(
        (SELECT string_agg(DISTINCT p.action || ' ' || p.state, ', ') FROM router.progress p WHERE p.base = r.base) AS "at work",
        CASE t.default_filled WHEN true THEN 'has rows' WHEN false THEN 'empty' END AS "default child"
   FROM router.routes r JOIN router.tables t USING (base)
-  LEFT JOIN (SELECT base, max(at) AS at, max(at) FILTER (WHERE error IS NOT NULL) AS failed FROM router.events GROUP BY 1) e ON e.base = r.base::oid ORDER BY r.base::oid;
+  LEFT JOIN (SELECT base, max(at) AS at, max(at) FILTER (WHERE state IN ('failed', 'interrupted')) AS failed FROM router.events GROUP BY 1) e ON e.base = r.base::oid ORDER BY r.base::oid;
 \endif
 \pset format unaligned
 \pset tuples_only on

@@ -5,12 +5,12 @@
 \qecho :mark 'archive No archive run is noted.'
 \set file :dir '/archive.tsv'
 \o :file
-SELECT extract(epoch FROM at)::bigint, rows FROM router.events WHERE action IN ('archive', 'rotate') AND error IS NULL AND at > now() - interval '90 days' ORDER BY at;
+SELECT extract(epoch FROM at)::bigint, rows FROM router.events WHERE action IN ('archive', 'rotate') AND state = 'done' AND at > now() - interval '90 days' ORDER BY at;
 \o
 \pset tuples_only off
 \pset format html
 \qecho '<details><summary>Figures</summary>'
-SELECT at::timestamp(0) AS "at", base_name AS "table", action, rows FROM router.events WHERE action IN ('archive', 'rotate') AND error IS NULL AND at > now() - interval '90 days' ORDER BY at DESC LIMIT 200;
+SELECT at::timestamp(0) AS "at", base_name AS "table", action, rows FROM router.events WHERE action IN ('archive', 'rotate') AND state = 'done' AND at > now() - interval '90 days' ORDER BY at DESC LIMIT 200;
 \qecho '</details></figure>'
 \pset format unaligned
 \pset tuples_only on
@@ -18,16 +18,16 @@ SELECT at::timestamp(0) AS "at", base_name AS "table", action, rows FROM router.
 \qecho :mark 'runs No run is noted.'
 \set file :dir '/runs.tsv'
 \o :file
-SELECT extract(epoch FROM e.at)::bigint, a.n, CASE WHEN e.error IS NULL THEN 0 ELSE 1 END, translate(left(e.action, 20), E'\t\n\r"', '   ''')
+SELECT extract(epoch FROM e.at)::bigint, a.n, CASE WHEN e.state IN ('failed', 'interrupted') THEN 1 ELSE 0 END, translate(left(e.action, 20), E'\t\n\r"', '   ''')
   FROM router.events e JOIN (SELECT action, row_number() OVER (ORDER BY action DESC) AS n FROM (SELECT DISTINCT action FROM router.events WHERE at > now() - interval '90 days') d) a USING (action)
  WHERE e.at > now() - interval '90 days' ORDER BY e.at;
 \o
 \pset tuples_only off
 \pset format html
 \qecho '<details><summary>Figures</summary>'
-SELECT base_name AS "table", action, count(*) AS runs, count(*) FILTER (WHERE error IS NOT NULL) AS failed, sum(rows) AS "rows or children", max(at)::timestamp(0) AS "last"
+SELECT base_name AS "table", action, count(*) AS runs, count(*) FILTER (WHERE state IN ('failed', 'interrupted')) AS failed, sum(rows) AS "rows or children", max(at)::timestamp(0) AS "last"
   FROM router.events WHERE at > now() - interval '90 days' GROUP BY 1, 2 ORDER BY 1, 2 LIMIT 500;
 \qecho '</details></figure><h3>What failed last</h3>'
 \pset tableattr 'class=wrap'
-SELECT at::timestamp(0) AS "at", base_name AS "table", action, error FROM router.events WHERE error IS NOT NULL ORDER BY at DESC LIMIT 20;
+SELECT at::timestamp(0) AS "at", base_name AS "table", action, state, sqlstate AS "SQLSTATE", concat_ws(E'\n', error, detail) AS error FROM router.events WHERE state IN ('failed', 'interrupted') ORDER BY at DESC LIMIT 20;
 \qecho '</section>'
