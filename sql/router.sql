@@ -845,13 +845,13 @@ COMMENT ON FUNCTION router.sync(regclass, boolean)
 CREATE PROCEDURE router.sync(base regclass, concurrently boolean, dry_run boolean DEFAULT false)
     LANGUAGE c AS 'MODULE_PATHNAME', 'router_sync_concurrently';
 COMMENT ON PROCEDURE router.sync(regclass, boolean, boolean)
-    IS 'the same, one transaction a child; concurrently: indexes are built without keeping writers away';
+    IS 'makes the children like their base again, one transaction a child; concurrently: indexes are built without keeping writers away';
 
 CREATE FUNCTION router.check(base regclass DEFAULT NULL, table_budget interval DEFAULT NULL)
     RETURNS TABLE (routed_table regclass, child regclass, kind text, detail text, remedy text)
     VOLATILE LANGUAGE c AS 'MODULE_PATHNAME', 'router_check';
 COMMENT ON FUNCTION router.check(regclass, interval)
-    IS 'what is not as it should be: children unlike their base, rows not at home, missing triggers and the like; no row: all is well';
+    IS 'reports what is wrong: children unlike their base, rows in the wrong table, missing triggers and the like; no row: nothing is wrong';
 
 CREATE FUNCTION router.base_constraint(child regclass, constraint_name name)
     RETURNS name STABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'router_base_constraint';
@@ -988,6 +988,6 @@ CREATE VIEW router.tables AS
                               AND k.level OPERATOR(pg_catalog.=)
                                   (SELECT pg_catalog.min(q.level) FROM router.key_def q
                                     WHERE q.base OPERATOR(pg_catalog.=) r.base AND q.kind OPERATOR(pg_catalog.=) 'date')) s) e) d;
-COMMENT ON VIEW router.tables IS 'one row for each routed table: its children in number, rows (as last analyzed) and bytes with indexes and TOAST, from what date to what date they are, whether its default child has pages';
+COMMENT ON VIEW router.tables IS 'one row for each routed table: its children in number, rows (as last analyzed) and bytes with indexes and TOAST, the first and the last end of their dates, and whether its default child has pages';
 
 GRANT SELECT ON router.routes, router.children, router.global_keys, router.tables TO PUBLIC;
