@@ -7,7 +7,7 @@ set tics scale 0.4 tc rgb "#000002"
 set xtics nomirror
 set ytics nomirror scale 0
 set grid ytics lt 1 lc rgb "#000003" lw 1
-set style fill solid 1
+set style fill solid 1 noborder
 set lmargin (narrow ? 7.5 : 8)
 set rmargin 2
 set tmargin 1

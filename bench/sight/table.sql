@@ -5,7 +5,9 @@ SELECT format('<section class="table" id="table-%s"><h2>%s</h2><p class="keys">%
   FROM router.routes WHERE base = :base::regclass;
 
 -- ------------------------------------------------------------------ sizes
-SELECT '<figure><h3>Size of each child</h3><ul class="legend"><li class="c17">table</li><li class="c18">indexes</li><li class="c19">TOAST</li><li class="c20">hot base</li></ul>';
+SELECT concat('<figure><h3>Size of each child</h3><ul class="legend"><li class="c17">table</li><li class="c18">indexes</li><li class="c19">TOAST</li>',
+              CASE WHEN r.hot IS NOT NULL THEN '<li class="c20">hot base</li>' END, CASE WHEN r.children > 60 THEN format('<li class="c0">%s neighbours a bar</li>', ceil((r.children + (r.hot IS NOT NULL)::int) / 60.0)) END, '</ul>')
+  FROM router.routes r WHERE r.base = :base::regclass;
 SELECT format('%s sizes-%s No child yet, or nothing in them.', :'mark', :n);
 -- neighbours share a bar where there are more than 60
 \set shown 'SELECT s.*, (n - 1) / ceil(count(*) OVER () / 60.0)::int AS bar, CASE WHEN s.lower IS NOT NULL OR s.upper IS NOT NULL THEN concat(CASE WHEN members IS NOT NULL THEN array_to_string(members, '','', ''null'') || '' '' END, CASE WHEN s.lower IS NULL THEN ''to '' || s.upper ELSE s.lower END) WHEN members IS NOT NULL THEN array_to_string(members, '', '', ''null'') ELSE coalesce((SELECT array_to_string(bounds, '' '') FROM router.child_def d WHERE d.child = s.child), ''hot'') END AS label FROM router.statistics(:base::regclass) WITH ORDINALITY AS s(child, state, rows, estimated, bytes, table_bytes, index_bytes, toast_bytes, lower, upper, members, last_write, rows_a_day, bytes_a_day, n)'
@@ -73,8 +75,8 @@ SELECT s.children, s.bytes
 \pset format html
 SELECT v.measure AS " ", max(v.told) FILTER (WHERE of = 'bytes') AS bytes, max(v.told) FILTER (WHERE of = 'rows') AS rows
   FROM router.skew(:base::regclass) s,
-       LATERAL (VALUES (1, 'children', s.children::text), (2, 'mean', CASE s.of WHEN 'bytes' THEN pg_size_pretty(s.mean) ELSE round(s.mean)::text END),
-                       (3, 'median', CASE s.of WHEN 'bytes' THEN pg_size_pretty(s.median) ELSE round(s.median)::text END),
+       LATERAL (VALUES (1, 'children', s.children::text), (2, 'mean', CASE s.of WHEN 'bytes' THEN pg_size_pretty(round(s.mean)) ELSE round(s.mean)::text END),
+                       (3, 'median', CASE s.of WHEN 'bytes' THEN pg_size_pretty(round(s.median)) ELSE round(s.median)::text END),
                        (4, 'largest', CASE s.of WHEN 'bytes' THEN pg_size_pretty(s.largest) ELSE s.largest::text END), (5, 'largest child', s.largest_child::text),
                        (6, 'largest over mean', s.over_mean::text), (7, 'variation', s.variation::text), (8, 'Gini', s.gini::text)) v(place, measure, told)
  GROUP BY v.place, v.measure ORDER BY v.place;

@@ -387,18 +387,18 @@ fill_columns(Chart *chart, int room)
 	return &units[u];
 }
 
-/* What a column has in a line; line 0 is the lowest. What is there is seen. */
+/* What a column has in a line; line 0 is the lowest. What is there is seen, what is hot at the top. */
 static const char *
 cell(const Chart *chart, const Bin *bin, int line)
 {
 	double		scale = chart->max > 0 ? HEIGHT * 8 / chart->max : 0;
+	int			top = Max((int) rint((bin->cold + bin->hot) * scale) - 1, 0) / 8;
 	int			cold = (int) rint(bin->cold * scale) - line * 8;
-	int			all = (int) rint((bin->cold + bin->hot) * scale) - line * 8;
 
+	if (bin->hot > 0 && (line == top || (line < top && cold < 4)))
+		return chart->glyphs->hot;
 	if (bin->cold > 0 && line == 0)
 		cold = Max(cold, chart->glyphs == &in_ascii ? 4 : 1);
-	if (bin->hot > 0 && cold < 4 && (all >= 4 || (line == 0 && bin->cold == 0)))
-		return chart->glyphs->hot;
 	return chart->glyphs->up[Min(Max(cold, 0), 8)];
 }
 

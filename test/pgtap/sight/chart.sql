@@ -1,6 +1,6 @@
 -- router.chart: columns over time, bars of values and ranges, in UTF-8 and ASCII, folded to the width, for whoever asks.
 \ir ../../include/helpers.sql
-\set tests 48
+\set tests 49
 SELECT plan(:tests);
 
 SELECT test.role('router_chart_owner'), test.role('router_chart_monitor') \g /dev/null
@@ -92,6 +92,13 @@ ANALYZE hot;
 SELECT is(test.line('hot', 'hot base', 'rows'), '▒ hot base: ' || (SELECT count(*) FROM ONLY hot), 'the hot base has a glyph of its own');
 SELECT matches(test.line('hot', '▒', 'rows'), '│.*▒', 'and is in the picture');
 SELECT is(test.line('hot', '^█', 'rows'), format('█ %s children: %s', (SELECT children FROM router.routes WHERE base = 'hot'::regclass), (SELECT 201 - count(*) FROM ONLY hot)), 'apart from the children');
+
+CREATE TABLE little (id int, at timestamptz NOT NULL);
+SELECT router.create_route('little', router.by_date('at', 'year'), hot => '1 day', time_zone => 'UTC') \g /dev/null
+INSERT INTO little SELECT i, now() - interval '1 day 1 hour' FROM generate_series(1, 5000) i;
+INSERT INTO little VALUES (0, now());
+ANALYZE little;
+SELECT is((SELECT count(*) FROM router.chart('little', 'rows') c WHERE c ~ '[┤│].*▒'), 1::bigint, 'however little it has');
 
 -- ------------------------------------------------------------------ values and ranges
 CREATE TABLE consumption (id int, residence_id int);
