@@ -22,6 +22,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "base/pin.h"
@@ -142,7 +143,7 @@ thin_out(Oid base, TimestampTz now, bool only_last)
 	router_catalog_end_write(scan);
 }
 
-/* Takes a snapshot of a base, unless there is one of today or somebody takes it just now. */
+/* Takes a snapshot of a base, unless it is temporary, there is one of today or somebody takes it just now. */
 void
 router_catalog_measure(Oid base)
 {
@@ -151,7 +152,8 @@ router_catalog_measure(Oid base)
 	int			guc_level;
 
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, router_catalog_relid("size_def"), base, 0);
-	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL ||
+	if (get_rel_persistence(base) == RELPERSISTENCE_TEMP ||
+		LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL ||
 		router_ask("SELECT at FROM router.size_def WHERE base = %u AND relation = 0 AND at > now() - interval '20 hours'", base))
 		return;
 	guc_level = router_spi_begin();

@@ -1,6 +1,6 @@
 -- Snapshots of sizes that router.maintain takes: what is in them, growth and last write by them, how many are kept, who may see them.
 \ir ../../include/helpers.sql
-\set tests 42
+\set tests 43
 SELECT plan(:tests);
 
 SELECT test.role('router_gr_owner'), test.role('router_gr_monitor'), test.role('router_gr_stranger') \g /dev/null
@@ -138,6 +138,10 @@ CALL router.maintain('app.locked');
 SELECT is(test.kept('app.locked'), 3::bigint, 'in a transaction block');
 ROLLBACK;
 SELECT is(test.kept('app.locked'), 0::bigint, 'it goes with the transaction');
+CREATE TEMP TABLE passing (id int, k int);
+SELECT router.create_route('passing', router.by_list('k')) \g /dev/null
+CALL router.maintain('passing');
+SELECT is(test.kept('passing'), 0::bigint, 'temporary tables have no snapshots');
 REVOKE SELECT ON router.size_def FROM PUBLIC;
 ALTER TABLE app.locked OWNER TO router_gr_owner;
 SET ROLE router_gr_owner;
