@@ -32,7 +32,10 @@ SELECT '</section><section><h2>Health</h2>';
 \if :has_health
 \pset tuples_only off
 \pset format html
-SELECT * FROM router.health;
+SELECT j ->> 'base' AS "table", coalesce('✗ ' || (SELECT nullif(string_agg(p, ', '), '') FROM jsonb_array_elements_text(j -> 'problems') p), '✓ well') AS health,
+       (j ->> 'last_maintain')::timestamptz::timestamp(0) AS "last run", j ->> 'last_maintain_state' AS "result", j ->> 'running' AS "at work", j ->> 'aged_rows' AS "rows to archive",
+       j ->> 'default_rows' AS "in the default child", j ->> 'children_to_come' AS "children to come", j ->> 'retention_due' AS "to retire", j ->> 'last_error' AS "last error"
+  FROM router.health h, to_jsonb(h) j ORDER BY 1;
 \else
 \pset tuples_only off
 \pset format html
@@ -49,7 +52,9 @@ SELECT '</section>';
 SELECT '<section><h2>Findings</h2>';
 \pset tuples_only off
 \pset format html
+\pset tableattr 'class=wrap'
 SELECT * FROM router.doctor();
+\pset tableattr 'class=data'
 \pset format unaligned
 \pset tuples_only on
 SELECT '</section>';
