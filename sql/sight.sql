@@ -158,3 +158,109 @@ CREATE FUNCTION router.chart(base regclass, of text DEFAULT 'bytes', width integ
     RETURNS SETOF text STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_chart';
 COMMENT ON FUNCTION router.chart(regclass, text, integer)
     IS 'a picture of the children in lines of text: bytes or rows over time where their ranges are dates, else a bar each';
+
+-- ---------------------------------------------------------------- health
+
+CREATE FUNCTION router.is_readable(base regclass)
+    RETURNS boolean VOLATILE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'router_is_readable';
+COMMENT ON FUNCTION router.is_readable(regclass) IS 'can this route be read? router.check tells why not';
+
+CREATE FUNCTION router.is_preloaded(libraries text)
+    RETURNS boolean STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_is_preloaded';
+COMMENT ON FUNCTION router.is_preloaded(text)
+    IS 'is router among these libraries, a value of session_preload_libraries (NULL: that of the session), or those of shared_preload_libraries?';
+
+-- Ends of children as points of time, as far as a date has four digits.
+CREATE FUNCTION router.instant_of(bound text, time_zone text)
+    RETURNS timestamptz STABLE STRICT LANGUAGE sql
+    BEGIN ATOMIC
+        SELECT CASE WHEN instant_of.bound OPERATOR(pg_catalog.~) '^\d{4}-\d\d-\d\d( [\d:.]+)?$' THEN pg_catalog.timezone(instant_of.time_zone, instant_of.bound::timestamp)
+                    WHEN instant_of.bound OPERATOR(pg_catalog.~) '^\d{4}-\d\d-\d\d [\d:.]+[-+][\d:]+$' THEN instant_of.bound::timestamptz END;
+    END;
+COMMENT ON FUNCTION router.instant_of(text, text)
+    IS 'internal: an end of a range of dates, as router.children shows it, as a point of time; NULL: it is none, or beyond the years of four digits';
+
+CREATE VIEW router.health AS
+    SELECT h.base, h.owner,
+           pg_catalog.array_remove(ARRAY[
+               CASE WHEN h.failing IS NOT NULL THEN 'last run failed' END,
+               CASE WHEN h.interrupted OPERATOR(pg_catalog.>) 0::bigint THEN 'interrupted' END,
+               CASE WHEN h.overdue OPERATOR(pg_catalog.>) '1 day'::interval THEN 'archive overdue' END,
+               CASE WHEN h.default_rows OPERATOR(pg_catalog.>) 0::bigint THEN 'rows in the default child' END,
+               CASE WHEN h.children_to_come OPERATOR(pg_catalog.=) 0::bigint THEN 'no children to come' END,
+               CASE WHEN h.retention_due OPERATOR(pg_catalog.>) 0::bigint THEN 'retention due' END,
+               CASE WHEN NOT h.route_readable THEN 'route not readable' END,
+               CASE WHEN NOT h.triggers_in_place THEN 'triggers missing' END,
+               CASE WHEN NOT h.preloaded THEN 'not preloaded' END,
+               CASE WHEN h.role_settings IS NOT NULL THEN 'role settings' END], NULL) AS problems,
+           h.last_maintain, h.last_maintain_state, h.last_archive, h.last_archive_state, h.last_runs, h.failing, h.running, h.running_since, h.interrupted,
+           h.overdue, h.aged_rows, h.default_rows, h.children_to_come, h.premade_until, h.retention_due, h.route_readable, h.triggers_in_place, h.preloaded,
+           h.role_settings, h.last_error
+      FROM (SELECT r.base, pg_catalog.pg_get_userbyid(b.relowner) AS owner, e.*, a.*, k.*, d.preloaded, d.role_settings,
+                   router.is_readable(r.base) AS route_readable,
+                   (SELECT pg_catalog.count(*) OPERATOR(pg_catalog.=) 4::bigint FROM pg_catalog.pg_trigger t
+                     WHERE t.tgrelid OPERATOR(pg_catalog.=) r.base AND NOT t.tgisinternal AND t.tgenabled OPERATOR(pg_catalog.=) 'A'
+                       AND t.tgname OPERATOR(pg_catalog.=) ANY (ARRAY['~router_route', '~router_settle', '!router_flush', '~router_move'])) AS triggers_in_place
+              FROM router.routes r
+              JOIN pg_catalog.pg_class b ON b.oid OPERATOR(pg_catalog.=) r.base
+             -- the last run of each action; of single children that retention took away only their sum
+             CROSS JOIN LATERAL (
+                   SELECT pg_catalog.max(CASE WHEN l.action OPERATOR(pg_catalog.=) 'maintain' THEN l.at END) AS last_maintain,
+                          pg_catalog.max(CASE WHEN l.action OPERATOR(pg_catalog.=) 'maintain' THEN l.state END) AS last_maintain_state,
+                          pg_catalog.max(CASE WHEN l.action OPERATOR(pg_catalog.=) 'archive' THEN l.at END) AS last_archive,
+                          pg_catalog.max(CASE WHEN l.action OPERATOR(pg_catalog.=) 'archive' THEN l.state END) AS last_archive_state,
+                          pg_catalog.jsonb_object_agg(l.action, pg_catalog.jsonb_build_object('at', l.at, 'state', l.state, 'rows', l.rows, 'sqlstate', l.sqlstate))
+                              FILTER (WHERE l.action IS NOT NULL) AS last_runs,
+                          pg_catalog.array_agg(l.action ORDER BY l.action) FILTER (WHERE l.state OPERATOR(pg_catalog.=) 'failed') AS failing,
+                          pg_catalog.string_agg(l.action, ', ' ORDER BY l.started) FILTER (WHERE l.state OPERATOR(pg_catalog.=) 'running') AS running,
+                          pg_catalog.min(l.started) FILTER (WHERE l.state OPERATOR(pg_catalog.=) 'running') AS running_since,
+                          pg_catalog.count(*) FILTER (WHERE l.state OPERATOR(pg_catalog.=) 'interrupted') AS interrupted,
+                          (pg_catalog.array_agg(l.error ORDER BY l.at DESC) FILTER (WHERE l.state OPERATOR(pg_catalog.=) 'failed' AND l.action OPERATOR(pg_catalog.<>) 'maintain'))[1] AS last_error
+                     FROM (SELECT DISTINCT ON (v.action) v.action, v.at, v.started, v.state, v.rows, v.sqlstate, v.error
+                             FROM router.events v
+                            WHERE v.base OPERATOR(pg_catalog.=) r.base AND v.action OPERATOR(pg_catalog.!~) '^(drop|detach|move) '
+                            ORDER BY v.action, v.started DESC, v.at DESC) l) e
+             -- a hot base: what should have been archived by now, if rows come evenly
+             CROSS JOIN LATERAL (
+                   SELECT o.overdue,
+                          CASE WHEN o.overdue IS NOT NULL
+                               THEN pg_catalog.round(router.estimated_rows(r.base)::numeric OPERATOR(pg_catalog.*) extract(epoch FROM o.overdue)
+                                                     OPERATOR(pg_catalog./) extract(epoch FROM o.overdue OPERATOR(pg_catalog.+) r.hot))::bigint END AS aged_rows
+                     FROM (SELECT CASE WHEN r.hot IS NOT NULL
+                                       THEN greatest(pg_catalog.now() OPERATOR(pg_catalog.-) r.hot OPERATOR(pg_catalog.-) router.instant_of(r.watermark, r.time_zone), '0'::interval) END AS overdue) o) a
+             CROSS JOIN LATERAL (
+                   SELECT pg_catalog.sum(CASE WHEN c.state OPERATOR(pg_catalog.=) 'default' THEN coalesce(router.estimated_rows(c.child), 0::bigint) END)::bigint AS default_rows,
+                          CASE WHEN t.stepped THEN pg_catalog.count(*) FILTER (WHERE router.instant_of(c.lower, r.time_zone) OPERATOR(pg_catalog.>) pg_catalog.now()) END AS children_to_come,
+                          CASE WHEN t.stepped THEN pg_catalog.max(router.instant_of(c.upper, r.time_zone)) END AS premade_until,
+                          CASE WHEN t.keep IS NOT NULL OR t.keep_children IS NOT NULL
+                               THEN greatest(coalesce(pg_catalog.count(*) FILTER (WHERE router.instant_of(c.upper, r.time_zone) OPERATOR(pg_catalog.<=) (pg_catalog.now() OPERATOR(pg_catalog.-) t.keep)), 0::bigint),
+                                             coalesce(pg_catalog.count(*) FILTER (WHERE c.lower IS NOT NULL AND router.instant_of(c.upper, r.time_zone) OPERATOR(pg_catalog.<=) pg_catalog.now())
+                                                      OPERATOR(pg_catalog.-) t.keep_children::bigint, 0::bigint)) END AS retention_due
+                     FROM (SELECT m.keep, m.keep_children,
+                                  coalesce(m.premake, 1) OPERATOR(pg_catalog.>) 0
+                                  AND EXISTS (SELECT FROM router.key_def q WHERE q.base OPERATOR(pg_catalog.=) r.base AND q.kind OPERATOR(pg_catalog.=) 'date' AND q.every IS NOT NULL) AS stepped
+                             FROM (SELECT) one
+                             LEFT JOIN router.maintain_def m ON m.base OPERATOR(pg_catalog.=) r.base) t
+                     LEFT JOIN router.children c ON c.base OPERATOR(pg_catalog.=) r.base
+                    GROUP BY t.keep, t.keep_children, t.stepped) k
+             -- settings of the database, and of roles in it
+             CROSS JOIN (
+                   WITH s AS MATERIALIZED (
+                       SELECT g.setrole AS role, g.setdatabase OPERATOR(pg_catalog.<>) 0::oid AS here, u.setting, pg_catalog.split_part(u.setting, '=', 1) AS name
+                         FROM pg_catalog.pg_db_role_setting g
+                        CROSS JOIN LATERAL pg_catalog.unnest(g.setconfig) AS u (setting)
+                        WHERE g.setdatabase OPERATOR(pg_catalog.=) 0::oid
+                           OR g.setdatabase OPERATOR(pg_catalog.=) (SELECT db.oid FROM pg_catalog.pg_database db WHERE db.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()))
+                   SELECT router.is_preloaded((SELECT pg_catalog.substring(p.setting, '=(.*)')
+                                                 FROM s p WHERE p.role OPERATOR(pg_catalog.=) 0::oid AND p.name OPERATOR(pg_catalog.=) 'session_preload_libraries' ORDER BY p.here DESC LIMIT 1)) AS preloaded,
+                          (SELECT pg_catalog.array_agg(pg_catalog.format('%s: %s', pg_catalog.pg_get_userbyid(p.role), p.setting) ORDER BY p.setting, p.role)
+                             FROM s p
+                            WHERE p.role OPERATOR(pg_catalog.<>) 0::oid
+                              AND (p.name OPERATOR(pg_catalog.=) 'session_preload_libraries' AND NOT router.is_preloaded(pg_catalog.substring(p.setting, '=(.*)'))
+                                   OR p.setting OPERATOR(pg_catalog.=) ANY (ARRAY['constraint_exclusion=off', 'session_replication_role=replica', 'router.prune=off', 'router.prune=false',
+                                                               'router.read_hot=off', 'row_security=off'])
+                                   OR p.name OPERATOR(pg_catalog.=) 'transaction_timeout')) AS role_settings
+                     FROM (SELECT) one) d) h;
+COMMENT ON VIEW router.health
+    IS 'one row for each routed table: what is wrong in words, the last run of each action and its result, what runs now, what is overdue, settings that spoil it; it tells nothing of rows but their number';
+GRANT SELECT ON router.health TO PUBLIC;

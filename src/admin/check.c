@@ -558,6 +558,21 @@ check_another(Check *check, Oid base, const Interval *table_budget)
 	FreeErrorData(error);
 }
 
+/* That nothing is said of a table which the caller may not look at does not mean that all is well. */
+static void
+tell_unchecked(Check *check, Oid base)
+{
+	char	   *owner;
+
+	if (get_rel_name(base) == NULL || get_rel_persistence(base) == RELPERSISTENCE_TEMP ||
+		router_original(base) != base)
+		return;
+	owner = GetUserNameFromId(router_relation_owner(base), false);
+	check->base = base;
+	add_line(check, InvalidOid, "not checked", psprintf("it belongs to role \"%s\", whose rights are needed", owner),
+			 psprintf("SELECT router.check() as %s, or as a member of it", quote_identifier(owner)));
+}
+
 /* router.check(base, table_budget): no line when all is well; NULL: every base that the caller owns. */
 Datum
 router_check(PG_FUNCTION_ARGS)
@@ -577,5 +592,7 @@ router_check(PG_FUNCTION_ARGS)
 	foreach(lc, router_catalog_bases())
 		if (router_is_meant(lfirst_oid(lc)))
 			check_another(&check, lfirst_oid(lc), table_budget);
+		else
+			tell_unchecked(&check, lfirst_oid(lc));
 	return (Datum) 0;
 }

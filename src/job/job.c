@@ -40,6 +40,7 @@
 #include "utils/plancache.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/attempt.h"
@@ -708,11 +709,42 @@ router_job_is_late(const RouterJob *job)
 	return GetCurrentTimestamp() >= job->deadline;
 }
 
+/* Who calls for all of them, and owns none, has not made a mistake that he would notice. */
+static void
+warn_of_others(const RouterJob *job, List *others)
+{
+	List	   *owners = NIL;
+	StringInfoData names;
+	ListCell   *lc;
+
+	initStringInfo(&names);
+	foreach(lc, others)
+	{
+		HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tup))
+			continue;
+		if (((Form_pg_class) GETSTRUCT(tup))->relpersistence != RELPERSISTENCE_TEMP)
+			owners = list_append_unique_oid(owners, ((Form_pg_class) GETSTRUCT(tup))->relowner);
+		ReleaseSysCache(tup);
+	}
+	foreach(lc, owners)
+		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", GetUserNameFromId(lfirst_oid(lc), false));
+	if (owners != NIL)
+		ereport(WARNING,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("%s has nothing to do: no routed table belongs to role \"%s\"", job->action,
+						GetUserNameFromId(GetUserId(), false)),
+				 errdetail("They belong to %s.", names.data),
+				 errhint("Call it as such a role, or as a member of it.")));
+}
+
 /* Those of the bases that a query finds which are meant where none is named. */
 static List *
-find_bases(const char *query)
+find_bases(const RouterJob *job, const char *query)
 {
 	List	   *bases = NIL;
+	List	   *others = NIL;
 	int			guc_level = router_pin_settings(NULL);
 
 	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
@@ -724,8 +756,12 @@ find_bases(const char *query)
 
 		if (router_is_meant(base))
 			bases = lappend_oid(bases, base);
+		else
+			others = lappend_oid(others, base);
 	}
 	AtEOXact_GUC(false, guc_level);
+	if (bases == NIL)
+		warn_of_others(job, others);
 	return bases;
 }
 
@@ -739,7 +775,7 @@ router_job_round(RouterJob *job, FunctionCallInfo fcinfo, const RouterRound *rou
 {
 	const Interval *budget = router_table_budget(fcinfo, round->table_budget);
 	bool		several = PG_ARGISNULL(0);
-	List	   *bases = several ? find_bases(round->bases) : list_make1_oid(PG_GETARG_OID(0));
+	List	   *bases = several ? find_bases(job, round->bases) : list_make1_oid(PG_GETARG_OID(0));
 	int			n = list_length(bases);
 	Turns	   *turns = make_turns(bases);
 	int			done = 0;

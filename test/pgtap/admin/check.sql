@@ -93,7 +93,7 @@ SELECT router.sync('app.t') \g /dev/null
 SELECT is(test.told('app.t'), 'nothing', 'and is built again');
 SET ROLE router_c_other;
 SELECT throws_ok($$SELECT * FROM router.check('app.t')$$, '42501', NULL, 'not for others');
-SELECT is_empty($$SELECT * FROM router.check()$$, 'who are told of nothing');
+SELECT is((SELECT string_agg(DISTINCT kind, ' ') FROM router.check()), 'not checked', 'who are told of nothing but that');
 RESET ROLE;
 SELECT throws_ok($$SELECT * FROM router.check('pg_class')$$, '55000', NULL, 'not a routed table');
 
