@@ -245,10 +245,10 @@ CREATE VIEW router.health AS
                     GROUP BY t.keep, t.keep_children, t.stepped) k
              -- settings of the database, and of roles in it
              CROSS JOIN (
-                   WITH s AS MATERIALIZED (
-                       SELECT g.setrole AS role, g.setdatabase OPERATOR(pg_catalog.<>) 0::oid AS here, u.setting, pg_catalog.split_part(u.setting, '=', 1) AS name
+                   WITH s AS (
+                       SELECT g.setrole AS role, g.setdatabase OPERATOR(pg_catalog.<>) 0::oid AS here, v.setting, pg_catalog.split_part(v.setting, '=', 1) AS name
                          FROM pg_catalog.pg_db_role_setting g
-                        CROSS JOIN LATERAL pg_catalog.unnest(g.setconfig) AS u (setting)
+                        CROSS JOIN LATERAL (SELECT pg_catalog.unnest(g.setconfig) AS setting) v
                         WHERE g.setdatabase OPERATOR(pg_catalog.=) 0::oid
                            OR g.setdatabase OPERATOR(pg_catalog.=) (SELECT db.oid FROM pg_catalog.pg_database db WHERE db.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()))
                    SELECT router.is_preloaded((SELECT pg_catalog.substring(p.setting, '=(.*)')

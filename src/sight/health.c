@@ -3,7 +3,8 @@
  *		What router.health cannot ask of catalogs: can a route be read, and is the library
  *		loaded in every session.
  *
- * Anybody may ask. Nothing that an owner has defined is run: a route has types of PostgreSQL's own (admin/route_settings.c).
+ * Anybody may ask. Nothing that an owner has defined is run: a route has types of PostgreSQL's own
+ * (admin/route_settings.c).
  */
 #include "compat.h"
 

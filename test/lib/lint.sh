@@ -42,7 +42,7 @@ perl -0ne '
 		(my $rest = $text) =~ s/OPERATOR\(pg_catalog\.\S+?\)|::|=>|\w+\.\*|\(\*\)|\b(?:ERRCODE|MESSAGE|DETAIL|HINT) =//g;
 		print "$ARGV: $what: operator $1\n" while $rest =~ /([-+*\/<>=~!@#%^&|]+)/g;
 		print "$ARGV: $what: $1 without a schema\n"
-			while $text =~ /(?<![\w."])(?!(?:AND|AS|CASE|ELSE|EXISTS|NOT|ANY|FILTER|GROUP|OVER|VALUES|SELECT|FROM|WHEN|ROW|LATERAL|OPERATOR|coalesce|greatest|extract)\b)([a-z_]\w*)\s*\(/gi;
+			while $text =~ /(?<![\w."])(?!(?:AND|AS|CASE|ELSE|EXISTS|NOT|ANY|FILTER|GROUP|JOIN|ON|OVER|VALUES|SELECT|FROM|WHEN|ROW|LATERAL|OPERATOR|coalesce|greatest|extract)\b)([a-z_]\w*)\s*\(/gi;
 		print "$ARGV: $what: $1 looks for an operator\n" while $text =~ /\b(NULLIF|USING \(|CASE (?!WHEN)|IN \(|LIKE|SIMILAR|BETWEEN|IS DISTINCT)/gi;
 	}' sql/*.sql | grep . && complain "sql/: unqualified, see above"
 perl test/lib/layers.pl || fail=1
