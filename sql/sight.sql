@@ -163,12 +163,12 @@ COMMENT ON FUNCTION router.chart(regclass, text, integer)
 
 CREATE FUNCTION router.is_readable(base regclass)
     RETURNS boolean VOLATILE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'router_is_readable';
-COMMENT ON FUNCTION router.is_readable(regclass) IS 'can this route be read? router.check tells why not';
+COMMENT ON FUNCTION router.is_readable(regclass) IS 'internal: can this route be read? router.check tells why not';
 
 CREATE FUNCTION router.is_preloaded(libraries text)
     RETURNS boolean STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_is_preloaded';
 COMMENT ON FUNCTION router.is_preloaded(text)
-    IS 'is router among these libraries, a value of session_preload_libraries (NULL: that of the session), or those of shared_preload_libraries?';
+    IS 'internal: is router among these libraries, a value of session_preload_libraries (NULL: that of the session), or those of shared_preload_libraries?';
 
 -- Ends of children as points of time, as far as a date has four digits.
 CREATE FUNCTION router.instant_of(bound text, time_zone text)
