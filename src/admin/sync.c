@@ -390,7 +390,7 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 	(void) router_owned_locked(base, AccessShareLock);
 	if (router_sync_triggers(&look, base) > 0)
 		ereport(NOTICE, (errmsg("triggers of \"%s\" are missing or disabled", get_rel_name(base)),
-						 errhint("SELECT router.sync(…) mends them.")));
+						 errhint("SELECT router.sync(…) repairs them.")));
 	children = router_children_by_oid(base);
 	next_transaction(cxt);
 	foreach(lc, children)

@@ -505,7 +505,7 @@ report(Clone *c, bool was_finished)
 				 rejects ? errdetail(INT64_FORMAT " errors, " INT64_FORMAT " duplicates, " INT64_FORMAT " constraints.",
 									 r->errors, r->duplicates, r->constraints) : 0,
 				 !c->def.finished ? errhint("Call it again to go on.") :
-				 rejects ? errhint("See router.rejects; CALL router.retry_rejects when the cause is mended.") : 0));
+				 rejects ? errhint("See router.rejects; CALL router.retry_rejects when the cause is corrected.") : 0));
 }
 
 /*

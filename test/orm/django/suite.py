@@ -583,7 +583,8 @@ def _():
     query("DELETE FROM energy_temperature WHERE read_at > '8000-01-01'")
     command("migrate", "energy", "0002")
     same(value("SELECT count(*) FROM router.routes"), 3)
-    query("SELECT router.drop_route('energy_temperature', rows => 'base')")
+    for model in ("temperature", "humidity"):
+        query(f"SELECT router.drop_route('energy_{model}', rows => 'base')")
     command("migrate", "energy", "0001")
     same(readings(), before)
     command("migrate", "energy")

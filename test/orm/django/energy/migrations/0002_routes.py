@@ -20,5 +20,6 @@ class Migration(migrations.Migration):
         # humidity by month, without the operation
         migrations.RunSQL(
             "CALL router.convert('energy_humidity', router.by_date('read_at', 'month'), time_zone => 'Europe/Brussels')",
-            reverse_sql="SELECT router.drop_route('energy_humidity', rows => 'base')"),
+            # of a route that is there: a migration that was interrupted on its way back does it again
+            reverse_sql="SELECT router.drop_route(base, rows => 'base') FROM router.routes WHERE base = 'energy_humidity'::regclass"),
     ]
