@@ -5,7 +5,7 @@
 \pset null '–'
 \pset footer off
 \pset tableattr 'class=data'
-SELECT to_regclass('router.health') IS NOT NULL AS has_health, EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'router'::regnamespace AND proname = 'doctor') AS has_doctor \gset
+SELECT EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'router'::regnamespace AND proname = 'doctor') AS has_doctor \gset
 
 \pset format unaligned
 \pset tuples_only on
@@ -29,22 +29,11 @@ SELECT t.base AS "table", array_to_string(t.keys, ', ') AS keys, t.children, t.r
 \pset format unaligned
 \pset tuples_only on
 SELECT '</section><section><h2>Health</h2>';
-\if :has_health
 \pset tuples_only off
 \pset format html
-SELECT j ->> 'base' AS "table", coalesce('✗ ' || (SELECT nullif(string_agg(p, ', '), '') FROM jsonb_array_elements_text(j -> 'problems') p), '✓ well') AS health,
-       (j ->> 'last_maintain')::timestamptz::timestamp(0) AS "last run", j ->> 'last_maintain_state' AS "result", j ->> 'running' AS "at work", j ->> 'aged_rows' AS "rows to archive",
-       j ->> 'default_rows' AS "in the default child", j ->> 'children_to_come' AS "children to come", j ->> 'retention_due' AS "to retire", j ->> 'last_error' AS "last error"
-  FROM router.health h, to_jsonb(h) j ORDER BY 1;
-\else
-\pset tuples_only off
-\pset format html
-SELECT r.base AS "table", e.at::timestamp(0) AS "last run", e.failed::timestamp(0) AS "last failure", CASE WHEN r.pending IS NULL THEN 'no' ELSE 'yes' END AS "archive unfinished",
-       (SELECT string_agg(DISTINCT p.action || ' ' || p.state, ', ') FROM router.progress p WHERE p.base = r.base) AS "at work",
-       CASE t.default_filled WHEN true THEN 'has rows' WHEN false THEN 'empty' END AS "default child"
-  FROM router.routes r JOIN router.tables t USING (base)
-  LEFT JOIN (SELECT base, max(at) AS at, max(at) FILTER (WHERE state IN ('failed', 'interrupted')) AS failed FROM router.events GROUP BY 1) e ON e.base = r.base::oid ORDER BY r.base::oid;
-\endif
+SELECT base AS "table", coalesce('✗ ' || nullif(array_to_string(problems, ', '), ''), '✓ well') AS health, last_maintain::timestamp(0) AS "last run", last_maintain_state AS "result", running AS "at work",
+       aged_rows AS "rows to archive", default_rows AS "in the default child", children_to_come AS "children to come", retention_due AS "to retire", last_error AS "last error"
+  FROM router.health ORDER BY base::text COLLATE "C";
 \pset format unaligned
 \pset tuples_only on
 SELECT '</section>';

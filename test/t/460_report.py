@@ -150,7 +150,7 @@ def _():
 def _():
     for name in "superuser", "monitor":
         words = page(name).words
-        same([text for tag, text in words if tag == "h2" and text not in ("Health", "Findings")], ["Tables", "public.sensor_log", f'public."{HOSTILE}"', "public.humidity", "Maintenance"])
+        same([text for tag, text in words if tag == "h2" and text != "Findings"], ["Tables", "Health", "public.sensor_log", f'public."{HOSTILE}"', "public.humidity", "Maintenance"])
         same(sum(tag == "h3" and text == "Size of each child" for tag, text in words), 3)
         for wanted in "Rows inserted a day", "How even the children are", "Gini", "Rows archived", "list(k)", "hot for 30 days":
             if not any(wanted in text for _, text in words):
