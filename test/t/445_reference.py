@@ -1,7 +1,7 @@
 """docs/reference.md and the catalog say the same of each object.
 
 Its table "All objects" has the COMMENT of each function, procedure, view, table, type and event trigger, and the
-description of each setting, word for word; and each function is shown with all its arguments, their types and defaults.
+description of each setting, word for word; and each function is shown with all its arguments, their types and defaults, and its result.
 A comment that begins with "internal:", or that sends to "the other" function of the name, is not shown.
 """
 import os
@@ -60,8 +60,11 @@ def plain(signature):
     return signature.replace("'00:00:01'", "'1 second'").replace("timestamp with time zone", "timestamptz")
 
 
+RESULT = re.compile(r"(?:\s+RETURNS ((?:SETOF )?TABLE \([^()]*\)|(?:SETOF )?[\w.\" ]+(?:\[\])?))?")
+
+
 def shown():
-    """(name, arguments, is it called) of each signature in the page; of "key … | keys …" both."""
+    """(name, arguments, CALL or what it returns) of each signature in the page; of "key … | keys …" both."""
     found = set()
     page = text_of_page()
     blocks = [block for language, block in re.findall(r"^```(\w*)\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if language == ""]
@@ -74,7 +77,8 @@ def shown():
         arguments = plain(text[match.end():end - 1])
         either = re.search(r"(\w+ [\w.]+) \| (\w+ [\w.\[\]]+( DEFAULT NULL)?)", arguments)
         for one in ([arguments.replace(either[0], either[1]), arguments.replace(either[0], either[2])] if either else [arguments]):
-            found.add((match[2], one, bool(match[1])))
+            # of keys the page says once what they return
+            found.add((match[2], one, "CALL" if match[1] else plain(RESULT.match(text, end)[1] or "router.key")))
     return found
 
 
@@ -93,11 +97,11 @@ def _():
                                        ["or in another order: functions, procedures, views, tables, types, settings, event triggers, each by name"]))
 
 
-@case("each function is shown as it is: CALL for procedures, arguments, types, defaults")
+@case("each function is shown as it is: CALL for procedures, arguments, types, defaults, result")
 def _():
     there = shown()
-    missing = [f"{'CALL ' if kind == 'p' else ''}router.{name}({plain(arguments)})" for name, kind, arguments, _ in query(FUNCTIONS)
-               if (name, plain(arguments), kind == "p") not in there]
+    missing = [f"router.{name}({plain(arguments)}) {result}" for name, kind, arguments, result in query(FUNCTIONS)
+               if (name, plain(arguments), "CALL" if kind == "p" else plain(result).replace("TABLE(", "TABLE (")) not in there]
     if missing:
         raise AssertionError("\n".join(["not in the page:"] + missing))
 
