@@ -102,6 +102,7 @@ router_on_ddl_end(PG_FUNCTION_ARGS)
 		router_keep_always((AlterTableStmt *) event->parsetree);
 	if (!concerns_routes(event))
 		PG_RETURN_NULL();
+	router_guard_reshape(event->parsetree); /* it may have begun since the start */
 	/* with the search_path that the command had */
 	router_type_ddl_end(event->parsetree);
 	if (IsA(event->parsetree, AlterTableStmt))

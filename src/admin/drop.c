@@ -37,6 +37,7 @@
 #include "admin/ddl_object.h"
 #include "admin/globalkey_admin.h"
 #include "route/defs_clone.h"
+#include "route/defs_reshape.h"
 #include "write/fence.h"
 #include "admin/sync.h"
 #include "admin/type_ddl.h"
@@ -166,12 +167,36 @@ router_drop_starts(const DropStmt *stmt)
 
 /* -------------------------------------------------------------------- sql_drop */
 
+/*
+ * A table that gets another shape goes with the copies that are made, as with its schema, or not at all, and its
+ * columns stay. ALTER TABLE and DROP TABLE were refused when they began, unless that was just before.
+ */
+static void
+refuse_reshaped(Oid relid, AttrNumber attnum, const char *name)
+{
+	RouterReshapeDef *def = router_catalog_reshape(relid);
+
+	if (def == NULL)
+		return;
+	if (attnum != 0)
+		router_refuse_followed(relid);
+	else if (get_rel_name(def->shadow) || get_rel_name(def->log))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("table \"%s\" gets another shape", name),
+				 errdetail("The copies that are being made would stay behind."),
+				 errhint("Wait until that is done (router.progress), or CALL router.cancel_reshape(…).")));
+	else
+		router_catalog_remove_reshape(relid);
+}
+
 /* A base or child is gone, or a column: which must not be a key. */
 static void
 forget_dropped(Oid relid, AttrNumber attnum, const char *name)
 {
 	RouterConfig *route = router_catalog_route(relid);
 
+	refuse_reshaped(relid, attnum, name);
 	router_global_dropped(relid, attnum);
 	if (attnum == 0)
 	{

@@ -135,9 +135,9 @@ router_refuse_no_default_child(Oid base)
 			 errhint("There is nothing to redistribute.")));
 }
 
-/* Makes one child for rows that wait in the default child, and adds their number; false: none can be made. */
+/* Makes one child for rows that wait in the default child; false: none can be made. */
 bool
-router_redistribute_once(Oid base, bool dry_run, uint64 *rows)
+router_redistribute_once(Oid base, bool dry_run)
 {
 	RouterCacheEntry *entry = router_owned_route(base);
 	RouterCreation creation = {.entry = entry,.base = base,.takes_rows = dry_run ? NULL : takes_waiting};
@@ -145,7 +145,6 @@ router_redistribute_once(Oid base, bool dry_run, uint64 *rows)
 	RouterBound *bounds[ROUTER_MAX_LEVELS];
 	char	   *display;
 	Oid			child;
-	uint64		moved;
 
 	if (!OidIsValid(route->default_child))
 		router_refuse_no_default_child(base);
@@ -158,10 +157,9 @@ router_redistribute_once(Oid base, bool dry_run, uint64 *rows)
 		return false;
 	}
 	if (OidIsValid(child))
-		moved = router_child_fill(entry, child, bounds);
+		router_child_fill(entry, child, bounds);
 	else
-		child = router_child_create(entry, bounds, NULL, &moved);
-	*rows += moved;
+		child = router_child_create(entry, bounds, NULL);
 	ereport(NOTICE, (errmsg("moved rows of %s to child %s", display, router_qualified_name(child))));
 	return true;
 }

@@ -15,6 +15,7 @@ extern void router_reshape_begin_source(RouterReshape *r, int source);
 extern void router_reshape_lock_if_free(RouterReshape *r, Oid relid, LOCKMODE mode);
 extern void router_reshape_lock(RouterReshape *r, LOCKMODE mode);
 extern void router_reshape_check_source(RouterReshape *r, Oid source);
+extern void router_reshape_check_columns(RouterReshape *r);
 extern bool router_reshape_check(RouterReshape *r, int from, int to);
 
 /* copy_batches.c */

@@ -159,6 +159,25 @@ router_reshape_check_source(RouterReshape *r, Oid source)
 	table_close(rel, NoLock);
 }
 
+static void
+refuse_altered(RouterReshape *r)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" was altered while it gets another shape", get_rel_name(r->job.base)),
+			 errdetail("It has other columns or CHECKs, another owner, or no trigger that tells what is written."),
+			 errhint("CALL router.cancel_reshape(%s) and begin again. The table is as it was.",
+					 quote_literal_cstr(router_qualified_name(r->job.base)))));
+}
+
+/* The table is locked: is it what the copies were made for? SPI is connected. */
+void
+router_reshape_check_columns(RouterReshape *r)
+{
+	if (strcmp(router_columns_text(r->job.base), r->def.columns) != 0)
+		refuse_altered(r);
+}
+
 /*
  * The sources from one on to another are locked, and are they still what is copied? False: by other storage, as far
  * as it is copied.
@@ -175,13 +194,8 @@ router_reshape_check(RouterReshape *r, int from, int to)
 		same_files &= i > r->def.source || r->def.files[i] == current_file(r->def.sources[i]);
 		followed &= router_follow_is_on(r->def.sources[i]);
 	}
-	if (strcmp(router_columns_text(r->job.base), r->def.columns) != 0 || !followed ||
-		get_rel_name(r->def.shadow) == NULL || get_rel_name(r->def.log) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" was altered while it gets another shape", get_rel_name(r->job.base)),
-				 errdetail("It has other columns or CHECKs, another owner, or no trigger that tells what is written."),
-				 errhint("CALL router.cancel_reshape(%s) and begin again. The table is as it was.",
-						 quote_literal_cstr(router_qualified_name(r->job.base)))));
+	if (!followed || get_rel_name(r->def.shadow) == NULL || get_rel_name(r->def.log) == NULL)
+		refuse_altered(r);
+	router_reshape_check_columns(r);
 	return same_files;
 }

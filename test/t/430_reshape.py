@@ -473,4 +473,70 @@ def missing_copy():
     same(unlike_copies(), [0, 0])
 
 
+def beside_merge(*statements):
+    """Calls merge_children, which waits for a writer; what the statements and the call raise, in this order."""
+    raised = [None] * (len(statements) + 1)
+
+    def work(number, statement):
+        try:
+            run_sql(statement)
+        except psycopg2.Error as error:
+            raised[number] = error.pgcode
+
+    writer = connect(False)
+    writer.cursor().execute("INSERT INTO m_1 (id, res, at) VALUES (200000, 1, '2024-01-01')")
+    threads = [threading.Thread(target=work, args=(len(statements), "CALL router.merge_children('{m_1,m_2}', lock_timeout => '20s')"))]
+    threads += [threading.Thread(target=work, args=(number, statement)) for number, statement in enumerate(statements)]
+    for thread in threads:
+        thread.start()
+        time.sleep(.7)
+    writer.rollback()
+    writer.close()
+    for thread in threads:
+        thread.join()
+    return raised
+
+
+def nothing_left():
+    same(run_sql("SELECT relname FROM pg_class WHERE relrewrite <> 0"), [])
+    same(run_sql("SELECT base FROM router.reshape_def"), [])
+
+
+@case("DDL that begins before router's triggers are there")
+def early_ddl():
+    for key in None, "res, id":
+        make(key)
+        run_sql("SELECT router.create_route('m', router.by_list('res'), move_rows => true)")
+        run_sql("DROP TRIGGER IF EXISTS \" again\" ON m")
+        # refused, or the call ends before it follows anything; writers never fail
+        for ddl in "ALTER TABLE m ALTER note TYPE varchar", "ALTER TABLE m RENAME note TO noted":
+            same([error for error in beside_merge(ddl) if error], ["55000"])
+            run_sql("UPDATE m SET val = 0 WHERE id % 5 = 0")
+            run_sql("CALL router.cancel_reshape('m')")
+        run_sql("ALTER TABLE m RENAME noted TO note")
+        same(beside_merge("DROP TABLE m CASCADE"), ["55006", None])
+        same(children("bounds[1] = '{1,2}'"), ["m_1_2"])
+        nothing_left()
+
+
+@case("what a table goes with that gets another shape, and what takes a column")
+def late_drop():
+    for key in None, "res, id":
+        make(key)
+        run_sql("DROP TYPE IF EXISTS way CASCADE; CREATE TYPE way AS ENUM ('in', 'out'); ALTER TABLE m ADD way way")
+        older = stop_in_step(CONVERT_LIST)
+        with raises(psycopg2.errors.ObjectInUse):
+            run_sql("DROP TYPE way CASCADE")
+        run_sql("UPDATE m SET way = 'out' WHERE id % 5 = 0")
+        older.rollback()
+        older.close()
+        run_sql(CONVERT_LIST)
+        nothing_left()
+        make(key)
+        run_sql("DROP SCHEMA IF EXISTS going CASCADE; CREATE SCHEMA going; ALTER TABLE m SET SCHEMA going")
+        stop_in_step("CALL router.convert('going.m', router.by_list('res'))").close()
+        run_sql("DROP SCHEMA going CASCADE")
+        nothing_left()
+
+
 run()
