@@ -264,3 +264,178 @@ CREATE VIEW router.health AS
 COMMENT ON VIEW router.health
     IS 'one row for each routed table: what is wrong in words, the last run of each action and its result, what runs now, what is overdue, settings that spoil it; it tells nothing of rows but their number';
 GRANT SELECT ON router.health TO PUBLIC;
+
+CREATE FUNCTION router.doctor(base regclass DEFAULT NULL)
+    RETURNS TABLE (severity text, base regclass, child regclass, topic text, finding text, remedy text)
+    STABLE LANGUAGE sql
+    BEGIN ATOMIC
+        WITH k AS (
+            SELECT DISTINCT ON (q.base) q.base, q.level, q.column_name, q.attnum FROM router.key_def q
+             WHERE q.kind OPERATOR(pg_catalog.=) 'date' ORDER BY q.base, q.level),
+        r AS (
+            SELECT d.base, d.hot, d.on_missing, d.time_zone, k.level, k.column_name, k.attnum, c.reloptions, pg_catalog.quote_literal(d.base::text) AS name,
+                   pg_catalog.pg_relation_size(d.base) AS bytes, pg_catalog.pg_stat_get_numscans(d.base) AS scans, pg_catalog.pg_stat_get_dead_tuples(d.base) AS dead, pg_catalog.pg_stat_get_live_tuples(d.base) AS live
+              FROM router.route_def d
+              JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.base AND c.relrewrite OPERATOR(pg_catalog.=) 0::oid
+              LEFT JOIN k ON k.base OPERATOR(pg_catalog.=) d.base
+             WHERE doctor.base IS NULL OR d.base OPERATOR(pg_catalog.=) doctor.base),
+        c AS (
+            SELECT d.base, d.child, p.relkind OPERATOR(pg_catalog.=) 'f' AS far, 'default' OPERATOR(pg_catalog.=) ANY (d.bounds) AS is_default, p.reltuples OPERATOR(pg_catalog.<) 0::real AS unknown, p.reloptions, r.hot,
+                   CASE WHEN p.relkind OPERATOR(pg_catalog.<>) 'f' THEN pg_catalog.pg_relation_size(d.child) END AS bytes,
+                   pg_catalog.pg_stat_get_numscans(d.child) AS scans, pg_catalog.pg_stat_get_dead_tuples(d.child) OPERATOR(pg_catalog.>) 0::bigint AND pg_catalog.pg_stat_get_dead_tuples(d.child) OPERATOR(pg_catalog.>=) pg_catalog.pg_stat_get_live_tuples(d.child) AS mostly_dead, e.upper
+              FROM router.child_def d
+              JOIN r ON r.base OPERATOR(pg_catalog.=) d.base
+              JOIN pg_catalog.pg_class p ON p.oid OPERATOR(pg_catalog.=) d.child AND p.relrewrite OPERATOR(pg_catalog.=) 0::oid
+              CROSS JOIN LATERAL (SELECT router.instant_of(pg_catalog.substring(d.bounds[r.level], ',(.+)\)$'), r.time_zone) AS upper) e),
+        n AS (
+            SELECT c.base, pg_catalog.count(*) AS children, pg_catalog.count(*) FILTER (WHERE c.bytes OPERATOR(pg_catalog.>) 0::bigint) AS filled, pg_catalog.count(*) FILTER (WHERE NOT c.far) AS here, pg_catalog.max(c.upper) AS upper,
+                   (pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY c.bytes::float8) FILTER (WHERE c.bytes OPERATOR(pg_catalog.>) 0::bigint))::bigint AS median
+              FROM c GROUP BY c.base),
+        b AS (
+            SELECT r.base, i.indexrelid, i.indnatts, i.indkey, i.indisunique, p.relname, t.condefined, pg_catalog.pg_stat_get_numscans(i.indexrelid) AS scans,
+                   pg_catalog.pg_relation_size(i.indexrelid) AS bytes, i.indisreplident OR i.indisclustered AS held,
+                   ROW(i.indkey::text, i.indclass::text, i.indcollation::text, i.indoption::text, pg_catalog.pg_get_expr(i.indexprs, r.base), pg_catalog.pg_get_expr(i.indpred, r.base), p.relam)::text AS same,
+                   r.hot IS NOT NULL AND i.indkey[0] OPERATOR(pg_catalog.=) r.attnum AND i.indpred IS NULL AND i.indisvalid AS for_archive
+              FROM r
+              JOIN pg_catalog.pg_index i ON i.indrelid OPERATOR(pg_catalog.=) r.base
+              JOIN pg_catalog.pg_class p ON p.oid OPERATOR(pg_catalog.=) i.indexrelid
+              CROSS JOIN LATERAL (
+                    SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conindid OPERATOR(pg_catalog.=) i.indexrelid) AS condefined) t),
+        x AS (
+            SELECT c.base, router.base_constraint(c.child, p.relname) AS relname, pg_catalog.pg_stat_get_numscans(i.indexrelid) AS scans, pg_catalog.pg_relation_size(i.indexrelid) AS bytes, c.child
+              FROM c
+              JOIN pg_catalog.pg_index i ON i.indrelid OPERATOR(pg_catalog.=) c.child AND i.indisvalid
+              JOIN pg_catalog.pg_class p ON p.oid OPERATOR(pg_catalog.=) i.indexrelid),
+        i AS (
+            SELECT b.base, b.indexrelid, b.relname, b.indisunique, b.condefined, b.held, b.same, b.for_archive, pg_catalog.count(x.child) AS children,
+                   b.bytes OPERATOR(pg_catalog.+) coalesce(pg_catalog.sum(x.bytes), 0::numeric)::bigint AS bytes, b.scans OPERATOR(pg_catalog.+) coalesce(pg_catalog.sum(x.scans), 0::numeric)::bigint AS scans
+              FROM b
+              LEFT JOIN x ON x.base OPERATOR(pg_catalog.=) b.base AND x.relname OPERATOR(pg_catalog.=) b.relname
+             GROUP BY b.base, b.indexrelid, b.relname, b.indisunique, b.condefined, b.held, b.same, b.for_archive, b.bytes, b.scans),
+        -- scans of the table that has the most
+        y AS (
+            SELECT t.base, pg_catalog.max(t.scans)::bigint AS scans
+              FROM (SELECT u.base, pg_catalog.sum(u.scans) AS scans
+                      FROM (SELECT r.base, r.base AS relation, r.scans FROM r UNION ALL SELECT b.base, b.base, b.scans FROM b
+                             UNION ALL SELECT c.base, c.child, c.scans FROM c UNION ALL SELECT x.base, x.child, x.scans FROM x) u
+                     GROUP BY u.base, u.relation) t
+             GROUP BY t.base),
+        g AS (
+            SELECT s.name, s.setting, s.source FROM pg_catalog.pg_settings s
+             WHERE s.name OPERATOR(pg_catalog.=) ANY ('{shared_preload_libraries,session_preload_libraries,constraint_exclusion,jit,max_locks_per_transaction,max_connections,max_prepared_transactions,effective_cache_size}'::text[])),
+        -- what every session of this database gets
+        l AS (
+            SELECT coalesce(pg_catalog.bool_or(u.setting IS NOT NULL AND router.is_preloaded(u.setting)), false) AS preloaded, pg_catalog.count(*) FILTER (WHERE u.hidden) OPERATOR(pg_catalog.=) 0::bigint AS seen
+              FROM (SELECT pg_catalog.substring(o.o, '^session_preload_libraries=(.*)$') AS setting, false AS hidden
+                      FROM pg_catalog.pg_db_role_setting d
+                     CROSS JOIN LATERAL pg_catalog.unnest(d.setconfig) o
+                     WHERE d.setrole OPERATOR(pg_catalog.=) 0::oid
+                       AND (d.setdatabase OPERATOR(pg_catalog.=) 0::oid OR d.setdatabase OPERATOR(pg_catalog.=) (SELECT m.oid FROM pg_catalog.pg_database m WHERE m.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()))
+                     UNION ALL
+                    SELECT CASE WHEN g.name OPERATOR(pg_catalog.=) 'shared_preload_libraries' OR NOT g.source OPERATOR(pg_catalog.=) ANY ('{session,user,"database user",database}'::text[]) THEN g.setting END, false
+                      FROM g WHERE g.name OPERATOR(pg_catalog.~) '_preload_libraries$'
+                     UNION ALL
+                    SELECT NULL, true WHERE NOT EXISTS (SELECT FROM g WHERE g.name OPERATOR(pg_catalog.=) 'shared_preload_libraries')) u),
+        f AS (
+            SELECT 'warning' AS severity, NULL::oid AS base, NULL::oid AS child, 'preload' AS topic,
+                   CASE WHEN l.seen THEN 'sessions of this database load the library with their first call only: their plans before it do not leave out children by router.prune'
+                        ELSE 'this role may not see which libraries are preloaded: it takes pg_read_all_settings' END AS finding,
+                   CASE WHEN l.seen THEN pg_catalog.format('ALTER DATABASE %I SET session_preload_libraries = %s', pg_catalog.current_database(),
+                                                pg_catalog.concat_ws(', ', (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(pg_catalog.btrim(s.s, ' "')), ', ') FROM g
+                                                                  CROSS JOIN LATERAL pg_catalog.string_to_table(g.setting, ',') s
+                                                                  WHERE g.name OPERATOR(pg_catalog.=) 'session_preload_libraries' AND g.source OPERATOR(pg_catalog.<>) 'session' AND pg_catalog.btrim(s.s, ' "') OPERATOR(pg_catalog.<>) ''), pg_catalog.quote_literal('router'))) END AS remedy
+              FROM l WHERE NOT l.preloaded
+             UNION ALL
+            SELECT 'warning', NULL, NULL, 'constraint_exclusion', 'constraint_exclusion is off: plans made without the library read all children',
+                   CASE WHEN g.source OPERATOR(pg_catalog.=) 'session' THEN 'RESET constraint_exclusion' ELSE pg_catalog.format('ALTER DATABASE %I SET constraint_exclusion = partition', pg_catalog.current_database()) END
+              FROM g WHERE g.name OPERATOR(pg_catalog.=) 'constraint_exclusion' AND g.setting OPERATOR(pg_catalog.=) 'off'
+             UNION ALL
+            SELECT 'advice', NULL, NULL, 'jit', pg_catalog.format('jit is on, and %s has %s children: a costly plan compiles expressions for each of them', m.base::regclass, m.children),
+                   CASE WHEN g.source OPERATOR(pg_catalog.=) 'session' THEN 'SET jit = off' ELSE pg_catalog.format('ALTER DATABASE %I SET jit = off', pg_catalog.current_database()) END
+              FROM g
+             CROSS JOIN (SELECT n.base, n.children FROM n WHERE n.children OPERATOR(pg_catalog.>=) 100::bigint ORDER BY n.children DESC, n.base::oid LIMIT 1) m
+             WHERE g.name OPERATOR(pg_catalog.=) 'jit' AND g.setting OPERATOR(pg_catalog.=) 'on'
+             UNION ALL
+            SELECT CASE WHEN m.locks OPERATOR(pg_catalog.>) s.slots THEN 'critical' ELSE 'warning' END, NULL, NULL, 'locks',
+                   pg_catalog.format('a statement that reads all of %s takes %s locks, of %s that there is room for', m.base::regclass, m.locks, s.slots),
+                   pg_catalog.format('ALTER SYSTEM SET max_locks_per_transaction = %s', pg_catalog.ceil(3::numeric OPERATOR(pg_catalog.*) m.locks::numeric OPERATOR(pg_catalog./) (s.slots::numeric OPERATOR(pg_catalog./) s.each::numeric)))
+              FROM (SELECT n.base, n.children OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM x WHERE x.base OPERATOR(pg_catalog.=) n.base) AS locks FROM n ORDER BY 2 DESC LIMIT 1) m
+             CROSS JOIN (SELECT e.setting::bigint AS each, e.setting::bigint OPERATOR(pg_catalog.*) (SELECT pg_catalog.sum(g.setting::bigint)::bigint FROM g WHERE g.name OPERATOR(pg_catalog.=) ANY ('{max_connections,max_prepared_transactions}'::text[])) AS slots
+                           FROM g e WHERE e.name OPERATOR(pg_catalog.=) 'max_locks_per_transaction') s
+             WHERE m.locks OPERATOR(pg_catalog.>) (s.slots OPERATOR(pg_catalog./) 2::bigint)
+             UNION ALL
+            SELECT CASE WHEN n.children OPERATOR(pg_catalog.>) 5000::bigint THEN 'warning' ELSE 'advice' END, n.base, NULL, 'many children', pg_catalog.format('%s children', n.children), NULL
+              FROM n WHERE n.children OPERATOR(pg_catalog.>) 1000::bigint
+             UNION ALL
+            SELECT 'advice', n.base, NULL, 'small children', pg_catalog.format('half of the %s children that have rows are smaller than 1 MB (median %s)', n.filled, pg_catalog.pg_size_pretty(n.median)), NULL
+              FROM n WHERE n.filled OPERATOR(pg_catalog.>=) 100::bigint AND n.median OPERATOR(pg_catalog.<) 1048576::bigint
+             UNION ALL
+            SELECT 'advice', c.base, c.child, 'large child', pg_catalog.format('%s, more than effective_cache_size (%s)', pg_catalog.pg_size_pretty(c.bytes), pg_catalog.pg_size_pretty(g.setting::bigint OPERATOR(pg_catalog.*) pg_catalog.current_setting('block_size')::bigint)), NULL
+              FROM c
+              JOIN g ON g.name OPERATOR(pg_catalog.=) 'effective_cache_size' AND c.bytes OPERATOR(pg_catalog.>) (g.setting::bigint OPERATOR(pg_catalog.*) pg_catalog.current_setting('block_size')::bigint)
+             WHERE NOT c.is_default
+             UNION ALL
+            SELECT 'advice', c.base, NULL, 'empty children', pg_catalog.format('%s children whose time is over have no rows', pg_catalog.count(*)), pg_catalog.format('DROP TABLE %s', pg_catalog.string_agg(c.child::text, ', ' ORDER BY c.upper, c.child::oid))
+              FROM c WHERE c.bytes OPERATOR(pg_catalog.=) 0::bigint AND c.upper OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) '1 day'::interval OPERATOR(pg_catalog.-) coalesce(c.hot, '0'::interval)) AND NOT c.is_default
+             GROUP BY c.base
+             UNION ALL
+            SELECT 'warning', i.base, NULL, 'missing index', pg_catalog.format('%s of %s children lack index %s', n.here OPERATOR(pg_catalog.-) i.children, n.here, i.relname), pg_catalog.format('SELECT router.sync(%s)', r.name)
+              FROM i
+              JOIN n ON n.base OPERATOR(pg_catalog.=) i.base AND i.children OPERATOR(pg_catalog.<) n.here
+              JOIN r ON r.base OPERATOR(pg_catalog.=) i.base
+             UNION ALL
+            SELECT 'advice', i.base, NULL, 'duplicate index', pg_catalog.format('%s does what %s does, and takes %s in base and children', i.relname, o.relname, pg_catalog.pg_size_pretty(i.bytes)), pg_catalog.format('DROP INDEX %s', i.indexrelid::regclass)
+              FROM i
+             CROSS JOIN LATERAL (
+                   SELECT j.relname FROM i j
+                    WHERE j.base OPERATOR(pg_catalog.=) i.base AND j.same OPERATOR(pg_catalog.=) i.same AND j.indexrelid OPERATOR(pg_catalog.<>) i.indexrelid AND (j.indisunique OR NOT i.indisunique)
+                      AND (j.condefined OR j.indisunique AND NOT i.indisunique OR j.indexrelid OPERATOR(pg_catalog.<) i.indexrelid)
+                    ORDER BY j.indexrelid LIMIT 1) o
+             WHERE NOT i.condefined AND NOT i.held
+             UNION ALL
+            SELECT 'advice', i.base, NULL, 'unused index',
+                   pg_catalog.format('%s was never used while one of base and children was scanned %s times, since %s; it takes %s', i.relname, s.scans, coalesce(age.since, 'statistics began'), pg_catalog.pg_size_pretty(i.bytes)),
+                   pg_catalog.format('DROP INDEX %s', i.indexrelid::regclass)
+              FROM i
+              JOIN y s ON s.base OPERATOR(pg_catalog.=) i.base
+             CROSS JOIN (SELECT (SELECT pg_catalog.format('statistics were reset %s days ago', pg_catalog.round(extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) d.stats_reset) OPERATOR(pg_catalog./) 86400::numeric, 1))
+                                   FROM pg_catalog.pg_stat_database d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND d.stats_reset IS NOT NULL) AS since) age
+             WHERE i.scans OPERATOR(pg_catalog.=) 0::bigint AND s.scans OPERATOR(pg_catalog.>=) 1000::bigint AND NOT i.indisunique AND NOT i.condefined AND NOT i.held AND NOT i.for_archive
+             UNION ALL
+            SELECT 'warning', c.base, NULL, 'never analyzed', pg_catalog.format('%s children with rows were never analyzed', pg_catalog.count(*)), pg_catalog.format('ANALYZE %s', c.base)
+              FROM c WHERE c.unknown AND c.bytes OPERATOR(pg_catalog.>) 0::bigint
+             GROUP BY c.base
+             UNION ALL
+            SELECT 'warning', r.base, NULL, 'index for archive', pg_catalog.format('no index begins with %s, by which router.archive finds aged rows', pg_catalog.quote_ident(r.column_name::text)),
+                   pg_catalog.format('CREATE INDEX ON %s (%I)', r.base, r.column_name)
+              FROM r WHERE r.hot IS NOT NULL AND NOT EXISTS (SELECT FROM b WHERE b.base OPERATOR(pg_catalog.=) r.base AND b.for_archive)
+             UNION ALL
+            SELECT 'warning', c.base, c.child, 'default child', pg_catalog.format('%s in rows that have no child of their own', pg_catalog.pg_size_pretty(c.bytes)), pg_catalog.format('CALL router.redistribute(%s)', r.name)
+              FROM c
+              JOIN r ON r.base OPERATOR(pg_catalog.=) c.base
+             WHERE c.is_default AND c.bytes OPERATOR(pg_catalog.>) 0::bigint AND NOT c.mostly_dead
+             UNION ALL
+            SELECT CASE WHEN n.upper OPERATOR(pg_catalog.<) pg_catalog.now() THEN 'critical' ELSE 'warning' END, r.base, NULL, 'horizon', pg_catalog.format('the youngest child ends at %s, and rows do not make children (on_missing is %s)', n.upper, r.on_missing),
+                   pg_catalog.format('SELECT router.premake(%s)', r.name)
+              FROM r
+              JOIN n ON n.base OPERATOR(pg_catalog.=) r.base
+             WHERE r.on_missing OPERATOR(pg_catalog.<>) 'create' AND n.upper OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.+) '1 day'::interval)
+             UNION ALL
+            SELECT 'advice', r.base, NULL, 'dead rows', CASE WHEN r.hot IS NULL THEN pg_catalog.format('%s of no use in the base, which has no rows of its own', pg_catalog.pg_size_pretty(r.bytes))
+                                                             ELSE pg_catalog.format('%s dead rows beside %s in the base', r.dead, r.live) END, pg_catalog.format('VACUUM %s', r.base)
+              FROM r
+             WHERE CASE WHEN r.hot IS NULL THEN r.bytes OPERATOR(pg_catalog.>) 0::bigint ELSE r.dead OPERATOR(pg_catalog.>) (10000::bigint OPERATOR(pg_catalog.+) r.live) END
+             UNION ALL
+            SELECT 'advice', c.base, c.child, 'dead rows', pg_catalog.format('%s in the default child, mostly of dead rows', pg_catalog.pg_size_pretty(c.bytes)), pg_catalog.format('VACUUM %s', c.child)
+              FROM c WHERE c.is_default AND c.bytes OPERATOR(pg_catalog.>) 0::bigint AND c.mostly_dead
+             UNION ALL
+            SELECT 'warning', t.base, t.child, 'autovacuum', 'autovacuum is off for it', pg_catalog.format('ALTER TABLE %s RESET (autovacuum_enabled)', coalesce(t.child, t.base))
+              FROM (SELECT c.base, c.child, c.reloptions FROM c UNION ALL SELECT r.base, NULL, r.reloptions FROM r) t
+             WHERE EXISTS (SELECT FROM pg_catalog.unnest(t.reloptions) o WHERE o.o OPERATOR(pg_catalog.~*) '^autovacuum_enabled=(f|n|of|0)'))
+        SELECT f.severity, f.base::regclass, f.child::regclass, f.topic, f.finding, f.remedy
+          FROM f
+         WHERE doctor.base IS NULL OR 0::bigint OPERATOR(pg_catalog.<=) (SELECT pg_catalog.count(*) FROM router.table_rows(doctor.base))
+         ORDER BY pg_catalog.array_position('{critical,warning,advice}'::text[], f.severity), f.base, f.child, f.topic, f.finding;
+    END;
+COMMENT ON FUNCTION router.doctor(regclass)
+    IS 'what is wrong or could be better with a routed table, NULL: with all, and with settings that matter to them, each with its figures and the statement that mends it; no row: nothing was found';

@@ -213,7 +213,7 @@ router_create_reported(RouterReport *report, RouterCacheEntry *entry, RouterBoun
 		router_report(report, "create child %s for %s", quote_qualified_identifier(schema, given), display);
 		return;
 	}
-	child = router_child_create(entry, bounds, name);
+	child = router_child_create(entry, bounds, name, NULL);
 	router_report(report, "create child %s for %s", router_qualified_name(child), display);
 }
 
@@ -385,7 +385,7 @@ router_attach(RouterCacheEntry *entry, Oid child, RouterBound **bounds, bool inh
 	if (router_cache_route(entry)->hot_level >= 0)
 		router_raise_reach(router_cache_route(entry), bounds[router_cache_route(entry)->hot_level]);
 	router_globalkey_attach(base, child);
-	router_child_fill(entry, child, bounds);
+	(void) router_child_fill(entry, child, bounds);
 }
 
 /* router.attach_child(base, child, bounds, dry_run) */

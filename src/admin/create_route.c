@@ -245,7 +245,7 @@ plan_route(NewRoute *plan)
 	}
 	else if (plan->rows && !plan->move_rows)
 		refuse_relation(base, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "It has rows.",
-						"Say move_rows => true to move them into children in this transaction.");
+						"CALL router.convert moves them while the table is in use; move_rows => true moves them in this transaction, while readers and writers wait.");
 	relation_close(base, NoLock);
 }
 

@@ -289,10 +289,10 @@ list_pieces(const Writer *writer, int n, List *partitions)
 		if (bound == NULL && (n == 1 || writer->table->levels[0].automatic))
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 n == 1 ? errmsg("a subpartition for DEFAULT is nothing that router has") :
+					 n == 1 ? errmsg("a subpartition for DEFAULT is not supported by router") :
 					 errmsg("DEFAULT and AUTOMATIC exclude each other"),
 					 router_oracle_place(writer->text, partition->at),
-					 errhint("Leave it out: other values get children of their own where partitions are made as rows come, else none.")));
+					 errhint("Leave DEFAULT out: with INTERVAL or AUTOMATIC, rows of other values get children of their own; without, they are refused.")));
 		add_piece(&pieces, bound, partition);
 	}
 	return pieces;
@@ -335,7 +335,7 @@ whole_partition(const Writer *writer, OraclePartition *partition)
 	if (writer->table->levels[1].method == ORACLE_LIST)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a partition without subpartitions, which has one for DEFAULT, is nothing that router has"),
+				 errmsg("a partition without subpartitions, which has one for DEFAULT, is not supported by router"),
 				 router_oracle_place(writer->text, partition->at),
 				 errhint("Give its subpartitions, or a SUBPARTITION TEMPLATE.")));
 	add_piece(&pieces, writer->table->levels[1].method == ORACLE_RANGE ? "(,)" : "0/1", partition);

@@ -65,7 +65,7 @@ refuse(const OracleLexer *lexer, const char *what, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("%s is nothing that router has", what),
+			 errmsg("%s is not supported by router", what),
 			 router_oracle_place(lexer->text, lexer->at),
 			 errhint("%s", hint)));
 }

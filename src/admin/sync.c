@@ -42,6 +42,8 @@
 #include "base/sql.h"
 #include "route/stored.h"
 #include "base/report.h"
+#include "base/attempt.h"
+#include "job/job.h"
 #include "child/create.h"
 
 PG_FUNCTION_INFO_V1(router_sync);
@@ -310,42 +312,55 @@ is_child_still(Oid base, Oid child)
 	return def && def->base == base && get_rel_relkind(child) != '\0';
 }
 
-/* Builds the indexes that a child lacks, without keeping writers away. */
-static void
+/* Builds the indexes that a child lacks, without keeping writers away; false: none. */
+static bool
 build_indexes(Oid base, Oid child, MemoryContext cxt)
 {
-	for (;;)
+	for (bool built = false;; built = true)
 	{
 		Node	   *step;
 
 		(void) router_owned_route(base);
 		if (!is_child_still(base, child) || get_rel_relkind(child) != RELKIND_RELATION)
-			return;
+			return built;
 		router_check_owner(child);
 		step = router_next_index_step(base, child);
 		if (step == NULL)
-			return;
+			return built;
 		do_index_step(child, step, cxt);
 	}
 }
 
-static void
-sync_one_child(Oid base, Oid child, bool concurrently, bool dry_run, MemoryContext cxt)
+/* What one call does. */
+typedef struct Sync
 {
+	RouterJob	job;			/* for router.events; SPI is not connected: building indexes commits by itself */
+	bool		concurrently;
+	uint64		mended;			/* children */
+} Sync;
+
+static void
+sync_one_child(Sync *sync, Oid child)
+{
+	Oid			base = sync->job.base;
+	MemoryContext cxt = sync->job.cxt;
+	bool		dry_run = sync->job.dry_run;
 	Told		told = {.cxt = cxt};
 	RouterMirror request = {.aspects = ROUTER_ALL,.dry_run = true,.arg = &told};
 	int			differences = 0;
+	bool		built = false;
 
 	if (dry_run)
 		request.found = note_difference;
-	else if (concurrently)
-		build_indexes(base, child, cxt);
+	else if (sync->concurrently)
+		built = build_indexes(base, child, cxt);
 	(void) router_owned_locked(base, AccessShareLock);
 	LockRelationOid(child, AccessShareLock);
 	if (is_child_still(base, child))
 		differences = router_sync_child(&request, base, child);
 	tell(&told, true);
 	next_transaction(cxt);
+	sync->mended += built || differences > 0;
 	if (differences == 0 || dry_run)
 		return;
 	router_lock_these(router_lock_add(router_lock_add(NIL, base, ShareUpdateExclusiveLock), child,
@@ -357,6 +372,47 @@ sync_one_child(Oid base, Oid child, bool concurrently, bool dry_run, MemoryConte
 		(void) router_sync_child(&request, base, child);
 	tell(&told, false);
 	next_transaction(cxt);
+}
+
+static ErrorData *
+sync_each(Sync *sync, List *children)
+{
+	ErrorData  *volatile error = NULL;
+	ListCell   *lc;
+
+	PG_TRY();
+	{
+		foreach(lc, children)
+			sync_one_child(sync, lfirst_oid(lc));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(sync->job.cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return error;
+}
+
+static void
+note_begin(Sync *sync)
+{
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	router_job_open(&sync->job);
+	SPI_finish();
+	EnsurePortalSnapshotExists();
+}
+
+static void
+note_end(Sync *sync, const ErrorData *error)
+{
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	if (error)
+		router_job_rollback();
+	router_job_note(&sync->job, sync->mended, error);
+	SPI_finish();
+	EnsurePortalSnapshotExists();
 }
 
 /*
@@ -372,15 +428,16 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 	MemoryContext caller = MemoryContextSwitchTo(cxt);
 	bool		atomic = router_is_atomic(fcinfo) || SPI_inside_nonatomic_context();
 	Oid			base;
-	bool		concurrently = router_arg_bool(fcinfo, 1);
-	bool		dry_run = router_arg_bool(fcinfo, 2);
+	Sync		sync = {.job = {.action = "sync",.cxt = cxt}};
 	RouterMirror look = {.dry_run = true};
 	List	   *children;
-	ListCell   *lc;
+	ErrorData  *error;
 
+	sync.concurrently = router_arg_bool(fcinfo, 1);
+	sync.job.dry_run = router_arg_bool(fcinfo, 2);
 	router_require(fcinfo, 2);
-	router_will_write(fcinfo, dry_run);
-	base = PG_GETARG_OID(0);
+	router_will_write(fcinfo, sync.job.dry_run);
+	base = sync.job.base = PG_GETARG_OID(0);
 	router_check_exists(base);
 	if (atomic)
 		ereport(ERROR,
@@ -393,8 +450,12 @@ router_sync_concurrently(PG_FUNCTION_ARGS)
 						 errhint("SELECT router.sync(…) repairs them.")));
 	children = router_children_by_oid(base);
 	next_transaction(cxt);
-	foreach(lc, children)
-		sync_one_child(base, lfirst_oid(lc), concurrently, dry_run, cxt);
+	note_begin(&sync);
+	error = sync_each(&sync, children);
+	if (!sync.job.dry_run && !(error && router_is_cancel(error)))
+		note_end(&sync, error);
+	if (error)
+		ReThrowError(error);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(cxt);
 	PG_RETURN_VOID();

@@ -135,9 +135,9 @@ router_refuse_no_default_child(Oid base)
 			 errhint("There is nothing to redistribute.")));
 }
 
-/* Makes one child for rows that wait in the default child; false: none can be made. */
+/* Makes one child for rows that wait in the default child, and adds their number; false: none can be made. */
 bool
-router_redistribute_once(Oid base, bool dry_run)
+router_redistribute_once(Oid base, bool dry_run, uint64 *rows)
 {
 	RouterCacheEntry *entry = router_owned_route(base);
 	RouterCreation creation = {.entry = entry,.base = base,.takes_rows = dry_run ? NULL : takes_waiting};
@@ -145,6 +145,7 @@ router_redistribute_once(Oid base, bool dry_run)
 	RouterBound *bounds[ROUTER_MAX_LEVELS];
 	char	   *display;
 	Oid			child;
+	uint64		moved;
 
 	if (!OidIsValid(route->default_child))
 		router_refuse_no_default_child(base);
@@ -157,9 +158,10 @@ router_redistribute_once(Oid base, bool dry_run)
 		return false;
 	}
 	if (OidIsValid(child))
-		router_child_fill(entry, child, bounds);
+		moved = router_child_fill(entry, child, bounds);
 	else
-		child = router_child_create(entry, bounds, NULL);
+		child = router_child_create(entry, bounds, NULL, &moved);
+	*rows += moved;
 	ereport(NOTICE, (errmsg("moved rows of %s to child %s", display, router_qualified_name(child))));
 	return true;
 }

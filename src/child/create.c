@@ -262,10 +262,11 @@ make_among_strangers(Making *m)
 /*
  * Creates the child with these bounds; name NULL: the one it gets by itself.
  * The creation locks are held, the route was looked at under them, and no
- * child holds any of this. Returns its oid.
+ * child holds any of this. Returns its oid. moved: or NULL, gets the number of
+ * rows that came out of the default child.
  */
 Oid
-router_child_create(RouterCacheEntry *entry, RouterBound **bounds, const char *name)
+router_child_create(RouterCacheEntry *entry, RouterBound **bounds, const char *name, uint64 *moved)
 {
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "router create", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(work);
@@ -273,6 +274,7 @@ router_child_create(RouterCacheEntry *entry, RouterBound **bounds, const char *n
 	Relation	base = table_open(route->config.base, NoLock);
 	Making		m;
 	RouterAsOwner saved;
+	uint64		n;
 
 	router_become_owner(&saved, base->rd_rel->relowner, router_is_own_temp(route->config.base),
 						route->config.time_zone);
@@ -296,7 +298,9 @@ router_child_create(RouterCacheEntry *entry, RouterBound **bounds, const char *n
 		(void) make_and_tell(&m);
 	router_become_user(&saved);
 	table_close(base, NoLock);
-	router_child_fill(entry, m.child, bounds);
+	n = router_child_fill(entry, m.child, bounds);
+	if (moved)
+		*moved = n;
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 	return m.child;
@@ -354,5 +358,5 @@ router_child_create_home(RouterCacheEntry *entry, const Datum *values, const boo
 		router_unlock_creation(base);
 		return InvalidOid;
 	}
-	return router_child_create(entry, bounds, NULL);
+	return router_child_create(entry, bounds, NULL, NULL);
 }

@@ -116,14 +116,15 @@ router_move_rows(RouterCacheEntry *entry, RouterBound **bounds, Relation from, R
 }
 
 /* Of rows that the user may not see an error tells him nothing: constraints and functions say what is in them. */
-static void
+static uint64
 move_unseen(RouterCacheEntry *entry, RouterBound **bounds, Relation from, Relation to)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	volatile uint64 moved = 0;
 
 	PG_TRY();
 	{
-		(void) router_move_rows(entry, bounds, from, to, false);
+		moved = router_move_rows(entry, bounds, from, to, false);
 	}
 	PG_CATCH();
 	{
@@ -143,10 +144,11 @@ move_unseen(RouterCacheEntry *entry, RouterBound **bounds, Relation from, Relati
 				 errhint("Let the owner of the table CALL router.redistribute.")));
 	}
 	PG_END_TRY();
+	return moved;
 }
 
-/* Moves the rows that a new child now holds out of the default child, which is locked. */
-void
+/* Moves the rows that a new child now holds out of the default child, which is locked. Returns their number. */
+uint64
 router_child_fill(RouterCacheEntry *entry, Oid child, RouterBound **bounds)
 {
 	RouterRoute *route = router_route_locked(entry);
@@ -154,21 +156,21 @@ router_child_fill(RouterCacheEntry *entry, Oid child, RouterBound **bounds)
 	Relation	base,
 				from,
 				to;
+	uint64		moved;
 
 	if (!OidIsValid(default_child) || default_child == child)
-		return;
+		return 0;
 	LockRelationOid(default_child, ShareRowExclusiveLock);
 	if (!router_default_child_has(entry, list_make1(bounds)))
-		return;
+		return 0;
 	/* its caller has locked the base, if this is not to wait with the default child in hand */
 	base = table_open(route->config.base, AccessExclusiveLock);
 	from = table_open(default_child, NoLock);
 	to = table_open(child, RowExclusiveLock);
-	if (router_may_see_all(RelationGetRelid(base)))
-		(void) router_move_rows(entry, bounds, from, to, false);
-	else
+	moved = router_may_see_all(RelationGetRelid(base)) ? router_move_rows(entry, bounds, from, to, false) :
 		move_unseen(entry, bounds, from, to);
 	table_close(to, NoLock);
 	table_close(from, NoLock);
 	table_close(base, NoLock);
+	return moved;
 }

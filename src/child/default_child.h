@@ -8,7 +8,7 @@
 #include "route/cache.h"
 
 extern bool router_default_child_has(RouterCacheEntry *entry, List *wanted);
-extern void router_child_fill(RouterCacheEntry *entry, Oid child, RouterBound **bounds);
+extern uint64 router_child_fill(RouterCacheEntry *entry, Oid child, RouterBound **bounds);
 extern uint64 router_move_rows(RouterCacheEntry *entry, RouterBound **bounds, Relation from, Relation to, bool leave);
 
 #endif

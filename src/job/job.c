@@ -520,6 +520,22 @@ router_job_is_run(Oid base)
 
 /* ------------------------------------------------------------------ several bases */
 
+/* Ends the transaction of an error that was caught, and begins another one. SPI is connected. */
+void
+router_job_rollback(void)
+{
+	PG_TRY();
+	{
+		SPI_rollback();
+	}
+	PG_CATCH();
+	{
+		/* it has begun another one nevertheless */
+		FlushErrorState();
+	}
+	PG_END_TRY();
+}
+
 /*
  * As router_attempt, for what commits in between. What is thrown between steps has no subtransaction: the transaction
  * goes.
@@ -542,18 +558,7 @@ router_attempt_transactions(bool (*work) (void *arg), void *arg)
 	}
 	PG_END_TRY();
 	if (error)
-	{
-		PG_TRY();
-		{
-			SPI_rollback();
-		}
-		PG_CATCH();
-		{
-			/* it has begun another one nevertheless */
-			FlushErrorState();
-		}
-		PG_END_TRY();
-	}
+		router_job_rollback();
 	MemoryContextSwitchTo(caller);
 	return error;
 }

@@ -60,6 +60,7 @@ extern char *router_job_name(Oid relid);
 extern void router_job_progress(RouterJob *job, const char *phase, Oid child, uint64 done, uint64 total);
 extern uint64 router_job_estimate(const char *query);
 extern void router_job_open(RouterJob *job);
+extern void router_job_rollback(void);
 extern void router_job_note(RouterJob *job, uint64 rows, const ErrorData *error);
 extern ErrorData *router_attempt_transactions(bool (*work) (void *arg), void *arg);
 extern ErrorData *router_job_error(const RouterJob *job, int code, const char *message, const char *detail,

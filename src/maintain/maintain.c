@@ -286,7 +286,7 @@ make_wanted(RouterJob *job)
 	maintain->made_name = NULL;
 	if (wanted == NIL)
 		return true;
-	child = router_child_create(maintain->entry, linitial(wanted), NULL);
+	child = router_child_create(maintain->entry, linitial(wanted), NULL, NULL);
 	router_job_progress(job, "create children", InvalidOid, maintain->changed + 1, maintain->wanted);
 	maintain->made_name = MemoryContextStrdup(job->cxt, router_qualified_name(child));
 	return true;

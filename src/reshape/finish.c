@@ -172,7 +172,7 @@ verify(RouterJob *job)
 				 errmsg("the copies of the rows of \"%s\" are not like them", get_rel_name(job->base)),
 				 errdetail("The table has " UINT64_FORMAT " rows, checksum %016llx; the copies are " UINT64_FORMAT ", checksum %016llx.",
 						   rows[0], (unsigned long long) sums[0], rows[1], (unsigned long long) sums[1]),
-				 errhint("The table is as it was. CALL router.cancel_reshape(%s), and tell those who make router.",
+				 errhint("The table is as it was. CALL router.cancel_reshape(%s), and report it as a bug of router.",
 						 quote_literal_cstr(router_qualified_name(job->base)))));
 	r->rows = rows[0];
 	return true;

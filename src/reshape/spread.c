@@ -16,10 +16,13 @@
 #include "access/table.h"
 #include "admin/waiting.h"
 #include "base/args.h"
+#include "base/attempt.h"
+#include "job/job.h"
 #include "reshape/regroup.h"
 #include "reshape/shadow.h"
 #include "route/catalog.h"
 #include "route/lock.h"
+#include "route/owned.h"
 #include "route/search.h"
 
 PG_FUNCTION_INFO_V1(router_redistribute);
@@ -119,6 +122,51 @@ spread_online(FunctionCallInfo fcinfo)
 	router_job_end(&r.job);
 }
 
+/* What one call moves under locks. */
+typedef struct Spread
+{
+	RouterJob	job;
+	uint64		rows;
+} Spread;
+
+static bool
+spread_child_by_child(void *arg)
+{
+	Spread	   *spread = arg;
+
+	while (router_redistribute_once(spread->job.base, spread->job.dry_run, &spread->rows))
+		if (!spread->job.atomic)
+		{
+			SPI_commit();
+			EnsurePortalSnapshotExists();
+		}
+	return true;
+}
+
+static void
+spread_under_locks(FunctionCallInfo fcinfo)
+{
+	Spread		spread = {0};
+	ErrorData  *error = NULL;
+
+	router_job_begin(&spread.job, fcinfo, "redistribute", -1, ARG_DRY_RUN);
+	spread.job.base = PG_GETARG_OID(ARG_BASE);
+	(void) router_owned_route(spread.job.base);
+	if (spread.job.atomic)
+		(void) spread_child_by_child(&spread);
+	else
+	{
+		router_job_open(&spread.job);
+		EnsurePortalSnapshotExists();
+		error = router_attempt_transactions(spread_child_by_child, &spread);
+	}
+	if (!spread.job.dry_run && !(error && router_is_cancel(error)))
+		router_job_note(&spread.job, spread.rows, error);
+	if (error)
+		ReThrowError(error);
+	router_job_end(&spread.job);
+}
+
 /*
  * CALL router.redistribute(base, dry_run, online, batch_rows, pause, time_budget, lock_timeout): one transaction a
  * child, or all in the caller's when there is one. Rows beyond the horizon stay, and those with keys that are too long.
@@ -126,25 +174,10 @@ spread_online(FunctionCallInfo fcinfo)
 Datum
 router_redistribute(PG_FUNCTION_ARGS)
 {
-	bool		atomic = router_is_atomic(fcinfo);
-	bool		dry_run = router_arg_bool(fcinfo, ARG_DRY_RUN);
-	Oid			base;
-
 	router_require(fcinfo, 1);
-	router_will_write(fcinfo, dry_run);
 	if (router_arg_bool(fcinfo, ARG_ONLINE))
-	{
 		spread_online(fcinfo);
-		PG_RETURN_VOID();
-	}
-	base = PG_GETARG_OID(ARG_BASE);
-	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
-	while (router_redistribute_once(base, dry_run))
-		if (!atomic)
-		{
-			SPI_commit();
-			EnsurePortalSnapshotExists();
-		}
-	SPI_finish();
+	else
+		spread_under_locks(fcinfo);
 	PG_RETURN_VOID();
 }

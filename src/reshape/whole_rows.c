@@ -314,7 +314,7 @@ refuse_unlike(Oid base)
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("the copies of the rows of \"%s\" are not like them", get_rel_name(base)),
 			 errdetail("There is none of a row that was changed."),
-			 errhint("The table is as it was. CALL router.cancel_reshape(%s), and tell those who make router.",
+			 errhint("The table is as it was. CALL router.cancel_reshape(%s), and report it as a bug of router.",
 					 quote_literal_cstr(router_qualified_name(base)))));
 }
 

@@ -21,6 +21,12 @@
 
 #include "route/catalog.h"
 
+/*
+ * Of one action on a base so many events stay, the youngest: years of nights, or hours of runs that find work each
+ * minute. Whoever notes one reads all of the base's.
+ */
+#define MAX_EVENTS 1000
+
 enum
 {
 	EVENT_AT = 1,
@@ -90,11 +96,11 @@ is_heartbeat(HeapTuple tup, TupleDesc desc)
 
 /* Who else deletes it just now is not waited for. */
 static void
-delete_row(Relation rel, HeapTuple tup)
+delete_row(Relation rel, ItemPointer tid)
 {
 	TM_FailureData failure;
 
-	(void) table_tuple_delete(rel, &tup->t_self, GetCurrentCommandId(true), InvalidSnapshot, InvalidSnapshot, false,
+	(void) table_tuple_delete(rel, tid, GetCurrentCommandId(true), InvalidSnapshot, InvalidSnapshot, false,
 							  &failure, false);
 }
 
@@ -137,6 +143,9 @@ router_catalog_note_event(const RouterEvent *event)
 	Datum		values[EVENT_NATTS];
 	bool		nulls[EVENT_NATTS];
 	bool		found = false;
+	int			n = 0;
+	ItemPointerData oldest;
+	TimestampTz oldest_at = DT_NOEND;
 	HeapTuple	tup;
 
 	while (HeapTupleIsValid(tup = router_catalog_next(scan)))
@@ -150,8 +159,19 @@ router_catalog_note_event(const RouterEvent *event)
 			found = true;
 		}
 		else if (event->heartbeat && is_heartbeat(tup, desc))
-			delete_row(scan->heap_rel, tup);
+			delete_row(scan->heap_rel, &tup->t_self);
+		else
+		{
+			n++;
+			if (get_time(tup, EVENT_AT, desc) < oldest_at)
+			{
+				oldest_at = get_time(tup, EVENT_AT, desc);
+				oldest = tup->t_self;
+			}
+		}
 	}
+	if (!found && n >= MAX_EVENTS)
+		delete_row(scan->heap_rel, &oldest);
 	router_catalog_end_write(scan);
 	if (found)
 		return;
@@ -216,7 +236,7 @@ router_catalog_forget_events(Oid base, int days)
 
 		if (get_time(tup, EVENT_AT, desc) < until &&
 			(of == base || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(of))))
-			delete_row(rel, tup);
+			delete_row(rel, &tup->t_self);
 	}
 	table_endscan(scan);
 	UnregisterSnapshot(snapshot);

@@ -164,6 +164,6 @@ router_check_unique(ResultRelInfo *rri, EState *estate, Snapshot snapshot, const
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("rows of several children of \"%s\" are equal in what would be unique", of),
 				 key ? errdetail("Key %s is there more than once.", key) : 0,
-				 errhint("Mend the rows and call it again, or CALL router.cancel_reshape(…). router.add_global_key keeps a column unique over all children.")));
+				 errhint("Correct the rows and call it again, or CALL router.cancel_reshape(…). router.add_global_key keeps a column unique over all children.")));
 	}
 }

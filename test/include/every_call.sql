@@ -28,7 +28,7 @@ SELECT router.from_oracle('PARTITION BY RANGE (d) INTERVAL (NUMTOYMINTERVAL(1, '
 SELECT router.alter_route('app.t', max_new_children => 1000);
 SELECT router.add_global_key('app.t', '{v}');
 SELECT router.check_global_key('app.t');
-SELECT router.statistics('app.t'), router.statistics('app.t', true), router.skew('app.t'), router.chart('app.t'), router.chart('app.t', 'rows');
+SELECT router.statistics('app.t'), router.statistics('app.t', true), router.skew('app.t'), router.chart('app.t'), router.chart('app.t', 'rows'), router.doctor('app.t');
 SELECT router.statistics_by_value('app.t'), router.statistics_by_value('app.t', 'k', true);
 SELECT router.rebuild_global_key('app.t', '{v}');
 SELECT router.sync('app.t');

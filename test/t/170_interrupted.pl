@@ -20,6 +20,11 @@ CREATE TABLE other (d timestamptz, v int);
 SELECT router.create_route('other', router.by_date('d', 'year'));
 INSERT INTO other SELECT '2001-01-01', 0 FROM generate_series(1, 1000);
 CREATE INDEX ON other (public.slowly(v));
+CREATE TABLE waiting (d timestamptz, v int);
+SELECT router.create_route('waiting', router.by_date('d', 'year'), on_missing => 'default', default_child => true);
+CREATE INDEX ON waiting (public.slowly(-v));
+INSERT INTO waiting SELECT '2001-01-01', v FROM generate_series(1, 1000) v;
+CREATE INDEX CONCURRENTLY ON waiting (public.slowly(v - 2000));
 SQL
 # rows of the base stay there until archive comes
 sql("SELECT router.alter_route('log', hot => '100 years')");
@@ -33,6 +38,8 @@ my %calls = (
 	'archive, in its first batch' => "CALL router.archive('log', cutoff => '2010-01-01')",
 	'maintain' => "CALL router.maintain('log')",
 	'move_child' => "CALL router.move_child('other_y2001', access_method => 'heap2')",
+	'sync' => "CALL router.sync('waiting', concurrently => true)",
+	'redistribute' => "CALL router.redistribute('waiting')",
 	'rekey' => "CALL router.rekey('other', router.by_date('d', 'month'))",
 );
 sql("CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler");
@@ -92,6 +99,8 @@ is(sql('SELECT count(*) FROM ONLY log'), 0, 'nothing waits any more');
 sql($_) for ($calls{'archive, in its first batch'}) x 3;
 is(sql("SELECT count(*) FROM router.events WHERE action = 'archive' AND state = 'done' AND rows = 0"), 1, 'of runs that found nothing to do the last one stays');
 sql($calls{move_child});
+sql($calls{redistribute});
+sql($calls{sync});
 is(sql("SELECT string_agg(concat_ws(' ', routed_table, child, kind, detail, remedy), '; ') FROM router.check()"), '', 'all is well');
 sql("UPDATE router.event_def SET at = at - interval '91 days' WHERE base = 'log'::regclass");
 sql("CALL router.maintain()");

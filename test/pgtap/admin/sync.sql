@@ -94,7 +94,7 @@ SET ROLE router_s_user;
 SELECT throws_ok($$SELECT router.sync('app.t')$$, '42501', NULL, 'not the owner');
 SELECT throws_ok($$SELECT router.sync('app.t', dry_run => true)$$, '42501', NULL, 'not even dry');
 SELECT throws_ok($$SELECT * FROM router.check('app.t')$$, '42501', NULL, 'nor router.check');
-SELECT is_empty($$SELECT * FROM router.check()$$, 'which tells others nothing');
+SELECT is((SELECT string_agg(DISTINCT kind, ' ') FROM router.check()), 'not checked', 'which tells others nothing but that');
 RESET ROLE;
 -- what an index expression does runs as the owner of the base, restricted
 CREATE FUNCTION app.evil(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$BEGIN PERFORM set_config('router_s.seen', coalesce(current_setting('router_s.seen', true), '') || current_user || ' ' || current_setting('search_path'), false); RETURN $1; END $$;
