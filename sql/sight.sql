@@ -439,3 +439,36 @@ CREATE FUNCTION router.doctor(base regclass DEFAULT NULL)
     END;
 COMMENT ON FUNCTION router.doctor(regclass)
     IS 'what is wrong or could be better with a routed table, NULL: with all, and with settings that matter to them, each with its figures and the statement that mends it; no row: nothing was found';
+
+-- ---------------------------------------------------------------- balance
+
+CREATE FUNCTION router.balance(source regclass, column_name name, n integer, exact boolean DEFAULT false, weight name DEFAULT NULL)
+    RETURNS TABLE (state text, number integer, members text[], rows bigint, over_mean numeric, moved text[], statement text)
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_balance';
+COMMENT ON FUNCTION router.balance(regclass, name, integer, boolean, name)
+    IS 'groups the values of a column into n children of even size, the largest at most 4/3 of the best: groups before and after, and the calls that make them; as few values as can be change their group';
+
+CREATE PROCEDURE router.balance(base regclass, column_name name, n integer, apply boolean, exact boolean DEFAULT false, batch_rows integer DEFAULT 20000,
+                                pause interval DEFAULT NULL, lock_timeout interval DEFAULT '1 second')
+    LANGUAGE c AS 'MODULE_PATHNAME', 'router_apply_balance';
+COMMENT ON PROCEDURE router.balance(regclass, name, integer, boolean, boolean, integer, interval, interval)
+    IS 'makes the groups that the function shows, by regroup, while the table is used';
+
+-- ---------------------------------------------------------------- what if
+
+CREATE FUNCTION router.simulate(source regclass, keys router.key[], exact boolean DEFAULT false, sample_rows integer DEFAULT 100000, hot interval DEFAULT NULL)
+    RETURNS TABLE (what text, number numeric, value text, detail text)
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_simulate';
+COMMENT ON FUNCTION router.simulate(regclass, router.key[], boolean, integer, interval)
+    IS 'which children the rows of a table would have by these keys, from all of them (exact) or a sample: number, rows and bytes, skew, planning, warnings, and the call that makes them';
+CREATE FUNCTION router.simulate(source regclass, key router.key, exact boolean DEFAULT false, sample_rows integer DEFAULT 100000, hot interval DEFAULT NULL)
+    RETURNS TABLE (what text, number numeric, value text, detail text)
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_simulate_key';
+COMMENT ON FUNCTION router.simulate(regclass, router.key, boolean, integer, interval)
+    IS 'the same with one key; see the other simulate';
+CREATE FUNCTION router.simulate("values" float8, things float8, properties float8, per_day float8, days float8, step_days float8 DEFAULT NULL,
+                                row_bytes float8 DEFAULT 100)
+    RETURNS TABLE (what text, number numeric, value text, detail text)
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'router_simulate_formula';
+COMMENT ON FUNCTION router.simulate(float8, float8, float8, float8, float8, float8, float8)
+    IS 'the same by a formula, without rows; see the other simulate';

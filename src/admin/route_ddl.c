@@ -5,6 +5,7 @@
  * Locking: none. All that it tells is in the catalog, which everybody may read.
  */
 #include "compat.h"
+#include "admin/route_ddl.h"
 
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -80,8 +81,9 @@ names_text(List *names)
 
 /* --------------------------------------------------------------------- route */
 
-static void
-append_key(StringInfo buf, const RouterKey *key)
+/* A key as the call that makes it. */
+void
+router_append_key(StringInfo buf, const RouterKey *key)
 {
 	appendStringInfo(buf, "router.by_%s(%s", router_kind_name(key->kind), quote_literal_cstr(key->column));
 	if (key->modulus > 0)
@@ -109,7 +111,7 @@ put_route(RouteText *text)
 	for (int i = 0; i < config->nkeys; i++)
 	{
 		appendStringInfoString(&buf, i > 0 ? ", " : config->nkeys > 1 ? "ARRAY[" : "");
-		append_key(&buf, &config->keys[i]);
+		router_append_key(&buf, &config->keys[i]);
 	}
 	if (config->nkeys > 1)
 		appendStringInfoChar(&buf, ']');
