@@ -32,6 +32,8 @@ router_is_readable(PG_FUNCTION_ARGS)
 {
 	Oid			base = PG_GETARG_OID(0);
 	ErrorData  *error = router_attempt(read_route, &base);
+	if (error && router_is_cancel(error))
+		ReThrowError(error);
 	if (error)
 		FreeErrorData(error);
 	PG_RETURN_BOOL(error == NULL);

@@ -415,7 +415,7 @@ CREATE VIEW test.functions AS
     SELECT p.* FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'router';
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE proleakproof$$, 'no function is leakproof');
 SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 'i'$$, '{by_list,by_date,by_integer,by_prefix,by_suffix,by_hash,from_oracle,row_hash}'::text[], 'immutable: what only makes a value');
-SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 's'$$, '{maintain_next,base_constraint,readable_seals,may_read_event,is_preloaded,instant_of,child_of,route_ddl,simulate,balance,statistics,statistics_by_value,table_rows,estimated_rows,skew,chart,doctor}'::text[], 'stable: what only reads');
+SELECT bag_eq($$SELECT proname::text FROM test.functions WHERE provolatile = 's'$$, '{maintain_next,base_constraint,readable_seals,may_read_event,is_preloaded,instant_of,child_of,route_ddl,simulate,simulate,simulate,balance,statistics,statistics_by_value,table_rows,estimated_rows,skew,chart,doctor}'::text[], 'stable: what only reads');
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE proparallel = 's' AND provolatile = 'v'$$, 'nothing that changes anything is parallel safe');
 SELECT is_empty($$SELECT oid::regprocedure FROM test.functions WHERE prolang = (SELECT oid FROM pg_language WHERE lanname = 'c') AND proretset AND proparallel <> 'u'$$, 'what does things runs in no worker');
 SELECT is_empty($$SELECT object FROM (

@@ -122,7 +122,7 @@ SET search_path = hostile, pg_catalog, public, test;
 \ir ../../include/every_call.sql
 SET search_path = pg_catalog, public, pg_temp;
 SELECT is((SELECT last_value::int - 1 FROM hostile.calls WHERE is_called), NULL, 'a superuser with a hostile path calls nothing hostile');
-SELECT is((SELECT string_agg(DISTINCT action, ' ' ORDER BY action) FROM router.events), 'analyze archive maintain move_child premake retention rotate seal tier', 'and the jobs are done');
+SELECT is((SELECT string_agg(DISTINCT action, ' ' ORDER BY action) FROM router.events), 'analyze archive maintain move_child premake redistribute retention rotate seal sync tier', 'and the jobs are done');
 SELECT is((SELECT string_agg(error, ' ') FROM router.events), NULL, 'without errors');
 DELETE FROM router.events;
 CALL test.empty('router_sc_owner');
@@ -132,7 +132,7 @@ SET search_path = hostile, pg_catalog, public, test;
 SET search_path = pg_catalog, public, pg_temp;
 RESET ROLE;
 SELECT is((SELECT last_value::int - 1 FROM hostile.calls WHERE is_called), NULL, 'nor does an owner');
-SELECT is((SELECT string_agg(DISTINCT action, ' ' ORDER BY action) FROM router.events), 'analyze archive maintain move_child premake retention rotate seal tier', 'and the jobs are done');
+SELECT is((SELECT string_agg(DISTINCT action, ' ' ORDER BY action) FROM router.events), 'analyze archive maintain move_child premake redistribute retention rotate seal sync tier', 'and the jobs are done');
 SELECT is((SELECT string_agg(error, ' ') FROM router.events), NULL, 'without errors');
 -- the owner's table in the hands of a superuser who has that path: rows, upkeep, and DDL
 INSERT INTO app.t VALUES (7, '2024-07-01', 'g');
