@@ -144,13 +144,14 @@ begin(Clone *c, FunctionCallInfo fcinfo)
 
 /* ------------------------------------------------------------------------- locks */
 
+/* The role stands in the tag itself: nobody can write a filter whose lock is the one of another role's clone. */
 static void
 lock_of(const RouterCloneDef *def, LOCKTAG *tag)
 {
-	char	   *what = psprintf("%u %u %s %s", def->source, def->role, def->filter ? quote_literal_cstr(def->filter) : "",
-								def->columns ? def->columns : "");
+	char	   *what = psprintf("%u %u %s %s", def->base, def->source,
+								def->filter ? quote_literal_cstr(def->filter) : "", def->columns ? def->columns : "");
 
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, hash_bytes((unsigned char *) what, strlen(what)), def->base, CLONE_LOCK);
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, hash_bytes((unsigned char *) what, strlen(what)), def->role, CLONE_LOCK);
 	pfree(what);
 }
 
@@ -257,14 +258,23 @@ map(Clone *c)
 	return columns;
 }
 
-/* Locks what a step works with, as it will be anyway; one of them may be gone. */
-static void
-lock_tables(const RouterCloneDef *def)
+/*
+ * Locks what a step works with, as it will be anyway; one of them may be gone. Who has no right on the source any more
+ * locks nothing; nor does he go on who lost it while he waited.
+ */
+void
+router_clone_lock_tables(const RouterCloneDef *def)
 {
-	LockRelationOid(def->source, AccessShareLock);
-	LockRelationOid(def->base, AccessShareLock);
 	router_check_exists(def->source);
+	check_right(def->source, ACL_SELECT);
+	LockRelationOid(def->source, AccessShareLock);
+	router_check_exists(def->source);
+	check_right(def->source, ACL_SELECT);
 	router_check_exists(def->base);
+	check_right(def->base, ACL_INSERT);
+	LockRelationOid(def->base, AccessShareLock);
+	router_check_exists(def->base);
+	check_right(def->base, ACL_INSERT);
 }
 
 /* Opens the source, and prepares the INSERT. */
@@ -324,7 +334,7 @@ prepare(RouterJob *job)
 	bool		begun;
 
 	SPI_connect();
-	lock_tables(&c->def);
+	router_clone_lock_tables(&c->def);
 	begun = find_def(c);
 	if (begun && c->restart)
 	{
@@ -418,7 +428,7 @@ copy_batch(RouterJob *job)
 
 	SPI_connect();
 	job->rejected = c->rejected;
-	lock_tables(&c->def);
+	router_clone_lock_tables(&c->def);
 	(void) find_def(c);
 	check_same(c);
 	open_all(c);
@@ -442,7 +452,7 @@ copy_at_once(RouterJob *job)
 
 	SPI_connect();
 	job->rejected = c->rejected;
-	lock_tables(&c->def);
+	router_clone_lock_tables(&c->def);
 	(void) find_def(c);
 	open_all(c);
 	do

@@ -22,6 +22,7 @@ extern void router_clone_begin(RouterJob *job, FunctionCallInfo fcinfo, Oid base
 							   RouterCloneArgs *args, int batch_rows, int lock_timeout, int dry_run);
 extern void router_clone_lock(const RouterCloneDef *def, bool session);
 extern void router_clone_unlock(const RouterCloneDef *def);
+extern void router_clone_lock_tables(const RouterCloneDef *def);
 extern void router_clone_describe(RouterReject *reject, const ErrorData *error);
 
 #endif

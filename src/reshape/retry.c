@@ -153,8 +153,7 @@ open_put(Retry *r)
 
 	if (columns == NULL && r->def.columns)
 		columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(r->def.columns)));
-	LockRelationOid(r->def.source, AccessShareLock);
-	router_check_exists(r->def.source);
+	router_clone_lock_tables(&r->def);
 	router_clone_map(&map, r->def.source, r->def.base, columns);
 	r->put.insert = router_clone_insert(&map, r->def.base, rows_as_source(r->def.source));
 	r->put.desc = CreateTemplateTupleDesc(1);
@@ -195,9 +194,16 @@ retry_batch(RouterJob *job)
 	return true;
 }
 
-/* The clones into a base, from one source or (InvalidOid) all. */
+/* Whose rejects may the user drop, and know of? Those of his own clones; the owner of the base, of all. */
+static bool
+may_drop(const RouterCloneDef *def)
+{
+	return router_owns_relation(def->base, GetUserId()) || has_privs_of_role(GetUserId(), def->role);
+}
+
+/* The clones into a base, from one source or (InvalidOid) all, of which may is true, if it is given. */
 static List *
-clones_into(Oid base, Oid source)
+clones_into(Oid base, Oid source, bool (*may) (const RouterCloneDef *def))
 {
 	List	   *clones = router_catalog_clones(base);
 	List	   *found = NIL;
@@ -206,8 +212,12 @@ clones_into(Oid base, Oid source)
 	if (clones == NIL)
 		router_check_routed(base);
 	foreach(lc, clones)
-		if (!OidIsValid(source) || ((RouterCloneDef *) lfirst(lc))->source == source)
-			found = lappend(found, lfirst(lc));
+	{
+		RouterCloneDef *def = lfirst(lc);
+
+		if ((!OidIsValid(source) || def->source == source) && (may == NULL || may(def)))
+			found = lappend(found, def);
+	}
 	if (OidIsValid(source) && found == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -221,7 +231,7 @@ static List *
 find_clones(Retry *r, Oid source, int64 *n, int64 *others)
 {
 	MemoryContext old = MemoryContextSwitchTo(r->job.cxt);
-	List	   *clones = clones_into(r->job.base, source);
+	List	   *clones = clones_into(r->job.base, source, NULL);
 	List	   *mine = NIL;
 	ListCell   *lc;
 
@@ -312,7 +322,6 @@ router_drop_rejects(PG_FUNCTION_ARGS)
 {
 	Oid			base;
 	bool		dry_run = router_arg_bool(fcinfo, 2);
-	bool		owner;
 	int64		n = 0;
 	ListCell   *lc;
 
@@ -322,14 +331,11 @@ router_drop_rejects(PG_FUNCTION_ARGS)
 	router_check_exists(base);
 	if (!PG_ARGISNULL(ARG_SOURCE))
 		router_check_exists(PG_GETARG_OID(ARG_SOURCE));
-	owner = router_owns_relation(base, GetUserId());
-	foreach(lc, clones_into(base, router_arg_oid(fcinfo, ARG_SOURCE)))
+	foreach(lc, clones_into(base, router_arg_oid(fcinfo, ARG_SOURCE), may_drop))
 	{
 		RouterCloneDef *def = lfirst(lc);
 		RouterRejected rejected;
 
-		if (!owner && !has_privs_of_role(GetUserId(), def->role))
-			continue;
 		router_catalog_count_rejects(base, def->id, &rejected);
 		n += rejected.errors + rejected.duplicates + rejected.constraints;
 		if (dry_run)

@@ -1,6 +1,6 @@
 -- Rows of other tables go into a routed table: clone, retry_rejects, drop_rejects. Kinds of sources by kinds of errors; who may do and see what.
 \ir ../../include/helpers.sql
-\set tests 178
+\set tests 182
 SELECT plan(:tests);
 
 SELECT test.role('router_clone_owner'), test.role('router_clone_app'), test.role('router_clone_stranger') \g /dev/null
@@ -328,6 +328,14 @@ SET ROLE router_clone_app;
 CALL router.retry_rejects('app.base');
 RESET ROLE;
 SELECT is((SELECT who FROM app.base WHERE id = 3), 'router_clone_app', 'he himself does');
+REVOKE SELECT ON app.source FROM router_clone_app;
+SET ROLE router_clone_app;
+CALL router.retry_rejects('app.base');
+SELECT is(:'SQLSTATE'::text, '42501', 'who has no right on the source any more does not retry, which would lock it');
+RESET ROLE;
+SELECT is((SELECT max(tries) FROM router.reject_def WHERE base = 'app.base'::regclass), 2, 'and nothing was tried');
+GRANT SELECT ON app.source TO router_clone_app;
+SELECT is(test.as_role('router_clone_stranger', format($$SELECT router.drop_rejects('app.base', %L)::text$$, source)), '55000', 'a stranger is told the same of ' || source) FROM unnest('{app.source,public.keyed}'::text[]) source;
 SELECT is(test.as_role(r, $$SELECT router.drop_rejects('app.base')::text$$), n, 'drop_rejects by ' || r) FROM (VALUES ('router_clone_stranger', '0'), ('router_clone_owner', '1')) v(r, n);
 REVOKE SELECT ON app.source FROM router_clone_app;
 GRANT SELECT (id, tenant) ON app.source TO router_clone_app;
