@@ -36,86 +36,12 @@
 #include "rows/moving.h"
 #include "admin/child_admin.h"
 #include "admin/create_route.h"
+#include "admin/other_router.h"
 #include "admin/route_settings.h"
 
 PG_FUNCTION_INFO_V1(router_adopt);
 
 /* ----------------------------------------------------------------- triggers */
-
-static bool
-ends_in(const char *text, const char *end)
-{
-	size_t		len = strlen(text);
-
-	return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
-}
-
-/* Is it a trigger that pg_partman or Architect makes to route rows? */
-static bool
-is_known_router(const char *trigger, const char *function)
-{
-	bool		of_architect = strncmp(trigger, "before_insert_", 14) == 0 || strncmp(trigger, "after_insert_", 13) == 0;
-
-	if (ends_in(trigger, "_part_trig") && ends_in(function, "_part_trig_func"))
-		return true;
-	return of_architect && ends_in(trigger, "_trigger") &&
-		ends_in(function, trigger[0] == 'b' ? "_insert_child" : "_delete_master");
-}
-
-static bool
-contains(const char *source, const char *word)
-{
-	size_t		len = strlen(word);
-
-	for (; *source; source++)
-		if (pg_strncasecmp(source, word, len) == 0)
-			return true;
-	return false;
-}
-
-/* The text of a function with runs of blanks as one. */
-static char *
-source_of(Oid function)
-{
-	HeapTuple	tup = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	bool		isnull;
-	char	   *source;
-	char	   *out;
-
-	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	source = TextDatumGetCString(SysCacheGetAttr(PROCOID, tup, Anum_pg_proc_prosrc, &isnull));
-	ReleaseSysCache(tup);
-	out = source;
-	for (char *in = source; *in; in++)
-		if (!isspace((unsigned char) *in))
-			*out++ = *in;
-		else if (out > source && out[-1] != ' ')
-			*out++ = ' ';
-	*out = '\0';
-	return source;
-}
-
-/* Does a trigger before INSERT take rows elsewhere? It returns NULL, or inserts into children or by EXECUTE. */
-static bool
-is_suspect(Adoption *adoption, const Trigger *trigger)
-{
-	char	   *source;
-	ListCell   *lc;
-
-	if (!TRIGGER_FOR_BEFORE(trigger->tgtype) || !TRIGGER_FOR_ROW(trigger->tgtype) ||
-		!TRIGGER_FOR_INSERT(trigger->tgtype) || trigger->tgenabled == TRIGGER_DISABLED)
-		return false;
-	source = source_of(trigger->tgfoid);
-	if (contains(source, "return null"))
-		return true;
-	if (!contains(source, "insert into"))
-		return false;
-	foreach(lc, adoption->children)
-		if (contains(source, get_rel_name(((AdoptChild *) lfirst(lc))->relid)))
-			return true;
-	return contains(source, "execute");
-}
 
 static bool
 is_listed(List *names, const char *name)
@@ -135,8 +61,11 @@ look_at_triggers(Adoption *adoption, Relation base)
 	const char *table = RelationGetRelationName(base);
 	TriggerDesc *triggers = base->trigdesc;
 	List	   *left = list_copy(adoption->drop);
+	List	   *children = NIL;
 	ListCell   *lc;
 
+	foreach(lc, adoption->children)
+		children = lappend_oid(children, ((AdoptChild *) lfirst(lc))->relid);
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
@@ -147,9 +76,9 @@ look_at_triggers(Adoption *adoption, Relation base)
 		foreach(lc, left)
 			if (strcmp(lfirst(lc), trigger->tgname) == 0)
 				left = foreach_delete_current(left, lc);
-		if (asked || is_known_router(trigger->tgname, get_func_name(trigger->tgfoid)))
+		if (asked || router_is_known_router(trigger))
 			adoption->triggers = lappend(adoption->triggers, pstrdup(trigger->tgname));
-		else if (is_suspect(adoption, trigger))
+		else if (router_is_suspect(trigger, children))
 			adoption->problems = lappend(adoption->problems,
 										 psprintf("%s: trigger %s seems to take rows elsewhere; drop_triggers => '{%s}' takes it away, a disabled one is let alone",
 												  table, quote_identifier(trigger->tgname), trigger->tgname));

@@ -29,6 +29,7 @@
 #include "write/home.h"
 #include "route/growth.h"
 #include "admin/child_admin.h"
+#include "admin/remarks.h"
 #include "admin/route_settings.h"
 #include "admin/route_triggers.h"
 #include "admin/rehome.h"
@@ -277,6 +278,8 @@ router_take_rows_home(RouterReport *report, RouterCacheEntry *entry, Oid base)
 	router_rehome(&rehome);
 	if (rehome.moved > 0)
 		router_report(report, "move " UINT64_FORMAT " rows", rehome.moved);
+	if (rehome.moved > 0)
+		router_remark_dead_rows(base);
 }
 
 static void
@@ -325,6 +328,8 @@ router_create_route(PG_FUNCTION_ARGS)
 		plan_route(&plan);		/* tells what it is */
 	config = plan.config;
 	router_report_route(&report, plan.there, config);
+	if (plan.there == NULL || !router_same_keys(plan.there, config))
+		router_remark_table(plan.relid, config);
 	if (!report.dry_run)
 	{
 		put_new_route(&report, &plan);

@@ -13,6 +13,8 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "admin/remarks.h"
+#include "admin/route_settings.h"
 #include "base/args.h"
 #include "maintain/archive.h"
 #include "reshape/reshape.h"
@@ -86,7 +88,9 @@ static Datum
 convert(FunctionCallInfo fcinfo)
 {
 	static const RouterReshapeKind kind = {check, router_shadow_take_over};
+	RouterSettings none = {.default_child = -1,.max_new_children = -1};
 	RouterReshape r;
+	bool		done;
 
 	router_require(fcinfo, 2);
 	router_reshape_begin(&r, fcinfo, PG_GETARG_OID(0), "convert", ARG_LATER);
@@ -101,12 +105,16 @@ convert(FunctionCallInfo fcinfo)
 	r.kind = &kind;
 	r.route = fcinfo;
 	r.sources = list_make1_oid(r.job.base);
-	if (router_reshape_call(&r))
+	done = router_reshape_call(&r);
+	if (done)
 		ereport(NOTICE,
 				(errmsg("converted %s, " UINT64_FORMAT " rows", router_job_name(r.job.base), r.rows)));
 	else if (r.job.dry_run)
 		ereport(NOTICE,
 				(errmsg("would convert %s, about " UINT64_FORMAT " rows", router_job_name(r.job.base), r.expected)));
+	if (done || r.job.dry_run)
+		router_remark_table(r.job.base, done ? router_catalog_route(r.job.base) :
+							router_wanted_config(r.job.base, NULL, PG_GETARG_ARRAYTYPE_P(1), &none, false));
 	router_job_end(&r.job);
 	PG_RETURN_VOID();
 }
