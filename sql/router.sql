@@ -256,7 +256,7 @@ CREATE TABLE router.reshape_def (
     blocks   bigint   NOT NULL,      -- so many are to be
     done     bigint   NOT NULL,      -- rows copied
     since    xid      NOT NULL,      -- in_step: shadow is right for snapshots that see this transaction
-    columns  text     NOT NULL       -- of base, and its CHECKs
+    columns  text     NOT NULL       -- of base, its CHECKs, its owner
 );
 COMMENT ON TABLE router.reshape_def IS 'tables that get another shape: how far their rows are copied';
 

@@ -7,7 +7,7 @@
  * fails without rows as well, or the error is of a kind that no row causes: locks, interrupts, the server.
  *
  * Children that are made by a try that fails are made again at once, so that not each row that needs one and fails
- * makes it anew. They stay, also if no row goes there.
+ * makes it anew. Those that no row has gone to are dropped in the end.
  *
  * Memory: rows lie in tuplestores, of work_mem each and no more than two rows for each row at hand; what is beyond goes
  * to disk.
@@ -15,12 +15,17 @@
 #include "compat.h"
 #include "reshape/clone_put.h"
 
+#include "access/table.h"
 #include "nodes/parsenodes.h"
 #include "miscadmin.h"
 #include "utils/plancache.h"
 
+#include "admin/child_admin.h"
+#include "admin/create_route.h"
 #include "base/attempt.h"
 #include "base/budget.h"
+#include "base/owner.h"
+#include "base/sql.h"
 #include "job/job.h"
 #include "reshape/clone_columns.h"
 #include "write/home.h"
@@ -189,6 +194,30 @@ put_rows(RouterClonePut *put, Tuplestorestate *rows, int64 first, int64 n, bool 
 	divide(put, rows, first, n);
 }
 
+/* Rows that were rejected leave no children behind. */
+static void
+drop_unused(RouterClonePut *put)
+{
+	RouterAsOwner saved;
+	ListCell   *lc;
+
+	router_become_owner(&saved, router_relation_owner(put->base), router_is_own_temp(put->base), NULL);
+	foreach(lc, router_homes_made_again())
+	{
+		Oid			child = lfirst_oid(lc);
+		Relation	rel = try_table_open(child, AccessExclusiveLock);
+		bool		unused = rel && !router_has_rows_now(rel);
+
+		if (rel)
+			table_close(rel, NoLock);
+		if (!unused)
+			continue;
+		router_child_release(put->base, child);
+		router_drop_table(child);
+	}
+	router_become_user(&saved);
+}
+
 /* n rows, in a tuplestore that can be read again, go in or are rejected, in their order. */
 void
 router_clone_put(RouterClonePut *put, Tuplestorestate *rows, int64 n)
@@ -199,6 +228,7 @@ router_clone_put(RouterClonePut *put, Tuplestorestate *rows, int64 n)
 	PG_TRY();
 	{
 		put_rows(put, rows, 0, n, put->parts);
+		drop_unused(put);
 	}
 	PG_FINALLY();
 	{

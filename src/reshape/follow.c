@@ -225,6 +225,7 @@ follow(Relation table, const RouterReshapeDef *def, TupleTableSlot *old, TupleTa
 	SPI_connect();
 	PushActiveSnapshot(GetLatestSnapshot());
 	rows = router_shadow_rows_open(def);
+	router_shadow_rows_be_quiet(rows);
 	if (def->whole)
 		router_whole_follow(rows, def, table, old, new);
 	else if (old)

@@ -106,7 +106,7 @@ make_shadow(RouterJob *job)
 	}
 	SPI_connect();
 	router_shadow_make(def, r->route, r->config, r->bounds);
-	def->columns = MemoryContextStrdup(job->cxt, router_columns_text(job->base));
+	def->columns = MemoryContextStrdup(job->cxt, router_reshape_nature(job->base));
 	router_reshape_begin_source(r, 0);
 	router_catalog_put_reshape(def);
 	SPI_finish();

@@ -11,6 +11,7 @@
 
 /* reshape_state.c */
 extern void router_reshape_read(RouterReshape *r);
+extern char *router_reshape_nature(Oid table);
 extern void router_reshape_begin_source(RouterReshape *r, int source);
 extern void router_reshape_lock_if_free(RouterReshape *r, Oid relid, LOCKMODE mode);
 extern void router_reshape_lock(RouterReshape *r, LOCKMODE mode);

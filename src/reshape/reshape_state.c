@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/owner.h"
 #include "base/sql.h"
 #include "reshape/follow.h"
 #include "reshape/newcomers.h"
@@ -174,8 +175,15 @@ refuse_altered(RouterReshape *r)
 void
 router_reshape_check_columns(RouterReshape *r)
 {
-	if (strcmp(router_columns_text(r->job.base), r->def.columns) != 0)
+	if (strcmp(router_reshape_nature(r->job.base), r->def.columns) != 0)
 		refuse_altered(r);
+}
+
+/* What a table has to keep: columns, CHECKs, and its owner, who may have given the copies to others. */
+char *
+router_reshape_nature(Oid table)
+{
+	return psprintf("%u: %s", router_relation_owner(table), router_columns_text(table));
 }
 
 /*

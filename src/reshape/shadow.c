@@ -396,8 +396,8 @@ adopt_all(const RouterReshapeDef *def, List *children)
 static void
 drop_tables(const RouterReshapeDef *def)
 {
-	router_run("DROP TABLE %s", router_qualified_name(def->shadow));
-	router_run("DROP TABLE %s", router_qualified_name(def->log));
+	router_run("DROP TABLE %s CASCADE", router_qualified_name(def->shadow));
+	router_run("DROP TABLE %s CASCADE", router_qualified_name(def->log));
 }
 
 /* The table gets the route and the children of its shadow, which is dropped. All are locked AccessExclusive. */
@@ -539,13 +539,13 @@ router_shadow_drop(const RouterReshapeDef *def)
 			if (portion-- == 0)
 				return false;
 			router_catalog_remove_child(child);
-			router_run("DROP TABLE %s", router_qualified_name(child));
+			router_run("DROP TABLE %s CASCADE", router_qualified_name(child));
 		}
 		router_catalog_remove_all(def->shadow);
-		router_run("DROP TABLE %s", router_qualified_name(def->shadow));
+		router_run("DROP TABLE %s CASCADE", router_qualified_name(def->shadow));
 	}
 	if (get_rel_name(def->log))
-		router_run("DROP TABLE %s", router_qualified_name(def->log));
+		router_run("DROP TABLE %s CASCADE", router_qualified_name(def->log));
 	router_catalog_remove_reshape(def->base);
 	return true;
 }

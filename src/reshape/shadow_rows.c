@@ -118,6 +118,13 @@ router_shadow_rows_open(const RouterReshapeDef *def)
 	return rows;
 }
 
+/* Errors that come are for a writer, who may not read what the owner may. */
+void
+router_shadow_rows_be_quiet(RouterShadowRows *rows)
+{
+	rows->homes.quiet = true;
+}
+
 void
 router_shadow_rows_close(RouterShadowRows *rows)
 {

@@ -24,6 +24,7 @@
 typedef struct RouterShadowRows RouterShadowRows;
 
 extern RouterShadowRows *router_shadow_rows_open(const RouterReshapeDef *def);
+extern void router_shadow_rows_be_quiet(RouterShadowRows *rows);
 extern void router_shadow_rows_close(RouterShadowRows *rows);
 extern void router_shadow_rows_bring(RouterShadowRows *rows, Relation source, TupleTableSlot *version,
 									 Snapshot snapshot);

@@ -110,7 +110,8 @@ refuse_length(const RouterRoute *route)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("row for routed table \"%s\" has a key that is too long", get_rel_name(route->config.base)),
+			 errmsg("row for routed table \"%s\" has a key that is too long",
+						get_rel_name(router_original(route->config.base))),
 			 errdetail("A value that a list key makes a child for has up to %d bytes of text.", ROUTER_MAX_VALUE_TEXT),
 			 errhint("Route by router.by_hash or router.by_prefix, or have a default child take such rows, with on_reject.")));
 }
@@ -137,12 +138,12 @@ check_rails(RouterHomes *homes, RouterRoute *route, const Datum *values, const b
 static void
 refuse(RouterHomes *homes, RouterRoute *route, Refusal why, const Datum *values, const bool *isnull)
 {
-	const char *base = get_rel_name(homes->base);
+	const char *base = get_rel_name(router_original(homes->base));
 	const char *row;
 
 	if (why == REFUSED_LENGTH)
 		refuse_length(route);
-	row = router_row_display(route, values, isnull);
+	row = homes->quiet ? NULL : router_row_display(route, values, isnull);
 	if (why == REFUSED_HORIZON)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
@@ -177,6 +178,7 @@ static struct
 	Oid			base;
 	MemoryContext cxt;
 	List	   *made;
+	List	   *again;			/* oids of children that were made again */
 }			notes;
 
 /*
@@ -188,7 +190,7 @@ router_homes_note(Oid base)
 {
 	notes.base = base;
 	notes.cxt = CurrentMemoryContext;
-	notes.made = NIL;
+	notes.made = notes.again = NIL;
 }
 
 static void
@@ -224,11 +226,24 @@ router_homes_make_again(void)
 		RouterMiss	miss;
 
 		if (route && !OidIsValid(router_route_find(route, made->values, made->isnull, &miss)))
-			(void) router_child_create_home(entry, made->values, made->isnull);
+		{
+			Oid			child = router_child_create_home(entry, made->values, made->isnull);
+			MemoryContext old = MemoryContextSwitchTo(notes.cxt);
+
+			notes.again = lappend_oid(notes.again, child);
+			MemoryContextSwitchTo(old);
+		}
 	}
 	if (notes.made)
 		CommandCounterIncrement();
 	notes.made = NIL;
+}
+
+/* The children that were made again, since router_homes_note. */
+List *
+router_homes_made_again(void)
+{
+	return notes.again;
 }
 
 /* The child of a row that no child holds: a new one or the default one, or an error. InvalidOid: see create_none. */

@@ -32,6 +32,7 @@ typedef struct RouterHomes
 	HTAB	   *dests;			/* child oid -> RouterDest, once they are many */
 	bool		archiving;		/* the base is no home, and age is no reason to refuse a row */
 	bool		create_none;	/* router_home returns NULL where a child is missing */
+	bool		quiet;			/* errors tell no values: who is told of them is not who we are */
 	bool		waiting;		/* rows wait in a default child: none is made for them */
 	bool		home_locked;	/* this statement has taken the home lock */
 	Oid			last_child;
@@ -51,6 +52,7 @@ extern bool router_home_is_beyond_horizon(RouterRoute *route, const Datum *value
 										  const RouterMiss *miss);
 extern void router_homes_note(Oid base);
 extern void router_homes_make_again(void);
+extern List *router_homes_made_again(void);
 extern void router_homes_close(RouterHomes *homes);
 
 #endif

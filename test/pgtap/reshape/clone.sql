@@ -1,6 +1,6 @@
 -- Rows of other tables go into a routed table: clone, retry_rejects, drop_rejects. Kinds of sources by kinds of errors; who may do and see what.
 \ir ../../include/helpers.sql
-\set tests 182
+\set tests 185
 SELECT plan(:tests);
 
 SELECT test.role('router_clone_owner'), test.role('router_clone_app'), test.role('router_clone_stranger') \g /dev/null
@@ -365,4 +365,15 @@ DROP CAST (text AS cast_pair);
 ALTER TABLE cast_base DROP CONSTRAINT cast_base_id_check;
 CALL router.retry_rejects('cast_base');
 SELECT is((SELECT count(*) FROM cast_base), 1::bigint, 'without it they go in');
+
+-- rows that are rejected leave no children, beyond max_new_children or not
+CREATE TABLE of_months AS SELECT i AS id, date '2024-01-01' + i * 31 AS d FROM generate_series(1, 20) i;
+CREATE TABLE refusing (id int CHECK (id < 0), d date);
+SELECT router.create_route('refusing', router.by_date('d', 'month'), max_new_children => 3) \g /dev/null
+CALL router.clone('of_months', 'refusing', on_error => 'reject');
+SELECT is((SELECT count(*) FROM router.children WHERE base = 'refusing'::regclass), 0::bigint, 'rows that are rejected leave no children');
+UPDATE of_months SET id = -id WHERE id IN (3, 7);
+CALL router.clone('of_months', 'refusing', on_error => 'reject', restart => true);
+SELECT is((SELECT count(*) FROM router.children WHERE base = 'refusing'::regclass) || ' ' || (SELECT count(*) FROM refusing), '2 2', 'those that go in have theirs');
+SELECT is((SELECT count(*) FROM router.check('refusing')), 0::bigint, 'and all is well');
 SELECT * FROM finish();

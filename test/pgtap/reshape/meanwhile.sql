@@ -1,8 +1,12 @@
 -- What others do to a table that is being converted: its indexes, its triggers; a run that is given up.
 \ir ../../include/helpers.sql
-\set tests 24
+\set tests 31
 SELECT plan(:tests);
 SELECT test.role('router_meanwhile_other');
+CREATE FUNCTION test.detail_of(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE detail text;
+BEGIN EXECUTE command; RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL; RETURN detail; END $$;
 
 CREATE TYPE typed AS (id int, at timestamptz);
 CREATE TABLE above ();
@@ -90,4 +94,47 @@ CALL router.cancel_reshape('restored');
 SELECT lives_ok('ALTER TABLE restored ADD x int', 'until cancel_reshape takes them away');
 CALL router.cancel_reshape('restored');
 SELECT is(:'SQLSTATE'::text, '55000', 'of which there is no more to do then');
+
+-- another owner: what the former one has made of the copies goes with them
+SELECT test.role('router_meanwhile_former') \g /dev/null
+SELECT test.role('router_meanwhile_next') \g /dev/null
+GRANT CREATE ON SCHEMA public TO router_meanwhile_former, router_meanwhile_next;
+CREATE TABLE given (id int PRIMARY KEY, d date NOT NULL);
+ALTER TABLE given OWNER TO router_meanwhile_former;
+INSERT INTO given SELECT i, date '2024-01-01' + i FROM generate_series(1, 50) i;
+SET SESSION AUTHORIZATION router_meanwhile_former;
+CALL router.convert('public.given', router.by_date('d', 'month'), time_budget => '0');
+SELECT oid::regclass AS shadow FROM pg_class WHERE relrewrite = 'public.given'::regclass AND relname LIKE 'router_shadow%' \gset
+GRANT SELECT ON :shadow TO router_meanwhile_other;
+CREATE VIEW public.kept AS SELECT * FROM :shadow;
+RESET SESSION AUTHORIZATION;
+REASSIGN OWNED BY router_meanwhile_former TO router_meanwhile_next;
+SET SESSION AUTHORIZATION router_meanwhile_next;
+CALL router.convert('public.given', router.by_date('d', 'month'));
+SELECT is(:'SQLSTATE'::text, '55000', 'it does not go on for another owner');
+CALL router.cancel_reshape('public.given');
+SELECT is(:'SQLSTATE'::text, '00000', 'but is given up');
+SELECT is((SELECT count(*) FROM pg_class WHERE relname = 'kept' OR relrewrite = 'public.given'::regclass), 0::bigint, 'with all that was made of the copies');
+CALL router.convert('public.given', router.by_date('d', 'month'));
+SELECT is(test.homes('public.given'), 'given_y2024m01: 30, given_y2024m02: 20', 'and begins anew');
+RESET SESSION AUTHORIZATION;
+
+-- a writer in step, whose row can have no child, reads no values that are not his
+CREATE TABLE hidden (id int PRIMARY KEY, d date DEFAULT '1877-03-04');
+INSERT INTO hidden SELECT i, current_date - i FROM generate_series(1, 50) i;
+GRANT INSERT (id) ON hidden TO router_meanwhile_other;
+SET application_name = 'pg_dump';
+SET statement_timeout = '1s';
+CALL router.convert('hidden', router.by_date('d', 'month'), horizon => '1 year');
+RESET application_name;
+RESET statement_timeout;
+SET ROLE router_meanwhile_other;
+INSERT INTO public.hidden (id) VALUES (1000);
+SELECT is(:'SQLSTATE'::text || ' ' || :'LAST_ERROR_MESSAGE', '22008 row for routed table "hidden" is beyond its horizon', 'the error names his table');
+SELECT is((SELECT test.detail_of('INSERT INTO public.hidden (id) VALUES (1000)')), '', 'and no value');
+RESET ROLE;
+CALL router.cancel_reshape('hidden');
+SELECT lives_ok('INSERT INTO hidden (id) VALUES (1000)', 'a table that is not converted takes it');
 SELECT * FROM finish();
+DROP TABLE given, hidden CASCADE;
+DROP OWNED BY router_meanwhile_former, router_meanwhile_next CASCADE;
