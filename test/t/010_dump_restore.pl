@@ -278,8 +278,7 @@ SELECT pg_catalog.pg_extension_config_dump('router.step_def', '');
 INSERT INTO router.step_def SELECT base, 'made by a step' FROM router.route_def;
 UPDATE router.route_def SET max_new_children = max_new_children + 1;
 UPDATE router.child_def SET bounds = bounds;
-DROP VIEW router.tables;
-DROP VIEW router.routes;
+DROP VIEW router.routes CASCADE;
 CREATE VIEW router.routes AS
 	SELECT r.base, ARRAY(SELECT k.column_name::text FROM router.key_def k WHERE k.base = r.base ORDER BY level) AS keys FROM router.route_def r;
 SQL

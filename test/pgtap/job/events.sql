@@ -1,4 +1,4 @@
--- router.events of calls that have no steps of a job, and how many events there may be. What ends a run before its time: t/170_interrupted.pl.
+-- router.events of calls that have no steps of a job, and how many events there may be. What ends a run before its time: t/180_interrupted.pl.
 \ir ../../include/helpers.sql
 SELECT plan(12);
 SET client_min_messages = error;

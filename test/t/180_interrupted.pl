@@ -2,6 +2,7 @@
 # first step, which has committed nothing. While it runs, the event says so. The next run leaves one of its own.
 use strict;
 use warnings;
+use POSIX ();
 use Server;
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -59,17 +60,15 @@ sub run_and_end
 	my $pid = fork // die;
 	if (!$pid)
 	{
-		$node->psql('postgres', $call, stderr => \my $ignored);
-		require POSIX;
-		POSIX::_exit(0);
+		eval { $node->psql('postgres', $call, stderr => \my $ignored) };
+		POSIX::_exit(0);	# the servers are not its own to stop
 	}
 	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM router.events WHERE state = 'running'") or diag('it does not run');
 	sleep(0.4);
 	is(sql("SELECT string_agg(state || ' ' || (at = started), ',') FROM router.events WHERE state = 'running'"), 'running true', "$call: runs");
-	if (defined $end) { sql($end); }
-	else { $node->stop('immediate'); }
+	return crash_and_start($node, $pid) if !defined $end;
+	sql($end);
 	waitpid($pid, 0);
-	$node->start if !defined $end;
 }
 
 for my $way (sort keys %ways)
