@@ -195,14 +195,20 @@ CREATE VIEW router.health AS
                CASE WHEN h.role_settings IS NOT NULL THEN 'role settings' END], NULL) AS problems,
            h.last_maintain, h.last_maintain_state, h.last_archive, h.last_archive_state, h.last_runs, h.failing, h.running, h.running_since, h.interrupted,
            h.overdue, h.aged_rows, h.default_rows, h.children_to_come, h.premade_until, h.retention_due, h.route_readable, h.triggers_in_place, h.preloaded,
-           h.role_settings, h.last_error
+           h.role_settings, h.last_error, h.locked
       FROM (SELECT r.base, pg_catalog.pg_get_userbyid(b.relowner) AS owner, e.*, a.*, k.*, d.preloaded, d.role_settings,
-                   router.is_readable(r.base) AS route_readable,
+                   z.locked, CASE WHEN NOT z.locked THEN router.is_readable(r.base) END AS route_readable,
                    (SELECT pg_catalog.count(*) OPERATOR(pg_catalog.=) 4::bigint FROM pg_catalog.pg_trigger t
                      WHERE t.tgrelid OPERATOR(pg_catalog.=) r.base AND NOT t.tgisinternal AND t.tgenabled OPERATOR(pg_catalog.=) 'A'
                        AND t.tgname OPERATOR(pg_catalog.=) ANY (ARRAY['~router_route', '~router_settle', '!router_flush', '~router_move'])) AS triggers_in_place
               FROM router.routes r
               JOIN pg_catalog.pg_class b ON b.oid OPERATOR(pg_catalog.=) r.base
+             -- who asks for sizes, or reads a route, would wait
+             CROSS JOIN LATERAL (
+                   SELECT EXISTS (SELECT FROM pg_catalog.pg_locks x
+                                   WHERE x.locktype OPERATOR(pg_catalog.=) 'relation' AND x.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock'
+                                     AND (x.relation OPERATOR(pg_catalog.=) r.base
+                                          OR x.relation OPERATOR(pg_catalog.=) ANY (SELECT y.child FROM router.child_def y WHERE y.base OPERATOR(pg_catalog.=) r.base))) AS locked) z
              -- the last run of each action; of single children that retention took away only their sum
              CROSS JOIN LATERAL (
                    SELECT pg_catalog.max(CASE WHEN l.action OPERATOR(pg_catalog.=) 'maintain' THEN l.at END) AS last_maintain,
@@ -223,13 +229,13 @@ CREATE VIEW router.health AS
              -- a hot base: what should have been archived by now, if rows come evenly
              CROSS JOIN LATERAL (
                    SELECT o.overdue,
-                          CASE WHEN o.overdue IS NOT NULL
+                          CASE WHEN o.overdue IS NOT NULL AND NOT z.locked
                                THEN pg_catalog.round(router.estimated_rows(r.base)::numeric OPERATOR(pg_catalog.*) extract(epoch FROM o.overdue)
                                                      OPERATOR(pg_catalog./) extract(epoch FROM o.overdue OPERATOR(pg_catalog.+) r.hot))::bigint END AS aged_rows
                      FROM (SELECT CASE WHEN r.hot IS NOT NULL
                                        THEN greatest(pg_catalog.now() OPERATOR(pg_catalog.-) r.hot OPERATOR(pg_catalog.-) router.instant_of(r.watermark, r.time_zone), '0'::interval) END AS overdue) o) a
              CROSS JOIN LATERAL (
-                   SELECT pg_catalog.sum(CASE WHEN c.state OPERATOR(pg_catalog.=) 'default' THEN coalesce(router.estimated_rows(c.child), 0::bigint) END)::bigint AS default_rows,
+                   SELECT pg_catalog.sum(CASE WHEN c.is_default AND NOT z.locked THEN coalesce(router.estimated_rows(c.child), 0::bigint) END)::bigint AS default_rows,
                           CASE WHEN t.stepped THEN pg_catalog.count(*) FILTER (WHERE router.instant_of(c.lower, r.time_zone) OPERATOR(pg_catalog.>) pg_catalog.now()) END AS children_to_come,
                           CASE WHEN t.stepped THEN pg_catalog.max(router.instant_of(c.upper, r.time_zone)) END AS premade_until,
                           CASE WHEN t.keep IS NOT NULL OR t.keep_children IS NOT NULL
@@ -241,7 +247,14 @@ CREATE VIEW router.health AS
                                   AND EXISTS (SELECT FROM router.key_def q WHERE q.base OPERATOR(pg_catalog.=) r.base AND q.kind OPERATOR(pg_catalog.=) 'date' AND q.every IS NOT NULL) AS stepped
                              FROM (SELECT) one
                              LEFT JOIN router.maintain_def m ON m.base OPERATOR(pg_catalog.=) r.base) t
-                     LEFT JOIN router.children c ON c.base OPERATOR(pg_catalog.=) r.base
+                     -- not router.children, which asks for sizes
+                     LEFT JOIN (
+                          SELECT f.base, f.child, 'default' OPERATOR(pg_catalog.=) ANY (f.bounds) AS is_default,
+                                 pg_catalog.substring(f.bounds[u.level], '^\[(.+),') AS lower, pg_catalog.substring(f.bounds[u.level], ',(.+)[])]$') AS upper
+                            FROM router.child_def f
+                            LEFT JOIN (SELECT q.base, pg_catalog.min(q.level) AS level FROM router.key_def q
+                                        WHERE q.kind OPERATOR(pg_catalog.=) ANY ('{date,integer}'::text[]) GROUP BY q.base) u ON u.base OPERATOR(pg_catalog.=) f.base) c
+                          ON c.base OPERATOR(pg_catalog.=) r.base
                     GROUP BY t.keep, t.keep_children, t.stepped) k
              -- settings of the database, and of roles in it
              CROSS JOIN (

@@ -54,7 +54,7 @@ if [ -z "$exporter" ]; then
 	exit
 fi
 port=$((20000 + $$ % 20000))
-DATA_SOURCE_NAME="user=$monitor host=$PGHOST port=$PGPORT dbname=$PGDATABASE sslmode=disable" "$exporter" --disable-default-metrics --disable-settings-metrics \
+DATA_SOURCE_NAME="user=$monitor host=$PGHOST port=$PGPORT dbname=$PGDATABASE sslmode=disable options=-clock_timeout=1s" "$exporter" --disable-default-metrics --disable-settings-metrics \
 	--extend.query-path="$here/../../docs/postgres_exporter.yaml" --web.listen-address=127.0.0.1:$port >"$work/log" 2>&1 &
 pid=$!
 metrics=

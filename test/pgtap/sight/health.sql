@@ -1,6 +1,6 @@
 -- router.health, for owners, a monitoring role and strangers: what it says of runs, of what is overdue, of settings; who maintains nothing is told; check tells what it did not look at.
 \ir ../../include/helpers.sql
-\set tests 35
+\set tests 38
 SELECT plan(:tests);
 SELECT test.role('router_health_' || r) FROM unnest('{owner,monitor,stranger}'::text[]) r \g /dev/null
 GRANT pg_monitor TO router_health_monitor;
@@ -100,6 +100,17 @@ ALTER ROLE router_health_stranger IN DATABASE :"db" SET router.prune = off;
 ALTER ROLE router_health_stranger IN DATABASE :"db" SET session_replication_role = replica;
 SELECT is((SELECT role_settings::text FROM router.health WHERE base = 'log'::regclass), '{"router_health_stranger: router.prune=off","router_health_stranger: session_replication_role=replica"}', 'settings of a role that spoil it');
 ALTER ROLE router_health_stranger IN DATABASE :"db" RESET ALL;
+
+-- behind a lock
+CREATE EXTENSION IF NOT EXISTS dblink;
+SELECT format('dbname=%s host=%s port=%s', current_database(), split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port')) AS connection \gset
+SELECT dblink_connect('other', :'connection'), dblink_exec('other', 'BEGIN; LOCK TABLE log') \g /dev/null
+SET statement_timeout = '3s';
+SELECT is((SELECT concat_ws(' ', locked, aged_rows, route_readable, last_maintain_state) FROM router.health WHERE base = 'log'::regclass), 't done', 'it does not wait for a table that somebody has locked');
+SELECT is((SELECT locked FROM router.health WHERE base = 'listed'::regclass), false, 'and says which it is');
+RESET statement_timeout;
+SELECT dblink_exec('other', 'ROLLBACK'), dblink_disconnect('other') \g /dev/null
+SELECT is((SELECT concat_ws(' ', locked, route_readable) FROM router.health WHERE base = 'log'::regclass), 'f t', 'until it is free');
 
 -- who owns none
 SET ROLE router_health_stranger;
