@@ -6,6 +6,8 @@ EXTENSION  = router
 MODULE_big = router
 OBJS       = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 DATA_built = router--1.0.sql
+# Functions for tests of users, which they load by themselves: docs/testing.md.
+DATA       = sql/router_tap.sql
 PGFILEDESC = "router - routed tables"
 # What the files of router call of each other is bound here, and not looked up by name when a session loads it.
 SHLIB_LINK = $(if $(filter linux,$(PORTNAME)),-Xlinker -Bsymbolic)

@@ -45,6 +45,7 @@ NOT_RUN = [
     ("docs/security.md", "\\set ON_ERROR_STOP on", "t/030_roles.pl runs the script"),
     ("docs/security.md", "CREATE ROLE web", "t/030_roles.pl has such roles"),
     ("docs/security.md", "BEGIN;\nCREATE FUNCTION energy.archive_readings", "t/030_roles.pl runs it, as the role that makes it"),
+    ("docs/testing.md", "pg_prove", "t/470_install.sh runs it"),
     ("docs/orms.md", "python manage.py inspectdb", "orm/django/suite.py runs it"),
     ("docs/orms.md", "export class RouteConsumption", "TypeORM: not tested, as the page says"),
     ("docs/orms.md", "class RouteConsumption", "ActiveRecord: not tested, as the page says"),
