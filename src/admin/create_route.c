@@ -330,6 +330,8 @@ router_create_route(PG_FUNCTION_ARGS)
 	router_report_route(&report, plan.there, config);
 	if (plan.there == NULL || !router_same_keys(plan.there, config))
 		router_remark_table(plan.relid, config);
+	if (report.dry_run && plan.there == NULL && plan.rows)
+		router_remark_children(plan.relid, plan.keys, plan.settings.hot);
 	if (!report.dry_run)
 	{
 		put_new_route(&report, &plan);

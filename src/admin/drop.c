@@ -174,8 +174,12 @@ router_drop_starts(const DropStmt *stmt)
 static void
 refuse_reshaped(Oid relid, AttrNumber attnum, const char *name)
 {
-	RouterReshapeDef *def = router_catalog_reshape(relid);
+	RouterReshapeDef *def;
 
+	/* somebody may have dropped that, too */
+	if (!OidIsValid(get_relname_relid("reshape_def", get_namespace_oid("router", true))))
+		return;
+	def = router_catalog_reshape(relid);
 	if (def == NULL)
 		return;
 	if (attnum != 0)

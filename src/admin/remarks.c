@@ -10,11 +10,14 @@
 
 #include "access/relation.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "admin/other_router.h"
+#include "base/attempt.h"
 #include "base/sql.h"
 
 /* Are the columns of all keys in a unique index? Equal rows have one home then. */
@@ -116,4 +119,66 @@ router_remark_dead_rows(Oid relid)
 	ereport(NOTICE,
 			(errmsg("the rows that were moved still take up space in \"%s\"", get_rel_name(relid)),
 			 errhint("VACUUM %s gives it back, once this transaction is committed.", router_qualified_name(relid))));
+}
+
+/* What a dry run foretells of children. */
+typedef struct Foretold
+{
+	Oid			relid;
+	ArrayType  *keys;
+	const Interval *hot;
+} Foretold;
+
+static char *
+field(uint64 row, int column)
+{
+	char	   *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+
+	return value ? value : pstrdup("");
+}
+
+static bool
+foretell(void *arg)
+{
+	const Foretold *f = arg;
+	int			guc_level = router_spi_begin();
+	Oid			types[] = {REGCLASSOID, get_array_type(ARR_ELEMTYPE(f->keys)), INTERVALOID};
+	Datum		values[] = {ObjectIdGetDatum(f->relid), PointerGetDatum(f->keys), PointerGetDatum(f->hot)};
+	const char *children = NULL;
+	const char *most = NULL;
+
+	/* what is unique, and who refers to the table, is told of everywhere */
+	if (SPI_execute_with_args("SELECT what, value, detail FROM router.simulate($1, $2, hot => $3)"
+							  " WHERE what IN ('children', 'rows of a child, most')"
+							  "    OR what = 'warning' AND value !~ '^(unique in each child|foreign keys refer)'",
+							  lengthof(types), types, values, f->hot ? "   " : "  n", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not call router.simulate");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		const char *what = field(i, 1);
+
+		if (strcmp(what, "children") == 0)
+			children = field(i, 2);
+		else if (strcmp(what, "warning") == 0)
+			ereport(NOTICE, (errmsg("%s", field(i, 2)), errdetail("%s", field(i, 3))));
+		else
+			most = field(i, 2);
+	}
+	if (children && most)
+		ereport(NOTICE,
+				(errmsg("would have about %s children, the largest with about %s rows", children, most),
+				 errhint("SELECT * FROM router.simulate(…) tells more.")));
+	router_spi_end(guc_level);
+	return true;
+}
+
+/* Tells, in a dry run, which children the rows of a table would have: by a sample. Nothing if that cannot be told. */
+void
+router_remark_children(Oid relid, ArrayType *keys, const Interval *hot)
+{
+	Foretold	f = {relid, keys, hot};
+	ErrorData  *error = router_attempt(foretell, &f);
+
+	if (error && router_is_cancel(error))
+		ReThrowError(error);
 }

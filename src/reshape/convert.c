@@ -58,12 +58,23 @@ create_hot_route(RouterJob *job)
 	return true;
 }
 
+static void
+remark_children(RouterReshape *r)
+{
+	FunctionCallInfo fcinfo = r->fcinfo;
+
+	if (r->job.dry_run)
+		router_remark_children(r->job.base, PG_GETARG_ARRAYTYPE_P(1), router_arg_interval(fcinfo, ARG_HOT));
+}
+
 /* Rows of a hot base may stay where they are: it is routed at once, and then those that have aged are archived. */
 static Datum
 convert_to_hot(RouterReshape *r)
 {
-	ErrorData  *error = router_job_insist(&r->job, create_hot_route, true);
+	ErrorData  *error;
 
+	router_job_open(&r->job);
+	error = router_job_insist(&r->job, create_hot_route, true);
 	if (error == NULL && !r->job.dry_run)
 		error = router_archive_base(&r->job, r->batch_rows, NULL, InvalidOid, &r->rows);
 	if (error)
@@ -74,6 +85,7 @@ convert_to_hot(RouterReshape *r)
 	else
 		ereport(NOTICE,
 				(errmsg("converted %s, " UINT64_FORMAT " aged rows are in children", router_job_name(r->job.base), r->rows)));
+	remark_children(r);
 	router_job_end(&r->job);
 	PG_RETURN_VOID();
 }
@@ -115,6 +127,7 @@ convert(FunctionCallInfo fcinfo)
 	if (done || r.job.dry_run)
 		router_remark_table(r.job.base, done ? router_catalog_route(r.job.base) :
 							router_wanted_config(r.job.base, NULL, PG_GETARG_ARRAYTYPE_P(1), &none, false));
+	remark_children(&r);
 	router_job_end(&r.job);
 	PG_RETURN_VOID();
 }

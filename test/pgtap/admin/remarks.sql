@@ -1,6 +1,6 @@
 -- What create_route and convert tell by NOTICE: unique keys that hold in each child only, dead rows, triggers of other tools. By each kind of key, of what is nothing said?
 \ir ../../include/helpers.sql
-\set tests 24
+\set tests 27
 SELECT plan(:tests);
 
 -- what psql says in a session of its own
@@ -57,6 +57,17 @@ SELECT ok(:'said' NOT LIKE '%take up space%', 'it leaves no dead rows');
 SELECT is(pg_relation_size('other'), 0::bigint, 'none at all');
 \set said `psql -XAtq -c "SELECT router.add_global_key('other', '{id}')" -c "CALL router.rekey('other', router.by_hash('r', 2))" 2>&1`
 SELECT is(test.named(:'said'), 'none', 'rekey is not told again');
+
+-- a dry run foretells children, by router.simulate
+CREATE TABLE foretold (r int, at timestamptz);
+\set said `psql -XAtq -c "SELECT router.create_route('foretold', router.by_list('r'), dry_run => true)" 2>&1`
+SELECT ok(:'said' NOT LIKE '%children, the largest%', 'none of a table without rows');
+INSERT INTO foretold SELECT nullif(i % 20, 0), timestamptz '2024-01-01 UTC' + i * interval '1 hour' FROM generate_series(1, 2000) i;
+ANALYZE foretold;
+\set said `psql -XAtq -c "SELECT router.create_route('foretold', router.by_list('r'), move_rows => true, dry_run => true)" 2>&1`
+SELECT ok(:'said' LIKE '%would have about 20 children, the largest with about 100 rows%' AND :'said' LIKE '%key "r" has NULLs: 100 of the rows%', 'create_route: children, rows, warnings');
+\set said `psql -XAtq -c "CALL router.convert('foretold', router.by_date('at', 'month'), time_zone => 'UTC', dry_run => true)" 2>&1`
+SELECT ok(:'said' LIKE '%would have about 3 children, the largest with about 743 rows%', 'convert');
 
 -- triggers of other tools
 CREATE TABLE moved (id int, read_at date);
