@@ -444,7 +444,38 @@ CREATE FUNCTION router.doctor(base regclass DEFAULT NULL)
              UNION ALL
             SELECT 'warning', t.base, t.child, 'autovacuum', 'autovacuum is off for it', pg_catalog.format('ALTER TABLE %s RESET (autovacuum_enabled)', coalesce(t.child, t.base))
               FROM (SELECT c.base, c.child, c.reloptions FROM c UNION ALL SELECT r.base, NULL, r.reloptions FROM r) t
-             WHERE EXISTS (SELECT FROM pg_catalog.unnest(t.reloptions) o WHERE o.o OPERATOR(pg_catalog.~*) '^autovacuum_enabled=(f|n|of|0)'))
+             WHERE EXISTS (SELECT FROM pg_catalog.unnest(t.reloptions) o WHERE o.o OPERATOR(pg_catalog.~*) '^autovacuum_enabled=(f|n|of|0)')
+             UNION ALL
+            SELECT 'critical', r.base, NULL, 'triggers', 'not all triggers of router are there and enabled: rows stay in the base', pg_catalog.format('SELECT router.sync(%s)', r.name)
+              FROM r
+             WHERE 4::bigint OPERATOR(pg_catalog.>) (SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger t
+                     WHERE t.tgrelid OPERATOR(pg_catalog.=) r.base AND NOT t.tgisinternal AND t.tgenabled OPERATOR(pg_catalog.=) 'A'
+                       AND t.tgname OPERATOR(pg_catalog.=) ANY (ARRAY['~router_route', '~router_settle', '!router_flush', '~router_move']))
+             UNION ALL
+            -- values of a unique column that grow as time does
+            SELECT 'advice', b.base, NULL, 'seal', pg_catalog.format('a lookup by %I reads each of %s children, though its values lie together in each', o.attname, n.children),
+                   pg_catalog.format('SELECT router.set_maintenance(%s, seal => %L)', r.name, ARRAY[o.attname])
+              FROM b
+              JOIN r ON r.base OPERATOR(pg_catalog.=) b.base AND r.level IS NOT NULL
+              JOIN n ON n.base OPERATOR(pg_catalog.=) b.base AND n.children OPERATOR(pg_catalog.>=) 10::bigint
+              JOIN pg_catalog.pg_attribute o ON o.attrelid OPERATOR(pg_catalog.=) b.base AND o.attnum OPERATOR(pg_catalog.=) b.indkey[0]
+             WHERE b.indisunique AND NOT EXISTS (SELECT FROM router.key_def k WHERE k.base OPERATOR(pg_catalog.=) b.base AND k.attnum OPERATOR(pg_catalog.=) b.indkey[0])
+               AND NOT EXISTS (SELECT FROM router.seal_def e WHERE e.base OPERATOR(pg_catalog.=) b.base AND e.attnum OPERATOR(pg_catalog.=) b.indkey[0])
+               AND NOT EXISTS (SELECT FROM router.maintain_def m WHERE m.base OPERATOR(pg_catalog.=) b.base AND o.attname OPERATOR(pg_catalog.=) ANY (m.seal))
+               AND (SELECT pg_catalog.min(pg_catalog.abs(v.correlation)) OPERATOR(pg_catalog.>) 0.9::real AND pg_catalog.max(v.n_distinct) OPERATOR(pg_catalog.<) '-0.5'::real AND pg_catalog.count(*) OPERATOR(pg_catalog.>=) 10::bigint
+                      FROM (SELECT c.child FROM c WHERE c.base OPERATOR(pg_catalog.=) b.base AND c.bytes OPERATOR(pg_catalog.>) 0::bigint ORDER BY c.child::oid DESC LIMIT 20) few
+                      JOIN pg_catalog.pg_class w ON w.oid OPERATOR(pg_catalog.=) few.child
+                      JOIN pg_catalog.pg_namespace z ON z.oid OPERATOR(pg_catalog.=) w.relnamespace
+                      JOIN pg_catalog.pg_stats v ON v.schemaname OPERATOR(pg_catalog.=) z.nspname AND v.tablename OPERATOR(pg_catalog.=) w.relname AND v.attname OPERATOR(pg_catalog.=) o.attname AND NOT v.inherited)
+             GROUP BY b.base, o.attname, n.children, r.name
+             UNION ALL
+            SELECT 'advice', c.base, c.child, 'foreign child', pg_catalog.format('server %I has no connect_timeout: while it is away, a query of the child waits as long as the network does', e.srvname),
+                   pg_catalog.format('ALTER SERVER %I OPTIONS (ADD connect_timeout %L)', e.srvname, '10')
+              FROM c
+              JOIN pg_catalog.pg_foreign_table t ON t.ftrelid OPERATOR(pg_catalog.=) c.child
+              JOIN pg_catalog.pg_foreign_server e ON e.oid OPERATOR(pg_catalog.=) t.ftserver
+              JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) e.srvfdw AND w.fdwname OPERATOR(pg_catalog.=) 'postgres_fdw'
+             WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(e.srvoptions) o WHERE o.o OPERATOR(pg_catalog.~) '^connect_timeout='))
         SELECT f.severity, f.base::regclass, f.child::regclass, f.topic, f.finding, f.remedy
           FROM f
          WHERE doctor.base IS NULL OR 0::bigint OPERATOR(pg_catalog.<=) (SELECT pg_catalog.count(*) FROM router.table_rows(doctor.base))

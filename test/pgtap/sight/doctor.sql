@@ -1,6 +1,6 @@
 -- router.doctor: of each finding the situation, what is said, the remedy as given, and that the finding has gone; nothing of a healthy table; as a monitor; how long it takes.
 \ir ../../include/helpers.sql
-\set tests 57
+\set tests 64
 SELECT plan(:tests);
 SELECT test.role('router_doctor_owner'), test.role('router_doctor_monitor') \g /dev/null
 GRANT pg_monitor TO router_doctor_monitor;
@@ -20,7 +20,7 @@ CREATE TABLE sensor_log (id int, read_at timestamptz, value int, PRIMARY KEY (id
 SELECT throws_ok($$SELECT * FROM router.doctor('sensor_log')$$, '55000', NULL, 'a table without a route is an error');
 SELECT router.create_route('sensor_log', router.by_date('read_at', 'month')) \g /dev/null
 SELECT is(test.found('sensor_log'), 'nothing', 'a route without children is healthy');
-INSERT INTO sensor_log SELECT i, now() - i * interval '1 hour', i FROM generate_series(1, 6000) i;
+INSERT INTO sensor_log SELECT i % 5, now() - i * interval '1 hour', i FROM generate_series(1, 6000) i;
 SELECT is(test.found('sensor_log'), 'warning never analyzed', 'never analyzed');
 SELECT matches((SELECT finding FROM router.doctor('sensor_log') WHERE topic = 'never analyzed'), '^(8|9|10) children with rows', 'with their number');
 \set of '\'sensor_log\''
@@ -74,7 +74,7 @@ SELECT is(test.remedy('sensor_log', 'duplicate index'), 'DROP INDEX value_again'
 SELECT is(test.found('sensor_log'), 'nothing', 'is dropped');
 CREATE INDEX value_down ON sensor_log (value DESC);
 CREATE INDEX value_some ON sensor_log (value) WHERE value > 7;
-CREATE UNIQUE INDEX value_unique ON sensor_log (value, read_at);
+CREATE UNIQUE INDEX value_unique ON sensor_log (id, value, read_at);
 SELECT is(test.found('sensor_log'), 'nothing', 'another order, a condition, another column are no duplicates');
 DROP INDEX value_down, value_some, value_unique;
 CREATE UNIQUE INDEX id_unique ON sensor_log (id, read_at);
@@ -148,6 +148,32 @@ SELECT is(test.found('reading'), 'warning horizon', 'the youngest child ends soo
 \set topic '\'horizon\''
 :mend
 SELECT is(test.found('reading'), 'nothing', 'with one to come');
+
+-- ------------------------------------------------------------------ triggers, seals, servers
+CREATE TABLE sealable (id bigserial, at timestamptz NOT NULL, v int, PRIMARY KEY (id, at));
+SELECT router.create_route('sealable', router.by_date('at', 'month'), time_zone => 'UTC') \g /dev/null
+INSERT INTO sealable (at, v) SELECT timestamptz '2024-01-01 UTC' + i * interval '1 hour', i FROM generate_series(1, 8000) i;
+SELECT is(test.found('sealable') ~ 'seal', false, 'nothing is said of what was never analyzed');
+ANALYZE sealable;
+SELECT matches(test.found('sealable'), 'advice seal', 'ids that grow with time');
+SELECT test.remedy('sealable', 'seal') AS remedy \gset
+:remedy;
+SELECT is(test.found('sealable') ~ 'seal', false, 'will be sealed');
+ALTER TABLE sealable DISABLE TRIGGER "~router_route";
+SELECT matches(test.found('sealable'), 'critical triggers', 'a trigger is off');
+SELECT test.remedy('sealable', 'triggers') AS remedy \gset
+:remedy;
+SELECT is(test.found('sealable') ~ 'triggers', false, 'and on again');
+CREATE EXTENSION IF NOT EXISTS postgres_fdw;
+CREATE SERVER router_doctor_far FOREIGN DATA WRAPPER postgres_fdw;
+CREATE FOREIGN TABLE sealable_far (id bigint NOT NULL, at timestamptz NOT NULL, v int) SERVER router_doctor_far;
+SELECT router.attach_child('sealable', 'sealable_far', '{"[2020-01-01,2020-02-01)"}') \g /dev/null
+SELECT matches(test.found('sealable'), 'advice foreign child', 'a server that would be waited for');
+SELECT test.remedy('sealable', 'foreign child') AS remedy \gset
+:remedy;
+SELECT is(test.found('sealable') ~ 'foreign child', false, 'for ten seconds');
+DROP TABLE sealable CASCADE;
+DROP SERVER router_doctor_far CASCADE;
 
 -- ------------------------------------------------------------------ settings
 SELECT is((SELECT string_agg(topic, ', ') FROM router.doctor() WHERE base IS NULL), CASE WHEN :preloaded = 0 THEN 'preload' END, 'the library is preloaded for this database, or not');
