@@ -39,7 +39,7 @@ sandbox_open() { # check|core|demo
 	chmod 711 "$work"
 	repo=$work/repo
 	mkdir "$repo" "$work/s"
-	cp -R "$root"/{Makefile,router.control,bench,docs,sql,src,test} "$repo"
+	cp -R "$root"/{Makefile,README.md,router.control,bench,docs,sql,src,test} "$repo"
 	rm -f "$repo"/src/*.{o,bc} "$repo"/src/*/*.{o,bc}
 	[ "$(id -u)" != 0 ] || chown -R "$server_user" "$work"
 	as_server test -w "$repo" || die "user $server_user cannot write to $work: set TMPDIR"
