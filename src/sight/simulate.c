@@ -6,8 +6,8 @@
  * (child/child_bounds.c), for a route that has none yet. Or there is nothing but a formula.
  *
  * Of a sample, children that it has not seen are estimated as kinds are by Chao (Nonparametric estimation of the number
- * of classes in a population, 1984): by how many were seen once and twice. It is of blocks: rows of a child that lie
- * together make it less sure than it says.
+ * of classes in a population, 1984): by how many were seen once and twice. Of a large table it is of blocks: rows of a
+ * child that lie together make it less sure than it says.
  *
  * Locking: AccessShareLock on the table.
  * Rights: who may act for the owner reads all rows, as the owner; anybody else by his own rights, under row security.
@@ -62,6 +62,9 @@ PG_FUNCTION_INFO_V1(router_simulate_formula);
 #define PLAN_CHILD_MS 0.075
 
 #define READ_ROWS 10000
+
+/* rows of fewer blocks are no sample: then rows are drawn, and all blocks are read */
+#define FEW_BLOCKS 300
 #define DAYS_A_YEAR 365.25
 
 /* A child that there would be. */
@@ -84,6 +87,7 @@ typedef struct Simulation
 	int64		fresh;			/* hot: values from here on stay in the base */
 	HTAB	   *children;
 	double		total;			/* rows of the table */
+	double		blocks;			/* of the table, as last analyzed */
 	double		row_bytes;		/* with its share of indexes */
 	int64		looked_at;
 	int64		hot_rows;
@@ -315,8 +319,12 @@ measure_source(Simulation *s)
 								  " UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = %1$u) t", s->source);
 	char	   *bytes = router_ask("SELECT sum(pg_total_relation_size(oid)) FROM (SELECT %1$u AS oid"
 								   " UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = %1$u) t", s->source);
+	char	   *blocks;
 
 	s->total = rows ? strtod(rows, NULL) : 0;
+	blocks = router_ask("SELECT sum(relpages) FROM pg_class WHERE oid = %1$u"
+						" OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = %1$u)", s->source);
+	s->blocks = blocks ? strtod(blocks, NULL) : 0;
 	s->row_bytes = s->total > 0 && bytes ? strtod(bytes, NULL) / s->total : 100;
 }
 
@@ -334,7 +342,8 @@ rows_query(Simulation *s, bool exact, int sample_rows)
 	appendStringInfo(&buf, " FROM %s", router_qualified_name(s->source));
 	s->all = exact || percent >= 100;
 	if (!s->all && (kind == RELKIND_RELATION || kind == RELKIND_MATVIEW || kind == RELKIND_PARTITIONED_TABLE))
-		appendStringInfo(&buf, " TABLESAMPLE SYSTEM (%.6f)", percent);
+		appendStringInfo(&buf, " TABLESAMPLE %s (%.6f)", s->blocks * percent / 100 < FEW_BLOCKS ? "BERNOULLI" : "SYSTEM",
+						 percent);
 	else if (!s->all)
 		appendStringInfo(&buf, " LIMIT %d", sample_rows);
 	return buf.data;

@@ -163,10 +163,14 @@ class Fuzz:
 
     def renew(self):
         """The tables of who calls, and sessions, anew."""
+        a = self.admin
+        pids = [session.connection.info.backend_pid for session in self.sessions.values()]
         for session in self.sessions.values():
             session.connection.close()
         self.sessions = {}
-        a = self.admin
+        # REASSIGN OWNED fails on a temporary table that its session drops just then, as it ends
+        while pids and a.query("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (ARRAY[%s])" % ", ".join(map(str, pids)))[0][0]:
+            time.sleep(0.01)
         a.cursor.execute("DROP SCHEMA IF EXISTS app CASCADE")
         for role in (OWNER, STRANGER, READER):
             a.cursor.execute("REASSIGN OWNED BY %s TO %s; DROP OWNED BY %s" % (role, OWNER, role))
